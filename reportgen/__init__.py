@@ -1,0 +1,76 @@
+"""reportgen opens up a trained Keras CNN on one image and writes what it saw as one HTML file.
+
+import reportgen
+report = reportgen.generate("minivgg", "cat.png")
+open("cat.html", "w", encoding="utf-8").write(reportgen.render(report))
+reportgen.read("cat.html") == report
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .errors import (
+    ImageError,
+    LabelsError,
+    ModelError,
+    NotApplicable,
+    OptionError,
+    OutputError,
+    ReportFileError,
+    ReportgenError,
+    UnsafeModelError,
+)
+from .version import __version__
+
+if TYPE_CHECKING:
+    from .analyze import generate
+    from .model.sources import load
+    from .options import Options
+    from .page import read, render
+    from .picture import Picture
+    from .report import Absent, Report
+
+__all__ = [
+    "Absent",
+    "ImageError",
+    "LabelsError",
+    "ModelError",
+    "NotApplicable",
+    "OptionError",
+    "Options",
+    "OutputError",
+    "Picture",
+    "Report",
+    "ReportFileError",
+    "ReportgenError",
+    "UnsafeModelError",
+    "__version__",
+    "generate",
+    "load",
+    "read",
+    "render",
+]
+
+# fetched when first asked for: numpy, Jinja and above all TensorFlow are not needed to print a help text
+_ROOMS = {
+    "generate": "analyze",
+    "load": "model.sources",
+    "Options": "options",
+    "read": "page",
+    "render": "page",
+    "Picture": "picture",
+    "Absent": "report",
+    "Report": "report",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_ROOMS[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,5 @@
+"""`python -m reportgen` is `reportgen`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,177 @@
+"""One model, one image, one report."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import MISSING, fields, replace
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+
+from .errors import OptionError
+from .image import Photograph, fit, image_from_array, load_image, with_channels
+from .model.references import find_reference
+from .model.schemes import scheme_name
+from .options import Fit, Options, Scale
+from .probe import Probe
+from .report import FORMAT, Provenance, Report, Versions, check_sections, find_sections
+from .version import __version__
+
+Progress = Callable[[str], None]
+
+
+def generate(
+    model: Any,
+    image: str | Path | np.ndarray,
+    *,
+    allow_unsafe: bool = False,
+    announce: bool = False,
+    progress: Progress = lambda step: None,
+    **options: Any,
+) -> Report:
+    """A report of `model` on `image`; raises a `ReportgenError` that says in a line or two what is wrong.
+
+    model: a reference (`reportgen models` lists the names; else a path) or a `keras.Model`, which is not changed.
+    image: a path, or an array (h, w, channels) uint8. options: those of `reportgen.Options`. allow_unsafe: let code in a model
+    file run. announce: let Keras show a download on standard error. progress: is called with the name of each step.
+    """
+    asked = check_options(**options)
+    if isinstance(model, (str, Path)):
+        find_reference(model)
+    photograph = image_from_array(image) if isinstance(image, np.ndarray) else load_image(Path(image))
+    progress("Loading TensorFlow and the model")
+    from .model.record import record
+    from .model.sources import load
+
+    loaded = load(
+        model,
+        weights=asked.weights,
+        seed=asked.seed,
+        preprocess=asked.preprocess,
+        labels=asked.labels,
+        size=asked.size,
+        allow_unsafe=allow_unsafe,
+        announce=announce,
+    )
+    height, width, channels = loaded.input_shape
+    shown = fit(photograph.pixels, height, width, asked.fit)
+    progress("Forward pass")
+    probe = record(loaded, with_channels(shown, channels), _as_seen(shown, channels), asked)
+    progress("Sections")
+    return Report(
+        format=FORMAT,
+        title=asked.title or f"{loaded.name} on {photograph.facts.name}",
+        warnings=(*loaded.warnings, *_warnings(probe)),
+        provenance=_provenance(model, photograph, probe, asked),
+        **find_sections(probe, asked),
+    )
+
+
+def check_options(**options: Any) -> Options:
+    """The options, each of a kind and value that means something; raises `OptionError`. Needs no TensorFlow."""
+    known = {each.name for each in fields(Options)}
+    for name in options:
+        if name not in known:
+            raise OptionError(f"{name}: no such option; there are {', '.join(sorted(known))}.")
+    asked = Options(**options)
+    check_sections((*asked.only, *asked.skip))
+    if asked.preprocess != "auto":
+        scheme_name(asked.preprocess)
+    _one_of("fit", asked.fit, get_args(Fit))
+    _one_of("scale", asked.scale, get_args(Scale))
+    if asked.maps != "all" and (not isinstance(asked.maps, int) or asked.maps < 1):
+        raise OptionError(f"--maps {asked.maps}: expected a number of maps a layer, 1 or more, or all.")
+    if asked.size is not None and min(asked.size) < 1:
+        raise OptionError(f"--size {asked.size[0]}x{asked.size[1]}: expected HEIGHTxWIDTH in pixels, such as 224x224.")
+    _check_colormap(asked.colormap)
+    return _tuples(asked)
+
+
+def _tuples(asked: Options) -> Options:
+    """Lists from a caller as tuples, which is how the report keeps them."""
+    size = (asked.size[0], asked.size[1]) if asked.size is not None else None
+    labels = str(asked.labels) if asked.labels is not None else None
+    return replace(asked, only=tuple(asked.only), skip=tuple(asked.skip), size=size, labels=labels)
+
+
+def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise OptionError(f"--{name} {value}: expected {', '.join(choices[:-1])} or {choices[-1]}.")
+
+
+def _check_colormap(name: str) -> None:
+    from matplotlib import colormaps
+
+    if name not in colormaps:
+        raise OptionError(f"--colormap {name}: matplotlib has none of this name; try viridis, magma, inferno, cividis or gray.")
+
+
+def _as_seen(shown: np.ndarray, channels: int) -> np.ndarray:
+    """The picture (h, w, 3) as a model of so many channels sees it: in grey where it takes one."""
+    return np.repeat(with_channels(shown, 1), 3, axis=2) if channels == 1 else shown
+
+
+def _warnings(probe: Probe) -> tuple[str, ...]:
+    broken = [call.path for call in probe.calls if any(_broken(values) for values in probe.weights(call.index).values())]
+    if not broken:
+        return ()
+    more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
+    return (
+        f"The weights of {broken[0]}{more} hold values that are not numbers (nan or infinite): "
+        "what follows from them means nothing.",
+    )
+
+
+def _broken(values: np.ndarray) -> bool:
+    if values.dtype.kind not in "fV":
+        return False
+    with np.errstate(invalid="ignore", over="ignore"):
+        # a sum is nan or infinite where any part is; only then is it worth looking closer, for a sum may also overflow
+        return not np.isfinite(values.sum(dtype=np.float32)) and not np.isfinite(values.astype(np.float32, copy=False)).all()
+
+
+def _provenance(model: Any, photograph: Photograph, probe: Probe, asked: Options) -> Provenance:
+    from .model.backend import versions
+
+    named = replace(
+        asked,
+        labels=Path(asked.labels).name if asked.labels is not None else None,
+        weights=Path(asked.weights).name if asked.weights is not None else None,
+    )
+    return Provenance(
+        model=probe.model,
+        image=photograph.facts,
+        versions=Versions(__version__, *versions(), np.__version__),
+        options=named,
+        command=_command(model, photograph.facts.name, named),
+        notes=photograph.notes,
+    )
+
+
+def _command(model: Any, image: str, asked: Options) -> str:
+    """The command line that makes the report again, in a folder that holds the files; "" for a model from memory."""
+    if not isinstance(model, (str, Path)) or image == "array":
+        return ""
+    reference = find_reference(model)
+    file = reference.file.name if _is_users_file(model) and reference.file else str(model)
+    words = ["reportgen", "report", image, "--model", file]
+    for each in fields(Options):
+        assert each.default is not MISSING
+        value = getattr(asked, each.name)
+        if value != each.default:
+            words += _option(each.name, value)
+    return shlex.join(words)
+
+
+def _is_users_file(model: str | Path) -> bool:
+    return Path(model).suffix != "" and Path(model).exists()
+
+
+def _option(name: str, value: Any) -> list[str]:
+    flag = "--class" if name == "target" else f"--{name}"
+    if name == "size":
+        return [flag, f"{value[0]}x{value[1]}"]
+    values = value if isinstance(value, tuple) else (value,)
+    return [word for each in values for word in (flag, str(each))]

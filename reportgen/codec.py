@@ -1,0 +1,221 @@
+"""The report's records to and from JSON values, by their type hints; and the JSON Schema that says what comes out.
+
+    record           {"field": ..}          tuple       [..]
+    float            number, or "nan", "inf", "-inf"
+    Picture          {"picture": id, "low": .., "high": .., "colormap": ..}, the pixels go to a table of PNGs by id
+
+What does not match is refused, not guessed at.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import types
+import typing
+from collections.abc import Hashable, Iterator
+from dataclasses import fields, is_dataclass
+from functools import cache
+from typing import Any, Literal, get_args, get_origin
+
+import numpy as np
+
+from .errors import ReportFileError
+from .picture import RGB, Picture, to_png, values_from_png
+from .report import FORMAT, Report
+
+Pictures = dict[str, bytes]
+NON_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+
+
+class Encoder:
+    """Encodes values and gathers the pictures in them: `pictures` holds each PNG by its id, which comes from its content."""
+
+    def __init__(self) -> None:
+        self.pictures: Pictures = {}
+        self._ids: dict[int, str] = {}
+
+    def encode(self, value: Any) -> Any:
+        """`value` as JSON values."""
+        if isinstance(value, Picture):
+            return {
+                "picture": self.identify(value),
+                "low": _number(value.low),
+                "high": _number(value.high),
+                "colormap": value.colormap,
+            }
+        if is_dataclass(value):
+            return {field.name: self.encode(getattr(value, field.name)) for field in fields(value)}
+        if isinstance(value, tuple):
+            return [self.encode(item) for item in value]
+        return _number(value) if isinstance(value, float) else value
+
+    def identify(self, picture: Picture) -> str:
+        """The picture's id, its PNG made once."""
+        if id(picture) not in self._ids:
+            png = to_png(picture)
+            identity = hashlib.sha256(png).hexdigest()[:16]
+            self.pictures[identity] = png
+            self._ids[id(picture)] = identity
+        return self._ids[id(picture)]
+
+
+def _number(value: float) -> float | str:
+    if math.isfinite(value):
+        return value
+    return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
+
+
+def decode_report(data: Any, pictures: Pictures) -> Report:
+    """The report that `data` and its PNGs were encoded from; raises `ReportFileError`."""
+    if not isinstance(data, dict) or type(data.get("format")) is not int:
+        raise ReportFileError("this is no report: its data lack a format number.")
+    if data["format"] != FORMAT:
+        raise ReportFileError(f"the report has format {data['format']}; this version reads format {FORMAT}. Make it again.")
+    report = _Decoder(pictures).decode(Report, data, "report")
+    assert isinstance(report, Report)
+    return report
+
+
+class _Decoder:
+    def __init__(self, pictures: Pictures) -> None:
+        self.pictures = pictures
+
+    def decode(self, hint: Any, data: Any, where: str) -> Any:
+        origin = get_origin(hint)
+        if hint is Picture:
+            return self._picture(data, where)
+        if is_dataclass(hint):
+            return self._record(hint, data, where)
+        if origin in (typing.Union, types.UnionType):
+            return self._any_of(get_args(hint), data, where)
+        if origin is tuple:
+            return self._tuple(get_args(hint), data, where)
+        if origin is Literal:
+            return _checked(data, data in get_args(hint) and type(data) is str, where)
+        if hint is float:
+            return self._float(data, where)
+        return _checked(data, type(data) is hint, where)
+
+    def _record(self, hint: Any, data: Any, where: str) -> Any:
+        hints = _hints(hint)
+        _checked(data, type(data) is dict and data.keys() == hints.keys(), where)
+        return hint(**{name: self.decode(hints[name], data[name], f"{where}.{name}") for name in hints})
+
+    def _any_of(self, hints: tuple[Any, ...], data: Any, where: str) -> Any:
+        for hint in hints:
+            if _could_be(hint, data):
+                return self.decode(hint, data, where)
+        raise _mismatch(where)
+
+    def _tuple(self, hints: tuple[Any, ...], data: Any, where: str) -> tuple[Any, ...]:
+        _checked(data, type(data) is list, where)
+        if len(hints) == 2 and hints[1] is Ellipsis:
+            return tuple(self.decode(hints[0], item, f"{where}[{place}]") for place, item in enumerate(data))
+        _checked(data, len(data) == len(hints), where)
+        return tuple(self.decode(hint, item, where) for hint, item in zip(hints, data, strict=True))
+
+    def _float(self, data: Any, where: str) -> float:
+        if type(data) is str and data in NON_FINITE:
+            return NON_FINITE[data]
+        _checked(data, type(data) in (int, float) and math.isfinite(data), where)
+        return float(data)
+
+    def _picture(self, data: Any, where: str) -> Picture:
+        _checked(data, type(data) is dict and data.keys() == {"picture", "low", "high", "colormap"}, where)
+        png = self.pictures.get(_checked(data["picture"], type(data["picture"]) is str, where))
+        if png is None:
+            raise ReportFileError(f"the report lacks a picture that it names ({where}).")
+        colormap = _checked(data["colormap"], type(data["colormap"]) is str, where)
+        values = values_from_png(png, rgb=colormap == RGB)
+        return Picture(values, self._float(data["low"], where), self._float(data["high"], where), colormap)
+
+
+def _could_be(hint: Any, data: Any) -> bool:
+    if hint is type(None):
+        return data is None
+    if is_dataclass(hint):
+        expected = {"picture", "low", "high", "colormap"} if hint is Picture else _hints(hint).keys()
+        return type(data) is dict and data.keys() == expected
+    if get_origin(hint) is tuple:
+        return type(data) is list
+    if get_origin(hint) is Literal:
+        return type(data) is str and data in get_args(hint)
+    return type(data) is hint
+
+
+def _checked(data: Any, fits: bool, where: str) -> Any:
+    if not fits:
+        raise _mismatch(where)
+    return data
+
+
+def _mismatch(where: str) -> ReportFileError:
+    return ReportFileError(f"the report's data are not as expected at {where[:200]}.")
+
+
+@cache
+def _hints(record: Hashable) -> dict[str, Any]:
+    kind: Any = record
+    hints = typing.get_type_hints(kind)
+    return {field.name: hints[field.name] for field in fields(kind)}
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of what `reportgen data` prints."""
+    definitions: dict[str, Any] = {}
+    root = _schema_of(Report, definitions)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "reportgen report data",
+        **root,
+        "$defs": dict(sorted(definitions.items())),
+    }
+
+
+def _schema_of(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:
+    origin = get_origin(hint)
+    if is_dataclass(hint):
+        return _record_schema(hint, definitions)
+    if origin in (typing.Union, types.UnionType):
+        return {"anyOf": [_schema_of(each, definitions) for each in get_args(hint)]}
+    if origin is tuple:
+        return _tuple_schema(get_args(hint), definitions)
+    if origin is Literal:
+        return {"enum": list(get_args(hint))}
+    if hint is float:
+        return {"anyOf": [{"type": "number"}, {"enum": list(NON_FINITE)}]}
+    names = {int: "integer", str: "string", bool: "boolean", type(None): "null"}
+    return {"type": names[hint]}
+
+
+def _record_schema(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:
+    if hint.__name__ not in definitions:
+        definitions[hint.__name__] = {}  # taken, so that a record that holds itself would end
+        properties = dict(_properties(hint, definitions))
+        definitions[hint.__name__] = {
+            "type": "object",
+            "properties": properties,
+            "required": list(properties),
+            "additionalProperties": False,
+        }
+    return {"$ref": f"#/$defs/{hint.__name__}"}
+
+
+def _properties(hint: Any, definitions: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    if hint is Picture:
+        yield "picture", {"type": "string"}
+    for name, each in _hints(hint).items():
+        if each is not np.ndarray:
+            yield name, _schema_of(each, definitions)
+
+
+def _tuple_schema(hints: tuple[Any, ...], definitions: dict[str, Any]) -> dict[str, Any]:
+    if len(hints) == 2 and hints[1] is Ellipsis:
+        return {"type": "array", "items": _schema_of(hints[0], definitions)}
+    return {
+        "type": "array",
+        "prefixItems": [_schema_of(hint, definitions) for hint in hints],
+        "items": False,
+        "minItems": len(hints),
+    }

@@ -1,0 +1,48 @@
+"""TensorFlow and Keras, imported quietly: the one place that the rest of `model` takes them from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..errors import ModelError
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+
+@contextmanager
+def _without_native_log() -> Iterator[None]:
+    """Standard error closed to C++ code for the time of an import.
+
+    TensorFlow logs processor features and missing GPUs there before its own log level holds. Python's exceptions still come.
+    """
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is no standard error
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+with _without_native_log():
+    import keras
+    import tensorflow as tf
+
+if keras.backend.backend() != "tensorflow":
+    raise ModelError(f"Keras runs on {keras.backend.backend()} here; reportgen needs TensorFlow. Set KERAS_BACKEND=tensorflow.")
+
+__all__ = ["keras", "tf", "versions"]
+
+
+def versions() -> tuple[str, str]:
+    """TensorFlow's and Keras's."""
+    return tf.__version__, keras.__version__

@@ -1,0 +1,162 @@
+"""`Loaded`: a model with all that is needed to show it a picture."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..errors import ModelError, OptionError
+from ..sections.weights import tensor_digest
+from .backend import keras, tf
+from .schemes import SCHEMES, scale
+
+ANY_SIZE = 224  # what a model that takes any size is given, unless --size says otherwise
+
+
+@dataclass
+class Loaded:
+    """What a reference stands for.
+
+    model: the `keras.Model`.
+    name: short, as the report calls it. source: where it came from, without any folder.
+    scheme: how pixels are scaled, a key of `schemes.SCHEMES`; preprocessing: the same in words.
+    input_shape: (h, w, channels) of the pictures it takes, channels last even where the model wants them first.
+    labels: of its classes, or None. warnings: what a reader of its report must know.
+    """
+
+    model: Any
+    name: str
+    source: str
+    scheme: str
+    preprocessing: str
+    input_shape: tuple[int, int, int]
+    channels_first: bool
+    labels: tuple[str, ...] | None
+    warnings: tuple[str, ...] = ()
+
+    def preprocess(self, images: np.ndarray) -> np.ndarray:
+        """uint8 images (n, h, w, channels) as what the model takes: float32, (n, channels, h, w) where it wants that."""
+        scaled = scale(images, self.scheme)
+        return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2)) if self.channels_first else scaled
+
+    @cached_property
+    def tensor_digests(self) -> dict[int, str]:
+        """The sha256 of every weight tensor, by the `id` of its variable."""
+        return {id(variable): tensor_digest(as_array(variable)) for variable in self.model.weights}
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 over architecture and weights; the model's own name is left out, so that a renamed copy has the same."""
+        digest = hashlib.sha256(architecture(self.model).encode())
+        for variable in self.model.weights:
+            digest.update(self.tensor_digests[id(variable)].encode())
+        return digest.hexdigest()
+
+
+def as_array(variable: Any) -> np.ndarray:
+    """A variable's values; where its type allows, a read-only view of the very memory, for fc1 of VGG16 is 411 MB."""
+    tensor = tf.convert_to_tensor(variable.value)
+    try:
+        return np.asarray(memoryview(tensor))
+    except (TypeError, ValueError, BufferError):
+        return np.asarray(tensor.numpy())
+
+
+def architecture(model: Any) -> str:
+    """The model's configuration as JSON, the same in every process."""
+    try:
+        config = dict(model.get_config())
+    except NotImplementedError:  # a subclassed model need not have one: its layers then stand for it
+        config = {"layers": [_layer_config(layer) for layer in model._flatten_layers(include_self=False)]}
+    config.pop("name", None)
+    return json.dumps([type(model).__name__, config], sort_keys=True, default=_stable)
+
+
+def _layer_config(layer: Any) -> Any:
+    try:
+        return [type(layer).__name__, layer.get_config()]
+    except NotImplementedError:
+        return type(layer).__name__
+
+
+def _stable(value: Any) -> Any:
+    return str(value) if isinstance(value, (keras.DTypePolicy, np.generic)) else type(value).__name__
+
+
+def input_shape_of(model: Any, size: tuple[int, int] | None) -> tuple[tuple[int, int, int], bool, tuple[str, ...]]:
+    """The (h, w, channels) of the pictures to give the model, whether it wants channels first, and warnings.
+
+    Raises `ModelError` for a model that does not take one batch of pictures, `OptionError` for a size that it does not take.
+    """
+    shape = _declared_input(model)
+    channels_first = _wants_channels_first(model)
+    height, width, channels = (*shape[2:], shape[1]) if channels_first else shape[1:]
+    if channels is None:
+        channels = 3
+    if size is not None:
+        if any(own not in (None, wanted) for own, wanted in zip((height, width), size, strict=True)):
+            raise OptionError(f"--size {size[0]}x{size[1]}: the model takes {height} x {width} and nothing else.")
+        return (*size, channels), channels_first, ()
+    if height is not None and width is not None:
+        return (height, width, channels), channels_first, ()
+    chosen = (height or ANY_SIZE, width or ANY_SIZE)
+    warning = f"The model takes pictures of any size; it was given {chosen[0]} x {chosen[1]}. Choose another with --size HxW."
+    return (*chosen, channels), channels_first, (warning,)
+
+
+def _declared_input(model: Any) -> tuple[int | None, ...]:
+    shape = _any_declared_shape(model)
+    if shape is None:
+        # never built: a picture of three channels is the best guess, and the forward pass tells if it is wrong
+        return (None, None, None, 3)
+    if isinstance(shape, dict) or (len(shape) > 0 and isinstance(shape[0], (tuple, list))):
+        named = [f"{tensor.name} {tuple(tensor.shape[1:])}" for tensor in keras.tree.flatten(model.inputs or [])]
+        if len(named) != 1:
+            raise ModelError(
+                f"{model.name}: the model takes {len(named)} inputs ({', '.join(named)}); a report needs one picture."
+            )
+        shape = model.inputs[0].shape if isinstance(model.inputs, list) else keras.tree.flatten(model.inputs)[0].shape
+    if len(shape) != 4:
+        raise ModelError(
+            f"{model.name}: the model takes arrays of shape {tuple(shape[1:])}; expected pictures, (height, width, channels)."
+        )
+    return tuple(shape)
+
+
+def _any_declared_shape(model: Any) -> Any:
+    try:
+        shape = model.input_shape
+    except AttributeError:
+        shape = None
+    if shape is None:
+        # a subclassed model that was saved and loaded has no `input_shape`, but remembers what it was built with
+        shape = (model.get_build_config() or {}).get("input_shape")
+    return shape
+
+
+def _wants_channels_first(model: Any) -> bool:
+    for layer in model._flatten_layers(include_self=False):
+        data_format = getattr(layer, "data_format", None)
+        if data_format is not None and hasattr(layer, "kernel_size"):
+            return bool(data_format == "channels_first")
+    return False
+
+
+def scales_its_own_input(model: Any) -> bool:
+    """Whether `Rescaling` or `Normalization` stands before the first layer that has a kernel."""
+    for layer in model._flatten_layers(include_self=False):
+        if isinstance(layer, (keras.layers.Rescaling, keras.layers.Normalization)):
+            return True
+        if hasattr(layer, "kernel_size"):
+            return False
+    return False
+
+
+def described(scheme: str) -> str:
+    """A scheme in words, as the report shows it."""
+    return f"{scheme}: {SCHEMES[scheme][1]}"

@@ -1,0 +1,94 @@
+"""What a model reference says, checked before TensorFlow is imported: a bundled model, an application, or a file."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import zipfile
+from importlib.resources import files
+from pathlib import Path
+from typing import NamedTuple
+
+from ..errors import ModelError
+from .applications import APPLICATIONS
+
+BUNDLED = {"minivgg": "minivgg.keras", "minivgg@early": "minivgg-early.keras"}
+SUFFIXES = (".keras", ".h5", ".hdf5")
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+
+class Reference(NamedTuple):
+    """A reference that stands for something: `name` for the report, and either an application's key or a file."""
+
+    name: str
+    application: str | None = None
+    file: Path | None = None
+
+
+def find_reference(reference: str | Path) -> Reference:
+    """What `reference` stands for; raises `ModelError` where it is neither a known name nor a model file."""
+    text = str(reference)
+    if isinstance(reference, str) and text.lower() in BUNDLED:
+        return Reference(text.lower(), file=bundled_file(BUNDLED[text.lower()]))
+    if isinstance(reference, str) and text.lower() in APPLICATIONS:
+        return Reference(text.lower(), application=text.lower())
+    path = Path(reference)
+    if not path.exists() and path.suffix.lower() not in SUFFIXES and len(path.parts) == 1:
+        raise ModelError(f"{text}: no model of this name and no such file{_close_to(text)}. `reportgen models` lists the names.")
+    check_model_file(path)
+    return Reference(path.stem, file=path)
+
+
+def bundled_file(name: str) -> Path:
+    """The path of a file that ships beside MiniVGG's code."""
+    return Path(str(files("reportgen.model.minivgg").joinpath(name)))
+
+
+def check_model_file(path: Path) -> None:
+    """Raise `ModelError` unless `path` looks like a file that Keras wrote: a zip with a config, or HDF5."""
+    if not path.exists():
+        raise ModelError(f"{path}: no such file.")
+    if path.is_dir():
+        raise ModelError(
+            f"{path}: a folder; expected a .keras or .h5 file. "
+            "Load a SavedModel with the TensorFlow that wrote it and save it as .keras: model.save('model.keras')."
+        )
+    with path.open("rb") as file:
+        start = file.read(8)
+    if not start:
+        raise ModelError(f"{path}: the file is empty.")
+    if start != HDF5_SIGNATURE and not _is_keras_archive(path):
+        raise ModelError(f"{path}: not a model that Keras saved; expected a .keras or .h5 file, made by model.save(...).")
+
+
+def is_hdf5(path: Path) -> bool:
+    """Whether the file is HDF5, whatever its name says."""
+    with path.open("rb") as file:
+        return file.read(8) == HDF5_SIGNATURE
+
+
+def _is_keras_archive(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return "config.json" in archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return False
+
+
+def _close_to(text: str) -> str:
+    close = difflib.get_close_matches(text.lower(), [*BUNDLED, *APPLICATIONS], n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def listing() -> str:
+    """The models that can be called by name, as a table of text."""
+    accuracy = json.loads(bundled_file("minivgg.json").read_text("utf-8"))
+    rows = [("NAME", "INPUT", "PARAMETERS", "WEIGHTS")]
+    for name, file in BUNDLED.items():
+        facts = accuracy[file.removesuffix(".keras")]
+        right = f"bundled; {facts['test_accuracy']['all']:.1%} right on CIFAR-10's test images"
+        rows.append((name, "64 x 64", f"{facts['parameters']:,}", right))
+    for name, application in sorted(APPLICATIONS.items()):
+        size = f"{application.size} x {application.size}"
+        rows.append((name, size, f"{application.parameters:,}", f"ImageNet, {application.megabytes:,} MB, downloaded once"))
+    return "\n".join(f"{name:<20}{size:>11}{parameters:>14}   {weights}" for name, size, parameters, weights in rows)

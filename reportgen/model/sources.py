@@ -1,0 +1,211 @@
+"""From a reference to a model: a bundled one, an application, a file, or a `keras.Model` at hand."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import random
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import LabelsError, ModelError, OptionError, ReportgenError, UnsafeModelError
+from .applications import APPLICATIONS, Application
+from .backend import keras
+from .labels import imagenet_labels, minivgg_labels, read_labels
+from .loaded import Loaded, described, input_shape_of, scales_its_own_input
+from .references import BUNDLED, Reference, find_reference
+from .schemes import scheme_name
+
+IMAGENET_CLASSES = 1000
+
+
+def load(
+    reference: Any,
+    *,
+    weights: str | None = None,
+    seed: int = 0,
+    preprocess: str = "auto",
+    labels: str | Path | None = None,
+    size: tuple[int, int] | None = None,
+    allow_unsafe: bool = False,
+    announce: bool = False,
+) -> Loaded:
+    """What a reference (a name, a path, or a `keras.Model`) stands for; raises `ModelError`, `OptionError`, `LabelsError`.
+
+    weights: for an application, "imagenet" (the default), "random" (by `seed`) or a file. preprocess: "auto", a scheme, or an
+    application's name. size: (h, w) for a model that takes any. allow_unsafe: let the file's own code run. announce: let Keras
+    show a download's progress on standard error.
+    """
+    user_labels = read_labels(Path(labels)) if labels is not None else None
+    scheme = None if preprocess == "auto" else scheme_name(preprocess)
+    if isinstance(reference, keras.Model):
+        found, model = Reference(reference.name), reference
+    else:
+        found = find_reference(reference)
+        model = _model(found, weights, seed, allow_unsafe, announce)
+    input_shape, channels_first, size_warnings = input_shape_of(model, size or _own_size(found))
+    scheme, scheme_warnings = _scheme(scheme, found, model)
+    own_labels, label_warnings = _labels(user_labels, found, model)
+    return Loaded(
+        model=model,
+        name=found.name,
+        source=_source(found, weights, seed),
+        scheme=scheme,
+        preprocessing=described(scheme),
+        input_shape=input_shape,
+        channels_first=channels_first,
+        labels=own_labels,
+        warnings=(*_weight_warnings(found, weights), *scheme_warnings, *size_warnings, *label_warnings),
+    )
+
+
+def _model(found: Reference, weights: str | None, seed: int, allow_unsafe: bool, announce: bool) -> Any:
+    if found.application is None:
+        assert found.file is not None
+        if weights is not None:
+            raise OptionError(f"--weights is for an architecture known by name; {found.file.name} brings its own.")
+        return _from_file(found.file, allow_unsafe)
+    return _application(APPLICATIONS[found.application], weights or "imagenet", seed, announce)
+
+
+def _from_file(path: Path, allow_unsafe: bool) -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return keras.saving.load_model(path, compile=False, safe_mode=not allow_unsafe)
+    except Exception as error:  # Keras raises whatever its layers raise: a file from outside may hold anything
+        raise _load_error(path, str(error)) from error
+
+
+def _load_error(path: Path, reason: str) -> ReportgenError:
+    first_line = reason.strip().split("\n")[0][:300]
+    if "No model config found" in reason or "No model found in config" in reason:
+        return ModelError(
+            f"{path}: the file holds weights only. Name the architecture (--model vgg16 --weights {path.name}), "
+            "or save the whole with model.save(...)."
+        )
+    if "safe_mode" in reason or "unsafe" in reason.lower() or "lambda" in reason.lower():
+        return UnsafeModelError(
+            f"{path}: the file brings code of its own ({first_line}).\n"
+            "It was not run. If you trust whoever made the file, --allow-unsafe lets it run."
+        )
+    if "Could not locate class" in reason or "Unknown layer" in reason or "could not be found" in reason.lower():
+        return ModelError(
+            f"{path}: it needs a class that Keras does not have ({first_line}).\n"
+            "Import your class and call reportgen.generate(model, image) with the loaded model."
+        )
+    return ModelError(f"{path}: Keras cannot load it ({first_line}).")
+
+
+def _application(application: Application, weights: str, seed: int, announce: bool) -> Any:
+    build = getattr(keras.applications, application.function)
+    if weights == "imagenet":
+        return _with_imagenet_weights(application, build, announce)
+    if weights == "random":
+        with _seeded(seed):
+            return build(weights=None)
+    path = Path(weights)
+    if not path.is_file():
+        raise OptionError(f"--weights {weights}: expected imagenet, random, or a file of weights.")
+    model = build(weights=None)
+    try:
+        model.load_weights(path)
+    except Exception as error:
+        reason = str(error).strip().split("\n")[0][:300]
+        raise ModelError(f"{path}: these weights do not fit {application.function} ({reason}).") from error
+    return model
+
+
+@contextlib.contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Random weights by `seed`; the caller's own random numbers go on as if nothing had happened."""
+    python, numpy = random.getstate(), np.random.get_state()
+    keras.utils.set_random_seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+
+
+def _with_imagenet_weights(application: Application, build: Any, announce: bool) -> Any:
+    cache = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
+    cached = any(cache.glob(f"{application.cache}*"))
+    if not cached:
+        megabytes = f"{application.megabytes:,} MB"
+        sys.stderr.write(f"The ImageNet weights of {application.function} ({megabytes}) are downloaded once, to {cache}\n")
+    try:
+        # Keras's own progress bar goes to standard output, which is for results
+        with contextlib.redirect_stdout(sys.stderr if announce else io.StringIO()):
+            return build(weights="imagenet")
+    except Exception as error:
+        name = application.function.lower()
+        raise ModelError(
+            f"The ImageNet weights of {application.function} could not be had ({str(error).strip().splitlines()[0][:200]}).\n"
+            f"Without network: copy {name}'s file into {cache}, or use --weights FILE or --weights random."
+        ) from error
+
+
+def _source(found: Reference, weights: str | None, seed: int) -> str:
+    if found.name in BUNDLED and found.file is not None:
+        return "bundled with reportgen"
+    if found.application is None:
+        return found.file.name if found.file is not None else "a model in memory"
+    function = f"keras.applications.{APPLICATIONS[found.application].function}"
+    if weights == "random":
+        return f"{function}, random weights, seed {seed}"
+    return f"{function}, {'ImageNet weights' if weights in (None, 'imagenet') else f'weights of {Path(str(weights)).name}'}"
+
+
+def _own_size(found: Reference) -> tuple[int, int] | None:
+    """The size an application was made for, where its architecture would take any."""
+    if found.application is None:
+        return None
+    side = APPLICATIONS[found.application].size
+    return side, side
+
+
+def _weight_warnings(found: Reference, weights: str | None) -> tuple[str, ...]:
+    if found.application is not None and weights == "random":
+        return ("The weights are random: the network has learned nothing, and its predictions mean nothing.",)
+    return ()
+
+
+def _scheme(asked: str | None, found: Reference, model: Any) -> tuple[str, tuple[str, ...]]:
+    if asked is not None:
+        return asked, ()
+    if found.application is not None:
+        return APPLICATIONS[found.application].scheme, ()
+    if scales_its_own_input(model):
+        return "none", ()
+    return "unit", (
+        "How this model wants its pixels scaled cannot be known from it; pixel / 255 was assumed. "
+        "If it was trained otherwise, say so with --preprocess.",
+    )
+
+
+def _labels(asked: tuple[str, ...] | None, found: Reference, model: Any) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+    classes = _classes(model)
+    if asked is not None:
+        if classes is not None and len(asked) != classes:
+            raise LabelsError(f"--labels: {len(asked)} labels for {classes} classes; expected one for each.")
+        return asked, ()
+    if found.name in BUNDLED and found.file is not None:
+        return minivgg_labels(), ()
+    if found.application is not None and classes == IMAGENET_CLASSES:
+        return imagenet_labels(), ()
+    return None, ()
+
+
+def _classes(model: Any) -> int | None:
+    try:
+        shape = model.output_shape
+    except AttributeError:
+        return None
+    return shape[-1] if isinstance(shape, tuple) and len(shape) == 2 else None

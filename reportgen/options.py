@@ -1,0 +1,45 @@
+"""What can be asked of a report, with the defaults: the same names in Python and in the report's data."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from .records import record
+
+Fit = Literal["stretch", "crop", "pad"]
+Scale = Literal["map", "layer"]
+
+
+@record
+class Options:
+    """The options of `generate`; the command line's have the same names, with dashes.
+
+    weights: for an architecture known by name: "imagenet", "random" or a file of weights.
+    seed: for random weights.
+    preprocess: "auto", a scheme ("none", "unit", "symmetric", "caffe", "torch") or an application's name.
+    labels: a file with a label a line, or JSON; None for those that the model brings.
+    target: the class index or label to explain; None for the top prediction. `--class` on the command line.
+    size: (height, width) for a model that takes any.
+    fit: how a picture of another shape comes to the input's: "stretch", "crop" (the middle) or "pad" (with black).
+    maps: how many channels of a layer are shown, or "all".
+    layers: a pattern ("block3_*") of the paths whose maps are shown; None for the last convolution of each block.
+    scale: each map by its own range ("map") or all by the layer's ("layer").
+    colormap: matplotlib's name of the colours of maps and heatmaps.
+    only, skip: names of the sections to make, or to leave out.
+    title: the page's heading; None for "<model> on <image>".
+    """
+
+    weights: str | None = None
+    seed: int = 0
+    preprocess: str = "auto"
+    labels: str | None = None
+    target: int | str | None = None
+    size: tuple[int, int] | None = None
+    fit: Fit = "stretch"
+    maps: int | Literal["all"] = 64
+    layers: str | None = None
+    scale: Scale = "map"
+    colormap: str = "viridis"
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    title: str | None = None

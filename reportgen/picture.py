@@ -1,0 +1,153 @@
+"""`Picture`: pixels with the values they stand for, to and from PNG; and maps tiled into one grid."""
+
+from __future__ import annotations
+
+import io
+import math
+import struct
+import zlib
+from functools import cache
+
+import numpy as np
+from PIL import Image
+
+from .errors import ReportFileError
+from .records import record
+
+RGB = "rgb"
+GREY = "gray"
+GAP = 1  # pixels between the tiles of a grid
+LARGEST_PICTURE = 100_000_000  # pixels; a report that claims more is refused before memory is taken
+
+
+@record
+class Picture:
+    """Pixels and what they mean.
+
+    `values` is uint8: (h, w) places in a colormap, or (h, w, 3) colours where `colormap` is "rgb". 0 stands for the
+    value `low`, 255 for `high`, the others lie evenly between.
+    """
+
+    values: np.ndarray
+    low: float
+    high: float
+    colormap: str
+
+
+def quantize(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """`values` as uint8, `low` to 0 and `high` to 255, rounded to the nearest step; nan becomes 0.
+
+    Where all values are equal, so that `low` is `high`, everything is 0: there is nothing to tell apart.
+    """
+    if not high > low:
+        return np.zeros(values.shape, np.uint8)
+    with np.errstate(invalid="ignore", over="ignore"):
+        # halves, because high - low overflows for the largest floats
+        scaled = (values * 0.5 - low * 0.5) * (255 / (high * 0.5 - low * 0.5))
+    return np.nan_to_num(np.rint(scaled), nan=0, posinf=255, neginf=0).clip(0, 255).astype(np.uint8)
+
+
+def finite_range(values: np.ndarray) -> tuple[float, float]:
+    """The least and greatest finite value; (0, 0) where there is none."""
+    low, high = float(values.min(initial=np.inf)), float(values.max(initial=-np.inf))
+    if math.isfinite(low) and math.isfinite(high):
+        return low, high
+    finite = values[np.isfinite(values)]
+    return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+
+
+def scaled_picture(values: np.ndarray, colormap: str) -> Picture:
+    """A picture of `values` (h, w) or (h, w, 3), scaled by their own least and greatest finite value."""
+    low, high = finite_range(values)
+    return Picture(quantize(values, low, high), low, high, colormap)
+
+
+def reduced(values: np.ndarray, factor: int) -> np.ndarray:
+    """(h, w, channels) as means over squares of `factor` x `factor`, (ceil(h / factor), ceil(w / factor), channels)."""
+    for axis in (0, 1):
+        length = values.shape[axis]
+        starts = np.arange(0, length, factor)
+        counts = np.minimum(factor, length - starts).reshape([-1 if each == axis else 1 for each in range(3)])
+        values = np.add.reduceat(values, starts, axis=axis) / counts.astype(np.float32)
+    return values
+
+
+def columns_for(count: int) -> int:
+    """How many columns make a grid of `count` tiles nearly square and, where that can be, without a gap at its end.
+
+    64 tiles are 8 x 8, 32 are 8 x 4, 37 are 7 x 6 with five places empty.
+    """
+    square = max(1, math.ceil(math.sqrt(count)))
+    full = (columns for columns in range(square, math.ceil(square * 1.5) + 1) if count % columns == 0)
+    return next(full, square)
+
+
+def tile(tiles: np.ndarray, columns: int, background: int = 0) -> np.ndarray:
+    """Tiles (n, h, w) or (n, h, w, 3), uint8, as one grid, row by row, with `GAP` pixels of `background` between them.
+
+    64 tiles of (56, 56) in 8 columns give (455, 455). Places without a tile are background.
+    """
+    count, height, width, *colour = tiles.shape
+    rows = -(-count // columns)
+    cells = np.full((rows * columns, height + GAP, width + GAP, *colour), background, np.uint8)
+    cells[:count, :height, :width] = tiles
+    grid = cells.reshape(rows, columns, height + GAP, width + GAP, *colour).swapaxes(1, 2)
+    grid = grid.reshape(rows * (height + GAP), columns * (width + GAP), *colour)
+    return np.ascontiguousarray(grid[:-GAP, :-GAP])
+
+
+@cache
+def palette(colormap: str) -> bytes:
+    """The 256 colours of a matplotlib colormap as 768 bytes."""
+    from matplotlib import colormaps
+
+    colours = colormaps[colormap](np.arange(256), bytes=True)
+    return bytes(np.ascontiguousarray(colours[:, :3]))
+
+
+def to_png(picture: Picture) -> bytes:
+    """The picture as PNG: a palette image whose indices are `values` exactly, or RGB."""
+    buffer = io.BytesIO()
+    # of zlib's strategies, run lengths make the smallest files of maps, in a third of the time
+    Image.fromarray(picture.values).save(buffer, "PNG", compress_level=9, compress_type=zlib.Z_RLE)
+    return buffer.getvalue() if picture.colormap == RGB else _with_palette(buffer.getvalue(), palette(picture.colormap))
+
+
+def _with_palette(grey: bytes, colours: bytes) -> bytes:
+    """A grey PNG's very pixels as palette indices.
+
+    Pillow writes palette images without PNG's row filters, which makes maps a seventh larger than the same as grey.
+    """
+    header_end = 8 + 12 + 13  # signature, and the chunk IHDR: length, name, 13 bytes, checksum
+    header = bytearray(grey[16 : header_end - 4])
+    header[9] = 3  # the colour type: palette
+    return grey[:8] + _chunk(b"IHDR", bytes(header)) + _chunk(b"PLTE", colours) + grey[header_end:]
+
+
+def _chunk(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
+def values_from_png(png: bytes, rgb: bool) -> np.ndarray:
+    """The `values` that `to_png` wrote, (h, w) or, with `rgb`, (h, w, 3); raises `ReportFileError` for any other PNG."""
+    try:
+        with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
+            if image.mode != ("RGB" if rgb else "P") or image.width * image.height > LARGEST_PICTURE:
+                raise ReportFileError(f"a picture in the report is {image.mode} {image.size}, not one of ours.")
+            return np.array(image)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ReportFileError("a picture in the report is damaged.") from error
+
+
+def overlay(pixels: np.ndarray, heatmap: Picture) -> Picture:
+    """`heatmap` (h, w) laid over `pixels` (H, W, 3): the colder a place, the more of
+    the picture is seen, half in grey; the hotter, the more of the map's colour.
+    """
+    height, width = pixels.shape[:2]
+    enlarged = Image.fromarray(heatmap.values).resize((width, height), Image.Resampling.BICUBIC)
+    heat = np.asarray(enlarged)
+    colours = np.frombuffer(palette(heatmap.colormap), np.uint8).reshape(256, 3)[heat].astype(np.float32)
+    grey = pixels.mean(axis=2, keepdims=True, dtype=np.float32)
+    share = 0.15 + 0.55 * (heat[..., None] / np.float32(255))
+    blended = (0.6 * grey + 0.4 * pixels) * (1 - share) + colours * share
+    return Picture(np.rint(blended).clip(0, 255).astype(np.uint8), 0.0, 255.0, RGB)

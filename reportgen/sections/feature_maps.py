@@ -1,0 +1,133 @@
+"""What each convolution made of the picture: sizes and figures of all, maps of those that are shown."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+import numpy as np
+
+from ..errors import NotApplicable
+from ..options import Options, Scale
+from ..picture import Picture, columns_for, finite_range, quantize, reduced, tile
+from ..probe import FeatureMaps, Probe, block_ends
+from ..records import figure, record
+
+LARGEST_TILE = 160  # pixels: more than a screen gives a map of a grid, and a report of VGG16 would not fit in a mail
+
+
+@record
+class Channel:
+    """One map: its range, mean, and the share of its values above 0. Dead where that share is 0."""
+
+    channel: int
+    min: float
+    max: float
+    mean: float
+    active: float
+
+
+@record
+class ConvolutionMaps:
+    """A convolution's maps after the normalisation and activation that directly follow it (`after` names those layers).
+
+    `min`, `max` and `mean` are over the whole layer. A channel is dead where no value of its map is above 0. `block_end` marks
+    the last convolution at its resolution. `picture` tiles the first `channels_shown` maps in `columns`, or is None; one
+    pixel of it is the mean over `reduction` x `reduction` values, 1 unless the maps are very large.
+    """
+
+    index: int
+    path: str
+    shape: tuple[int, int, int]
+    after: tuple[str, ...]
+    min: float
+    max: float
+    mean: float
+    dead_channels: int
+    block_end: bool
+    channels_shown: int
+    columns: int
+    reduction: int
+    channels: tuple[Channel, ...]
+    picture: Picture | None
+
+
+@record
+class ConvolutionMapsTable:
+    """A row for every convolution, in layer order. With `scale` "map" each map is scaled by its own range, so that 0 and 1 of a
+    picture are that map's least and greatest value; with "layer" all maps of a layer by the layer's.
+    """
+
+    scale: Scale
+    rows: tuple[ConvolutionMaps, ...]
+
+
+def is_shown(path: str, block_end: bool, first: bool, options: Options) -> bool:
+    """Whether a convolution's maps are drawn: those that `--layers` names, else the first and the last of each block."""
+    if options.layers is None:
+        return first or block_end
+    return options.layers == "all" or any(fnmatchcase(path, part.strip()) for part in options.layers.split(","))
+
+
+def find_feature_maps(probe: Probe, options: Options) -> ConvolutionMapsTable:
+    if not probe.maps:
+        raise NotApplicable("The model has no convolution, so it has no feature maps.")
+    ends = block_ends((maps.index, maps.shape) for maps in probe.maps)
+    rows = []
+    for maps in probe.maps:
+        shown = is_shown(maps.path, maps.index in ends, maps is probe.maps[0], options)
+        rows.append(_row(maps, maps.index in ends, options if shown else None))
+    return ConvolutionMapsTable(options.scale, tuple(rows))
+
+
+def _row(maps: FeatureMaps, block_end: bool, options: Options | None) -> ConvolutionMaps:
+    shown = 0 if options is None or maps.values is None else _channels_shown(maps.shape[2], options)
+    columns = columns_for(shown)
+    with np.errstate(invalid="ignore"):
+        low, high, mean = maps.low.min(), maps.high.max(), maps.mean.mean(dtype=np.float64)
+    return ConvolutionMaps(
+        index=maps.index,
+        path=maps.path,
+        shape=maps.shape,
+        after=maps.after,
+        min=figure(low),
+        max=figure(high),
+        mean=figure(np.float32(mean)),
+        dead_channels=int((maps.active == 0).sum()),
+        block_end=block_end,
+        channels_shown=shown,
+        columns=columns,
+        reduction=_reduction(maps.shape),
+        channels=tuple(_channel(maps, channel) for channel in range(shown)),
+        picture=_picture(maps, shown, columns, options) if options and shown else None,
+    )
+
+
+def _channels_shown(channels: int, options: Options) -> int:
+    return channels if options.maps == "all" else min(channels, options.maps)
+
+
+def _channel(maps: FeatureMaps, channel: int) -> Channel:
+    figures = (figure(of[channel]) for of in (maps.low, maps.high, maps.mean, maps.active))
+    return Channel(channel, *figures)
+
+
+def _reduction(shape: tuple[int, int, int]) -> int:
+    return -(-max(shape[:2]) // LARGEST_TILE)
+
+
+def _picture(maps: FeatureMaps, shown: int, columns: int, options: Options) -> Picture:
+    assert maps.values is not None
+    factor = _reduction(maps.shape)
+    values = maps.values[:, :, :shown]
+    smaller = reduced(values, factor) if factor > 1 else values
+    tiles = np.ascontiguousarray(smaller.transpose(2, 0, 1))
+    if options.scale == "layer":
+        low, high = finite_range(maps.values)
+        return Picture(tile(quantize(tiles, low, high), columns), low, high, options.colormap)
+    ranges = zip(maps.low[:shown], maps.high[:shown], strict=True)
+    own = [quantize(each, *_finite(range_, each)) for each, range_ in zip(tiles, ranges, strict=True)]
+    return Picture(tile(np.stack(own), columns), 0.0, 1.0, options.colormap)
+
+
+def _finite(own: tuple[float, float], values: np.ndarray) -> tuple[float, float]:
+    return (float(own[0]), float(own[1])) if np.isfinite(own).all() else finite_range(values)

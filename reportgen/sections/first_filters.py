@@ -1,0 +1,78 @@
+"""The first convolution's filters, as pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import NotApplicable
+from ..options import Options
+from ..picture import GREY, RGB, Picture, columns_for, finite_range, quantize, tile
+from ..probe import Probe
+from ..records import record
+
+BY_CHANNEL = 6
+LARGEST_GRID = 1024  # filters; a grid of more could not be told apart
+ENLARGED = 8  # pixels a weight, so that the gap between filters is a thin line
+
+
+@record
+class FirstFilters:
+    """The first convolution's kernel, `shape` (h, w, input channels, filters).
+
+    `by_channel` shows its first filters, a row a filter and a column an input channel; `all` every filter in one grid of
+    `columns`, in colour where there are three input channels, else the mean over them. Both are scaled alike, by the
+    least and greatest weight of the layer, and 8 pixels wide a weight.
+    """
+
+    path: str
+    shape: tuple[int, ...]
+    filters_shown: int
+    columns: int
+    by_channel: Picture
+    all: Picture
+
+
+def find_first_filters(probe: Probe, options: Options) -> FirstFilters:
+    for call in probe.calls:
+        for name in probe.kernels(call.index)[:1]:
+            return _first_filters(call.path, call.type, probe.weights(call.index)[name].astype(np.float32))
+    raise NotApplicable("The model has no convolution, so it has no filters.")
+
+
+def _first_filters(path: str, kind: str, kernel: np.ndarray) -> FirstFilters:
+    filters = _a_filter_first(kernel, kind)  # (filters, h, w, input channels)
+    shown = filters[:LARGEST_GRID]
+    low, high = finite_range(kernel)
+    columns = columns_for(len(shown))
+    in_colour = filters.shape[3] == 3
+    grid = shown if in_colour else shown.mean(axis=3)
+    return FirstFilters(
+        path=path,
+        shape=kernel.shape,
+        filters_shown=len(shown),
+        columns=columns,
+        by_channel=Picture(_by_channel(quantize(filters[:BY_CHANNEL], low, high)), low, high, GREY),
+        all=Picture(tile(_enlarged(quantize(grid, low, high)), columns), low, high, RGB if in_colour else GREY),
+    )
+
+
+def _a_filter_first(kernel: np.ndarray, kind: str) -> np.ndarray:
+    """(filters, h, w, input channels) of a kernel as Keras keeps it.
+
+    Conv2D: (h, w, in, out). Conv2DTranspose: (h, w, out, in). Depthwise kernels: (h, w, in, multiplier), where each filter
+    sees one channel.
+    """
+    if "Transpose" in kind:
+        return kernel.transpose(2, 0, 1, 3)
+    if "Depthwise" in kind or "Separable" in kind:
+        return kernel.reshape(*kernel.shape[:2], -1).transpose(2, 0, 1)[..., None]
+    return kernel.transpose(3, 0, 1, 2)
+
+
+def _by_channel(filters: np.ndarray) -> np.ndarray:
+    channels = filters[..., : 4 * BY_CHANNEL].transpose(0, 3, 1, 2)  # (filters, channels, h, w)
+    return tile(_enlarged(channels.reshape(-1, *channels.shape[2:])), channels.shape[1])
+
+
+def _enlarged(tiles: np.ndarray) -> np.ndarray:
+    return tiles.repeat(ENLARGED, axis=1).repeat(ENLARGED, axis=2)
