@@ -12,6 +12,7 @@ import numpy as np
 
 from .errors import OptionError
 from .image import Photograph, fit, image_from_array, load_image, with_channels
+from .model.labels import given_labels
 from .model.references import find_reference
 from .model.schemes import scheme_name
 from .options import Fit, Options, Scale
@@ -40,6 +41,7 @@ def generate(
     asked = check_options(**options)
     if isinstance(model, (str, Path)):
         find_reference(model)
+    labels = given_labels(asked.labels)
     photograph = image_from_array(image) if isinstance(image, np.ndarray) else load_image(Path(image))
     progress("Loading TensorFlow and the model")
     from .model.record import record
@@ -50,7 +52,7 @@ def generate(
         weights=asked.weights,
         seed=asked.seed,
         preprocess=asked.preprocess,
-        labels=asked.labels,
+        labels=labels,
         size=asked.size,
         allow_unsafe=allow_unsafe,
         announce=announce,
@@ -92,7 +94,8 @@ def check_options(**options: Any) -> Options:
 def _tuples(asked: Options) -> Options:
     """Lists from a caller as tuples, which is how the report keeps them."""
     size = (asked.size[0], asked.size[1]) if asked.size is not None else None
-    labels = str(asked.labels) if asked.labels is not None else None
+    labels = str(asked.labels) if isinstance(asked.labels, Path) else asked.labels
+    labels = tuple(labels) if isinstance(labels, list) else labels
     return replace(asked, only=tuple(asked.only), skip=tuple(asked.skip), size=size, labels=labels)
 
 
@@ -137,7 +140,7 @@ def _provenance(model: Any, photograph: Photograph, probe: Probe, asked: Options
 
     named = replace(
         asked,
-        labels=Path(asked.labels).name if asked.labels is not None else None,
+        labels=Path(asked.labels).name if isinstance(asked.labels, str) else asked.labels,
         weights=Path(asked.weights).name if asked.weights is not None else None,
     )
     return Provenance(
@@ -151,8 +154,10 @@ def _provenance(model: Any, photograph: Photograph, probe: Probe, asked: Options
 
 
 def _command(model: Any, image: str, asked: Options) -> str:
-    """The command line that makes the report again, in a folder that holds the files; "" for a model from memory."""
-    if not isinstance(model, (str, Path)) or image == "array":
+    """The command line that makes the report again, in a folder that holds the files; "" where no command line can: of a model,
+    picture or labels from memory.
+    """
+    if not isinstance(model, (str, Path)) or image == "array" or isinstance(asked.labels, tuple):
         return ""
     reference = find_reference(model)
     file = reference.file.name if _is_users_file(model) and reference.file else str(model)

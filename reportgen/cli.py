@@ -127,7 +127,7 @@ def report(
         "weights": weights,
         "seed": seed,
         "preprocess": preprocess,
-        "labels": labels,
+        "labels": str(labels) if labels is not None else None,
         "target": target,
         "size": _size(size),
         "fit": fit,

@@ -134,8 +134,10 @@ class _Decoder:
 def _could_be(hint: Any, data: Any) -> bool:
     if hint is type(None):
         return data is None
+    if hint is Picture:
+        return type(data) is dict and "picture" in data
     if is_dataclass(hint):
-        expected = {"picture", "low", "high", "colormap"} if hint is Picture else _hints(hint).keys()
+        expected = _hints(typing.cast(type, hint)).keys()
         return type(data) is dict and data.keys() == expected
     if get_origin(hint) is tuple:
         return type(data) is list

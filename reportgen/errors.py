@@ -13,6 +13,11 @@
 Each message is one or two lines: the thing, what was expected, what to do.
 """
 
+import re
+
+COLOUR_CODE = re.compile(r"\x1b\[[0-9;]*m")
+WRAPPED = "Exception encountered when calling "
+
 
 class ReportgenError(Exception):
     """Base of all errors that reportgen raises on purpose."""
@@ -48,3 +53,13 @@ class OutputError(ReportgenError):
 
 class NotApplicable(ReportgenError):  # noqa: N818 - no error to anyone: the word that the report uses
     """A section has nothing to say of this model; the message is the reason shown in its place."""
+
+
+def reason_of(error: BaseException) -> str:
+    """What somebody else's exception says, in one line: Keras wraps a layer's message in colours and a page of arguments."""
+    lines = [line.strip() for line in COLOUR_CODE.sub("", str(error)).splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    if lines[0].startswith(WRAPPED) and len(lines) > 1:
+        return f"{lines[0].removeprefix(WRAPPED).rstrip('.')}: {lines[1]}"[:300]
+    return lines[0][:300]

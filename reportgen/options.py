@@ -17,7 +17,7 @@ class Options:
     weights: for an architecture known by name: "imagenet", "random" or a file of weights.
     seed: for random weights.
     preprocess: "auto", a scheme ("none", "unit", "symmetric", "caffe", "torch") or an application's name.
-    labels: a file with a label a line, or JSON; None for those that the model brings.
+    labels: a file with a label a line, or JSON; in Python also the labels themselves; None for those that the model brings.
     target: the class index or label to explain; None for the top prediction. `--class` on the command line.
     size: (height, width) for a model that takes any.
     fit: how a picture of another shape comes to the input's: "stretch", "crop" (the middle) or "pad" (with black).
@@ -32,7 +32,7 @@ class Options:
     weights: str | None = None
     seed: int = 0
     preprocess: str = "auto"
-    labels: str | None = None
+    labels: str | tuple[str, ...] | None = None
     target: int | str | None = None
     size: tuple[int, int] | None = None
     fit: Fit = "stretch"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,13 @@ def imagenet_labels() -> tuple[str, ...]:
 def minivgg_labels() -> tuple[str, ...]:
     """CIFAR-10's ten labels."""
     return tuple(files("reportgen.model.minivgg").joinpath("labels.txt").read_text("utf-8").splitlines())
+
+
+def given_labels(labels: str | Path | Sequence[str] | None) -> tuple[str, ...] | None:
+    """Labels given as a file or as they are; raises `LabelsError`."""
+    if labels is None:
+        return None
+    return read_labels(Path(labels)) if isinstance(labels, (str, Path)) else tuple(labels)
 
 
 def read_labels(path: Path) -> tuple[str, ...]:

@@ -140,7 +140,9 @@ def _all_variables(layer: Any) -> list[Any]:
 
 
 def _own_variables(layer: Any) -> list[Any]:
-    return list(layer._trainable_variables) + [v for v in layer._non_trainable_variables if v in layer.weights]
+    counted = {id(variable) for variable in layer.weights}  # the state of random seeds is no weight
+    own = (*layer._trainable_variables, *layer._non_trainable_variables)
+    return [variable for variable in own if id(variable) in counted]
 
 
 def _size(variable: Any) -> int:

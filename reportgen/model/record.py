@@ -8,19 +8,20 @@ themselves are kept only where they will be shown, and the tape forgets all that
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from ..errors import LabelsError, ModelError
+from ..errors import LabelsError, ModelError, reason_of
 from ..options import Options
 from ..probe import Explained, FeatureMaps, LayerCall, ModelFacts, ScoreKind, block_ends
 from ..sections.feature_maps import is_shown
 from .backend import keras, tf
-from .listening import SOURCE, CallLog, Heard, listening
+from .listening import CallLog, Heard, listening
 from .loaded import Loaded, as_array
 
 layers = keras.layers
@@ -30,6 +31,7 @@ CONVOLUTIONS = (
     layers.DepthwiseConv2D,
     layers.SeparableConv2D,
 )
+LOGITS = "_keras_logits"  # on what Keras's softmax and sigmoid return: what went in
 KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 NORMALIZATION, ACTIVATION = "normalization", "activation"
 NORMALIZATIONS = (
@@ -83,6 +85,7 @@ class _Recorder:
         self.tape = tape
         self.maps: list[FeatureMaps] = []
         self.target: Any = None
+        self.target_path = ""
         self.channels_first = False
         self._chains: dict[int, _Chain] = {}
 
@@ -98,7 +101,7 @@ class _Recorder:
             # way from the last spatial layer to the score
             self.tape.reset()
             self.tape.watch(output)
-            self.target = output
+            self.target, self.target_path = output, heard.row.path
 
     def finish(self) -> None:
         for chain in list(self._chains.values()):
@@ -135,7 +138,8 @@ class _Recorder:
                 self.maps[place] = maps.without_values()
 
     def _is_target(self, row: LayerCall, output: Any, is_convolution: bool) -> bool:
-        if len(output.shape) != 4 or not output.dtype.is_floating:
+        # what a softmax or sigmoid returns lies behind the logits, which are to be differentiated
+        if len(output.shape) != 4 or not output.dtype.is_floating or hasattr(output, LOGITS):
             return False
         if is_convolution:
             return self.target is None or self._pixels(output) > 1 or self._pixels(self.target) == 1
@@ -222,12 +226,12 @@ def record(loaded: Loaded, pixels: np.ndarray, shown: np.ndarray, options: Optio
             recorder = _Recorder(options, tape)
             log = CallLog(loaded.model, recorder.listen)
             outputs = _forward(loaded, log, pixels)
-            scores, kind, logits, unit = _answer(outputs)
-            labels = _fitting_labels(loaded, scores)
-            class_index = _class_to_explain(options.target, scores, labels)
-            score = logits[class_index] if logits is not None and class_index is not None else None
+            answer = _answer(outputs)
+            labels = _fitting_labels(loaded, answer.scores)
+            class_index = _class_to_explain(options.target, answer, labels)
+            score = answer.differentiated[class_index] if class_index is not None else None
         recorder.finish()
-        explained = _explain(tape, recorder, score, class_index, unit)
+        explained = _explain(tape, recorder, score, class_index, answer.unit)
         facts = _facts(loaded, outputs, digest.result() if digest else loaded.digest)
     return Recording(
         model=facts,
@@ -235,8 +239,8 @@ def record(loaded: Loaded, pixels: np.ndarray, shown: np.ndarray, options: Optio
         labels=labels,
         calls=tuple(heard.row for heard in log.heard),
         maps=tuple(recorder.maps),
-        scores=scores,
-        score_kind=kind,
+        scores=answer.scores,
+        score_kind=answer.kind,
         explained=explained,
         _heard=tuple(log.heard),
         _digests=loaded.tensor_digests,
@@ -250,27 +254,42 @@ def _forward(loaded: Loaded, log: CallLog, pixels: np.ndarray) -> Any:
         with listening(log.hear):
             outputs = loaded.model(batch, training=False)
     except Exception as error:  # whatever a layer raises: the model is the user's, and so is its code
-        reason = str(error).strip().split("\n")[0][:300]
-        raise ModelError(f"{loaded.name}: the model cannot run on a picture of {loaded.input_shape} ({reason}).") from error
+        shape = loaded.input_shape
+        raise ModelError(f"{loaded.name}: the model cannot run on a picture of {shape} ({reason_of(error)}).") from error
     log.finish()
     return tf.nest.flatten(outputs)[0]
 
 
-def _answer(outputs: Any) -> tuple[np.ndarray | None, ScoreKind, Any, Any]:
-    """Scores (classes,) or None, their kind, the tensor (classes,) to differentiate, and what that is.
+class _Answer(NamedTuple):
+    """A model's output as scores (classes,), or None where it is no list of scores.
+
+    `differentiated` (classes,) is the tensor whose entries are explained, or None; by `means` (classes,) the best is chosen.
+    """
+
+    scores: np.ndarray | None
+    kind: ScoreKind
+    means: np.ndarray | None
+    differentiated: Any
+    unit: Literal["logit", "output"]
+
+
+def _answer(outputs: Any) -> _Answer:
+    """What the model says, and what of it to differentiate.
 
     Logits rather than probabilities: where a softmax is sure of itself its gradient vanishes. Keras leaves the logits on what
     softmax and sigmoid return. Of an output that is a map, each class stands for its mean over the map.
     """
-    logits = getattr(outputs, "_keras_logits", None)
-    unit = "logit" if logits is not None else "output"
+    logits = getattr(outputs, LOGITS, None)
     differentiated = _per_class(logits if logits is not None else outputs)
+    unit: Literal["logit", "output"] = "output" if logits is None else "logit"
+    means = None if differentiated is None else np.asarray(_per_class(outputs).numpy(), np.float32)
     if len(outputs.shape) != 2:
-        return None, "raw", differentiated, unit
+        # a map of classes has passed a softmax or sigmoid; the maps of a headless network stand for no class
+        return _Answer(None, "raw", means if logits is not None else None, differentiated, unit)
     scores = np.asarray(outputs.numpy(), np.float32)[0]
     is_choice = len(scores) > 1 and scores.min() >= 0 and abs(float(scores.sum()) - 1) < 1e-2
-    kind: ScoreKind = "probabilities" if is_choice else "independent" if logits is not None else "raw"
-    return scores, kind, differentiated, unit
+    kind: ScoreKind = "probabilities" if is_choice else "raw" if logits is None else "independent"
+    return _Answer(scores, kind, means, differentiated, unit)
 
 
 def _per_class(outputs: Any) -> Any:
@@ -286,28 +305,33 @@ def _fitting_labels(loaded: Loaded, scores: np.ndarray | None) -> tuple[str, ...
     return loaded.labels
 
 
-def _class_to_explain(target: int | str | None, scores: np.ndarray | None, labels: tuple[str, ...] | None) -> int | None:
-    if scores is None:
+def _class_to_explain(target: int | str | None, answer: _Answer, labels: tuple[str, ...] | None) -> int | None:
+    if answer.differentiated is None:
         return None
-    if target is None:
-        return int(np.argmax(np.nan_to_num(scores, nan=-np.inf)))
+    if target is not None:
+        return find_class(target, int(answer.differentiated.shape[0]), labels)
+    return None if answer.means is None else int(np.argmax(np.nan_to_num(answer.means, nan=-np.inf)))
+
+
+def find_class(target: int | str, classes: int, labels: tuple[str, ...] | None) -> int:
+    """The index of a class given by index or label, upper or lower case alike; raises `LabelsError`."""
     text = str(target).strip()
     if text.isdecimal():
-        if int(text) >= len(scores):
-            raise LabelsError(f"--class {text}: the model has {len(scores)} classes, counted from 0.")
+        if int(text) >= classes:
+            raise LabelsError(f"--class {text}: the model has {classes} classes, counted from 0.")
         return int(text)
     for index, label in enumerate(labels or ()):
         if label.casefold() == text.casefold():
             return index
-    known = (
-        f"its labels are {', '.join(labels[:10])}{', ...' if len(labels) > 10 else ''}"
-        if labels
-        else "it has no labels: give an index"
-    )
-    raise LabelsError(f"--class {text}: the model has no such class; {known}.")
+    if not labels:
+        raise LabelsError(f"--class {text}: the model has no labels; give the class's index, or --labels FILE.")
+    close = difflib.get_close_matches(text, labels, n=3, cutoff=0.5) or labels[:5]
+    raise LabelsError(f"--class {text}: the model has no such label; there are {len(labels)}, such as {', '.join(close)}.")
 
 
-def _explain(tape: Any, recorder: _Recorder, score: Any, class_index: int | None, unit: Any) -> Explained | None:
+def _explain(
+    tape: Any, recorder: _Recorder, score: Any, class_index: int | None, unit: Literal["logit", "output"]
+) -> Explained | None:
     if score is None or class_index is None or recorder.target is None:
         return None
     target = recorder.target
@@ -316,7 +340,7 @@ def _explain(tape: Any, recorder: _Recorder, score: Any, class_index: int | None
         return None
     pair = (np.asarray(tensor.numpy(), np.float32)[0] for tensor in (target, gradient))
     activations, gradients = (each.transpose(1, 2, 0) if recorder.channels_first else each for each in pair)
-    return Explained(getattr(target, SOURCE), class_index, activations, gradients, unit)
+    return Explained(recorder.target_path, class_index, activations, gradients, unit)
 
 
 def _facts(loaded: Loaded, outputs: Any, digest: str) -> ModelFacts:

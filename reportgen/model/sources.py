@@ -8,16 +8,16 @@ import os
 import random
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import LabelsError, ModelError, OptionError, ReportgenError, UnsafeModelError
+from ..errors import LabelsError, ModelError, OptionError, ReportgenError, UnsafeModelError, reason_of
 from .applications import APPLICATIONS, Application
 from .backend import keras
-from .labels import imagenet_labels, minivgg_labels, read_labels
+from .labels import given_labels, imagenet_labels, minivgg_labels
 from .loaded import Loaded, described, input_shape_of, scales_its_own_input
 from .references import BUNDLED, Reference, find_reference
 from .schemes import scheme_name
@@ -31,7 +31,7 @@ def load(
     weights: str | None = None,
     seed: int = 0,
     preprocess: str = "auto",
-    labels: str | Path | None = None,
+    labels: str | Path | Sequence[str] | None = None,
     size: tuple[int, int] | None = None,
     allow_unsafe: bool = False,
     announce: bool = False,
@@ -42,7 +42,7 @@ def load(
     application's name. size: (h, w) for a model that takes any. allow_unsafe: let the file's own code run. announce: let Keras
     show a download's progress on standard error.
     """
-    user_labels = read_labels(Path(labels)) if labels is not None else None
+    user_labels = given_labels(labels)
     scheme = None if preprocess == "auto" else scheme_name(preprocess)
     if isinstance(reference, keras.Model):
         found, model = Reference(reference.name), reference
@@ -80,11 +80,11 @@ def _from_file(path: Path, allow_unsafe: bool) -> Any:
             warnings.simplefilter("ignore")
             return keras.saving.load_model(path, compile=False, safe_mode=not allow_unsafe)
     except Exception as error:  # Keras raises whatever its layers raise: a file from outside may hold anything
-        raise _load_error(path, str(error)) from error
+        raise _load_error(path, error) from error
 
 
-def _load_error(path: Path, reason: str) -> ReportgenError:
-    first_line = reason.strip().split("\n")[0][:300]
+def _load_error(path: Path, error: Exception) -> ReportgenError:
+    reason, first_line = str(error), reason_of(error)
     if "No model config found" in reason or "No model found in config" in reason:
         return ModelError(
             f"{path}: the file holds weights only. Name the architecture (--model vgg16 --weights {path.name}), "
@@ -117,8 +117,7 @@ def _application(application: Application, weights: str, seed: int, announce: bo
     try:
         model.load_weights(path)
     except Exception as error:
-        reason = str(error).strip().split("\n")[0][:300]
-        raise ModelError(f"{path}: these weights do not fit {application.function} ({reason}).") from error
+        raise ModelError(f"{path}: these weights do not fit {application.function} ({reason_of(error)}).") from error
     return model
 
 
@@ -147,7 +146,7 @@ def _with_imagenet_weights(application: Application, build: Any, announce: bool)
     except Exception as error:
         name = application.function.lower()
         raise ModelError(
-            f"The ImageNet weights of {application.function} could not be had ({str(error).strip().splitlines()[0][:200]}).\n"
+            f"The ImageNet weights of {application.function} could not be had ({reason_of(error)}).\n"
             f"Without network: copy {name}'s file into {cache}, or use --weights FILE or --weights random."
         ) from error
 

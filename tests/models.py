@@ -1,0 +1,192 @@
+"""Small models of every kind that users bring, for the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from reportgen.model.backend import keras, tf
+
+layers = keras.layers
+
+
+def functional() -> Any:
+    inputs = keras.Input((16, 16, 3), name="picture")
+    x = layers.Conv2D(4, 3, padding="same", activation="relu", name="conv1")(inputs)
+    x = layers.MaxPooling2D(name="pool1")(x)
+    x = layers.Conv2D(6, 3, padding="same", name="conv2")(x)
+    x = layers.BatchNormalization(name="bn2")(x)
+    x = layers.Activation("relu", name="relu2")(x)
+    x = layers.GlobalAveragePooling2D(name="gap")(x)
+    return keras.Model(inputs, layers.Dense(5, activation="softmax", name="head")(x), name="functional")
+
+
+def sequential() -> Any:
+    return keras.Sequential(
+        [
+            keras.Input((16, 16, 3), name="picture"),
+            layers.Conv2D(4, 3, activation="relu", name="conv1"),
+            layers.Flatten(name="flat"),
+            layers.Dense(3, activation="softmax", name="head"),
+        ],
+        name="sequential",
+    )
+
+
+def base(name: str = "base") -> Any:
+    inputs = keras.Input((16, 16, 3))
+    x = layers.Conv2D(4, 3, padding="same", activation="relu", name="conv1")(inputs)
+    x = layers.Conv2D(6, 3, strides=2, padding="same", activation="relu", name="conv2")(x)
+    return keras.Model(inputs, x, name=name)
+
+
+def nested() -> Any:
+    head = [layers.GlobalAveragePooling2D(name="gap"), layers.Dense(3, activation="softmax", name="head")]
+    return keras.Sequential([keras.Input((16, 16, 3), name="picture"), base(), *head], name="nested")
+
+
+def nested_twice() -> Any:
+    inputs = keras.Input((16, 16, 3), name="picture")
+    middle = keras.Model(inputs, layers.Dropout(0.5, name="drop")(base("inner")(inputs)), name="middle")
+    outer = keras.Input((16, 16, 3), name="picture")
+    x = layers.GlobalAveragePooling2D(name="gap")(middle(outer))
+    return keras.Model(outer, layers.Dense(3, activation="softmax", name="head")(x), name="outer")
+
+
+def called_twice() -> Any:
+    inputs = keras.Input((16, 16, 3), name="picture")
+    mirrored = layers.Permute((2, 1, 3), name="mirror")(inputs)
+    shared = base("shared")
+    both = layers.Concatenate(name="both")([shared(inputs), shared(mirrored)])
+    x = layers.GlobalAveragePooling2D(name="gap")(both)
+    return keras.Model(inputs, layers.Dense(3, activation="softmax", name="head")(x), name="called_twice")
+
+
+@keras.saving.register_keras_serializable("tests")
+class Residual(keras.layers.Layer):  # type: ignore[misc]
+    """A layer that holds layers, a weight of its own, and adds its input by a bare `+`."""
+
+    def build(self, shape: Any) -> None:
+        self.conv = layers.Conv2D(shape[-1], 3, padding="same", activation="relu", name="conv")
+        self.conv.build(shape)
+        self.gain = self.add_weight(shape=(1,), initializer="ones", name="gain")
+
+    def call(self, x: Any) -> Any:
+        return x + self.gain * self.conv(x)
+
+
+@keras.saving.register_keras_serializable("tests")
+class Subclassed(keras.Model):  # type: ignore[misc]
+    """A model that says in code what it does."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.first = layers.Conv2D(4, 3, padding="same", activation="relu", name="first")
+        self.block = Residual(name="block")
+        self.gap = layers.GlobalAveragePooling2D(name="gap")
+        self.head = layers.Dense(3, activation="softmax", name="head")
+        self.unused = layers.Dense(2, name="unused")
+
+    def build(self, shape: Any) -> None:
+        self.first.build(shape)
+        maps = (*shape[:3], 4)
+        self.block.build(maps)
+        self.head.build((shape[0], 4))
+        self.unused.build((shape[0], 4))
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        return self.head(self.gap(self.block(self.first(x))))
+
+
+def subclassed() -> Any:
+    model = Subclassed(name="subclassed")
+    model(np.zeros((1, 16, 16, 3), np.float32))
+    return model
+
+
+def residual() -> Any:
+    inputs = keras.Input((16, 16, 3), name="picture")
+    x = start = layers.Conv2D(4, 3, padding="same", activation="relu", name="conv1")(inputs)
+    x = layers.Conv2D(4, 3, padding="same", name="conv2")(x)
+    x = layers.ReLU(name="out")(layers.Add(name="add")([start, x]))
+    x = layers.GlobalAveragePooling2D(name="gap")(x)
+    return keras.Model(inputs, layers.Dense(3, name="head")(x), name="residual")
+
+
+def all_convolutions() -> Any:
+    inputs = keras.Input((16, 16, 4), name="picture")
+    x = layers.Conv2D(8, 3, groups=2, padding="same", activation="relu", name="grouped")(inputs)
+    x = layers.Conv2D(8, 3, dilation_rate=2, padding="same", activation="relu", name="dilated")(x)
+    x = layers.DepthwiseConv2D(3, padding="same", activation="relu", name="depthwise")(x)
+    x = layers.SeparableConv2D(6, 3, padding="same", activation="relu", name="separable")(x)
+    x = layers.Conv2DTranspose(5, 3, strides=2, padding="same", activation="relu", name="transposed")(x)
+    x = layers.GlobalAveragePooling2D(name="gap")(x)
+    return keras.Model(inputs, layers.Dense(1, activation="sigmoid", name="head")(x), name="all_convolutions")
+
+
+def shared_layer() -> Any:
+    inputs = keras.Input((16, 16, 3), name="picture")
+    conv = layers.Conv2D(3, 3, padding="same", activation="relu", name="conv")
+    x = layers.GlobalAveragePooling2D(name="gap")(conv(conv(inputs)))
+    return keras.Model(inputs, layers.Dense(3, activation="softmax", name="head")(x), name="shared_layer")
+
+
+def mixed_precision() -> Any:
+    policy = "mixed_float16"
+    inputs = keras.Input((16, 16, 3), name="picture")
+    x = layers.Conv2D(4, 3, padding="same", activation="relu", name="conv1", dtype=policy)(inputs)
+    x = layers.GlobalAveragePooling2D(name="gap", dtype=policy)(x)
+    return keras.Model(inputs, layers.Dense(3, activation="softmax", name="head", dtype=policy)(x), name="mixed_precision")
+
+
+def frozen() -> Any:
+    model = nested()
+    model.layers[0].trainable = False
+    return model
+
+
+def segmentation() -> Any:
+    inputs = keras.Input((16, 16, 3), name="picture")
+    x = layers.Conv2D(4, 3, padding="same", activation="relu", name="conv1")(inputs)
+    return keras.Model(inputs, layers.Conv2D(2, 1, activation="softmax", name="classes")(x), name="segmentation")
+
+
+def no_convolution() -> Any:
+    inputs = keras.Input((8, 8, 3), name="picture")
+    x = layers.Flatten(name="flat")(inputs)
+    return keras.Model(inputs, layers.Dense(3, activation="softmax", name="head")(x), name="no_convolution")
+
+
+MODELS: dict[str, Callable[[], Any]] = {
+    make.__name__: make
+    for make in (
+        functional, sequential, nested, nested_twice, called_twice, subclassed, residual, all_convolutions, shared_layer,
+        mixed_precision, frozen, segmentation, no_convolution,
+    )
+}  # fmt: skip
+
+
+def built(name: str, seed: int = 1) -> Any:
+    """A model by its name, with the same weights each time."""
+    keras.utils.set_random_seed(seed)
+    return MODELS[name]()
+
+
+def grad_cam_net(kernel_by_channel: Any, dense: Any) -> Any:
+    """Two 1x1 filters on one grey channel, linear; global average pooling; one linear Dense layer: all weights by hand."""
+    model = keras.Sequential(
+        [
+            keras.Input((2, 2, 1)),
+            layers.Conv2D(2, 1, use_bias=False, name="conv"),
+            layers.GlobalAveragePooling2D(name="gap"),
+            layers.Dense(2, use_bias=False, activation="softmax", name="head"),
+        ]
+    )
+    model.get_layer("conv").set_weights([np.reshape(np.float32(kernel_by_channel), (1, 1, 1, 2))])
+    model.get_layer("head").set_weights([np.float32(dense)])
+    return model
+
+
+__all__ = ["MODELS", "built", "grad_cam_net", "keras", "layers", "tf"]

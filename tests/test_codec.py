@@ -1,0 +1,233 @@
+"""Data out and back in: the law read(render(report)) == report, the schema, and what is refused."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+
+from reportgen.codec import Encoder, decode_report, schema
+from reportgen.errors import ReportFileError
+from reportgen.image import ImageFacts
+from reportgen.options import Options
+from reportgen.page import LARGEST_REPORT, read, render
+from reportgen.probe import Explained
+from reportgen.records import equal, figure, record
+from reportgen.report import FORMAT, Provenance, Report, Versions, find_sections
+
+from .fake_probe import FACTS, FakeProbe, call, f32, maps_of
+
+
+def small_report(**changes: Any) -> Report:
+    """A report with every section filled, from a fake probe."""
+    options = Options(**changes.pop("options", {}))
+    probe = FakeProbe(
+        labels=("a", "b", "c"),
+        calls=(call(0, "input", "InputLayer"), call(1, "conv", parameters=10)),
+        maps=(maps_of(1, "conv", np.linspace(-1, 1, 64, dtype=np.float32).reshape(4, 4, 4)),),
+        scores=f32([0.2, 0.5, 0.3]),
+        explained=explained(),
+        tensors={(1, "kernel"): np.linspace(0, 1, 108, dtype=np.float32).reshape(3, 3, 3, 4)},
+    )
+    report = Report(
+        format=FORMAT,
+        title="net on cat",
+        warnings=("careful",),
+        provenance=Provenance(
+            FACTS,
+            ImageFacts("cat.png", "1" * 64, 20, 10),
+            Versions("0", "1", "2", "3"),
+            options,
+            "reportgen report cat.png",
+            ("note",),
+        ),
+        **find_sections(probe, options),
+    )
+    return replace(report, **changes)
+
+
+def explained() -> Explained:
+    return Explained("conv", 1, np.ones((4, 4, 4), np.float32), np.ones((4, 4, 4), np.float32), "logit")
+
+
+def test_the_page_is_the_store() -> None:
+    report = small_report()
+    assert read(render(report)) == report
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"maps": "all", "scale": "layer", "colormap": "magma"},
+        {"target": 2, "size": (3, 4), "layers": "c*"},
+        {"target": "b", "labels": ("a", "b", "c"), "only": ("layers", "feature_maps")},
+        {"skip": ("weights",), "title": "</script><script>", "maps": 1},
+    ],
+)
+def test_every_kind_of_option_comes_back(options: dict[str, Any]) -> None:
+    report = small_report(options=options)
+    assert read(render(report)) == report
+
+
+def test_numbers_that_are_none_come_back() -> None:
+    report = small_report()
+    values = np.full((4, 4, 4), np.nan, np.float32)
+    values[..., 1] = np.inf
+    values[..., 2] = -np.inf
+    probe = FakeProbe(maps=(maps_of(1, "conv", values),))
+    report = replace(report, feature_maps=find_sections(probe, Options())["feature_maps"])
+    html = render(report)
+    assert read(html) == report
+    assert '"nan"' in html
+    assert '"-inf"' in html
+    assert "NaN" not in html
+    assert "Infinity" not in html
+
+
+def test_reading_a_file_and_its_text_is_the_same(tmp_path: Path) -> None:
+    report = small_report()
+    file = tmp_path / "report.html"
+    file.write_bytes(render(report).encode())
+    assert read(file) == read(str(file)) == report
+
+
+def test_same_report_same_bytes() -> None:
+    assert render(small_report()) == render(small_report())
+
+
+def test_the_schema_fits_the_data() -> None:
+    jsonschema.Draft202012Validator.check_schema(schema())
+    for options in ({}, {"labels": ("a", "b", "c"), "target": 1}):
+        jsonschema.validate(Encoder().encode(small_report(options=options)), schema())
+
+
+def test_the_schema_refuses_what_we_would_not_write() -> None:
+    data = Encoder().encode(small_report())
+    for broken in mutations(data):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(broken, schema())
+
+
+def mutations(data: dict[str, Any]) -> list[Any]:
+    """The data with one thing wrong, each in its own copy."""
+    changes: list[Any] = [
+        lambda d: d.pop("title"),
+        lambda d: d.update(extra=1),
+        lambda d: d.update(title=3),
+        lambda d: d["layers"].update(parameters="many"),
+        lambda d: d["layers"]["rows"][0].update(index=True),
+        lambda d: d["layers"]["rows"][0].update(index=1.5),
+        lambda d: d["layers"]["rows"][0].update(output_shape=[1.5]),
+        lambda d: d["predictions"]["rows"][0].update(score=None),
+        lambda d: d["predictions"]["rows"][0].update(score="NaN"),
+        lambda d: d["predictions"].update(kind="certain"),
+        lambda d: d["overview"].update(picture="0123"),
+        lambda d: d["feature_maps"]["rows"][0].update(shape=[4, 4]),
+        lambda d: d.update(filters={"absent": "no"}),
+        lambda d: d.update(weights=[]),
+    ]
+    broken = []
+    for change in changes:
+        each = copy.deepcopy(data)
+        change(each)
+        broken.append(each)
+    return broken
+
+
+def test_data_that_do_not_match_are_refused() -> None:
+    encoder = Encoder()
+    data = encoder.encode(small_report())
+    for broken in mutations(data):
+        with pytest.raises(ReportFileError):
+            decode_report(broken, encoder.pictures)
+
+
+@pytest.mark.parametrize("data", [None, 3, "report", [], {}, {"format": "1"}, {"format": True}, {"format": FORMAT}])
+def test_data_of_another_make_are_refused(data: Any) -> None:
+    with pytest.raises(ReportFileError):
+        decode_report(data, {})
+
+
+def test_another_format_is_refused_with_its_number() -> None:
+    with pytest.raises(ReportFileError, match="format 99"):
+        decode_report({"format": 99}, {})
+
+
+HTML = render(small_report())
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "",
+        "<",
+        "<html></html>",
+        "plain text",
+        HTML[: len(HTML) // 3],
+        HTML.replace('data-picture="', 'data-picture="x'),
+        HTML.replace("data:image/png;base64,iVBO", "data:image/png;base64,AAAA"),
+        HTML.replace("data:image/png;base64,iVBO", "data:image/png;base64,%%%%"),
+        HTML.replace('id="report-data">{', 'id="report-data">{{'),
+        re.sub(r'"format":\d+', '"format":NaN', HTML),
+        re.sub(r'"score":[\d.]+', '"score":Infinity', HTML),
+        '<script type="application/json" id="report-data">' + "[" * 200_000 + "</script>",
+        '<script type="application/json" id="report-data">' + '{"a":' * 200_000 + "</script>",
+        '<script type="application/json" id="report-data">{"format":' + "9" * 10_000 + "}</script>",
+    ],
+)  # fmt: skip
+def test_pages_that_are_no_reports_are_refused(html: str, tmp_path: Path) -> None:
+    file = tmp_path / "bad.html"
+    file.write_text(html, "utf-8")
+    with pytest.raises(ReportFileError, match=re.escape(str(file))):
+        read(file)
+
+
+def test_files_that_are_no_reports_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ReportFileError, match="no such report"):
+        read(tmp_path / "missing.html")
+    with pytest.raises(ReportFileError):
+        read(tmp_path)
+    binary = tmp_path / "binary.html"
+    binary.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ReportFileError, match="UTF-8"):
+        read(binary)
+    huge = tmp_path / "huge.html"
+    with huge.open("wb") as file:
+        file.truncate(LARGEST_REPORT + 1)
+    with pytest.raises(ReportFileError, match="larger than"):
+        read(huge)
+
+
+def test_the_island_is_plain_json() -> None:
+    island = re.search(r'<script type="application/json" id="report-data">(.*?)</script>', HTML, re.S)
+    assert island is not None
+    assert json.loads(island[1])["title"] == "net on cat"
+
+
+def test_records_are_equal_by_value() -> None:
+    @record
+    class Pair:
+        left: float
+        right: tuple[float, ...]
+
+    assert Pair(math.nan, (1.0, math.nan)) == Pair(float("nan"), (1.0, float("nan")))
+    assert Pair(1.0, ()) != Pair(2.0, ())
+    assert Pair(1.0, (1.0,)) != Pair(1.0, (1.0, 2.0))
+    assert not equal(Pair(1.0, ()), "pair")
+    assert not equal(np.zeros(2, np.uint8), np.zeros(2, np.float32))
+
+
+def test_figures_are_as_short_as_their_precision() -> None:
+    assert figure(np.float32(0.1)) == 0.1
+    assert figure(np.float16(0.1)) == 0.1
+    assert figure(0.1) == 0.1
+    assert np.float32(figure(np.float32(1 / 3))) == np.float32(1 / 3)
+    assert math.isnan(figure(np.float32(np.nan)))

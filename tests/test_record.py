@@ -1,0 +1,378 @@
+"""A model of every kind, recorded: rows, maps and gradients against answers worked out or computed another way."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import reportgen
+from reportgen.errors import LabelsError, ModelError
+from reportgen.image import with_channels
+from reportgen.model.listening import listening
+from reportgen.model.loaded import as_array
+from reportgen.model.record import Recording, record
+from reportgen.model.sources import load
+from reportgen.options import Options
+from reportgen.probe import LayerCall
+from reportgen.report import Absent
+from reportgen.sections.class_activation import ClassActivation, grad_cam
+from reportgen.sections.feature_maps import ConvolutionMapsTable
+
+from .models import MODELS, Residual, Subclassed, built, grad_cam_net, keras, layers, tf
+
+PICTURE = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+
+
+def recorded(model: Any, pixels: np.ndarray = PICTURE, **options: Any) -> Recording:
+    loaded = load(model, preprocess="unit")
+    height, width, channels = loaded.input_shape
+    assert pixels.shape[:2] == (height, width)
+    fitting = pixels if pixels.shape[2] == channels else with_channels(pixels, channels)
+    return record(loaded, fitting, pixels, Options(**options))
+
+
+def row(recording: Recording, path: str) -> LayerCall:
+    (found,) = (call for call in recording.calls if call.path == path)
+    return found
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_kind_of_model_makes_a_report_that_comes_back(name: str) -> None:
+    model = built(name)
+    report = reportgen.generate(model, PICTURE)
+    assert reportgen.read(reportgen.render(report)) == report
+    assert not isinstance(report.layers, Absent)
+    assert sum(layer.parameters for layer in report.layers.rows) == model.count_params() == report.layers.parameters
+    assert report.layers.trainable_parameters == sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+    assert [layer.index for layer in report.layers.rows] == list(range(len(report.layers.rows)))
+    paths = [layer.path for layer in report.layers.rows]
+    assert len(set(paths)) == len(paths)
+    assert all(source in paths for layer in report.layers.rows for source in layer.inputs)
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "segmentation"])
+def test_scores_are_what_the_model_says(name: str) -> None:
+    model = built(name)
+    height, width, channels = load(model).input_shape
+    recording = recorded(model, np.resize(PICTURE, (height, width, 3)))
+    assert recording.scores is not None
+    batch = with_channels(recording.pixels, channels)[None] / np.float32(255)
+    np.testing.assert_allclose(recording.scores, np.asarray(model(batch))[0], rtol=1e-6)
+
+
+def test_functional_rows() -> None:
+    recording = recorded(built("functional"))
+    rows = [(call.index, call.path, call.type, call.output_shape, call.parameters, call.inputs) for call in recording.calls]
+    assert rows == [
+        (0, "picture", "InputLayer", (16, 16, 3), 0, ()),
+        (1, "conv1", "Conv2D", (16, 16, 4), 112, ("picture",)),  # 3 * 3 * 3 * 4 + 4
+        (2, "pool1", "MaxPooling2D", (8, 8, 4), 0, ("conv1",)),
+        (3, "conv2", "Conv2D", (8, 8, 6), 222, ("pool1",)),  # 3 * 3 * 4 * 6 + 6
+        (4, "bn2", "BatchNormalization", (8, 8, 6), 24, ("conv2",)),  # 4 * 6
+        (5, "relu2", "Activation", (8, 8, 6), 0, ("bn2",)),
+        (6, "gap", "GlobalAveragePooling2D", (6,), 0, ("relu2",)),
+        (7, "head", "Dense", (5,), 35, ("gap",)),  # 6 * 5 + 5
+    ]
+
+
+def test_paths_of_nested_models_leave_out_the_outermost() -> None:
+    assert [call.path for call in recorded(built("nested")).calls] == ["picture", "base/conv1", "base/conv2", "gap", "head"]
+    assert "middle/inner/conv2" in [call.path for call in recorded(built("nested_twice")).calls]
+
+
+def test_a_second_call_has_its_own_row_without_parameters() -> None:
+    recording = recorded(built("called_twice"))
+    assert row(recording, "shared/conv1").parameters == 112
+    assert row(recording, "shared/conv1#2").parameters == 0
+    assert row(recording, "shared/conv1#2").inputs == ("mirror",)
+    assert row(recording, "both").inputs == ("shared/conv2", "shared/conv2#2")
+    assert recording.weights(row(recording, "shared/conv1#2").index) == {}
+
+
+def test_layers_in_layers_weights_of_their_own_and_layers_never_called() -> None:
+    recording = recorded(built("subclassed"))
+    assert [(call.path, call.parameters) for call in recording.calls] == [
+        ("input", 0), ("first", 112), ("block/conv", 148), ("block", 1), ("gap", 0), ("head", 15), ("unused", 10),
+    ]  # fmt: skip
+    assert row(recording, "block").inputs == ("first",)
+    assert row(recording, "gap").inputs == ("block",)
+    assert row(recording, "unused").output_shape == ()
+
+
+def test_frozen_layers_are_told() -> None:
+    recording = recorded(built("frozen"))
+    assert [(call.path, call.trainable) for call in recording.calls if call.parameters] == [
+        ("base/conv1", False), ("base/conv2", False), ("head", True),
+    ]  # fmt: skip
+    assert recording.model.trainable_parameters == 21
+    assert recording.model.parameters == 355
+
+
+@pytest.mark.parametrize("kind", ["keras", "h5"])
+@pytest.mark.parametrize(
+    "name", ["functional", "sequential", "nested", "nested_twice", "called_twice", "residual", "mixed_precision"]
+)
+def test_a_saved_model_records_as_the_one_in_memory(name: str, kind: str, tmp_path: Path) -> None:
+    model = built(name)
+    model.save(tmp_path / f"saved.{kind}")
+    saved, memory = (
+        record(load(each, preprocess="unit"), PICTURE, PICTURE, Options()) for each in (tmp_path / f"saved.{kind}", model)
+    )
+    assert [call.path for call in saved.calls] == [call.path for call in memory.calls]
+    np.testing.assert_array_equal(saved.scores, memory.scores)
+    assert saved.explained is not None
+    assert memory.explained is not None
+    np.testing.assert_array_equal(grad_cam(saved.explained), grad_cam(memory.explained))
+
+
+def test_a_reloaded_subclassed_model_remembers_its_input(tmp_path: Path) -> None:
+    built("subclassed").save(tmp_path / "saved.keras")
+    loaded = load(tmp_path / "saved.keras")
+    assert loaded.input_shape == (16, 16, 3)
+    assert isinstance(loaded.model, Subclassed)
+    assert isinstance(loaded.model.block, Residual)
+
+
+def test_maps_are_those_after_normalisation_and_activation() -> None:
+    model = built("functional")
+    first, second = recorded(model).maps
+    assert (second.path, second.after) == ("conv2", ("bn2", "relu2"))
+    # an independent computation: a second model that ends there, which works for a plain functional one
+    ends = keras.Model(model.inputs[0], [model.get_layer("conv1").output, model.get_layer("relu2").output])
+    for maps, expected in zip((first, second), ends(PICTURE[None] / np.float32(255)), strict=True):
+        values = np.asarray(expected)[0]
+        assert maps.values is not None
+        np.testing.assert_allclose(maps.values, values, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(maps.low, values.min((0, 1)), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(maps.high, values.max((0, 1)), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(maps.mean, values.mean((0, 1)), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(maps.active, (values > 0).mean((0, 1)), atol=1e-6)
+
+
+def test_a_map_that_another_layer_takes_too_is_not_followed() -> None:
+    recording = recorded(built("residual"))
+    assert [(maps.path, maps.after) for maps in recording.maps] == [("conv1", ()), ("conv2", ())]  # Add follows conv2
+
+
+def test_only_shown_maps_are_kept() -> None:
+    keeps = {
+        maps.path: maps.values is not None for maps in recorded(built("all_convolutions"), np.resize(PICTURE, (16, 16, 4))).maps
+    }
+    assert keeps == {"grouped": True, "dilated": False, "depthwise": False, "separable": True, "transposed": True}
+    asked = recorded(built("all_convolutions"), np.resize(PICTURE, (16, 16, 4)), layers="d*").maps
+    assert [maps.path for maps in asked if maps.values is not None] == ["dilated", "depthwise"]
+
+
+def test_kernels_of_every_kind_of_convolution() -> None:
+    recording = recorded(built("all_convolutions"), np.resize(PICTURE, (16, 16, 4)))
+    kernels = {
+        call.path: {name: recording.weights(call.index)[name].shape for name in recording.kernels(call.index)}
+        for call in recording.calls
+    }
+    assert kernels == {
+        "picture": {}, "gap": {}, "head": {},
+        "grouped": {"kernel": (3, 3, 2, 8)},
+        "dilated": {"kernel": (3, 3, 8, 8)},
+        "depthwise": {"kernel": (3, 3, 8, 1)},
+        "separable": {"depthwise_kernel": (3, 3, 8, 1), "pointwise_kernel": (1, 1, 8, 6)},
+        "transposed": {"kernel": (3, 3, 5, 6)},
+    }  # fmt: skip
+
+
+def test_grad_cam_on_a_net_worked_out_on_paper() -> None:
+    # one grey channel x (2 x 2) of 0, 51, 102, 255, by unit scaling 0, 0.2, 0.4, 1; the filters (2, -1) give A_0 = 2x, A_1 = -x.
+    # class 0: the logit is 3 times the mean of A_0 plus 2 times that of A_1, so dy/dA = (3 / 4, 2 / 4) everywhere, and
+    #   sum_k a_k A_k = 0.75 * 2x + 0.5 * -x = x
+    # class 1: a = (-3 / 4, -4 / 4), the sum is -0.75 * 2x - 1 * -x = -0.5x, and relu makes it 0
+    pixels = np.array([[0, 51], [102, 255]], np.uint8)[..., None].repeat(3, axis=2)
+    model = grad_cam_net([2, -1], [[3, -3], [2, -4]])
+    heat = grad_cam(explained_of(model, pixels, target=0))
+    np.testing.assert_allclose(heat, [[0, 0.2], [0.4, 1]], rtol=1e-5)
+    np.testing.assert_allclose(grad_cam(explained_of(model, pixels, target=1)), 0, atol=1e-7)
+
+
+def explained_of(model: Any, pixels: np.ndarray, **options: Any) -> Any:
+    explained = recorded(model, pixels, **options).explained
+    assert explained is not None
+    return explained
+
+
+def test_logits_are_differentiated_where_the_softmax_is_sure_of_itself() -> None:
+    # logits so far apart that the probabilities' gradient is exactly 0 in float32
+    pixels = np.full((2, 2, 3), 255, np.uint8)
+    model = grad_cam_net([2, -1], [[300, -300], [0, 0]])
+    explained = explained_of(model, pixels)
+    assert explained.unit == "logit"
+    np.testing.assert_allclose(explained.gradients[..., 0], 75)  # 300 / 4
+
+
+@pytest.mark.parametrize("ending", ["softmax inside", "Softmax layer", "Activation layer", "nested", "float16"])
+def test_keras_leaves_the_logits_on_what_softmax_returns(ending: str) -> None:
+    """Guards the one private attribute that we use; without it the output itself is differentiated."""
+    inputs = keras.Input((4, 4, 3))
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(2, 3, name="conv")(inputs))
+    x = {
+        "softmax inside": lambda: layers.Dense(3, activation="softmax")(x),
+        "Softmax layer": lambda: layers.Softmax()(layers.Dense(3)(x)),
+        "Activation layer": lambda: layers.Activation("softmax")(layers.Dense(3)(x)),
+        "nested": lambda: keras.Sequential([keras.Input((2,)), layers.Dense(3, activation="softmax")])(x),
+        "float16": lambda: layers.Dense(3, activation="softmax", dtype="float16")(x),
+    }[ending]()
+    assert explained_of(keras.Model(inputs, x), np.resize(PICTURE, (4, 4, 3))).unit == "logit"
+
+
+def test_without_logits_the_output_itself_is_explained() -> None:
+    @keras.saving.register_keras_serializable("tests")
+    class OwnSoftmax(keras.layers.Layer):  # type: ignore[misc]
+        def call(self, x: Any) -> Any:
+            return tf.exp(x) / tf.reduce_sum(tf.exp(x), axis=-1, keepdims=True)
+
+    inputs = keras.Input((4, 4, 3))
+    x = layers.Dense(3)(layers.GlobalAveragePooling2D()(layers.Conv2D(2, 3)(inputs)))
+    explained = explained_of(keras.Model(inputs, OwnSoftmax()(x)), np.resize(PICTURE, (4, 4, 3)))
+    assert explained.unit == "output"
+
+
+@pytest.mark.parametrize("name", ["functional", "sequential", "residual"])
+def test_grad_cam_equals_the_second_model_computation(name: str) -> None:
+    model = built(name)
+    recording = recorded(model, target=1)
+    assert recording.explained is not None
+    target = model.get_layer(recording.explained.path)
+    head = model.get_layer("head")
+    activation, head.activation = head.activation, keras.activations.linear
+    ends = keras.Model(model.inputs[0], [target.output, model.outputs[0]])
+    with tf.GradientTape() as tape:
+        maps, outputs = ends(PICTURE[None] / np.float32(255))
+        score = outputs[0, 1]
+    gradient = tape.gradient(score, maps)
+    head.activation = activation
+    weights = tf.reduce_mean(gradient, axis=(0, 1, 2))
+    expected = tf.nn.relu(tf.reduce_sum(maps[0] * weights, axis=-1)).numpy()
+    np.testing.assert_allclose(grad_cam(recording.explained), expected, rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("nested", "base/conv2"), ("nested_twice", "middle/inner/conv2"), ("called_twice", "both"), ("subclassed", "block"),
+        ("residual", "out"), ("shared_layer", "conv#2"), ("mixed_precision", "conv1"), ("segmentation", "conv1"),
+    ],
+)  # fmt: skip
+def test_the_last_spatial_layer_is_explained(name: str, path: str) -> None:
+    explained = explained_of(built(name), PICTURE)
+    assert explained.path == path
+    assert explained.gradients.any()
+
+
+def test_the_class_to_explain() -> None:
+    model = built("functional")
+    labels = ("ant", "bee", "cat", "dog", "eel")
+    loaded = load(model, preprocess="unit", labels=labels)
+    asked = {target: record(loaded, PICTURE, PICTURE, Options(target=target)).explained for target in (3, "3", "DOG")}
+    assert [each.class_index for each in asked.values() if each] == [3, 3, 3]
+    top = record(loaded, PICTURE, PICTURE, Options())
+    assert top.scores is not None
+    assert top.explained is not None
+    assert top.explained.class_index == int(np.argmax(top.scores))
+    with pytest.raises(LabelsError, match="5 classes"):
+        record(loaded, PICTURE, PICTURE, Options(target=5))
+    with pytest.raises(LabelsError, match="such as dog"):
+        record(loaded, PICTURE, PICTURE, Options(target="dogg"))
+    with pytest.raises(LabelsError, match="no labels"):
+        recorded(model, target="dog")
+
+
+def test_the_model_and_keras_are_left_as_they_were() -> None:
+    original = keras.Operation.__call__
+    model = built("functional")
+    before = [weight.numpy().copy() for weight in model.weights]
+    attributes = set(vars(model))
+    recorded(model)
+    assert keras.Operation.__call__ is original
+    assert set(vars(model)) == attributes
+    for weight, old in zip(model.weights, before, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), old)
+
+
+def test_the_patch_comes_off_after_an_error() -> None:
+    original = keras.Operation.__call__
+
+    class Failing(keras.layers.Layer):  # type: ignore[misc]
+        def call(self, x: Any) -> Any:
+            if isinstance(x, tf.Tensor) and hasattr(x, "numpy"):
+                raise RuntimeError("not today")
+            return x
+
+    inputs = keras.Input((16, 16, 3))
+    model = keras.Model(inputs, layers.Flatten()(Failing()(layers.Conv2D(1, 3)(inputs))))
+    with pytest.raises(ModelError, match=r"Failing.call\(\): not today"):
+        recorded(model)
+    assert keras.Operation.__call__ is original
+    with pytest.raises(ZeroDivisionError), listening(lambda _operation, run, _given: run()):
+        _ = 1 / 0
+    assert keras.Operation.__call__ is original
+
+
+def test_other_threads_are_not_heard() -> None:
+    import threading
+
+    heard: list[str] = []
+
+    def hear(operation: Any, run: Any, _given: Any) -> Any:
+        heard.append(operation.name)
+        return run()
+
+    with listening(hear):
+        thread = threading.Thread(target=lambda: layers.ReLU(name="elsewhere")(tf.ones((1, 2))))
+        thread.start()
+        thread.join()
+        layers.ReLU(name="here")(tf.ones((1, 2)))
+    assert heard == ["here"]
+
+
+def test_weights_are_read_without_copying() -> None:
+    variable = keras.Variable(np.ones((4, 4), np.float32))
+    assert not as_array(variable).flags.owndata
+    bfloat = keras.Variable(np.ones((4, 4)), dtype="bfloat16")
+    assert as_array(bfloat).astype(np.float32).sum() == 16
+
+
+def test_digests_follow_weights_and_architecture_and_nothing_else(tmp_path: Path) -> None:
+    model = built("functional")
+    digest = load(model).digest
+    model.save(tmp_path / "other name.keras")
+    model.save(tmp_path / "legacy.h5")
+    assert load(tmp_path / "other name.keras").digest == digest
+    assert load(tmp_path / "legacy.h5").digest == digest
+    kernel, bias = model.get_layer("conv1").get_weights()
+    model.get_layer("conv1").set_weights([kernel, bias + np.float32(1e-6)])
+    assert load(model).digest != digest
+    changed = built("functional")
+    changed.get_layer("relu2").activation = keras.activations.tanh
+    assert load(changed).digest != digest
+
+
+def test_weights_that_are_not_numbers_are_warned_of() -> None:
+    model = built("functional")
+    kernel, bias = model.get_layer("conv1").get_weights()
+    kernel[0, 0, 0, 0] = np.nan
+    model.get_layer("conv1").set_weights([kernel, bias])
+    report = reportgen.generate(model, PICTURE, preprocess="unit")
+    assert any("conv1" in warning and "not numbers" in warning for warning in report.warnings)
+    assert reportgen.read(reportgen.render(report)) == report
+    assert isinstance(report.feature_maps, ConvolutionMapsTable)
+    assert isinstance(report.class_activation, ClassActivation)
+
+
+def test_reports_are_the_same_twice_and_the_data_hold_no_path(tmp_path: Path) -> None:
+    model = built("functional")
+    model.save(tmp_path / "mine.keras")
+    pages = [reportgen.render(reportgen.generate(tmp_path / "mine.keras", PICTURE)) for _ in range(2)]
+    assert pages[0] == pages[1]
+    assert str(tmp_path) not in pages[0]
+    assert json.dumps("mine.keras") in pages[0]
