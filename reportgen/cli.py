@@ -71,7 +71,7 @@ def report(
     ] = "minivgg",
     output: Annotated[
         Optional[Path],
-        typer.Option("--output", "-o", help="The file to write. [default: <image>-<model>.html here]", show_default=False),
+        typer.Option("--output", "-o", help="The file to write. (default: <image>-<model>.html here)", show_default=False),
     ] = None,
     weights: Annotated[
         Optional[str], typer.Option(help="For a named architecture: imagenet (the default; downloaded once), random, or a file.")
@@ -87,7 +87,7 @@ def report(
     target: Annotated[
         Optional[str],
         typer.Option(
-            "--class", help="The class to explain, by index or label. [default: the top prediction]", show_default=False
+            "--class", help="The class to explain, by index or label. (default: the top prediction)", show_default=False
         ),
     ] = None,
     size: Annotated[Optional[str], typer.Option(help="HEIGHTxWIDTH, for a model that takes any size.")] = None,
@@ -96,7 +96,7 @@ def report(
     layers: Annotated[
         Optional[str],
         typer.Option(
-            help="Whose maps: all, or patterns such as 'block3_*'. [default: the last of each block]", show_default=False
+            help="Whose maps: all, or patterns such as 'block3_*'. (default: the last of each block)", show_default=False
         ),
     ] = None,
     scale: Annotated[str, typer.Option(help="Scale each map by its own range (map) or by its layer's (layer).")] = "map",
@@ -105,7 +105,7 @@ def report(
     skip: Annotated[Optional[list[str]], typer.Option(help="Leave out this section; may be given more than once.")] = None,
     templates: Annotated[Optional[Path], typer.Option(help="A folder of templates to use before ours.")] = None,
     title: Annotated[
-        Optional[str], typer.Option(help="The page's heading. [default: <model> on <image>]", show_default=False)
+        Optional[str], typer.Option(help="The page's heading. (default: <model> on <image>)", show_default=False)
     ] = None,
     open_page: Annotated[bool, typer.Option("--open", help="Open the report in the browser.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no warnings.")] = False,

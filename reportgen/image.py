@@ -4,21 +4,34 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
+import stat
+import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from .errors import ImageError
 from .options import Fit
+from .picture import finite_range, quantize
 from .records import record
 
-LARGEST_IMAGE = 100_000_000  # pixels
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "PPM", "MPO")
+LARGEST_FILE = 500_000_000  # bytes
+LARGEST_IMAGE = 100_000_000  # pixels; as many take 0.6 to 1 GB of memory while they are read, but WebP 1.6 in Pillow's decoder
+BAND = 2_000_000  # pixels turned at a time: a copy of a whole large picture for every step would not fit in a gigabyte
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "PPM")
 SRGB = ImageCms.createProfile("sRGB")
+
+PILLOW_SETTINGS = threading.Lock()
+Turn = Callable[[Image.Image], Image.Image]
+
+TURNED_NOTE = "Turned upright, as the camera's orientation mark says."
+WHITE_NOTE = "Transparent parts are shown, and were given to the model, on white."
 
 
 @record
@@ -41,27 +54,39 @@ class Photograph:
 
 
 def check_image(path: Path) -> None:
-    """Raise `ImageError` unless `path` is a file with something in it; cheap enough to ask before anything else."""
-    if not path.exists():
-        raise ImageError(f"{path}: no such file.")
-    if not path.is_file():
+    """Raise `ImageError` unless `path` is a file of a size that is read; cheap enough to ask before anything else."""
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: a name that no file can have
+        raise ImageError(f"{path}: no such file; check the name.") from error
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be read ({error.strerror}); name an image you may read.") from error
+    if not stat.S_ISREG(status.st_mode):  # a pipe or a device would keep us waiting for ever
         raise ImageError(f"{path}: this is not a file; name one image.")
-    if path.stat().st_size == 0:
-        raise ImageError(f"{path}: the file is empty.")
+    if status.st_size == 0:
+        raise ImageError(f"{path}: the file is empty; name an image.")
+    if status.st_size > LARGEST_FILE:
+        raise ImageError(f"{path}: {status.st_size:,} bytes; at most {LARGEST_FILE:,} are read. Make it smaller.")
 
 
 def load_image(path: Path) -> Photograph:
     """The image in `path`, upright by its EXIF orientation, in sRGB; raises `ImageError`.
 
-    Of an animation the first frame is taken; transparent parts become white; 16 bits a channel become 8.
+    Of an animation the first frame is taken; transparent parts become white; 16 bits a channel become 8. Of a file's
+    metadata nothing stays but what the notes say. Files of more than `LARGEST_FILE` bytes are not read, and pictures of
+    more than `LARGEST_IMAGE` pixels not decoded.
     """
     check_image(path)
+    notes: list[str] = []
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file, _pillow_silent():
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            pixels = _pixels(_decoded(file, path, notes), notes)
     except OSError as error:
-        raise ImageError(f"{path}: cannot be read ({error.strerror}).") from error
-    with _opened(content, path) as image:
-        return _photograph(image, path.name, hashlib.sha256(content).hexdigest())
+        raise ImageError(f"{path}: cannot be read ({error.strerror or error}); name an image you may read.") from error
+    # a name of undecodable bytes could not be written into a report
+    name = os.fsencode(path.name).decode("utf-8", "replace")
+    return Photograph(pixels, ImageFacts(name, digest, pixels.shape[1], pixels.shape[0]), tuple(notes))
 
 
 def image_from_array(pixels: np.ndarray) -> Photograph:
@@ -69,96 +94,198 @@ def image_from_array(pixels: np.ndarray) -> Photograph:
     fits = pixels.ndim in (2, 3) and (pixels.ndim == 2 or pixels.shape[2] in (1, 3, 4)) and pixels.size > 0
     if pixels.dtype != np.uint8 or not fits:
         raise ImageError(f"an image of {pixels.dtype} {pixels.shape}: expected uint8 (h, w, channels), 1, 3 or 4 channels.")
-    digest = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
-    squeezed = pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
-    return _photograph(Image.fromarray(np.ascontiguousarray(squeezed)), "array", digest)
+    squeezed = np.ascontiguousarray(pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)
+    digest = hashlib.sha256(repr(pixels.shape).encode())
+    digest.update(squeezed.data)
+    notes: list[str] = []
+    colours = _pixels(Image.fromarray(squeezed), notes)
+    return Photograph(colours, ImageFacts("array", digest.hexdigest(), pixels.shape[1], pixels.shape[0]), tuple(notes))
 
 
 @contextmanager
-def _opened(content: bytes, path: Path) -> Iterator[Image.Image]:
+def _pillow_silent() -> Iterator[None]:
+    """Pillow's own limit of pixels off, for ours is asked, and its warnings, which tell of metadata that we do not use."""
+    with PILLOW_SETTINGS, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+
+def _decoded(file: io.BufferedReader, path: Path, notes: list[str]) -> Image.Image:
     try:
-        with warnings.catch_warnings():
-            # Pillow warns of what we check ourselves, and of oddities in metadata that we do not use
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-                if image.width * image.height > LARGEST_IMAGE:
-                    raise ImageError(
-                        f"{path}: {image.width} x {image.height} pixels; at most {LARGEST_IMAGE:,} are read. Make it smaller."
-                    )
-                image.load()
-                yield image
+        image = Image.open(file, formats=FORMATS)
+        _check_size(image, path)
+        # both before loading: then a GIF would be decoded again to look for a second frame, and Pillow would have
+        # turned a TIFF and forgotten its mark
+        if getattr(image, "is_animated", False):
+            notes.append("The file holds several frames; this is the first.")
+        if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(ExifTags.Base.Orientation) in range(2, 9):
+            notes.append(TURNED_NOTE)
+        image.load()
+    except ImageError:
+        raise
     except UnidentifiedImageError as error:
-        raise ImageError(f"{path}: not an image that can be read ({', '.join(FORMATS[:7])}).") from error
-    except (OSError, ValueError, SyntaxError, EOFError, MemoryError, Image.DecompressionBombError) as error:
+        raise ImageError(f"{path}: not an image that can be read; expected {', '.join(FORMATS[:7])}.") from error
+    except Exception as error:  # of damaged files Pillow's decoders raise whatever they come upon
         raise ImageError(f"{path}: the image is damaged or cut short ({error}).") from error
+    return image
 
 
-def _photograph(image: Image.Image, name: str, digest: str) -> Photograph:
-    notes: list[str] = []
-    if getattr(image, "n_frames", 1) > 1:
-        notes.append("The file holds several frames; this is the first.")
-    upright = ImageOps.exif_transpose(image)
-    if upright.size != image.size or upright.tobytes() != image.tobytes():
-        notes.append("Turned upright, as the camera's orientation mark says.")
-    colours = _on_white(_in_srgb(_eight_bits(upright), notes), notes)
-    pixels = np.asarray(colours.convert("RGB"))
-    return Photograph(pixels, ImageFacts(name, digest, pixels.shape[1], pixels.shape[0]), tuple(notes))
+def _check_size(image: Image.Image, path: Path) -> None:
+    if image.width * image.height > LARGEST_IMAGE:
+        raise ImageError(f"{path}: {image.width} x {image.height} pixels; at most {LARGEST_IMAGE:,} are read. Make it smaller.")
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """16-bit and float greys, which Pillow would clip, as 8 bits: 16-bit by their upper byte, others by their own range."""
-    if not image.mode.startswith(("I", "F")):
-        return image
-    values = np.asarray(image).astype(np.float64)
-    if image.mode == "F":
-        span = values.max() - values.min()
-        values = (values - values.min()) / span * 255 if span > 0 else values * 0
-    else:
-        values = values / 257
-    return Image.fromarray(np.rint(np.nan_to_num(values)).clip(0, 255).astype(np.uint8))
+def _pixels(image: Image.Image, notes: list[str]) -> np.ndarray:
+    """The upright colours, uint8 (h, w, 3), of a decoded image; adds to `notes`."""
+    orientation = _orientation(image)
+    if orientation > 1:
+        notes.append(TURNED_NOTE)
+    upright = (image.width, image.height) if orientation > 4 else (image.height, image.width)
+    pixels = np.empty((*upright, 3), np.uint8)
+    stored = _as_stored(pixels, orientation)
+    in_eight_bits, in_srgb = _depth(image, notes), _colours(image, notes)
+    for rows, band in _bands(image):
+        shallow = in_eight_bits(band)
+        stored[rows] = np.asarray(_on_white(in_srgb(shallow), shallow, notes))
+    return pixels
 
 
-def _in_srgb(image: Image.Image, notes: list[str]) -> Image.Image:
-    profile = image.info.get("icc_profile")
-    if not profile or image.mode not in ("RGB", "RGBA", "CMYK", "L"):
-        return image
+def _orientation(image: Image.Image) -> int:
     try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        target_mode = "RGBA" if image.mode == "RGBA" else "RGB"
-        turned = ImageCms.profileToProfile(image, source, SRGB, outputMode=target_mode)
-    except (ImageCms.PyCMSError, OSError, ValueError):
+        mark: Any = image.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # Pillow raises anything on damaged metadata; the picture is none the worse for it
+        return 1
+    return int(mark) if mark in range(1, 9) else 1
+
+
+def _as_stored(upright: np.ndarray, orientation: int) -> np.ndarray:
+    """A view of upright pixels in the order in which a file of that EXIF orientation holds them."""
+    view = upright.swapaxes(0, 1) if orientation in (5, 6, 7, 8) else upright
+    rows, columns = orientation in (3, 4, 6, 7), orientation in (2, 3, 7, 8)  # what runs backwards
+    return view[:: -1 if rows else 1, :: -1 if columns else 1]
+
+
+def _bands(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
+    height = max(1, BAND // image.width)
+    for top in range(0, image.height, height):
+        bottom = min(top + height, image.height)
+        yield slice(top, bottom), image.crop((0, top, image.width, bottom))
+
+
+def _depth(image: Image.Image, notes: list[str]) -> Turn:
+    """Greys that Pillow would clip, as 8 bits: unsigned 16 bits by their upper byte, others by their own range."""
+    _narrow_transparency(image)
+    if not image.mode.startswith(("I", "F")):
+        return lambda band: band
+    if image.mode.startswith("I;") or (image.mode, image.format) == ("I", "PPM"):
+        return _upper_byte
+    low, high = _number_range(image)
+    notes.append(f"Its values are shown by their own range: {low:.6g} is black, {high:.6g} white.")
+    return lambda band: Image.fromarray(quantize(np.asarray(band), low, high))
+
+
+def _narrow_transparency(image: Image.Image) -> None:
+    """Of a 16-bit PNG, Pillow gives 8 bits of the pixels but all 16 of the colour that is transparent."""
+    mark = image.info.get("transparency")
+    if isinstance(mark, int) and image.mode.startswith("I"):
+        image.info["transparency"] = mark >> 8
+    elif isinstance(mark, tuple) and max(mark) > 0xFF:
+        image.info["transparency"] = tuple(part >> 8 for part in mark)
+
+
+def _number_range(image: Image.Image) -> tuple[float, float]:
+    numbers = (np.asarray(band).astype(float) for _, band in _bands(image))
+    ranges = [finite_range(values) for values in numbers if np.isfinite(values).any()] or [(0.0, 0.0)]
+    return min(low for low, _ in ranges), max(high for _, high in ranges)
+
+
+def _upper_byte(band: Image.Image) -> Image.Image:
+    shallow = Image.fromarray((np.asarray(band) >> 8).astype(np.uint8))
+    shallow.info = band.info
+    return shallow
+
+
+def _colours(image: Image.Image, notes: list[str]) -> Turn:
+    """What turns the colours of a band into sRGB, by the file's colour profile where it has one."""
+    mode = _profile_mode(image.mode)
+    try:
+        transform = _transform(mode, image.info.get("icc_profile"))
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         notes.append("Its colour profile cannot be read and was left aside.")
-        return image
-    assert turned is not None
-    if turned.tobytes() != image.convert(target_mode).tobytes():
-        notes.append("Its colours were turned into sRGB.")
-    return turned
+        transform = None
+    if transform is None:
+        return lambda band: _in_mode(band, "RGB")
+    notes.append("Its colours were turned into sRGB.")
+    return lambda band: transform.apply(_in_mode(band, mode))
 
 
-def _on_white(image: Image.Image, notes: list[str]) -> Image.Image:
-    if not image.has_transparency_data:
-        return image
-    layered = image.convert("RGBA")
-    if layered.getchannel("A").getextrema() == (255, 255):
-        return layered.convert("RGB")
-    notes.append("Transparent parts are shown, and were given to the model, on white.")
-    white = Image.new("RGBA", layered.size, "white")
-    return Image.alpha_composite(white, layered).convert("RGB")
+def _transform(mode: str, profile: bytes | None) -> ImageCms.ImageCmsTransform | None:
+    if mode == "LAB":
+        return ImageCms.buildTransform(ImageCms.createProfile("LAB"), SRGB, "LAB", "RGB")
+    if not profile:
+        return None
+    transform = ImageCms.buildTransform(ImageCms.ImageCmsProfile(io.BytesIO(profile)), SRGB, mode, "RGB")
+    return None if mode == "RGB" and _changes_nothing(transform) else transform
+
+
+def _profile_mode(mode: str) -> str:
+    """The mode of the colours that a profile speaks of, for an image of `mode`."""
+    if mode in ("CMYK", "LAB"):
+        return mode
+    return "L" if mode in ("1", "L", "LA", "La") or mode.startswith(("I", "F")) else "RGB"
+
+
+def _in_mode(band: Image.Image, mode: str) -> Image.Image:
+    straight = band.convert("LA") if band.mode == "La" else band  # Pillow knows no shorter way from premultiplied grey
+    return straight.convert(mode)
+
+
+def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
+    """Whether a transform is sRGB's into itself, but for rounding: most pictures carry sRGB's profile, and stay exact."""
+    steps = np.arange(0, 256, 17, dtype=np.uint8)
+    chart = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(64, 64, 3)
+    turned = np.asarray(transform.apply(Image.fromarray(chart)))
+    return int(np.abs(turned.astype(int) - chart).max()) <= 1
+
+
+def _on_white(colours: Image.Image, band: Image.Image, notes: list[str]) -> Image.Image:
+    """`colours` over white, by the transparency of `band`."""
+    if not band.has_transparency_data:
+        return colours
+    alpha = _in_mode(band, "RGBA").getchannel("A")
+    if alpha.getextrema() == (255, 255):
+        return colours
+    if WHITE_NOTE not in notes:
+        notes.append(WHITE_NOTE)
+    return Image.composite(colours, Image.new("RGB", colours.size, "white"), alpha)
 
 
 def fit(pixels: np.ndarray, height: int, width: int, how: Fit = "stretch") -> np.ndarray:
     """`pixels` (h, w, 3) as (height, width, 3), averaged where they shrink.
 
     "stretch" takes the whole picture and lets its proportions go, "crop" takes the largest middle part of the right
-    proportions, "pad" shrinks the whole picture into the frame and leaves the rest black.
+    proportions, "pad" brings the whole picture into the frame and leaves the rest black.
     """
     image = Image.fromarray(pixels)
     resampling = Image.Resampling.BICUBIC
     if how == "crop":
         return np.asarray(ImageOps.fit(image, (width, height), resampling))
     if how == "pad":
-        return np.asarray(ImageOps.pad(image, (width, height), resampling))
+        return np.asarray(_padded(image, width, height))
     return np.asarray(image.resize((width, height), resampling))
+
+
+def _padded(image: Image.Image, width: int, height: int) -> Image.Image:
+    """As `ImageOps.pad`, which fails where so little of a very long picture is left that its shorter side rounds to nothing."""
+    scale = min(width / image.width, height / image.height)
+    inner = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    framed = Image.new("RGB", (width, height))
+    framed.paste(image.resize(inner, Image.Resampling.BICUBIC), ((width - inner[0]) // 2, (height - inner[1]) // 2))
+    return framed
 
 
 def with_channels(pixels: np.ndarray, channels: int) -> np.ndarray:

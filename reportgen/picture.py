@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import struct
+import warnings
 import zlib
 from functools import cache
 
@@ -49,7 +50,9 @@ def quantize(values: np.ndarray, low: float, high: float) -> np.ndarray:
 
 def finite_range(values: np.ndarray) -> tuple[float, float]:
     """The least and greatest finite value; (0, 0) where there is none."""
-    low, high = float(values.min(initial=np.inf)), float(values.max(initial=-np.inf))
+    if values.size == 0:
+        return 0.0, 0.0
+    low, high = float(values.min()), float(values.max())
     if math.isfinite(low) and math.isfinite(high):
         return low, high
     finite = values[np.isfinite(values)]
@@ -131,10 +134,12 @@ def _chunk(name: bytes, content: bytes) -> bytes:
 def values_from_png(png: bytes, rgb: bool) -> np.ndarray:
     """The `values` that `to_png` wrote, (h, w) or, with `rgb`, (h, w, 3); raises `ReportFileError` for any other PNG."""
     try:
-        with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
-            if image.mode != ("RGB" if rgb else "P") or image.width * image.height > LARGEST_PICTURE:
-                raise ReportFileError(f"a picture in the report is {image.mode} {image.size}, not one of ours.")
-            return np.array(image)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of large pictures; the limit is ours
+            with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
+                if image.mode != ("RGB" if rgb else "P") or image.width * image.height > LARGEST_PICTURE:
+                    raise ReportFileError(f"a picture in the report is {image.mode} {image.size}, not one of ours.")
+                return np.array(image)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ReportFileError("a picture in the report is damaged.") from error
 

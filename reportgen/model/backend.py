@@ -36,11 +36,12 @@ def _without_native_log() -> Iterator[None]:
 with _without_native_log():
     import keras
     import tensorflow as tf
+    from keras.src.backend.common import global_state
 
 if keras.backend.backend() != "tensorflow":
     raise ModelError(f"Keras runs on {keras.backend.backend()} here; reportgen needs TensorFlow. Set KERAS_BACKEND=tensorflow.")
 
-__all__ = ["keras", "tf", "versions"]
+__all__ = ["global_state", "keras", "tf", "versions"]
 
 
 def versions() -> tuple[str, str]:

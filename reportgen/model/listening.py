@@ -66,9 +66,7 @@ class CallLog:
 
     def begin(self, batch: Any) -> None:
         """Row 0: the input layer."""
-        inputs = getattr(self.model, "inputs", None)
-        name = inputs[0].name if isinstance(inputs, list) and inputs else "input"
-        self._add(None, name, "InputLayer", (), batch)
+        self._add(None, _input_name(self.model), "InputLayer", (), batch)
 
     def hear(self, operation: Any, run: Callable[[], Any], given: Any) -> Any:
         """Run the operation and take note of it."""
@@ -133,6 +131,12 @@ class CallLog:
         self.heard.append(Heard(layer, row, variables))
         if output is not None:
             self.listener(self.heard[-1], inputs, output)
+
+
+def _input_name(model: Any) -> str:
+    """The name of the input layer; "input" where a subclassed model has none."""
+    inputs = tf.nest.flatten(getattr(model, "inputs", None) or [])
+    return str(inputs[0]._keras_history.operation.name) if inputs else "input"
 
 
 def _all_variables(layer: Any) -> list[Any]:

@@ -34,7 +34,7 @@ def find_reference(reference: str | Path) -> Reference:
         return Reference(text.lower(), application=text.lower())
     path = Path(reference)
     if not path.exists() and path.suffix.lower() not in SUFFIXES and len(path.parts) == 1:
-        raise ModelError(f"{text}: no model of this name and no such file{_close_to(text)}. `reportgen models` lists the names.")
+        raise ModelError(f"{text}: no model of this name and no such file.{_close_to(text)} `reportgen models` lists the names.")
     check_model_file(path)
     return Reference(path.stem, file=path)
 
@@ -76,8 +76,8 @@ def _is_keras_archive(path: Path) -> bool:
 
 
 def _close_to(text: str) -> str:
-    close = difflib.get_close_matches(text.lower(), [*BUNDLED, *APPLICATIONS], n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+    close = difflib.get_close_matches(text.lower(), [*BUNDLED, *APPLICATIONS], n=3)
+    return f" Did you mean {' or '.join(sorted(close))}?" if close else ""
 
 
 def listing() -> str:

@@ -16,13 +16,14 @@ import numpy as np
 
 from ..errors import LabelsError, ModelError, OptionError, ReportgenError, UnsafeModelError, reason_of
 from .applications import APPLICATIONS, Application
-from .backend import keras
+from .backend import global_state, keras
 from .labels import given_labels, imagenet_labels, minivgg_labels
 from .loaded import Loaded, described, input_shape_of, scales_its_own_input
 from .references import BUNDLED, Reference, find_reference
 from .schemes import scheme_name
 
 IMAGENET_CLASSES = 1000
+NAME_COUNTS = "object_name_uids"  # under which Keras keeps how many layers of each kind it has named
 
 
 def load(
@@ -108,17 +109,29 @@ def _application(application: Application, weights: str, seed: int, announce: bo
     if weights == "imagenet":
         return _with_imagenet_weights(application, build, announce)
     if weights == "random":
-        with _seeded(seed):
+        with _fresh_names(), _seeded(seed):
             return build(weights=None)
     path = Path(weights)
     if not path.is_file():
         raise OptionError(f"--weights {weights}: expected imagenet, random, or a file of weights.")
-    model = build(weights=None)
+    with _fresh_names():
+        model = build(weights=None)
     try:
         model.load_weights(path)
     except Exception as error:
         raise ModelError(f"{path}: these weights do not fit {application.function} ({reason_of(error)}).") from error
     return model
+
+
+@contextlib.contextmanager
+def _fresh_names() -> Iterator[None]:
+    """Layers without a name of their own are numbered from the start, as in a new process: the same model, the same report."""
+    counts = global_state.get_global_attribute(NAME_COUNTS)
+    global_state.set_global_attribute(NAME_COUNTS, None)
+    try:
+        yield
+    finally:
+        global_state.set_global_attribute(NAME_COUNTS, counts)
 
 
 @contextlib.contextmanager
@@ -141,7 +154,7 @@ def _with_imagenet_weights(application: Application, build: Any, announce: bool)
         sys.stderr.write(f"The ImageNet weights of {application.function} ({megabytes}) are downloaded once, to {cache}\n")
     try:
         # Keras's own progress bar goes to standard output, which is for results
-        with contextlib.redirect_stdout(sys.stderr if announce else io.StringIO()):
+        with _fresh_names(), contextlib.redirect_stdout(sys.stderr if announce else io.StringIO()):
             return build(weights="imagenet")
     except Exception as error:
         name = application.function.lower()

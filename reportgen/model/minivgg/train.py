@@ -11,7 +11,7 @@ import io
 import json
 import zipfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import keras
 import numpy as np
@@ -22,10 +22,28 @@ from PIL import Image
 from .network import CLASSES, INPUT_SIZE, fold, training_network
 
 BATCH = 128
-PEAK_LEARNING_RATE = 0.1
-WEIGHT_DECAY = 5e-3  # decoupled: Keras multiplies it with the learning rate
-SIZES = (32,) * 16 + (48,) * 7 + (INPUT_SIZE,) * 5  # the side of the pictures, an entry an epoch
+
+
+class Stage(NamedTuple):
+    """A run of epochs under one learning rate schedule: a warm-up, then a cosine down to zero.
+
+    `sizes` has the side of the pictures, an entry an epoch; `weight_decay` is decoupled: Keras multiplies it with the
+    learning rate. `strength` says how far the augmentation goes, 0 to 1.
+    """
+
+    sizes: tuple[int, ...]
+    learning_rate: float
+    weight_decay: float
+    strength: float
+
+
+STAGES = (
+    Stage((32,) * 16 + (48,) * 7 + (INPUT_SIZE,) * 5, learning_rate=0.1, weight_decay=5e-3, strength=1.0),
+    # a second descent with less disturbance: the first one leaves the network short of what it can learn
+    Stage((48,) * 12 + (INPUT_SIZE,) * 5, learning_rate=0.05, weight_decay=2e-3, strength=0.5),
+)
 EARLY_EPOCH = 2  # after so many epochs the early version is kept
+CALIBRATION = 999  # in the place of an epoch's number: the pictures on which the normalisation is measured last
 PADDING = 4  # pixels reflected at each edge of the 32x32 originals, so that a crop may also show less than fills the frame
 Pictures = tuple[np.ndarray, np.ndarray]
 
@@ -41,7 +59,7 @@ def read_pictures(archive: Path, part: str) -> Pictures:
     return np.stack(pictures), np.array(labels)
 
 
-def batches(pictures: Pictures, epoch: int, seed: int, size: int) -> tf.data.Dataset:
+def batches(pictures: Pictures, epoch: int, seed: int, size: int, strength: float) -> tf.data.Dataset:
     """One epoch of augmented batches, float32 0..255 (BATCH, size, size, 3); the same for the same epoch and seed."""
     order = np.random.default_rng((seed, epoch)).permutation(len(pictures[0]))
     order = order[: len(order) // BATCH * BATCH].reshape(-1, BATCH)
@@ -49,26 +67,26 @@ def batches(pictures: Pictures, epoch: int, seed: int, size: int) -> tf.data.Dat
 
     def batch(step: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         random_seed = tf.stack([tf.cast(seed * 1000 + epoch, tf.int64), step])
-        return augment(tf.gather(images, rows), size, random_seed), tf.gather(labels, rows)
+        return augment(tf.gather(images, rows), size, random_seed, strength), tf.gather(labels, rows)
 
     dataset = tf.data.Dataset.from_tensor_slices(order).enumerate()
     return dataset.map(batch, num_parallel_calls=2).prefetch(4)
 
 
-def augment(images: tf.Tensor, size: int, seed: tf.Tensor) -> tf.Tensor:
+def augment(images: tf.Tensor, size: int, seed: tf.Tensor, strength: float) -> tf.Tensor:
     """Crops, scales and flips, then light, colour, sharpness and grain: where photographs differ from CIFAR's."""
     seeds = tf.unstack(tf.random.experimental.stateless_split(seed, 4))
-    return photograph(frame(images, size, seeds[:2]), seeds[2:])
+    return photograph(frame(images, size, seeds[:2], strength), seeds[2:], strength)
 
 
-def frame(images: tf.Tensor, size: int, seeds: list[tf.Tensor]) -> tf.Tensor:
+def frame(images: tf.Tensor, size: int, seeds: list[tf.Tensor], strength: float) -> tf.Tensor:
     """A random part of each picture (side 0.55 to 1.1 of the original's, mirrored half the time) as (n, size, size, 3)."""
     count = tf.shape(images)[0]
     padded = tf.cast(tf.pad(images, [[0, 0], [PADDING, PADDING], [PADDING, PADDING], [0, 0]], "REFLECT"), tf.float32)
-    side, stretch, top, left, mirror, nearest = tf.unstack(tf.random.stateless_uniform([6, count], seeds[0]))
+    side, close, top, left, mirror, nearest = tf.unstack(tf.random.stateless_uniform([6, count], seeds[0]))
     whole = padded.shape[1] / images.shape[1]
-    # three quarters of the pictures keep most of the frame, as test pictures do; the others come closer
-    side = tf.where(stretch < 0.75, 0.85 + 0.25 * side, 0.55 + 0.3 * side) / whole
+    # most pictures keep most of the frame, as test pictures do; up to a quarter come closer
+    side = tf.where(close < 1 - 0.25 * strength, 0.85 + 0.25 * side, 0.55 + 0.3 * side) / whole
     aspect = tf.exp(tf.random.stateless_uniform([count], seeds[1], -0.14, 0.14))
     height, width = tf.minimum(side * aspect, 1.0), tf.minimum(side / aspect, 1.0)
     top, left = top * (1 - height), left * (1 - width)
@@ -83,18 +101,19 @@ def frame(images: tf.Tensor, size: int, seeds: list[tf.Tensor]) -> tf.Tensor:
     )
 
 
-def photograph(images: tf.Tensor, seeds: list[tf.Tensor]) -> tf.Tensor:
+def photograph(images: tf.Tensor, seeds: list[tf.Tensor], strength: float) -> tf.Tensor:
     """Random brightness, contrast, saturation, sharpness (from blurred to sharpened) and grain, a draw a picture."""
     count = tf.shape(images)[0]
     draws = tf.random.stateless_uniform([6, count, 1, 1, 1], seeds[0])
     light, contrast, colour, grey, sharpness, grain = tf.unstack(draws)
     mean = tf.reduce_mean(images, axis=[1, 2, 3], keepdims=True)
-    images = (images - mean) * (0.7 + 0.6 * contrast) + mean + 255 * (0.3 * light - 0.15)
+    images = (images - mean) * (1 + strength * (0.6 * contrast - 0.3)) + mean + strength * 255 * (0.3 * light - 0.15)
     luminance = tf.reduce_mean(images, axis=3, keepdims=True)
-    images = luminance + (images - luminance) * tf.where(grey < 0.06, 0.0, 0.6 + 0.8 * colour)
-    images = images + (images - blurred(images)) * (2.6 * sharpness - 0.8)
+    saturation = tf.where(grey < 0.06 * strength, 0.0, 1 + strength * (0.8 * colour - 0.4))
+    images = luminance + (images - luminance) * saturation
+    images = images + (images - blurred(images)) * strength * (2.6 * sharpness - 0.8)
     noise = tf.random.stateless_normal(tf.shape(images), seeds[1])
-    return tf.clip_by_value(images + noise * 8 * tf.nn.relu(2 * grain - 1), 0, 255)
+    return tf.clip_by_value(images + noise * strength * 8 * tf.nn.relu(2 * grain - 1), 0, 255)
 
 
 def blurred(images: tf.Tensor) -> tf.Tensor:
@@ -105,16 +124,17 @@ def blurred(images: tf.Tensor) -> tf.Tensor:
     return tf.nn.depthwise_conv2d(edged, kernel, [1, 1, 1, 1], "VALID")
 
 
-def compiled(steps: int) -> keras.Model:
-    """The network with its optimizer: a short warm-up, then a cosine down to zero over `steps` steps."""
+def compile_for(model: keras.Model, stage: Stage, steps_per_epoch: int) -> None:
+    """Give the model the optimizer of a stage."""
+    steps = len(stage.sizes) * steps_per_epoch
     warmup = steps // 12
-    schedule = keras.optimizers.schedules.CosineDecay(0.01, steps - warmup, warmup_target=PEAK_LEARNING_RATE, warmup_steps=warmup)
-    optimizer = keras.optimizers.SGD(schedule, momentum=0.9, nesterov=True, weight_decay=WEIGHT_DECAY)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.1 * stage.learning_rate, steps - warmup, warmup_target=stage.learning_rate, warmup_steps=warmup
+    )
+    optimizer = keras.optimizers.SGD(schedule, momentum=0.9, nesterov=True, weight_decay=stage.weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
-    model = training_network()
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer, loss, metrics=["accuracy"], jit_compile=False)
-    return model
 
 
 def train(pictures: Pictures, folder: Path, seed: int) -> keras.Model:
@@ -122,10 +142,14 @@ def train(pictures: Pictures, folder: Path, seed: int) -> keras.Model:
     keras.utils.set_random_seed(seed)
     checkpoint, progress = folder / "last.keras", folder / "progress.json"
     history: list[dict[str, Any]] = json.loads(progress.read_text()) if progress.exists() else []
-    steps = len(pictures[0]) // BATCH * len(SIZES)
-    model = keras.models.load_model(checkpoint) if history else compiled(steps)
-    for epoch, size in list(enumerate(SIZES))[len(history) :]:
-        result = model.fit(batches(pictures, epoch, seed, size), initial_epoch=epoch, epochs=epoch + 1, verbose=2)
+    model = keras.models.load_model(checkpoint) if history else training_network()
+    epochs = [(stage, place) for stage in STAGES for place in range(len(stage.sizes))]
+    for epoch, (stage, place) in list(enumerate(epochs))[len(history) :]:
+        if place == 0:
+            compile_for(model, stage, len(pictures[0]) // BATCH)
+        size = stage.sizes[place]
+        dataset = batches(pictures, epoch, seed, size, stage.strength)
+        result = model.fit(dataset, initial_epoch=epoch, epochs=epoch + 1, verbose=2)
         history.append({"epoch": epoch + 1, "size": size, **{name: values[0] for name, values in result.history.items()}})
         _save(model, checkpoint)
         if epoch + 1 == EARLY_EPOCH:
@@ -142,7 +166,8 @@ def _save(model: keras.Model, path: Path) -> None:
 
 def shipping(trained: keras.Model, pictures: Pictures, seed: int) -> keras.Model:
     """The plain network, its normalisation measured anew at the size that ships, then folded into kernels and biases."""
-    for step, (images, _) in enumerate(batches(pictures, len(SIZES), seed, INPUT_SIZE).take(60)):
+    sample = batches(pictures, CALIBRATION, seed, INPUT_SIZE, STAGES[-1].strength).take(60)
+    for step, (images, _) in enumerate(sample):
         for layer in trained.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.momentum = step / (step + 1)  # the running mean over all batches so far

@@ -1,0 +1,265 @@
+"""The command as a user meets it: fresh processes in a folder that is not the project's."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from .models import built
+
+EVERY_OPTION = (
+    "--model minivgg@early --preprocess none --labels ten.txt --class j --fit crop --maps 5 --layers 'block2_*' --scale layer "
+    "--colormap magma --skip weights --skip filters --title T"
+)
+COMMAND = [sys.executable, "-m", "reportgen"]
+
+
+def reportgen(*arguments: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`reportgen ARGUMENTS` in the folder `cwd`."""
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent), "COLUMNS": "200", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, cat: Path) -> Path:
+    """A folder with a picture, some bad files, and a model."""
+    folder = tmp_path_factory.mktemp("work")
+    (folder / "cat.png").write_bytes(cat.read_bytes())
+    (folder / "cut.png").write_bytes(cat.read_bytes()[:20_000])
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "text.jpg").write_text("no image")
+    (folder / "text.keras").write_text("no model")
+    (folder / "three.txt").write_text("a\nb\nc\n")
+    (folder / "eleven.txt").write_text("\n".join("abcdefghijk"))
+    (folder / "folder").mkdir()
+    built("no_convolution").save(folder / "no_convolution.keras")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def default(folder: Path) -> subprocess.CompletedProcess[str]:
+    return reportgen("report", "cat.png", cwd=folder)
+
+
+def test_the_default_report(default: subprocess.CompletedProcess[str], folder: Path) -> None:
+    assert (default.returncode, default.stdout, default.stderr) == (0, "cat-minivgg.html\n", "")
+    data = reportgen("data", "cat-minivgg.html", cwd=folder)
+    assert data.returncode == 0
+    values = json.loads(data.stdout)
+    assert "cat" in [row["label"] for row in values["predictions"]["rows"]]
+    schema = json.loads(reportgen("data", "--schema", cwd=folder).stdout)
+    jsonschema.validate(values, schema)
+
+
+@pytest.mark.usefixtures("default")
+def test_the_command_on_the_page_makes_the_page_again(folder: Path) -> None:
+    first = (folder / "cat-minivgg.html").read_bytes()
+    command = json.loads(reportgen("data", "cat-minivgg.html", cwd=folder).stdout)["provenance"]["command"]
+    assert command == "reportgen report cat.png --model minivgg"
+    again = reportgen(*shlex.split(command)[1:], "-o", "again.html", cwd=folder)
+    assert again.returncode == 0
+    assert (folder / "again.html").read_bytes() == first
+
+
+def test_every_option_goes_through_and_into_the_command(folder: Path) -> None:
+    (folder / "ten.txt").write_text("\n".join("abcdefghij"))
+    options = [
+        "--model",
+        "minivgg@early",
+        "--preprocess",
+        "none",
+        "--labels",
+        "ten.txt",
+        "--class",
+        "j",
+        "--fit",
+        "crop",
+        "--maps",
+        "5",
+        "--layers",
+        "block2_*",
+        "--scale",
+        "layer",
+        "--colormap",
+        "magma",
+        "--skip",
+        "weights",
+        "--skip",
+        "filters",
+        "--title",
+        "T",
+    ]
+    made = reportgen("report", "cat.png", *shlex.split(EVERY_OPTION), "-o", "options.html", "--quiet", cwd=folder)
+    assert (made.returncode, made.stdout, made.stderr) == (0, "options.html\n", "")
+    values = json.loads(reportgen("data", "options.html", cwd=folder).stdout)
+    assert values["provenance"]["options"] == {
+        "weights": None, "seed": 0, "preprocess": "none", "labels": "ten.txt", "target": "j", "size": None, "fit": "crop", "maps": 5,
+        "layers": "block2_*", "scale": "layer", "colormap": "magma", "only": [], "skip": ["weights", "filters"], "title": "T",
+    }  # fmt: skip
+    assert values["title"] == "T"
+    assert [row["path"] for row in values["feature_maps"]["rows"] if row["picture"]] == ["block2_conv1", "block2_conv2"]
+    assert values["class_activation"]["rows"][0]["class_index"] == 9
+    command = values["provenance"]["command"]
+    for word in shlex.split(EVERY_OPTION):
+        assert word in command
+    again = reportgen(*shlex.split(command)[1:], "-o", "options2.html", cwd=folder)
+    assert again.returncode == 0
+    assert (folder / "options2.html").read_bytes() == (folder / "options.html").read_bytes()
+
+
+BAD = {
+    "missing image": ["report", "missing.png"],
+    "a folder": ["report", "folder"],
+    "not an image": ["report", "text.jpg"],
+    "truncated": ["report", "cut.png"],
+    "empty": ["report", "empty.png"],
+    "unknown model": ["report", "cat.png", "-m", "vgg61"],
+    "missing model": ["report", "cat.png", "-m", "missing.keras"],
+    "no model": ["report", "cat.png", "-m", "text.keras"],
+    "fewer labels": ["report", "cat.png", "--labels", "three.txt"],
+    "more labels": ["report", "cat.png", "--labels", "eleven.txt"],
+    "missing labels": ["report", "cat.png", "--labels", "missing.txt"],
+    "missing output folder": ["report", "cat.png", "-o", "missing/out.html"],
+    "output is a folder": ["report", "cat.png", "-o", "folder"],
+    "preprocess": ["report", "cat.png", "--preprocess", "vanilla"],
+    "caffe for 10 channels": ["report", "cat.png", "--size", "64"],
+    "size not taken": ["report", "cat.png", "--size", "32x32"],
+    "class": ["report", "cat.png", "--class", "10"],
+    "label": ["report", "cat.png", "--class", "unicorn"],
+    "maps": ["report", "cat.png", "--maps", "some"],
+    "no maps": ["report", "cat.png", "--maps", "0"],
+    "scale": ["report", "cat.png", "--scale", "none"],
+    "fit": ["report", "cat.png", "--fit", "squeeze"],
+    "colormap": ["report", "cat.png", "--colormap", "ultraviolet"],
+    "section": ["report", "cat.png", "--only", "predictoins"],
+    "templates": ["report", "cat.png", "--templates", "missing"],
+    "weights": ["report", "cat.png", "--weights", "random"],
+    "no report": ["data", "text.jpg"],
+    "missing report": ["data", "missing.html"],
+    "nothing to print": ["data"],
+}
+
+
+@pytest.mark.parametrize("arguments", BAD.values(), ids=BAD.keys())
+def test_bad_input_is_a_clear_line_and_nothing_is_written(arguments: list[str], folder: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    result = reportgen(*arguments, cwd=folder)
+    assert result.returncode == 2, result.stderr
+    assert result.stdout == ""
+    lines = result.stderr.splitlines()
+    assert 1 <= len(lines) <= 2, result.stderr
+    assert lines[0].startswith("reportgen: ")
+    assert "Traceback" not in result.stderr
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
+@pytest.mark.parametrize(
+    "arguments", [["report"], ["report", "cat.png", "--nothing"], ["unknown"], ["report", "cat.png", "--seed", "x"]]
+)
+def test_wrong_usage_is_exit_2(arguments: list[str], folder: Path) -> None:
+    result = reportgen(*arguments, cwd=folder)
+    assert result.returncode == 2
+    assert "Usage" in result.stderr
+
+
+def test_an_older_report_stays_where_the_new_one_fails(folder: Path) -> None:
+    (folder / "old.html").write_text("older")
+    assert reportgen("report", "cut.png", "-o", "old.html", cwd=folder).returncode == 2
+    assert (folder / "old.html").read_text() == "older"
+
+
+def test_a_folder_that_cannot_be_written_to(folder: Path) -> None:
+    result = reportgen("report", "cat.png", "-o", "/proc/report.html", cwd=folder)
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert "/proc" in result.stderr
+
+
+def test_a_model_without_a_convolution_makes_a_report(folder: Path) -> None:
+    result = reportgen("report", "cat.png", "-m", "no_convolution.keras", "--preprocess", "unit", cwd=folder)
+    assert result.returncode == 0, result.stderr
+    values = json.loads(reportgen("data", "cat-no_convolution.html", cwd=folder).stdout)
+    for section in ("class_activation", "filters", "first_filters", "feature_maps"):
+        assert "no convolution" in values[section]["reason"]
+
+
+def test_warnings_go_to_standard_error_and_not_with_quiet(folder: Path) -> None:
+    loud = reportgen("report", "cat.png", "-m", "no_convolution.keras", cwd=folder)
+    assert loud.stdout == "cat-no_convolution.html\n"
+    assert loud.stderr.startswith("Warning: How this model wants its pixels scaled")
+    assert reportgen("report", "cat.png", "-m", "no_convolution.keras", "-q", cwd=folder).stderr == ""
+
+
+def test_a_users_template_goes_before_ours(folder: Path) -> None:
+    (folder / "mine" / "sections").mkdir(parents=True)
+    (folder / "mine" / "sections" / "layers.html.j2").write_text("<p>{{ section.rows|length }} layers, says my template</p>")
+    assert reportgen("report", "cat.png", "--templates", "mine", "-o", "mine.html", cwd=folder).returncode == 0
+    assert "19 layers, says my template" in (folder / "mine.html").read_text("utf-8")
+    (folder / "mine" / "sections" / "layers.html.j2").write_text("{{ nothing.of.the.kind }}")
+    broken = reportgen("report", "cat.png", "--templates", "mine", "-o", "mine.html", cwd=folder)
+    assert (broken.returncode, len(broken.stderr.splitlines())) == (2, 1)
+
+
+def test_progress_where_somebody_watches(folder: Path) -> None:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, "report", "cat.png", "-o", "watched.html"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent), "TERM": "xterm", "COLUMNS": "100"},
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        text=True,
+    )
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            part = os.read(ours, 4096)
+        except OSError:  # on Linux the end of a terminal is an error
+            break
+        if not part:
+            break
+        shown += part
+    os.close(ours)
+    output, _ = process.communicate()
+    assert (process.returncode, output) == (0, "watched.html\n")
+    assert b"Loading TensorFlow and the model" in shown
+    assert b"oneDNN" not in shown
+
+
+def test_models_lists_every_name(folder: Path) -> None:
+    from reportgen.model.applications import APPLICATIONS
+
+    result = reportgen("models", cwd=folder)
+    names = [line.split()[0] for line in result.stdout.splitlines()[1:]]
+    assert names == ["minivgg", "minivgg@early", *sorted(APPLICATIONS)]
+    assert "138,357,544" in result.stdout
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["report", "--help"], ["data", "--help"], ["models", "--help"]])
+def test_help_has_an_example(arguments: list[str], folder: Path) -> None:
+    result = reportgen(*arguments, cwd=folder)
+    assert result.returncode == 0
+    assert "reportgen " + (arguments[0] if len(arguments) > 1 else "report") in result.stdout
+
+
+def test_version_and_completion(folder: Path) -> None:
+    from reportgen import __version__ as version
+
+    assert reportgen("--version", cwd=folder).stdout == f"reportgen {version}\n"
+    shown = reportgen("--show-completion", "bash", cwd=folder, _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")
+    assert "complete" in shown.stdout

@@ -1,0 +1,264 @@
+"""From references to models: names, files, schemes, labels, and every way in which they can be wrong."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import random
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import reportgen
+from reportgen.errors import LabelsError, ModelError, OptionError
+from reportgen.model.applications import APPLICATIONS
+from reportgen.model.labels import imagenet_labels, read_labels
+from reportgen.model.references import find_reference
+from reportgen.model.schemes import SCHEMES, scale, scheme_name
+from reportgen.model.sources import load
+
+from .models import built, keras, layers
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (2, 5, 7, 3), dtype=np.uint8)
+
+
+def test_all_applications_of_keras_are_known() -> None:
+    functions = {name for name, value in vars(keras.applications).items() if inspect.isfunction(value)}
+    assert {application.function for application in APPLICATIONS.values()} == functions
+    assert len(APPLICATIONS) == 40
+
+
+@pytest.mark.parametrize("name", APPLICATIONS)
+def test_schemes_equal_each_applications_own_preprocessing(name: str) -> None:
+    module = sys.modules[getattr(keras.applications, APPLICATIONS[name].function).__module__]
+    expected = module.preprocess_input(IMAGES.astype(np.float32))
+    np.testing.assert_allclose(scale(IMAGES, scheme_name(name)), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "expected"),
+    [
+        ("none", [0, 51, 255]),
+        ("unit", [0, 0.2, 1]),
+        ("symmetric", [-1, -0.6, 1]),
+        ("caffe", [255 - 103.939, 51 - 116.779, 0 - 123.68]),  # blue first
+        ("torch", [-0.485 / 0.229, (0.2 - 0.456) / 0.224, (1 - 0.406) / 0.225]),
+    ],
+)
+def test_schemes_by_hand(scheme: str, expected: list[float]) -> None:
+    pixel = np.array([[[[0, 51, 255]]]], np.uint8)
+    np.testing.assert_allclose(scale(pixel, scheme)[0, 0, 0], expected, rtol=1e-5, atol=1e-6)
+    assert pixel.tolist() == [[[[0, 51, 255]]]]
+    assert scale(pixel, scheme).dtype == np.float32
+
+
+def test_schemes_for_three_channels_refuse_others() -> None:
+    for scheme in ("caffe", "torch"):
+        with pytest.raises(OptionError, match="three channels"):
+            scale(IMAGES[..., :1], scheme)
+    assert set(SCHEMES) == {"none", "unit", "symmetric", "caffe", "torch"}
+
+
+@pytest.mark.parametrize("reference", ["vgg61", "nothing-of-the-kind", "VGG-16"])
+def test_unknown_names_are_refused(reference: str) -> None:
+    with pytest.raises(ModelError, match="no model of this name"):
+        find_reference(reference)
+
+
+def test_a_close_name_is_offered() -> None:
+    with pytest.raises(ModelError, match=r"Did you mean vgg16 or vgg19\?"):
+        find_reference("vgg61")
+
+
+def model_file(folder: Path, kind: str) -> Path:
+    path = folder / f"{kind}.keras"
+    if kind == "missing":
+        return path
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "zip without a model":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("readme.txt", "no model")
+    else:
+        path.write_bytes({"empty": b"", "text": b"hello", "half a zip": b"PK\x03\x04" + bytes(50)}[kind])
+    return path
+
+
+@pytest.mark.parametrize("kind", ["missing", "folder", "empty", "text", "half a zip", "zip without a model"])
+def test_files_that_are_no_models_are_refused(kind: str, tmp_path: Path) -> None:
+    path = model_file(tmp_path, kind)
+    with pytest.raises(ModelError) as caught:
+        find_reference(path)
+    assert str(path) in str(caught.value)
+    assert len(str(caught.value).splitlines()) <= 2
+
+
+@pytest.mark.parametrize("suffix", ["keras", "h5", "hdf5"])
+def test_damaged_model_files_are_refused(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"model.{suffix}"
+    built("sequential").save(tmp_path / ("whole.keras" if suffix == "keras" else "whole.h5"))
+    whole = (tmp_path / ("whole.keras" if suffix == "keras" else "whole.h5")).read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ModelError):
+        load(path)
+
+
+def test_a_file_of_weights_only_says_what_to_do(tmp_path: Path) -> None:
+    built("sequential").save_weights(tmp_path / "only.weights.h5")
+    with pytest.raises(ModelError, match="weights only"):
+        load(tmp_path / "only.weights.h5")
+
+
+def test_weights_from_a_file(tmp_path: Path) -> None:
+    original = load("mobilenetv3small", weights="random", seed=3)
+    path = tmp_path / "mine.weights.h5"
+    original.model.save_weights(path)
+    again = load("mobilenetv3small", weights=str(path))
+    assert again.digest == original.digest
+    assert again.source == "keras.applications.MobileNetV3Small, weights of mine.weights.h5"
+    with pytest.raises(ModelError, match="do not fit MobileNet"):
+        load("mobilenet", weights=str(path))
+
+
+def test_random_weights_leave_the_callers_random_numbers_alone() -> None:
+    random.seed(5)
+    np.random.seed(5)
+    expected = random.random(), np.random.random()
+    random.seed(5)
+    np.random.seed(5)
+    first = load("mobilenetv3small", weights="random", seed=1)
+    assert (random.random(), np.random.random()) == expected
+    assert load("mobilenetv3small", weights="random", seed=1).digest == first.digest
+    assert load("mobilenetv3small", weights="random", seed=2).digest != first.digest
+
+
+def test_imagenet_weights_without_network_say_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError("Network is unreachable")
+
+    monkeypatch.setattr("socket.getaddrinfo", refuse)
+    with pytest.raises(ModelError, match=r"Without network: .*--weights random"):
+        load("mobilenetv3small")
+    printed = capsys.readouterr()
+    assert "MobileNetV3Small (10 MB) are downloaded once" in printed.err
+    assert printed.out == ""
+
+
+def test_a_model_brings_its_own_scaling_or_is_told_or_assumed() -> None:
+    def net(*front: Any) -> Any:
+        return keras.Sequential([keras.Input((8, 8, 3)), *front, layers.Conv2D(2, 3), layers.GlobalAveragePooling2D()])
+
+    scaled = load(net(layers.Rescaling(1 / 255)))
+    assert (scaled.scheme, scaled.warnings) == ("none", ())
+    assert load(net(layers.Normalization(mean=[0, 0, 0], variance=[1, 1, 1]))).scheme == "none"
+    nested = load(net(keras.Sequential([keras.Input((8, 8, 3)), layers.RandomFlip(), layers.Rescaling(1 / 255)])))
+    assert nested.scheme == "none"
+    assumed = load(net())
+    assert assumed.scheme == "unit"
+    assert "--preprocess" in assumed.warnings[0]
+    told = load(net(), preprocess="resnet50")
+    assert (told.scheme, told.warnings) == ("caffe", ())
+    with pytest.raises(OptionError, match="--preprocess"):
+        load(net(), preprocess="vanilla")
+
+
+def test_models_of_any_size() -> None:
+    net = keras.Sequential([keras.Input((None, None, 1)), layers.Rescaling(1.0), layers.Conv2D(2, 3)])
+    assert load(net).input_shape == (224, 224, 1)
+    assert "--size" in load(net).warnings[0]
+    chosen = load(net, size=(20, 30))
+    assert (chosen.input_shape, chosen.warnings) == ((20, 30, 1), ())
+    with pytest.raises(OptionError, match="16 x 16 and nothing else"):
+        load(built("functional"), size=(20, 30))
+
+
+def test_models_that_take_no_picture_are_refused() -> None:
+    with pytest.raises(ModelError, match="expected pictures"):
+        load(keras.Sequential([keras.Input((10,)), layers.Dense(2)]))
+    left, right = keras.Input((8, 8, 3), name="left"), keras.Input((8, 8, 3), name="right")
+    both = keras.Model([left, right], layers.Concatenate()([left, right]))
+    with pytest.raises(ModelError, match=r"2 inputs \(left \(8, 8, 3\), right \(8, 8, 3\)\)"):
+        load(both)
+
+
+def test_channels_first_models_are_given_channels_first() -> None:
+    net = keras.Sequential([keras.Input((3, 8, 10)), layers.Rescaling(1.0), layers.Conv2D(2, 3, data_format="channels_first")])
+    loaded = load(net)
+    assert loaded.input_shape == (8, 10, 3)
+    assert loaded.preprocess(np.zeros((1, 8, 10, 3), np.uint8)).shape == (1, 3, 8, 10)
+
+
+def test_imagenet_labels() -> None:
+    labels = imagenet_labels()
+    assert len(labels) == len(set(labels)) == 1000
+    assert [labels[index] for index in (0, 281, 285, 817, 999)] == [
+        "tench",
+        "tabby",
+        "Egyptian cat",
+        "sports car",
+        "toilet tissue",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.txt", "cat\ndog\n"),
+        ("bom.txt", "\ufeffcat\ndog"),
+        ("crlf.txt", "cat\r\ndog\r\n\r\n"),
+        ("list.json", '["cat", "dog"]'),
+        ("index.json", '{"1": "dog", "0": "cat"}'),
+        ("label.json", '{"dog": 1, "cat": 0}'),
+        ("keras.json", '{"0": ["n02123045", "cat"], "1": ["n02084071", "dog"]}'),
+    ],
+)
+def test_labels_in_every_form(name: str, text: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_bytes(text.encode())
+    assert read_labels(path) == ("cat", "dog")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("empty.txt", b""),
+        ("binary.txt", b"\xff\xfe\x00"),
+        ("broken.json", b'["cat"'),
+        ("number.json", b"3"),
+        ("gap.json", b'{"0": "cat", "2": "dog"}'),
+        ("nested.json", b"[" * 100_000),
+        ("empty pair.json", b'{"0": []}'),
+    ],
+)
+def test_labels_that_are_none_are_refused(name: str, content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(LabelsError, match=name):
+        read_labels(path)
+
+
+def test_labels_must_fit_the_classes(tmp_path: Path) -> None:
+    path = tmp_path / "labels.json"
+    path.write_text(json.dumps(["a", "b", "c", "d"]))
+    with pytest.raises(LabelsError, match="4 labels for 5 classes"):
+        load(built("functional"), labels=path)
+    with pytest.raises(LabelsError, match="missing"):
+        load(built("functional"), labels=tmp_path / "missing.txt")
+    assert load(built("functional"), labels=list("abcde")).labels == tuple("abcde")
+
+
+def test_what_stands_for_what() -> None:
+    loaded = reportgen.load("minivgg")
+    assert (loaded.name, loaded.input_shape, loaded.scheme) == ("minivgg", (64, 64, 3), "none")
+    assert loaded.labels is not None
+    assert loaded.labels[3] == "cat"
+    with pytest.raises(OptionError, match="brings its own"):
+        reportgen.load("minivgg", weights="random")
+    with pytest.raises(OptionError, match="expected imagenet, random, or a file"):
+        reportgen.load("vgg16", weights="nothing")
