@@ -1,0 +1,288 @@
+"""The page in a real browser: on its own, safe against hostile names, accessible, on small screens, dark and printed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass, replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import reportgen
+from reportgen import Absent, Picture, Report
+from reportgen.report import section_fields
+
+from .browser import OPEN_ALL, axe_findings, lacking, launched, opened
+
+pytestmark = pytest.mark.browser
+
+HOSTILE = "\"></script></title></style><img src=x onerror=document.title='pwned'><script>alert(1)</script> {{7*7}} חתול 猫 🐈"
+CHOICES = {"kind", "scale", "fit"}  # strings out of a fixed few, which the report's reader would refuse
+NOT_SHOWN = {"method", "sketch"}
+PAGES = ("plain", "hostile", "absent", "long")
+
+
+def spoiled(value: Any, text: str, name: str = "") -> Any:
+    """`value` with every string in it, and every None that could be one, replaced by its field's name and `text`."""
+    if isinstance(value, Picture):
+        return value
+    if is_dataclass(value) and not isinstance(value, type):
+        spoilt = {each.name: spoiled(getattr(value, each.name), text, each.name) for each in fields(value)}
+        return replace(value, **{each: new for each, new in spoilt.items() if each not in CHOICES})
+    if isinstance(value, tuple):
+        return tuple(spoiled(each, text, name) for each in value)
+    return f"{name} {text}" if isinstance(value, str) else value
+
+
+def filled(report: Report) -> Report:
+    """`report` with a string wherever one can stand: none of the texts, options and notes is empty. And with dead channels."""
+    made = report.provenance
+    options = replace(made.options, weights="w", labels="l", target="t", layers="y", only=("o",), skip=("s",), title="t")
+    maps: Any = report.feature_maps
+    dead = {row.index: tuple(replace(each, active=0.0) for each in row.channels[:2]) for row in maps.rows}
+    rows = tuple(replace(row, after=("a", "b"), channels=dead[row.index] + row.channels[2:]) for row in maps.rows)
+    return replace(
+        report,
+        warnings=("w", "w"),
+        provenance=replace(made, options=options, notes=("n", "n")),
+        feature_maps=replace(maps, rows=rows),
+    )
+
+
+@pytest.fixture(scope="session")
+def reports(cat_report: Report) -> dict[str, Report]:
+    full = filled(cat_report)
+    nothing: dict[str, Any] = {section.name: Absent("Nothing to show.") for section in section_fields()}
+    absent = replace(full, **nothing)
+    hostile, long = (spoiled(full, text) for text in (HOSTILE, "x" * 300))
+    return dict(zip(PAGES, (cat_report, hostile, spoiled(absent, HOSTILE), long), strict=True))
+
+
+@pytest.fixture(scope="session")
+def pages(reports: dict[str, Report], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("pages")
+    for name, report in reports.items():
+        (folder / f"{name}.html").write_text(reportgen.render(report), "utf-8")
+    return {name: folder / f"{name}.html" for name in reports}
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    with launched() as it:
+        yield it
+
+
+@pytest.fixture
+def page(browser: Any, pages: dict[str, Path]) -> Iterator[Any]:
+    """The plain page on a desktop's screen."""
+    with opened(browser, pages["plain"], viewport={"width": 1280, "height": 800}) as it:
+        yield it.page
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_reads_back_as_written(reports: dict[str, Report], pages: dict[str, Path], name: str) -> None:
+    assert reportgen.read(pages[name]) == reports[name]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_is_valid_html(pages: dict[str, Path], name: str) -> None:
+    try:
+        import html5lib
+    except ImportError:
+        lacking("no html5lib: pip install html5lib")
+    html5lib.HTMLParser(strict=True).parse(pages[name].read_text("utf-8"))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_needs_and_tries_nothing_outside_itself(browser: Any, pages: dict[str, Path], name: str) -> None:
+    with opened(browser, pages[name]) as it:
+        it.page.evaluate(OPEN_ALL)
+        assert [url for url in it.requests if not url.startswith("data:image/png;")] == [pages[name].as_uri()]
+        assert it.messages == []  # a breach of the page's own policy would be told here
+        policy = it.page.get_attribute("meta[http-equiv=Content-Security-Policy]", "content")
+        assert policy.startswith("default-src 'none'; img-src data:; style-src 'sha256-")
+        assert "unsafe" not in policy
+
+
+def test_the_policy_stops_what_would_be_slipped_in(browser: Any, pages: dict[str, Path], tmp_path: Path) -> None:
+    breached = tmp_path / "breached.html"
+    slipped_in = "<main><img src=x onerror=document.title='pwned'>"
+    breached.write_text(pages["plain"].read_text("utf-8").replace('<main id="content">', slipped_in), "utf-8")
+    with opened(browser, breached) as it:
+        assert it.page.title() == "minivgg on cat.png"
+        assert any("Content Security Policy" in message for message in it.messages)
+
+
+# without the policy as well: the escaping has to hold by itself
+@pytest.mark.parametrize("bypass", [False, True], ids=["policy", "no policy"])
+@pytest.mark.parametrize("name", ["hostile", "absent"])
+def test_hostile_strings_do_nothing(
+    browser: Any, reports: dict[str, Report], pages: dict[str, Path], name: str, bypass: bool
+) -> None:
+    with opened(browser, pages[name], bypass_csp=bypass) as it:
+        assert it.page.title() == reports[name].title == f"title {HOSTILE}"
+        assert it.messages == []
+        assert all(url.startswith("data:image/png;") for url in it.requests[1:])
+        assert it.page.locator("img:not([data-picture]), script:not(#report-data), [onerror]").count() == 0
+
+
+def names_of_strings(value: Any, name: str = "") -> set[str]:
+    if is_dataclass(value) and not isinstance(value, Picture):
+        return set().union(*(names_of_strings(getattr(value, each.name), each.name) for each in fields(value)))
+    if isinstance(value, tuple):
+        return set().union(*(names_of_strings(each, name) for each in value))
+    return {name} if isinstance(value, str) else set()
+
+
+@pytest.mark.parametrize("name", ["hostile", "absent"])
+def test_hostile_strings_are_shown_as_they_are(
+    browser: Any, reports: dict[str, Report], pages: dict[str, Path], name: str
+) -> None:
+    with opened(browser, pages[name]) as it:
+        text = it.page.text_content("main")
+    expected = names_of_strings(reports[name]) - CHOICES - NOT_SHOWN
+    assert {"title", "warnings", "labels", "command", "notes"} < expected
+    assert {each for each in expected if f"{each} {HOSTILE}" not in text} == set()
+
+
+def test_reads_the_same_without_javascript(browser: Any, reports: dict[str, Report], pages: dict[str, Path]) -> None:
+    answer: Any = reports["plain"].predictions
+    texts = []
+    for enabled in (True, False):
+        with opened(browser, pages["plain"], java_script_enabled=enabled) as it:
+            texts.append(it.page.inner_text("body"))
+    assert texts[0] == texts[1]
+    for phrase in (
+        "minivgg on cat.png",
+        f"{answer.rows[0].label} 0.",
+        "Grad-CAM asks",
+        "block5_conv2",
+        "458,890",
+        "reportgen report cat.png",
+    ):
+        assert phrase in texts[0]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["plain", "hostile", "absent"])
+def test_axe_finds_nothing(browser: Any, pages: dict[str, Path], name: str, scheme: str) -> None:
+    with opened(browser, pages[name], color_scheme=scheme) as it:
+        assert axe_findings(it.page) == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_page_never_scrolls_sideways(browser: Any, pages: dict[str, Path], name: str) -> None:
+    # what reaches over the edge, unless it lies in a box that scrolls: it could be cut off there, with no sideways scroll
+    beyond = """[...document.querySelectorAll('main *, nav *')].filter(each => !each.closest('.scrolling *')
+        && each.getBoundingClientRect().right > innerWidth).map(each => each.outerHTML.slice(0, 200))"""
+    with opened(browser, pages[name]) as it:
+        it.page.evaluate(OPEN_ALL)
+        for width in (320, 390, 800, 1180):
+            it.page.set_viewport_size({"width": width, "height": 800})
+            assert it.page.evaluate("document.documentElement.scrollWidth") == width
+            assert it.page.evaluate(beyond) == []
+
+
+def test_the_first_tab_skips_to_the_content(page: Any) -> None:
+    page.keyboard.press("Tab")
+    assert page.inner_text(":focus") == "Skip to the content"
+    assert page.locator(":focus").bounding_box()["x"] >= 0
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("location.hash") == "#content"
+    assert page.evaluate("document.activeElement.closest('main') !== null")
+
+
+def test_every_fold_opens_and_closes_by_enter(page: Any) -> None:
+    folds = page.locator("details")
+    states = folds.evaluate_all("all => all.map(each => each.open)")
+    assert {*states} == {True, False}
+    for place in range(len(states)):
+        page.locator("summary").nth(place).press("Enter")
+    assert folds.evaluate_all("all => all.map(each => each.open)") == [not state for state in states]
+
+
+def test_what_scrolls_can_be_reached_by_keyboard(browser: Any, pages: dict[str, Path]) -> None:
+    with opened(browser, pages["plain"], viewport={"width": 390, "height": 800}) as it:
+        it.page.evaluate(OPEN_ALL)
+        tab_indices = it.page.evaluate("""[...document.querySelectorAll('main *')]
+            .filter(each => each.scrollWidth > each.clientWidth && getComputedStyle(each).overflowX === 'auto')
+            .map(each => each.tabIndex)""")
+        assert len(tab_indices) > 3
+        assert {*tab_indices} == {0}
+        table = it.page.get_by_role("region", name="Layers")
+        table.focus()
+        it.page.keyboard.press("ArrowRight")
+        it.page.wait_for_function("each => each.scrollLeft > 0", arg=table.element_handle())
+
+
+def brightness(page_or_element: Any) -> np.ndarray:
+    """Of every pixel (h, w), 0 black to 255 white."""
+    return np.asarray(Image.open(BytesIO(page_or_element.screenshot())).convert("L"))
+
+
+def test_dark_and_light(browser: Any, pages: dict[str, Path]) -> None:
+    corners = {}
+    for scheme in ("light", "dark"):
+        with opened(browser, pages["plain"], color_scheme=scheme) as it:
+            corners[scheme] = brightness(it.page)[0, 0]
+    assert corners["light"] > 240
+    assert corners["dark"] < 40
+
+
+def test_prints_black_on_white_even_from_the_dark(browser: Any, pages: dict[str, Path]) -> None:
+    with opened(browser, pages["plain"], color_scheme="dark") as it:
+        assert it.page.pdf().startswith(b"%PDF-")
+        it.page.emulate_media(media="print", color_scheme="dark")
+        heading = brightness(it.page.locator("h1"))
+        assert (heading.min(), heading.max(), np.median(heading)) == (0, 255, 255)
+        assert not it.page.locator("nav").is_visible()
+
+
+@pytest.mark.parametrize("name", ["plain", "long"])
+def test_print_cuts_nothing_off(browser: Any, pages: dict[str, Path], name: str) -> None:
+    # A4 less its margins
+    with opened(browser, pages[name], viewport={"width": 688, "height": 1000}) as it:
+        it.page.emulate_media(media="print")
+        assert it.page.evaluate("document.documentElement.scrollWidth") == 688
+
+
+def test_pictures_say_what_they_show_and_how_large_they_are(page: Any) -> None:
+    pictures = page.locator("img").evaluate_all(
+        "all => all.map(each => ['alt', 'width', 'height', 'data-picture'].map(name => each.getAttribute(name)))"
+    )
+    assert len(pictures) == 11
+    for alt, width, height, identity in pictures:
+        assert len(alt) > 20
+        assert int(width) > 0
+        assert int(height) > 0
+        assert len(identity) == 16
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_lead_somewhere_and_ids_are_unique(browser: Any, pages: dict[str, Path], name: str) -> None:
+    with opened(browser, pages[name]) as it:
+        ids = it.page.locator("[id]").evaluate_all("all => all.map(each => each.id)")
+        targets = it.page.locator("a").evaluate_all("all => all.map(each => each.getAttribute('href'))")
+    assert len(ids) == len(set(ids))
+    assert len(targets) >= 10
+    assert {*targets} <= {f"#{each}" for each in ids}
+
+
+def test_every_map_tells_its_figures_and_dead_ones_are_crossed(
+    browser: Any, reports: dict[str, Report], pages: dict[str, Path]
+) -> None:
+    maps: Any = reports["long"].feature_maps
+    channels = [channel for row in maps.rows if row.picture for channel in row.channels]
+    with opened(browser, pages["long"]) as it:
+        tips = it.page.locator(".marks title").all_text_contents()
+        crosses = it.page.locator(".marks .dead").count()
+    assert len(tips) == len(channels)
+    assert all(tip.startswith(f"Channel {channel.channel}: ") for tip, channel in zip(tips, channels, strict=True))
+    dead = sum(channel.active == 0 for channel in channels)
+    assert crosses == dead == sum(tip.endswith(", dead") for tip in tips)
+    assert 2 <= dead < len(channels)
