@@ -77,38 +77,13 @@ def test_the_command_on_the_page_makes_the_page_again(folder: Path) -> None:
 
 def test_every_option_goes_through_and_into_the_command(folder: Path) -> None:
     (folder / "ten.txt").write_text("\n".join("abcdefghij"))
-    options = [
-        "--model",
-        "minivgg@early",
-        "--preprocess",
-        "none",
-        "--labels",
-        "ten.txt",
-        "--class",
-        "j",
-        "--fit",
-        "crop",
-        "--maps",
-        "5",
-        "--layers",
-        "block2_*",
-        "--scale",
-        "layer",
-        "--colormap",
-        "magma",
-        "--skip",
-        "weights",
-        "--skip",
-        "filters",
-        "--title",
-        "T",
-    ]
     made = reportgen("report", "cat.png", *shlex.split(EVERY_OPTION), "-o", "options.html", "--quiet", cwd=folder)
     assert (made.returncode, made.stdout, made.stderr) == (0, "options.html\n", "")
     values = json.loads(reportgen("data", "options.html", cwd=folder).stdout)
     assert values["provenance"]["options"] == {
-        "weights": None, "seed": 0, "preprocess": "none", "labels": "ten.txt", "target": "j", "size": None, "fit": "crop", "maps": 5,
-        "layers": "block2_*", "scale": "layer", "colormap": "magma", "only": [], "skip": ["weights", "filters"], "title": "T",
+        "weights": None, "seed": 0, "preprocess": "none", "labels": "ten.txt", "target": "j", "size": None, "fit": "crop",
+        "maps": 5, "layers": "block2_*", "scale": "layer", "colormap": "magma", "only": [], "skip": ["weights", "filters"],
+        "title": "T",
     }  # fmt: skip
     assert values["title"] == "T"
     assert [row["path"] for row in values["feature_maps"]["rows"] if row["picture"]] == ["block2_conv1", "block2_conv2"]

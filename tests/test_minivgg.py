@@ -89,6 +89,8 @@ def test_folding_changes_no_answer() -> None:
     folded = fold(trained)
     np.testing.assert_allclose(folded(pictures), tf.nn.softmax(trained(pictures)), atol=1e-5)
     assert [layer.name for layer in folded.layers] == [layer.name for layer in network().layers]
+    greatest = np.abs(folded.get_layer("block1_conv1").get_weights()[0]).max(axis=(0, 1, 2))
+    np.testing.assert_allclose(greatest, greatest[0], rtol=1e-5)
 
 
 def test_augmentation_is_seeded_and_stays_a_picture() -> None:

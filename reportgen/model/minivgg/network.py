@@ -80,4 +80,20 @@ def fold(trained: keras.Model) -> keras.Model:
         gain = gamma / np.sqrt(variance + normalization.epsilon)
         shipped.get_layer(name).set_weights([kernel * gain, beta - mean * gain])
     shipped.get_layer("predictions").set_weights(trained.get_layer("predictions").get_weights())
+    _balance_first_filters(shipped)
     return shipped
+
+
+def _balance_first_filters(shipped: keras.Model) -> None:
+    """Give every filter of the first layer the same greatest absolute weight; no answer changes.
+
+    relu(s x) = s relu(x) for s > 0, so what a filter gains, the next layer's weights for its channel lose (cross-layer
+    equalization: Nagel et al. 2019, "Data-Free Quantization Through Weight Equalization and Bias Correction", section 4.1).
+    Folded, the filters differ twelvefold in size, and the small ones could not be seen beside the large ones.
+    """
+    first, second = (shipped.get_layer(name) for name, _ in convolution_names()[:2])
+    (kernel, bias), (next_kernel, next_bias) = first.get_weights(), second.get_weights()
+    greatest = np.abs(kernel).max(axis=(0, 1, 2))
+    gain = np.median(greatest) / np.maximum(greatest, 1e-6)
+    first.set_weights([kernel * gain, bias * gain])
+    second.set_weights([next_kernel / gain[:, None], next_bias])

@@ -1,0 +1,77 @@
+"""What the model answered, and which class of it is explained."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from ..errors import LabelsError
+from ..probe import ScoreKind
+from .backend import tf
+from .following import LOGITS
+
+
+class Answer(NamedTuple):
+    """A model's output as scores (classes,), or None where it is no list of scores.
+
+    `differentiated` (classes,) is the tensor whose entries are explained, or None; by `means` (classes,) the best is chosen.
+    """
+
+    scores: np.ndarray | None
+    kind: ScoreKind
+    means: np.ndarray | None
+    differentiated: Any
+    unit: Literal["logit", "output"]
+
+
+def answer_of(outputs: Any) -> Answer:
+    """What the model says, and what of it to differentiate.
+
+    Logits rather than probabilities: where a softmax is sure of itself its gradient vanishes. Keras leaves the logits on what
+    softmax and sigmoid return. Of an output that is a map, each class stands for its mean over the map.
+    """
+    logits = getattr(outputs, LOGITS, None)
+    differentiated = _per_class(logits if logits is not None else outputs)
+    unit: Literal["logit", "output"] = "output" if logits is None else "logit"
+    means = None if differentiated is None else np.asarray(_per_class(outputs).numpy(), np.float32)
+    if len(outputs.shape) != 2:
+        # a map of classes has passed a softmax or sigmoid; the maps of a headless network stand for no class
+        return Answer(None, "raw", means if logits is not None else None, differentiated, unit)
+    scores = np.asarray(outputs.numpy(), np.float32)[0]
+    is_choice = len(scores) > 1 and scores.min() >= 0 and abs(float(scores.sum()) - 1) < 1e-2
+    kind: ScoreKind = "probabilities" if is_choice else "raw" if logits is None else "independent"
+    return Answer(scores, kind, means, differentiated, unit)
+
+
+def _per_class(outputs: Any) -> Any:
+    if len(outputs.shape) < 2 or not outputs.dtype.is_floating:
+        return None
+    places = list(range(1, len(outputs.shape) - 1))
+    return tf.cast(tf.reduce_mean(outputs, axis=places)[0], tf.float32)
+
+
+def class_to_explain(target: int | str | None, answer: Answer, labels: tuple[str, ...] | None) -> int | None:
+    """The class asked for, else the best; None where the output has no classes."""
+    if answer.differentiated is None:
+        return None
+    if target is not None:
+        return find_class(target, int(answer.differentiated.shape[0]), labels)
+    return None if answer.means is None else int(np.argmax(np.nan_to_num(answer.means, nan=-np.inf)))
+
+
+def find_class(target: int | str, classes: int, labels: tuple[str, ...] | None) -> int:
+    """The index of a class given by index or label, upper or lower case alike; raises `LabelsError`."""
+    text = str(target).strip()
+    if text.isdecimal():
+        if int(text) >= classes:
+            raise LabelsError(f"--class {text}: the model has {classes} classes, counted from 0.")
+        return int(text)
+    for index, label in enumerate(labels or ()):
+        if label.casefold() == text.casefold():
+            return index
+    if not labels:
+        raise LabelsError(f"--class {text}: the model has no labels; give the class's index, or --labels FILE.")
+    close = difflib.get_close_matches(text, labels, n=3, cutoff=0.5) or labels[:5]
+    raise LabelsError(f"--class {text}: the model has no such label; there are {len(labels)}, such as {', '.join(close)}.")
