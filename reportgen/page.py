@@ -151,7 +151,7 @@ def _environment(templates: Path | None) -> jinja2.Environment:
         "ensure_ascii": False,
     }
     environment.filters.update(
-        figure=format_figure, percent=format_percent, score=format_score, shape=format_shape, stops=colour_stops
+        figure=format_figure, percent=format_percent, score=format_score, bar=bar_width, shape=format_shape, stops=colour_stops
     )
     environment.tests["absent"] = lambda value: isinstance(value, Absent)
     return environment
@@ -193,6 +193,12 @@ def format_score(score: float) -> str:
     if not 0 < score < 1:
         return format_figure(score)
     return f"{score:.3f}" if 0.001 <= score < 0.9995 else format_figure(score) if score < 0.001 else "> 0.999"
+
+
+def bar_width(score: float, full: float) -> float:
+    """How long the bar of a score is, in percent of that of the score `full`; 0 where there is nothing to show."""
+    share = abs(score) / full if full > 0 and math.isfinite(full) else 0.0
+    return round(100 * min(share, 1.0), 2) if math.isfinite(share) else 0.0
 
 
 def format_shape(shape: tuple[Any, ...] | None) -> str:

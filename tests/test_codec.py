@@ -18,7 +18,7 @@ from reportgen.codec import Encoder, decode_report, schema
 from reportgen.errors import ReportFileError
 from reportgen.image import ImageFacts
 from reportgen.options import Options
-from reportgen.page import LARGEST_REPORT, read, render
+from reportgen.page import LARGEST_REPORT, format_percent, format_score, read, render
 from reportgen.probe import Explained
 from reportgen.records import equal, figure, record
 from reportgen.report import FORMAT, Provenance, Report, Versions, find_sections
@@ -231,3 +231,38 @@ def test_figures_are_as_short_as_their_precision() -> None:
     assert figure(0.1) == 0.1
     assert np.float32(figure(np.float32(1 / 3))) == np.float32(1 / 3)
     assert math.isnan(figure(np.float32(np.nan)))
+
+
+@pytest.mark.parametrize("scores", [[float("nan")], [0.0], [-3.0, -5.0], [float("inf"), 1.0], [1e-30, 1.0], [1.0, 0.0]])
+@pytest.mark.parametrize("kind", ["probabilities", "independent", "raw"])
+def test_any_scores_make_a_page(scores: list[float], kind: Any) -> None:
+    probe = FakeProbe(scores=f32(scores), score_kind=kind)
+    report = replace(small_report(), predictions=find_sections(probe, Options())["predictions"])
+    html = render(report)
+    assert read(html) == report
+    assert 'width="nan"' not in html
+    assert 'width="inf"' not in html
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"),
+    [(0, "0 %"), (1, "100 %"), (0.0001, "< 0.1 %"), (0.9999, "> 99.9 %"), (0.5, "50.0 %"), (math.nan, "nan")],
+)
+def test_percentages_cannot_lie(share: float, shown: str) -> None:
+    assert format_percent(share) == shown
+
+
+@pytest.mark.parametrize(
+    ("score", "shown"),
+    [
+        (0.0, "0"),
+        (1.0, "1"),
+        (0.65591, "0.656"),
+        (0.99999, "> 0.999"),
+        (0.00012, "0.00012"),
+        (-3.0, "-3"),
+        (1234567.0, "1.235e+06"),
+    ],
+)
+def test_scores_can_be_told_from_0_and_1(score: float, shown: str) -> None:
+    assert format_score(score) == shown

@@ -19,13 +19,15 @@ ENLARGED = 8  # pixels a weight, so that the gap between filters is a thin line
 class FirstFilters:
     """The first convolution's kernel, `shape` (h, w, input channels, filters).
 
-    `by_channel` shows its first filters, a row a filter and a column an input channel; `all` every filter in one grid of
-    `columns`, in colour where there are three input channels, else the mean over them. Both are scaled alike, by the
-    least and greatest weight of the layer, and 8 pixels wide a weight.
+    `by_channel` shows its first filters, a row a filter and a column an input channel. `all` shows the first `filters_shown` of
+    its `filters` (all of them, unless there are over a thousand) in one grid of `columns`: in colour where there are three
+    input channels, else the mean over them. Both are scaled by the layer's least and greatest weight, 8 pixels a weight.
     """
 
     path: str
     shape: tuple[int, ...]
+    channels: int
+    filters: int
     filters_shown: int
     columns: int
     by_channel: Picture
@@ -49,6 +51,8 @@ def _first_filters(path: str, kind: str, kernel: np.ndarray) -> FirstFilters:
     return FirstFilters(
         path=path,
         shape=kernel.shape,
+        channels=filters.shape[3],
+        filters=len(filters),
         filters_shown=len(shown),
         columns=columns,
         by_channel=Picture(_by_channel(quantize(filters[:BY_CHANNEL], low, high)), low, high, GREY),
