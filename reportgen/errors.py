@@ -17,6 +17,7 @@ import re
 
 COLOUR_CODE = re.compile(r"\x1b\[[0-9;]*m")
 WRAPPED = "Exception encountered when calling "
+CAUSE = "Exception encountered: "
 
 
 class ReportgenError(Exception):
@@ -57,7 +58,8 @@ class NotApplicable(ReportgenError):  # noqa: N818 - no error to anyone: the wor
 
 def reason_of(error: BaseException) -> str:
     """What somebody else's exception says, in one line: Keras wraps a layer's message in colours and a page of arguments."""
-    lines = [line.strip() for line in COLOUR_CODE.sub("", str(error)).splitlines() if line.strip()]
+    text = COLOUR_CODE.sub("", str(error))
+    lines = [line.strip() for line in text.rpartition(CAUSE)[2].splitlines() if line.strip()]
     if not lines:
         return type(error).__name__
     if lines[0].startswith(WRAPPED) and len(lines) > 1:

@@ -6,14 +6,16 @@ import difflib
 import json
 import zipfile
 from importlib.resources import files
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from ..errors import ModelError
+from ..errors import ModelError, UnsafeModelError
 from .applications import APPLICATIONS
 
 BUNDLED = {"minivgg": "minivgg.keras", "minivgg@early": "minivgg-early.keras"}
 SUFFIXES = (".keras", ".h5", ".hdf5")
+LARGEST_CONFIG = 64_000_000  # bytes of JSON; the largest application has under 1 MB
+MOST_COMPRESSION = 100  # times; zip packs zeros a thousandfold, weights hardly at all
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
@@ -57,8 +59,8 @@ def check_model_file(path: Path) -> None:
         start = file.read(8)
     if not start:
         raise ModelError(f"{path}: the file is empty.")
-    if start != HDF5_SIGNATURE and not _is_keras_archive(path):
-        raise ModelError(f"{path}: not a model that Keras saved; expected a .keras or .h5 file, made by model.save(...).")
+    if start != HDF5_SIGNATURE:
+        _check_archive(path)
 
 
 def is_hdf5(path: Path) -> bool:
@@ -67,12 +69,26 @@ def is_hdf5(path: Path) -> bool:
         return file.read(8) == HDF5_SIGNATURE
 
 
-def _is_keras_archive(path: Path) -> bool:
+def _check_archive(path: Path) -> None:
+    """A `.keras` file is a zip of a few members that unpack to about their own size."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return "config.json" in archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError):
-        return False
+            members = {member.filename: member for member in archive.infolist()}
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        members = {}
+    if "config.json" not in members:
+        raise ModelError(f"{path}: not a model that Keras saved; expected a .keras or .h5 file, made by model.save(...).")
+    for name in members:
+        if name.startswith(("/", "\\")) or ".." in PurePosixPath(name.replace("\\", "/")).parts:
+            raise UnsafeModelError(
+                f"{path}: the archive wants to write outside of its folder ({name[:100]!r}); it was not opened."
+            )
+    unpacked = sum(member.file_size for member in members.values())
+    too_large = members["config.json"].file_size > LARGEST_CONFIG or unpacked > MOST_COMPRESSION * path.stat().st_size
+    if too_large and unpacked > LARGEST_CONFIG:
+        raise ModelError(
+            f"{path}: the archive unpacks to {unpacked / 1e6:,.0f} MB, which no model of its size does; it was not opened."
+        )
 
 
 def _close_to(text: str) -> str:

@@ -1,0 +1,192 @@
+"""Model files are somebody else's: nothing in one runs, reaches out or fills the memory."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from reportgen.errors import ModelError, UnsafeModelError
+from reportgen.model.references import LARGEST_CONFIG, find_reference
+from reportgen.model.sources import load
+
+from .models import keras, layers
+
+
+@pytest.fixture
+def canary(tmp_path: Path) -> Path:
+    """A file that code in a model would leave behind."""
+    return tmp_path / "canary"
+
+
+def plain(path: Path) -> Path:
+    keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(2, 3, name="conv")]).save(path)
+    return path
+
+
+def crafted(path: Path, change: Callable[[Any], Any]) -> Path:
+    """A `.keras` file whose configuration was changed by hand."""
+    whole = plain(path.with_name("plain.keras"))
+    with zipfile.ZipFile(whole) as old, zipfile.ZipFile(path, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name == "config.json":
+                config = json.loads(content)
+                change(config)
+                content = json.dumps(config).encode()
+            new.writestr(name, content)
+    return path
+
+
+def with_layer(path: Path, layer: dict[str, Any]) -> Path:
+    return crafted(path, lambda config: config["config"]["layers"].insert(1, layer))
+
+
+@pytest.mark.parametrize("suffix", ["keras", "h5"])
+def test_bytecode_in_a_lambda_runs_only_when_allowed(suffix: str, tmp_path: Path, canary: Path) -> None:
+    path = tmp_path / f"lambda.{suffix}"
+    code = f"lambda x: (__import__('pathlib').Path({str(canary)!r}).touch(), x)[1]"
+    function = eval(code)
+    keras.Sequential([keras.Input((8, 8, 3)), layers.Lambda(function, output_shape=(8, 8, 3)), layers.Conv2D(2, 3)]).save(path)
+    canary.unlink(missing_ok=True)
+    with pytest.raises(UnsafeModelError, match="--allow-unsafe"):
+        load(path)
+    assert not canary.exists()
+    loaded = load(path, allow_unsafe=True)
+    loaded.model(np.zeros((1, 8, 8, 3), np.float32))
+    assert canary.exists()
+
+
+GADGETS: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "a Lambda naming os.system": lambda canary: {
+        "module": "keras.layers",
+        "class_name": "Lambda",
+        "config": {
+            "name": "gadget",
+            "function": {"module": "builtins", "class_name": "function", "config": "os.system", "registered_name": "function"},
+            "arguments": {"command": f"touch {canary}"},
+        },
+        "registered_name": None,
+    },
+    "an activation from os": lambda canary: {
+        "module": "keras.layers",
+        "class_name": "Activation",
+        "config": {
+            "name": f"touch {canary.name}",
+            "activation": {"module": "os", "class_name": "function", "config": "system", "registered_name": "system"},
+        },
+        "registered_name": None,
+    },
+    "a module's function as a class": lambda canary: {
+        "module": "os",
+        "class_name": "system",
+        "config": f"touch {canary}",
+        "registered_name": None,
+    },
+    "a registered name": lambda canary: {
+        "module": "subprocess",
+        "class_name": "Popen",
+        "config": {"args": ["touch", str(canary)]},
+        "registered_name": "Popen",
+    },
+    "another SavedModel": lambda canary: {
+        "module": "keras.layers",
+        "class_name": "TFSMLayer",
+        "config": {"name": "gadget", "filepath": str(canary.parent), "call_endpoint": "serve"},
+        "registered_name": None,
+    },
+    "a file of words": lambda canary: {
+        "module": "keras.layers",
+        "class_name": "StringLookup",
+        "config": {"name": "gadget", "vocabulary": "/etc/passwd"},
+        "registered_name": None,
+    },
+}
+
+
+@pytest.mark.parametrize("gadget", GADGETS)
+def test_gadgets_are_refused(gadget: str, tmp_path: Path, canary: Path) -> None:
+    path = with_layer(tmp_path / "gadget.keras", GADGETS[gadget](canary))
+    with pytest.raises(ModelError) as caught:
+        load(path)
+    assert not canary.exists()
+    assert len(str(caught.value).splitlines()) <= 2
+    assert len(str(caught.value)) < 800
+
+
+def test_members_outside_of_the_archive_are_refused(tmp_path: Path, canary: Path) -> None:
+    for place, name in enumerate(["../canary", "/canary", "assets/../../canary", "..\\canary"]):
+        path = plain(tmp_path / f"slip{place}.keras")
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr(name, "x")
+        with pytest.raises(UnsafeModelError, match="outside of its folder"):
+            find_reference(path)
+    assert not canary.exists()
+
+
+@pytest.mark.parametrize("member", ["config.json", "model.weights.h5"])
+def test_zip_bombs_are_refused_before_they_are_opened(member: str, tmp_path: Path) -> None:
+    path = tmp_path / "bomb.keras"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        if member != "config.json":
+            archive.writestr("config.json", "{}")
+        with archive.open(member, "w", force_zip64=True) as file:
+            for _ in range(LARGEST_CONFIG // 1_000_000 + 1):
+                file.write(bytes(1_000_000))
+    with pytest.raises(ModelError, match="unpacks to"):
+        find_reference(path)
+
+
+@pytest.mark.parametrize("kind", ["link", "dataset"])
+def test_hdf5_files_that_reach_outside_are_refused(kind: str, tmp_path: Path) -> None:
+    path, secret = plain(tmp_path / "model.h5"), tmp_path / "secret.h5"
+    with h5py.File(secret, "w") as file:
+        file["x"] = np.ones((3, 3, 3, 2), np.float32)
+    with h5py.File(path, "a") as file:
+        names: list[str] = []
+        file.visititems(lambda name, each: names.append(name) if isinstance(each, h5py.Dataset) else None)
+        (kernel,) = (name for name in names if "kernel" in name)
+        del file[kernel]
+        if kind == "link":
+            file[kernel] = h5py.ExternalLink(str(secret), "x")
+        else:
+            file.create_dataset(kernel, shape=(3, 3, 3, 2), dtype="float32", external=[(str(secret), 0, 216)])
+    with pytest.raises(ModelError, match="Not allowed"):
+        load(path)
+
+
+def test_a_layer_larger_than_memory_is_refused_in_a_line(tmp_path: Path) -> None:
+    path = crafted(tmp_path / "huge.keras", lambda config: config["config"]["layers"][1]["config"].update(filters=10**13))
+    with pytest.raises(ModelError) as caught:
+        load(path)
+    assert len(str(caught.value)) < 800
+
+
+def test_deep_nesting_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "deep.keras"
+    shutil.copy(plain(tmp_path / "plain.keras"), path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", "[" * 100_000)
+        archive.writestr("metadata.json", "{}")
+        archive.writestr("model.weights.h5", b"")
+    with pytest.raises(ModelError):
+        load(path)
+
+
+def test_the_command_refuses_with_exit_code_2(tmp_path: Path, canary: Path, cat: Path) -> None:
+    path = with_layer(tmp_path / "gadget.keras", GADGETS["a Lambda naming os.system"](canary))
+    command = [sys.executable, "-m", "reportgen", "report", str(cat), "-m", str(path), "-o", str(tmp_path / "out.html")]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert "--allow-unsafe" in result.stderr
+    assert not canary.exists()
+    assert not (tmp_path / "out.html").exists()
