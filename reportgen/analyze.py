@@ -65,7 +65,7 @@ def generate(
     return Report(
         format=FORMAT,
         title=asked.title or f"{loaded.name} on {photograph.facts.name}",
-        warnings=(*loaded.warnings, *_warnings(probe)),
+        warnings=(*loaded.warnings, *_head_warnings(probe.heads, asked), *_warnings(probe)),
         provenance=_provenance(model, photograph, probe, asked),
         **find_sections(probe, asked),
     )
@@ -114,6 +114,12 @@ def _check_colormap(name: str) -> None:
 def _as_seen(shown: np.ndarray, channels: int) -> np.ndarray:
     """The picture (h, w, 3) as a model of so many channels sees it: in grey where it takes one."""
     return np.repeat(with_channels(shown, 1), 3, axis=2) if channels == 1 else shown
+
+
+def _head_warnings(heads: tuple[str, ...], asked: Options) -> tuple[str, ...]:
+    if len(heads) == 1 or asked.head is not None:
+        return ()
+    return (f"The model has {len(heads)} outputs ({', '.join(heads)}); this is the first. Choose another with --head.",)
 
 
 def _warnings(probe: Probe) -> tuple[str, ...]:

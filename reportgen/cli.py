@@ -90,6 +90,7 @@ def report(
             "--class", help="The class to explain, by index or label. (default: the top prediction)", show_default=False
         ),
     ] = None,
+    head: Annotated[Optional[str], typer.Option(help="The output to report on, of a model with several.")] = None,
     size: Annotated[Optional[str], typer.Option(help="HEIGHTxWIDTH, for a model that takes any size.")] = None,
     fit: Annotated[str, typer.Option(help="How the picture comes to the input's shape: stretch, crop or pad.")] = "stretch",
     maps: Annotated[str, typer.Option(help="How many maps of a layer to show, or all.")] = "64",
@@ -129,6 +130,7 @@ def report(
         "preprocess": preprocess,
         "labels": str(labels) if labels is not None else None,
         "target": target,
+        "head": head,
         "size": _size(size),
         "fit": fit,
         "maps": _maps(maps),

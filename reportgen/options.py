@@ -19,6 +19,7 @@ class Options:
     preprocess: "auto", a scheme ("none", "unit", "symmetric", "caffe", "torch") or an application's name.
     labels: a file with a label a line, or JSON; in Python also the labels themselves; None for those that the model brings.
     target: the class index or label to explain; None for the top prediction. `--class` on the command line.
+    head: the name of the output to report on, of a model with several; None for the first.
     size: (height, width) for a model that takes any.
     fit: how a picture of another shape comes to the input's: "stretch", "crop" (the middle) or "pad" (with black).
     maps: how many channels of a layer are shown, or "all".
@@ -34,6 +35,7 @@ class Options:
     preprocess: str = "auto"
     labels: str | tuple[str, ...] | None = None
     target: int | str | None = None
+    head: str | None = None
     size: tuple[int, int] | None = None
     fit: Fit = "stretch"
     maps: int | Literal["all"] = 64

@@ -153,6 +153,20 @@ def segmentation() -> Any:
     return keras.Model(inputs, layers.Conv2D(2, 1, activation="softmax", name="classes")(x), name="segmentation")
 
 
+def two_heads() -> Any:
+    inputs = keras.Input((16, 16, 3), name="picture")
+    x = layers.Conv2D(4, 3, padding="same", activation="relu", name="conv1")(inputs)
+    x = layers.GlobalAveragePooling2D(name="gap")(x)
+    kind = layers.Dense(3, activation="softmax", name="kind")(x)
+    return keras.Model(inputs, [kind, layers.Dense(1, activation="sigmoid", name="rotten")(x)], name="two_heads")
+
+
+def named_heads() -> Any:
+    model = two_heads()
+    heads = dict(zip(("kind", "rotten"), model.outputs, strict=True))
+    return keras.Model(model.inputs[0], heads, name="named_heads")
+
+
 def no_convolution() -> Any:
     inputs = keras.Input((8, 8, 3), name="picture")
     x = layers.Flatten(name="flat")(inputs)
@@ -163,7 +177,7 @@ MODELS: dict[str, Callable[[], Any]] = {
     make.__name__: make
     for make in (
         functional, sequential, nested, nested_twice, called_twice, subclassed, residual, all_convolutions, shared_layer,
-        mixed_precision, frozen, segmentation, no_convolution,
+        mixed_precision, frozen, segmentation, two_heads, named_heads, no_convolution,
     )
 }  # fmt: skip
 

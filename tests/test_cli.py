@@ -81,7 +81,8 @@ def test_every_option_goes_through_and_into_the_command(folder: Path) -> None:
     assert (made.returncode, made.stdout, made.stderr) == (0, "options.html\n", "")
     values = json.loads(reportgen("data", "options.html", cwd=folder).stdout)
     assert values["provenance"]["options"] == {
-        "weights": None, "seed": 0, "preprocess": "none", "labels": "ten.txt", "target": "j", "size": None, "fit": "crop",
+        "weights": None, "seed": 0, "preprocess": "none", "labels": "ten.txt", "target": "j", "head": None, "size": None,
+        "fit": "crop",
         "maps": 5, "layers": "block2_*", "scale": "layer", "colormap": "magma", "only": [], "skip": ["weights", "filters"],
         "title": "T",
     }  # fmt: skip
@@ -121,6 +122,7 @@ BAD = {
     "fit": ["report", "cat.png", "--fit", "squeeze"],
     "colormap": ["report", "cat.png", "--colormap", "ultraviolet"],
     "section": ["report", "cat.png", "--only", "predictoins"],
+    "head": ["report", "cat.png", "--head", "second"],
     "templates": ["report", "cat.png", "--templates", "missing"],
     "weights": ["report", "cat.png", "--weights", "random"],
     "no report": ["data", "text.jpg"],

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import reportgen
-from reportgen.errors import LabelsError, ModelError
+from reportgen.errors import LabelsError, ModelError, OptionError
 from reportgen.image import with_channels
 from reportgen.model.listening import listening
 from reportgen.model.loaded import as_array
@@ -54,7 +54,7 @@ def test_every_kind_of_model_makes_a_report_that_comes_back(name: str) -> None:
     assert all(source in paths for layer in report.layers.rows for source in layer.inputs)
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if name != "segmentation"])
+@pytest.mark.parametrize("name", [name for name in MODELS if name not in ("segmentation", "two_heads", "named_heads")])
 def test_scores_are_what_the_model_says(name: str) -> None:
     model = built(name)
     height, width, channels = load(model).input_shape
@@ -267,6 +267,24 @@ def test_the_last_spatial_layer_is_explained(name: str, path: str) -> None:
     explained = explained_of(built(name), PICTURE)
     assert explained.path == path
     assert explained.gradients.any()
+
+
+@pytest.mark.parametrize("name", ["two_heads", "named_heads"])
+def test_models_with_several_heads(name: str) -> None:
+    model = built(name)
+    batch = PICTURE[None] / np.float32(255)
+    answers = dict(zip(("kind", "rotten"), tf.nest.flatten(model(batch)), strict=True))
+    for head, classes in (("kind", 3), ("rotten", 1)):
+        recording = recorded(model, head=head)
+        assert recording.scores is not None
+        assert len(recording.scores) == classes
+        np.testing.assert_allclose(recording.scores, answers[head][0], rtol=1e-6)
+        assert recording.explained is not None
+        assert recording.explained.path == "conv1"
+    report = reportgen.generate(model, PICTURE, preprocess="unit")
+    assert report.warnings == ("The model has 2 outputs (kind, rotten); this is the first. Choose another with --head.",)
+    with pytest.raises(OptionError, match="there are kind, rotten"):
+        recorded(model, head="ripe")
 
 
 def test_the_class_to_explain() -> None:

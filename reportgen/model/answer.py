@@ -7,10 +7,30 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from ..errors import LabelsError
+from ..errors import LabelsError, OptionError
 from ..probe import ScoreKind
 from .backend import tf
 from .following import LOGITS
+
+
+def heads_of(model: Any, outputs: Any) -> dict[str, Any]:
+    """Each output of a model by its name, in the model's order; "output" where a single one has none."""
+    if isinstance(outputs, dict):
+        return {str(name): tensor for name, tensor in outputs.items()}
+    tensors = tf.nest.flatten(outputs)
+    names = getattr(model, "output_names", None) or []
+    if len(names) != len(tensors) or len(set(names)) != len(names):
+        names = [f"output{place}" for place in range(len(tensors))] if len(tensors) > 1 else ["output"]
+    return dict(zip(names, tensors, strict=True))
+
+
+def chosen_head(heads: dict[str, Any], asked: str | None) -> Any:
+    """The head asked for, else the first; raises `OptionError` for a name that is none of them."""
+    if asked is None:
+        return next(iter(heads.values()))
+    if asked not in heads:
+        raise OptionError(f"--head {asked}: the model has no such output; there are {', '.join(heads)}.")
+    return heads[asked]
 
 
 class Answer(NamedTuple):

@@ -18,7 +18,7 @@ import numpy as np
 from ..errors import LabelsError, ModelError, reason_of
 from ..options import Options
 from ..probe import Explained, FeatureMaps, LayerCall, ModelFacts, ScoreKind
-from .answer import Answer, answer_of, class_to_explain
+from .answer import Answer, answer_of, chosen_head, class_to_explain, heads_of
 from .backend import tf
 from .following import CONVOLUTIONS, Follower
 from .listening import CallLog, Heard, listening
@@ -29,7 +29,7 @@ KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 
 @dataclass
 class Recording:
-    """A model that has seen a picture: fulfils `Probe`."""
+    """A model that has seen a picture: fulfils `Probe`. `heads` are the names of the model's outputs."""
 
     model: ModelFacts
     pixels: np.ndarray
@@ -39,6 +39,7 @@ class Recording:
     scores: np.ndarray | None
     score_kind: ScoreKind
     explained: Explained | None
+    heads: tuple[str, ...]
     _heard: tuple[Heard, ...]
     _digests: dict[int, str]
 
@@ -71,7 +72,8 @@ def record(loaded: Loaded, pixels: np.ndarray, shown: np.ndarray, options: Optio
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             follower = Follower(options, tape)
             log = CallLog(loaded.model, follower.listen)
-            outputs = _forward(loaded, log, pixels)
+            heads = heads_of(loaded.model, _forward(loaded, log, pixels))
+            outputs = chosen_head(heads, options.head)
             answer = answer_of(outputs)
             labels = _fitting_labels(loaded, answer)
             class_index = class_to_explain(options.target, answer, labels)
@@ -88,6 +90,7 @@ def record(loaded: Loaded, pixels: np.ndarray, shown: np.ndarray, options: Optio
         scores=answer.scores,
         score_kind=answer.kind,
         explained=explained,
+        heads=tuple(heads),
         _heard=tuple(log.heard),
         _digests=loaded.tensor_digests,
     )
@@ -103,7 +106,7 @@ def _forward(loaded: Loaded, log: CallLog, pixels: np.ndarray) -> Any:
         shape = loaded.input_shape
         raise ModelError(f"{loaded.name}: the model cannot run on a picture of {shape} ({reason_of(error)}).") from error
     log.finish()
-    return tf.nest.flatten(outputs)[0]
+    return outputs
 
 
 def _fitting_labels(loaded: Loaded, answer: Answer) -> tuple[str, ...] | None:
