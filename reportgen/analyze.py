@@ -6,14 +6,14 @@ import shlex
 from collections.abc import Callable
 from dataclasses import MISSING, fields, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TextIO, get_args
 
 import numpy as np
 
-from .errors import OptionError
+from .errors import ImageError, OptionError
 from .image import Photograph, fit, image_from_array, load_image, with_channels
 from .model.labels import given_labels
-from .model.references import find_reference
+from .model.references import Reference, check_weights, find_reference
 from .model.schemes import scheme_name
 from .options import Fit, Options, Scale
 from .probe import Probe
@@ -21,28 +21,28 @@ from .report import FORMAT, Provenance, Report, Versions, check_sections, find_s
 from .version import __version__
 
 Progress = Callable[[str], None]
+Announce = Callable[[str], TextIO]
 
 
 def generate(
     model: Any,
     image: str | Path | np.ndarray,
     *,
-    allow_unsafe: bool = False,
-    announce: bool = False,
+    announce: Announce | None = None,
     progress: Progress = lambda step: None,
     **options: Any,
 ) -> Report:
     """A report of `model` on `image`; raises a `ReportgenError` that says in a line or two what is wrong.
 
-    model: a reference (`reportgen models` lists the names; else a path) or a `keras.Model`, which is not changed.
-    image: a path, or an array (h, w, channels) uint8. options: those of `reportgen.Options`. allow_unsafe: let code in a model
-    file run. announce: let Keras show a download on standard error. progress: is called with the name of each step.
+    model: a reference (`reportgen models` lists the names; else a path) or a `keras.Model`, whose weights stay as they are.
+    image: a path, or an array (h, w, channels) uint8. options: those of `reportgen.Options`. announce: is told of a download
+    before it starts, and returns the stream for its progress bar. progress: is called with the name of each step.
     """
     asked = check_options(**options)
     if isinstance(model, (str, Path)):
-        find_reference(model)
+        check_weights(find_reference(model), asked.weights)
     labels = given_labels(asked.labels)
-    photograph = image_from_array(image) if isinstance(image, np.ndarray) else load_image(Path(image))
+    photograph = _photograph(image)
     progress("Loading TensorFlow and the model")
     from .model.record import record
     from .model.sources import load
@@ -54,7 +54,7 @@ def generate(
         preprocess=asked.preprocess,
         labels=labels,
         size=asked.size,
-        allow_unsafe=allow_unsafe,
+        allow_unsafe=asked.allow_unsafe,
         announce=announce,
     )
     height, width, channels = loaded.input_shape
@@ -62,13 +62,22 @@ def generate(
     progress("Forward pass")
     probe = record(loaded, with_channels(shown, channels), _as_seen(shown, channels), asked)
     progress("Sections")
+    from_memory = not isinstance(model, (str, Path)) or isinstance(image, np.ndarray)
     return Report(
         format=FORMAT,
         title=asked.title or f"{loaded.name} on {photograph.facts.name}",
         warnings=(*loaded.warnings, *_head_warnings(probe.heads, asked), *_warnings(probe)),
-        provenance=_provenance(model, photograph, probe, asked),
+        provenance=_provenance(photograph, probe, asked, None if from_memory else find_reference(model)),
         **find_sections(probe, asked),
     )
+
+
+def _photograph(image: str | Path | np.ndarray) -> Photograph:
+    if isinstance(image, np.ndarray):
+        return image_from_array(image)
+    if isinstance(image, (str, Path)):
+        return load_image(Path(image))
+    raise ImageError(f"a {type(image).__name__} is no image: expected a path, or an array (h, w, channels) of uint8.")
 
 
 def check_options(**options: Any) -> Options:
@@ -77,7 +86,7 @@ def check_options(**options: Any) -> Options:
     for name in options:
         if name not in known:
             raise OptionError(f"{name}: no such option; there are {', '.join(sorted(known))}.")
-    asked = Options(**options)
+    asked = _plain(Options(**options))
     check_sections((*asked.only, *asked.skip))
     if asked.preprocess != "auto":
         scheme_name(asked.preprocess)
@@ -87,16 +96,36 @@ def check_options(**options: Any) -> Options:
         raise OptionError(f"--maps {asked.maps}: expected a number of maps a layer, 1 or more, or all.")
     if asked.size is not None and min(asked.size) < 1:
         raise OptionError(f"--size {asked.size[0]}x{asked.size[1]}: expected HEIGHTxWIDTH in pixels, such as 224x224.")
+    if not 0 <= asked.seed < 2**32:
+        raise OptionError(f"--seed {asked.seed}: expected a number from 0 to 4294967295.")
     _check_colormap(asked.colormap)
-    return _tuples(asked)
+    return asked
 
 
-def _tuples(asked: Options) -> Options:
-    """Lists from a caller as tuples, which is how the report keeps them."""
-    size = (asked.size[0], asked.size[1]) if asked.size is not None else None
-    labels = str(asked.labels) if isinstance(asked.labels, Path) else asked.labels
-    labels = tuple(labels) if isinstance(labels, list) else labels
-    return replace(asked, only=tuple(asked.only), skip=tuple(asked.skip), size=size, labels=labels)
+def _plain(asked: Options) -> Options:
+    """What a caller in Python may give, as the report keeps it: paths as text, lists as tuples, NumPy's numbers as Python's."""
+    try:
+        return replace(
+            asked,
+            seed=int(asked.seed),
+            preprocess=str(asked.preprocess),
+            weights=None if asked.weights is None else str(asked.weights),
+            labels=_plain_labels(asked.labels),
+            target=int(asked.target) if isinstance(asked.target, np.integer) else asked.target,
+            size=None if asked.size is None else (int(asked.size[0]), int(asked.size[1])),
+            maps=int(asked.maps) if isinstance(asked.maps, np.integer) else asked.maps,
+            only=(asked.only,) if isinstance(asked.only, str) else tuple(asked.only),
+            skip=(asked.skip,) if isinstance(asked.skip, str) else tuple(asked.skip),
+            templates=None if asked.templates is None else str(asked.templates),
+        )
+    except (TypeError, ValueError, IndexError) as error:
+        raise OptionError(f"an option is of the wrong kind ({error}); see reportgen.Options.") from error
+
+
+def _plain_labels(labels: Any) -> str | tuple[str, ...] | None:
+    if labels is None or isinstance(labels, (str, Path)):
+        return None if labels is None else str(labels)
+    return tuple(str(label) for label in labels)
 
 
 def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
@@ -141,33 +170,32 @@ def _broken(values: np.ndarray) -> bool:
         return not np.isfinite(values.sum(dtype=np.float32)) and not np.isfinite(values.astype(np.float32, copy=False)).all()
 
 
-def _provenance(model: Any, photograph: Photograph, probe: Probe, asked: Options) -> Provenance:
+def _provenance(photograph: Photograph, probe: Probe, asked: Options, reference: Reference | None) -> Provenance:
     from .model.backend import versions
 
     named = replace(
         asked,
         labels=Path(asked.labels).name if isinstance(asked.labels, str) else asked.labels,
         weights=Path(asked.weights).name if asked.weights is not None else None,
+        templates=Path(asked.templates).name if asked.templates is not None else None,
     )
     return Provenance(
         model=probe.model,
         image=photograph.facts,
         versions=Versions(__version__, *versions(), np.__version__),
         options=named,
-        command=_command(model, photograph.facts.name, named),
+        command="" if reference is None else _command(reference, photograph.facts.name, named),
         notes=photograph.notes,
     )
 
 
-def _command(model: Any, image: str, asked: Options) -> str:
-    """The command line that makes the report again, in a folder that holds the files; "" where no command line can: of a model,
-    picture or labels from memory.
-    """
-    if not isinstance(model, (str, Path)) or image == "array" or isinstance(asked.labels, tuple):
+def _command(reference: Reference, image: str, asked: Options) -> str:
+    """The command line that makes the report again, in a folder that holds the files; "" where the labels came from memory."""
+    if isinstance(asked.labels, tuple):
         return ""
-    reference = find_reference(model)
-    file = reference.file.name if _is_users_file(model) and reference.file else str(model)
-    words = ["reportgen", "report", image, "--model", file]
+    is_users_file = reference.file is not None and not reference.bundled
+    model = reference.file.name if is_users_file and reference.file else reference.name
+    words = ["reportgen", "report", _no_option(image), "--model", _no_option(model)]
     for each in fields(Options):
         assert each.default is not MISSING
         value = getattr(asked, each.name)
@@ -176,12 +204,15 @@ def _command(model: Any, image: str, asked: Options) -> str:
     return shlex.join(words)
 
 
-def _is_users_file(model: str | Path) -> bool:
-    return Path(model).suffix != "" and Path(model).exists()
+def _no_option(name: str) -> str:
+    """A file's name so that no command takes it for an option."""
+    return f"./{name}" if name.startswith("-") else name
 
 
 def _option(name: str, value: Any) -> list[str]:
-    flag = "--class" if name == "target" else f"--{name}"
+    flag = "--class" if name == "target" else "--" + name.replace("_", "-")
+    if value is True:
+        return [flag]
     if name == "size":
         return [flag, f"{value[0]}x{value[1]}"]
     values = value if isinstance(value, tuple) else (value,)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional, TextIO
 
 import typer
 
 from .errors import OptionError, ReportgenError
 from .version import __version__
+
+if TYPE_CHECKING:
+    from .analyze import Announce, Progress
 
 app = typer.Typer(
     name="reportgen",
@@ -38,7 +42,7 @@ def main() -> None:
     try:
         app()
     except ReportgenError as error:
-        typer.echo(f"reportgen: {error}", err=True)
+        _tell(f"reportgen: {error}")
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -65,7 +69,7 @@ def _root(
 
 @app.command(help=REPORT_HELP)
 def report(
-    image: Annotated[Path, typer.Argument(help="A photograph: JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF.")],
+    image: Annotated[Path, typer.Argument(readable=False, help="A photograph: JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF.")],
     model: Annotated[
         str, typer.Option("--model", "-m", help="A name (see reportgen models) or a .keras, .h5 or .hdf5 file.")
     ] = "minivgg",
@@ -83,7 +87,9 @@ def report(
             help="How pixels are scaled: auto, none, unit (0..1), symmetric (-1..1), caffe, torch, or an application's name."
         ),
     ] = "auto",
-    labels: Annotated[Optional[Path], typer.Option(help="Class labels: a text file with one a line, or JSON.")] = None,
+    labels: Annotated[
+        Optional[Path], typer.Option(readable=False, help="Class labels: a text file with one a line, or JSON.")
+    ] = None,
     target: Annotated[
         Optional[str],
         typer.Option(
@@ -97,14 +103,15 @@ def report(
     layers: Annotated[
         Optional[str],
         typer.Option(
-            help="Whose maps: all, or patterns such as 'block3_*'. (default: the last of each block)", show_default=False
+            help="Which convolutions' maps: all, or patterns such as 'block3_*'. (default: the last of each block)",
+            show_default=False,
         ),
     ] = None,
     scale: Annotated[str, typer.Option(help="Scale each map by its own range (map) or by its layer's (layer).")] = "map",
     colormap: Annotated[str, typer.Option(help="Any of matplotlib's colormaps.")] = "viridis",
     only: Annotated[Optional[list[str]], typer.Option(help="Only this section; may be given more than once.")] = None,
     skip: Annotated[Optional[list[str]], typer.Option(help="Leave out this section; may be given more than once.")] = None,
-    templates: Annotated[Optional[Path], typer.Option(help="A folder of templates to use before ours.")] = None,
+    templates: Annotated[Optional[Path], typer.Option(readable=False, help="A folder of templates to use before ours.")] = None,
     title: Annotated[
         Optional[str], typer.Option(help="The page's heading. (default: <model> on <image>)", show_default=False)
     ] = None,
@@ -117,18 +124,22 @@ def report(
     from .analyze import check_options, generate
     from .files import check_writable, write_atomically
     from .image import check_image
-    from .model.references import find_reference
-    from .page import render
+    from .model.labels import given_labels
+    from .model.references import check_weights, find_reference
+    from .page import check_templates, render
 
     # everything that can be wrong with the command is found before TensorFlow is imported
     check_image(image)
-    path = output or Path(f"{image.stem}-{find_reference(model).name}.html")
-    check_writable(path)
+    reference = find_reference(model)
+    check_weights(reference, weights)
+    path = output or Path(f"{image.stem[:80]}-{reference.name[:80]}.html")
+    check_writable(path, image, reference.file, labels, Path(weights) if weights else None)
+    check_templates(templates)
     options: dict[str, Any] = {
         "weights": weights,
         "seed": seed,
         "preprocess": preprocess,
-        "labels": str(labels) if labels is not None else None,
+        "labels": labels,
         "target": target,
         "head": head,
         "size": _size(size),
@@ -140,16 +151,18 @@ def report(
         "only": tuple(only or ()),
         "skip": tuple(skip or ()),
         "title": title,
+        "templates": templates,
+        "allow_unsafe": allow_unsafe,
     }
-    check_options(**options)
-    with _progress(quiet) as step:
-        made = generate(model, image, allow_unsafe=allow_unsafe, announce=_watched(quiet), progress=step, **options)
+    given_labels(check_options(**options).labels)
+    with _progress(quiet) as (step, announce):
+        made = generate(model, image, announce=announce, progress=step, **options)
         step("Writing the page")
         write_atomically(path, render(made, templates).encode())
     if not quiet:
         for warning in made.warnings:
-            typer.echo(f"Warning: {warning}", err=True)
-    typer.echo(path)
+            _tell(f"Warning: {warning}")
+    typer.echo(str(path).encode("utf-8", "replace").decode())
     if open_page:
         typer.launch(path.resolve().as_uri())
 
@@ -158,7 +171,7 @@ def report(
     help="Print a report's data as JSON.\n\n[bold]Example[/bold]\n\n    reportgen data cat-minivgg.html | jq .predictions"
 )
 def data(
-    file: Annotated[Optional[Path], typer.Argument(help="A report that reportgen wrote.")] = None,
+    file: Annotated[Optional[Path], typer.Argument(readable=False, help="A report that reportgen wrote.")] = None,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of the data instead.")] = False,
 ) -> None:
     import json
@@ -192,20 +205,38 @@ def _maps(text: str) -> int | str:
     return int(text) if text.isdecimal() else text
 
 
-def _watched(quiet: bool) -> bool:
-    return sys.stderr.isatty() and not quiet
+def _tell(line: str) -> None:
+    typer.echo(line.encode("utf-8", "replace").decode(), err=True)
 
 
 @contextmanager
-def _progress(quiet: bool) -> Iterator[Any]:
-    """A spinner with the step that is under way, on standard error where somebody watches it; else nothing."""
-    if not _watched(quiet):
-        yield lambda step: None
+def _progress(quiet: bool) -> Iterator[tuple[Progress, Announce | None]]:
+    """What to call with each step, and before a download.
+
+    Where somebody watches standard error, a spinner shows the step under way, and gives way to the bar of a download.
+    """
+    if quiet or not sys.stderr.isatty():
+        yield lambda step: None, None if quiet else _announce_in_a_line
         return
     from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("Starting")
-        yield lambda step: progress.update(task, description=step)
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("Starting")
+
+        def step(name: str) -> None:
+            bar.start()
+            bar.update(task, description=name)
+
+        def announce(line: str) -> TextIO:
+            bar.stop()
+            _tell(line)
+            return sys.stderr
+
+        yield step, announce
+
+
+def _announce_in_a_line(line: str) -> TextIO:
+    _tell(line)
+    return io.StringIO()

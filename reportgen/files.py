@@ -1,29 +1,55 @@
-"""Writing: the whole file or none of it, and the older one stays until the new one is complete."""
+"""Files: what can be read, told in one line where it cannot; and writing the whole file or none of it."""
 
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .errors import OutputError
+from .errors import OutputError, ReportgenError
 
 
-def check_writable(path: Path) -> None:
-    """Raise `OutputError` where `path` could not be written, before any work is done for it."""
-    if path.is_dir():
-        raise OutputError(f"{path}: this is a folder; name the file to write in it.")
-    if not path.parent.is_dir():
-        raise OutputError(f"{path}: there is no folder {path.parent}; make it first, or choose another --output.")
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise OutputError(f"{path}: the folder {path.parent} cannot be written to; choose another --output.")
+def check_readable(path: Path, error: type[ReportgenError], wanted: str) -> None:
+    """Raise `error` unless `path` is an ordinary file with something in it that we may read; `wanted` says what was expected."""
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            what = "a folder" if stat.S_ISDIR(status.st_mode) else "no ordinary file"
+            raise error(f"{path}: {what}; expected {wanted}.")
+        with path.open("rb") as file:
+            if not file.read(1):
+                raise error(f"{path}: the file is empty; expected {wanted}.")
+    except (FileNotFoundError, NotADirectoryError) as cause:
+        raise error(f"{path}: no such file; expected {wanted}.") from cause
+    except (OSError, ValueError) as cause:
+        raise error(f"{path}: cannot be read ({getattr(cause, 'strerror', None) or cause}).") from cause
+
+
+def check_writable(path: Path, *inputs: Path | None) -> None:
+    """Raise `OutputError` where `path` could not be written, or is one of `inputs`, before any work is done for it."""
+    try:
+        if path.exists() and not path.is_file():
+            raise OutputError(f"{path}: this is {'a folder' if path.is_dir() else 'no ordinary file'}; name the file to write.")
+        if not path.parent.is_dir():
+            raise OutputError(f"{path}: there is no folder {path.parent}; make it first, or choose another --output.")
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            raise OutputError(f"{path}: the folder {path.parent} cannot be written to; choose another --output.")
+        if any(each is not None and each.exists() and path.exists() and path.samefile(each) for each in inputs):
+            raise OutputError(f"{path}: the report would overwrite what it is made from; choose another --output.")
+    except (OSError, ValueError) as cause:
+        raise OutputError(f"{path}: cannot be written ({getattr(cause, 'strerror', None) or cause}).") from cause
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write `content` to a temporary file beside `path`, then move it into place; raises `OutputError`."""
+    """Write `content` to a temporary file beside `path`, then move it into place; raises `OutputError`.
+
+    Where `path` is a symbolic link, what it points to is replaced.
+    """
     check_writable(path)
+    path = path.resolve()
     try:
         with _temporary_beside(path) as (descriptor, name):
             with os.fdopen(descriptor, "wb") as file:

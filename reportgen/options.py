@@ -23,11 +23,13 @@ class Options:
     size: (height, width) for a model that takes any.
     fit: how a picture of another shape comes to the input's: "stretch", "crop" (the middle) or "pad" (with black).
     maps: how many channels of a layer are shown, or "all".
-    layers: a pattern ("block3_*") of the paths whose maps are shown; None for the last convolution of each block.
+    layers: patterns ("block3_*") of the convolutions whose maps are shown, or "all"; None for the last convolution of each block.
     scale: each map by its own range ("map") or all by the layer's ("layer").
     colormap: matplotlib's name of the colours of maps and heatmaps.
     only, skip: names of the sections to make, or to leave out.
     title: the page's heading; None for "<model> on <image>".
+    templates: the folder of templates that the page is made with, for the command line that makes it again.
+    allow_unsafe: let code in a model file run.
     """
 
     weights: str | None = None
@@ -45,3 +47,5 @@ class Options:
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
     title: str | None = None
+    templates: str | None = None
+    allow_unsafe: bool = False

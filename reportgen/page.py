@@ -19,7 +19,8 @@ import jinja2
 from markupsafe import Markup
 
 from .codec import Encoder, Pictures, decode_report
-from .errors import OptionError, ReportFileError
+from .errors import OptionError, ReportFileError, reason_of
+from .files import check_readable
 from .picture import Picture, palette
 from .report import Absent, Report, section_fields
 from .sections.weights import SKETCH_LENGTH
@@ -51,9 +52,9 @@ def render(report: Report, templates: Path | None = None) -> str:
     environment = _environment(templates)
     environment.filters["shown"] = shown
     sections = [(each.name, each.metadata["title"], getattr(report, each.name)) for each in section_fields()]
-    style = _source(environment, "assets/page.css")
     try:
-        return environment.get_template("report.html.j2").render(
+        style = _source(environment, "assets/page.css")
+        html = environment.get_template("report.html.j2").render(
             report=report,
             data=data,
             data_id=DATA_ID,
@@ -62,8 +63,18 @@ def render(report: Report, templates: Path | None = None) -> str:
             style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
             sketch_error=1 / math.sqrt(2 * SKETCH_LENGTH),
         )
-    except jinja2.TemplateError as error:
-        raise OptionError(f"--templates {templates}: {error}") from error
+    except Exception as error:
+        if templates is None:
+            raise
+        raise OptionError(f"--templates {templates}: {type(error).__name__}: {reason_of(error)}") from error
+    # half of a surrogate pair, which a name from outside may hold, is no text that a file can hold
+    return html.encode("utf-8", "replace").decode()
+
+
+def check_templates(folder: Path | None) -> None:
+    """Raise `OptionError` unless `folder` is one."""
+    if folder is not None and not folder.is_dir():
+        raise OptionError(f"--templates {folder}: expected a folder of templates.")
 
 
 def read(source: str | Path) -> Report:
@@ -71,13 +82,12 @@ def read(source: str | Path) -> Report:
     if isinstance(source, str) and source.lstrip()[:1] == "<":
         return _parse(source, "the report")
     path = Path(source)
-    if not path.is_file():
-        raise ReportFileError(f"{path}: no such report file.")
+    check_readable(path, ReportFileError, "a report that reportgen wrote")
     if path.stat().st_size > LARGEST_REPORT:
         raise ReportFileError(f"{path}: larger than {LARGEST_REPORT // 1_000_000} MB; no report of ours is.")
     try:
         html = path.read_bytes().decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise ReportFileError(f"{path}: not a report (it is no UTF-8 text).") from error
     return _parse(html, str(path))
 
@@ -132,9 +142,8 @@ class _Island(HTMLParser):
 
 def _environment(templates: Path | None) -> jinja2.Environment:
     folders = [_our_templates()]
+    check_templates(templates)
     if templates is not None:
-        if not templates.is_dir():
-            raise OptionError(f"--templates {templates}: expected a folder of templates.")
         folders.insert(0, templates)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folders),

@@ -167,6 +167,15 @@ def named_heads() -> Any:
     return keras.Model(model.inputs[0], heads, name="named_heads")
 
 
+def grey() -> Any:
+    net = [
+        layers.Conv2D(4, 3, activation="relu", name="conv"),
+        layers.GlobalAveragePooling2D(name="gap"),
+        layers.Dense(2, name="head"),
+    ]
+    return keras.Sequential([keras.Input((12, 20, 1), name="picture"), *net], name="grey")
+
+
 def no_convolution() -> Any:
     inputs = keras.Input((8, 8, 3), name="picture")
     x = layers.Flatten(name="flat")(inputs)
@@ -177,7 +186,7 @@ MODELS: dict[str, Callable[[], Any]] = {
     make.__name__: make
     for make in (
         functional, sequential, nested, nested_twice, called_twice, subclassed, residual, all_convolutions, shared_layer,
-        mixed_precision, frozen, segmentation, two_heads, named_heads, no_convolution,
+        mixed_precision, frozen, segmentation, two_heads, named_heads, grey, no_convolution,
     )
 }  # fmt: skip
 

@@ -46,7 +46,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory, cat: Path) -> Path:
     (folder / "three.txt").write_text("a\nb\nc\n")
     (folder / "eleven.txt").write_text("\n".join("abcdefghijk"))
     (folder / "folder").mkdir()
+    os.mkfifo(folder / "pipe.keras")
     built("no_convolution").save(folder / "no_convolution.keras")
+    built("grey").save(folder / "grey.keras")
     return folder
 
 
@@ -84,7 +86,7 @@ def test_every_option_goes_through_and_into_the_command(folder: Path) -> None:
         "weights": None, "seed": 0, "preprocess": "none", "labels": "ten.txt", "target": "j", "head": None, "size": None,
         "fit": "crop",
         "maps": 5, "layers": "block2_*", "scale": "layer", "colormap": "magma", "only": [], "skip": ["weights", "filters"],
-        "title": "T",
+        "title": "T", "templates": None, "allow_unsafe": False,
     }  # fmt: skip
     assert values["title"] == "T"
     assert [row["path"] for row in values["feature_maps"]["rows"] if row["picture"]] == ["block2_conv1", "block2_conv2"]
@@ -112,7 +114,18 @@ BAD = {
     "missing output folder": ["report", "cat.png", "-o", "missing/out.html"],
     "output is a folder": ["report", "cat.png", "-o", "folder"],
     "preprocess": ["report", "cat.png", "--preprocess", "vanilla"],
-    "caffe for 10 channels": ["report", "cat.png", "--size", "64"],
+    "size of one number": ["report", "cat.png", "--size", "64"],
+    "caffe for one channel": ["report", "cat.png", "-m", "grey.keras", "--preprocess", "caffe"],
+    "seed": ["report", "cat.png", "-m", "vgg16", "--weights", "random", "--seed", "-1"],
+    "over its input": ["report", "cat.png", "-o", "cat.png"],
+    "over its model": ["report", "cat.png", "-m", "grey.keras", "-o", "grey.keras"],
+    "long name": ["report", "cat.png", "-o", "x" * 300],
+    "long model": ["report", "cat.png", "-m", "x" * 300 + ".keras"],
+    "long labels": ["report", "cat.png", "--labels", "x" * 300],
+    "a pipe": ["report", "cat.png", "-m", "pipe.keras"],
+    "missing weights": ["report", "cat.png", "-m", "vgg16", "--weights", "missing.h5"],
+    "no such layer": ["report", "cat.png", "--layers", "conv9*"],
+    "no such text": ["report", "cat.png", "--class", "\udcff"],
     "size not taken": ["report", "cat.png", "--size", "32x32"],
     "class": ["report", "cat.png", "--class", "10"],
     "label": ["report", "cat.png", "--class", "unicorn"],
@@ -153,6 +166,25 @@ def test_wrong_usage_is_exit_2(arguments: list[str], folder: Path) -> None:
     assert "Usage" in result.stderr
 
 
+def test_a_link_is_written_through(folder: Path) -> None:
+    (folder / "real.html").write_text("older")
+    (folder / "link.html").symlink_to("real.html")
+    assert reportgen("report", "cat.png", "-o", "link.html", cwd=folder).returncode == 0
+    assert (folder / "link.html").is_symlink()
+    assert (folder / "real.html").read_text("utf-8").startswith("<!doctype html>")
+
+
+def test_names_with_spaces_quotes_and_dashes_come_back_in_the_command(folder: Path) -> None:
+    name = '-it\'s a "cat" \u732b.png'
+    (folder / name).write_bytes((folder / "cat.png").read_bytes())
+    assert reportgen("report", f"./{name}", "-o", "odd.html", cwd=folder).returncode == 0
+    command = json.loads(reportgen("data", "odd.html", cwd=folder).stdout)["provenance"]["command"]
+    assert shlex.split(command) == ["reportgen", "report", f"./{name}", "--model", "minivgg"]
+    again = reportgen(*shlex.split(command)[1:], "-o", "odd2.html", cwd=folder)
+    assert again.returncode == 0
+    assert (folder / "odd.html").read_bytes() == (folder / "odd2.html").read_bytes()
+
+
 def test_an_older_report_stays_where_the_new_one_fails(folder: Path) -> None:
     (folder / "old.html").write_text("older")
     assert reportgen("report", "cut.png", "-o", "old.html", cwd=folder).returncode == 2
@@ -171,7 +203,7 @@ def test_a_model_without_a_convolution_makes_a_report(folder: Path) -> None:
     assert result.returncode == 0, result.stderr
     values = json.loads(reportgen("data", "cat-no_convolution.html", cwd=folder).stdout)
     for section in ("class_activation", "filters", "first_filters", "feature_maps"):
-        assert "no convolution" in values[section]["reason"]
+        assert "no convolution" in values[section]["reason"].lower()
 
 
 def test_warnings_go_to_standard_error_and_not_with_quiet(folder: Path) -> None:
@@ -231,7 +263,8 @@ def test_models_lists_every_name(folder: Path) -> None:
 def test_help_has_an_example(arguments: list[str], folder: Path) -> None:
     result = reportgen(*arguments, cwd=folder)
     assert result.returncode == 0
-    assert "reportgen " + (arguments[0] if len(arguments) > 1 else "report") in result.stdout
+    _, _, example = result.stdout.partition("Example" if len(arguments) > 1 else "Start with")
+    assert "reportgen " + (arguments[0] if len(arguments) > 1 else "report") in example
 
 
 def test_version_and_completion(folder: Path) -> None:

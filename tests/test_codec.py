@@ -191,7 +191,7 @@ def test_pages_that_are_no_reports_are_refused(html: str, tmp_path: Path) -> Non
 
 
 def test_files_that_are_no_reports_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ReportFileError, match="no such report"):
+    with pytest.raises(ReportFileError, match="no such file"):
         read(tmp_path / "missing.html")
     with pytest.raises(ReportFileError):
         read(tmp_path)

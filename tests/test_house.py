@@ -27,6 +27,7 @@ BESIDE = {
     ("picture", "errors"), ("picture", "records"), ("files", "errors"), ("image", "options"), ("__main__", "cli"),
 }  # fmt: skip
 TENSORFLOW = {"tensorflow", "keras"}
+CAT = str(PACKAGE.parent / "sample_images" / "cat.png")
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -84,6 +85,7 @@ def modules_after(*arguments: str) -> set[str]:
         "main()\n"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "cat.png: no such file" not in result.stderr
     return set(result.stdout.rsplit("MODULES", 1)[1].split())
 
 
@@ -97,10 +99,14 @@ def modules_after(*arguments: str) -> set[str]:
         ("data", "--schema"),
         ("data", "missing.html"),
         ("report", "missing.png"),
-        ("report", "sample_images/cat.png", "-m", "vgg61"),
-        ("report", "sample_images/cat.png", "-o", "missing/folder.html"),
-        ("report", "sample_images/cat.png", "--preprocess", "vanilla"),
-        ("report", "sample_images/cat.png", "--labels", "missing.txt"),
+        ("report", CAT, "-m", "vgg61"),
+        ("report", CAT, "-o", "missing/folder.html"),
+        ("report", CAT, "--preprocess", "vanilla"),
+        ("report", CAT, "--labels", "missing.txt"),
+        ("report", CAT, "--templates", "missing"),
+        ("report", CAT, "-m", "vgg16", "--weights", "missing.h5"),
+        ("report", CAT, "--weights", "random"),
+        ("report", CAT, "--only", "everything"),
     ],
     ids=" ".join,
 )

@@ -394,3 +394,125 @@ def test_reports_are_the_same_twice_and_the_data_hold_no_path(tmp_path: Path) ->
     assert pages[0] == pages[1]
     assert str(tmp_path) not in pages[0]
     assert json.dumps("mine.keras") in pages[0]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_layer_that_was_called_is_fed_by_something(name: str) -> None:
+    model = built(name)
+    height, width, _ = load(model).input_shape
+    for call in recorded(model, np.resize(PICTURE, (height, width, 3))).calls[1:]:
+        assert call.inputs or call.output_shape == (), call.path
+
+
+def test_layers_that_pass_their_input_on_are_told_apart() -> None:
+    inputs = keras.Input((16, 16, 3), name="picture")
+    x = layers.Conv2D(2, 3, name="conv")(inputs)
+    dropped = layers.Dropout(0.5, name="drop")(x)
+    both = layers.Concatenate(name="both")([x, dropped])
+    other = layers.Conv2D(2, 1, name="other")(x)
+    x = layers.GlobalAveragePooling2D(name="gap")(layers.Concatenate(name="all")([both, other]))
+    recording = recorded(keras.Model(inputs, layers.Dense(2, name="head")(x)))
+    assert row(recording, "both").inputs == ("conv", "drop")
+    assert row(recording, "other").inputs == ("conv",)
+
+
+def test_models_that_cast_their_input_have_no_gap_in_what_feeds_what() -> None:
+    inputs = keras.Input((16, 16, 3), name="picture", dtype="uint8")
+    x = layers.Conv2D(2, 3, name="conv", dtype="mixed_float16")(layers.Rescaling(1 / 255, name="scaled")(inputs))
+    x = layers.GlobalAveragePooling2D(name="gap", dtype="mixed_float16")(x)
+    recording = recorded(keras.Model(inputs, layers.Dense(2, name="head")(x)))
+    assert [call.inputs for call in recording.calls] == [(), ("picture",), ("scaled",), ("conv",), ("gap",)]
+
+
+def test_subclassed_models_of_other_layers_have_other_digests() -> None:
+    class Small(keras.Model):  # type: ignore[misc]
+        def __init__(self, activation: str) -> None:
+            super().__init__(name="small")
+            self.conv = layers.Conv2D(2, 3, activation=activation, name="conv", kernel_initializer="ones")
+
+        def call(self, x: Any) -> Any:
+            return self.conv(x)
+
+    models = [Small("relu"), Small("tanh"), Small("relu")]
+    for model in models:
+        model(np.zeros((1, 16, 16, 3), np.float32))
+    digests = [load(model).digest for model in models]
+    assert digests[0] == digests[2] != digests[1]
+
+
+def test_unnamed_layers_of_a_file_are_numbered_alike_each_time(tmp_path: Path) -> None:
+    @keras.saving.register_keras_serializable("tests")
+    class Unnamed(keras.Model):  # type: ignore[misc]
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            self.conv = layers.Conv2D(2, 3)
+
+        def build(self, shape: Any) -> None:
+            self.conv.build(shape)
+
+        def call(self, x: Any) -> Any:
+            return self.conv(x)
+
+    model = Unnamed(name="unnamed")
+    model(np.zeros((1, 16, 16, 3), np.float32))
+    model.save(tmp_path / "unnamed.keras")
+    pages = [reportgen.render(reportgen.generate(tmp_path / "unnamed.keras", PICTURE)) for _ in range(2)]
+    assert pages[0] == pages[1]
+
+
+def test_what_runs_inside_a_tf_function_is_seen_too() -> None:
+    class Compiled(keras.Model):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__(name="compiled")
+            self.conv = layers.Conv2D(2, 3, name="conv")
+
+        @tf.function  # type: ignore[untyped-decorator]
+        def call(self, x: Any) -> Any:
+            return self.conv(x)
+
+    model = Compiled()
+    model(np.zeros((1, 16, 16, 3), np.float32))
+    assert [maps.path for maps in recorded(model).maps] == ["conv"]
+    assert not tf.config.functions_run_eagerly()
+
+
+def test_sigmoids_that_add_up_to_1_are_no_choice() -> None:
+    inputs = keras.Input((4, 4, 3))
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(2, 3, kernel_initializer="zeros")(inputs))
+    # sigmoid(1) + sigmoid(-1) = 1, but softmax(1, -1) is 0.88, 0.12
+    two = keras.Model(inputs, layers.Dense(2, activation="sigmoid", bias_initializer=keras.initializers.Constant([1, -1]))(x))
+    recording = recorded(two, np.resize(PICTURE, (4, 4, 3)))
+    assert recording.scores is not None
+    assert recording.scores.sum() == pytest.approx(1)
+    assert recording.score_kind == "independent"
+
+
+def test_a_mapping_of_one_input_and_what_a_lambda_has_caught() -> None:
+    caught = layers.Dense(2, name="caught")
+    caught.build((None, 2))
+    inputs = keras.Input((16, 16, 3), name="picture")
+    x = layers.GlobalAveragePooling2D(name="gap")(layers.Conv2D(2, 3, name="conv")(inputs))
+    x = layers.Lambda(lambda each: caught(each), output_shape=(2,), name="own")(x)
+    model = keras.Model({"picture": inputs}, x)
+    report = reportgen.generate(model, PICTURE, preprocess="unit")
+    assert not isinstance(report.layers, Absent)
+    assert sum(layer.parameters for layer in report.layers.rows) == model.count_params()
+
+
+def test_a_gradient_that_fails_leaves_the_rest() -> None:
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def broken(x: Any) -> Any:
+        def gradient(_upstream: Any) -> Any:
+            raise ValueError("no gradient")
+
+        return tf.identity(x), gradient
+
+    class Broken(keras.layers.Layer):  # type: ignore[misc]
+        def call(self, x: Any) -> Any:
+            return broken(x)
+
+    inputs = keras.Input((16, 16, 3))
+    x = Broken()(layers.GlobalAveragePooling2D()(layers.Conv2D(2, 3)(inputs)))
+    recording = recorded(keras.Model(inputs, x))
+    assert recording.explained is None
+    assert recording.scores is not None

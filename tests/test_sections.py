@@ -16,7 +16,7 @@ from reportgen.report import Absent, check_sections, find_sections, section_fiel
 from reportgen.sections.class_activation import find_class_activation, grad_cam
 from reportgen.sections.feature_maps import find_feature_maps
 from reportgen.sections.filters import find_filters
-from reportgen.sections.first_filters import ENLARGED, find_first_filters
+from reportgen.sections.first_filters import FILTER_SIDE, enlargement, find_first_filters
 from reportgen.sections.predictions import find_predictions
 from reportgen.sections.weights import SKETCH_LENGTH, find_weights, sketch_of, tensor_digest
 
@@ -112,7 +112,8 @@ def test_first_filters_by_channel_are_scaled_by_the_whole_layer() -> None:
     kernel = f32([[[[-1, 1], [0, 3]]]])
     found = find_first_filters(conv_probe(kernel), Options())
     assert (found.by_channel.low, found.by_channel.high) == (-1, 3)
-    cells = found.by_channel.values[:: ENLARGED + 1, :: ENLARGED + 1]
+    step = FILTER_SIDE + 1
+    cells = found.by_channel.values[::step, ::step]
     # a row a filter, a column a channel; (-1 + 1) / 4 = 0, (0 + 1) / 4 = 63.75, (1 + 1) / 4 = 127.5, (3 + 1) / 4 = 255
     np.testing.assert_array_equal(cells, [[0, 64], [128, 255]])
 
@@ -136,7 +137,7 @@ def test_first_filters_of_equal_weights_do_not_divide_by_zero() -> None:
 def test_first_filters_of_every_kind(kernel_shape: Any, kind: str, filters: int, channels: int, coloured: bool) -> None:
     kernel = np.random.default_rng(0).normal(size=kernel_shape).astype(np.float32)
     found = find_first_filters(conv_probe(kernel, kind), Options())
-    side = 3 * ENLARGED
+    side = 3 * enlargement((3, 3))
     assert found.filters_shown == filters
     assert found.by_channel.values.shape == (6 * (side + 1) - 1, channels * (side + 1) - 1)
     assert (found.all.colormap == "rgb") is coloured
@@ -147,7 +148,8 @@ def test_a_transposed_kernel_shows_the_right_filter() -> None:
     kernel = np.zeros((1, 1, 2, 3), np.float32)  # Conv2DTranspose: (h, w, filters, input channels)
     kernel[0, 0, 1] = [1, 2, 3]
     found = find_first_filters(conv_probe(kernel, "Conv2DTranspose"), Options())
-    cells = found.by_channel.values[:: ENLARGED + 1, :: ENLARGED + 1]
+    step = FILTER_SIDE + 1
+    cells = found.by_channel.values[::step, ::step]
     np.testing.assert_array_equal(cells, [[0, 0, 0], [85, 170, 255]])
 
 
@@ -193,12 +195,29 @@ def test_feature_maps_show_the_first_convolution_and_block_ends() -> None:
 
 @pytest.mark.parametrize(
     ("pattern", "shown"),
-    [("all", [1, 2, 3]), ("conv2", [2]), ("conv[13]", [1, 3]), ("conv1,conv2", [1, 2]), ("base/*", [])],
+    [("all", [1, 2, 3]), ("conv2", [2]), ("conv[13]", [1, 3]), ("conv1,conv2", [1, 2])],
 )
 def test_layers_chooses_whose_maps_are_shown(pattern: str, shown: list[int]) -> None:
     probe = FakeProbe(maps=tuple(maps_of(index, f"conv{index}", ramp(4, 2)) for index in (1, 2, 3)))
     rows = find_feature_maps(probe, Options(layers=pattern)).rows
     assert [row.index for row in rows if row.picture is not None] == shown
+
+
+def test_layers_that_fit_nothing_are_refused() -> None:
+    probe = FakeProbe(maps=(maps_of(1, "conv1", ramp(4, 2)),))
+    with pytest.raises(OptionError, match="there are conv1"):
+        find_feature_maps(probe, Options(layers="block9_*"))
+
+
+def test_large_kernels_and_many_maps_stay_pictures_that_can_be_read() -> None:
+    kernel = np.zeros((32, 32, 3, 768), np.float32)
+    assert find_first_filters(conv_probe(kernel), Options()).all.values.size < 10_000_000
+    (row,) = find_feature_maps(
+        FakeProbe(maps=(maps_of(1, "conv", np.zeros((150, 150, 4096), np.float32)),)), Options(maps="all")
+    ).rows
+    assert row.reduction == 2  # 150 * 150 * 4096 = 92 million pixels, of which 50 fit
+    assert row.picture is not None
+    assert row.picture.values.size < 60_000_000
 
 
 def test_maps_all_shows_every_channel_and_a_number_so_many() -> None:

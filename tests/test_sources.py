@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import io
 import json
 import random
 import sys
@@ -143,11 +144,18 @@ def test_imagenet_weights_without_network_say_what_to_do(tmp_path: Path, monkeyp
         raise OSError("Network is unreachable")
 
     monkeypatch.setattr("socket.getaddrinfo", refuse)
+    announced: list[str] = []
+
+    def announce(line: str) -> io.StringIO:
+        announced.append(line)
+        return io.StringIO()
+
     with pytest.raises(ModelError, match=r"Without network: .*--weights random"):
+        load("mobilenetv3small", announce=announce)
+    assert announced == [f"The ImageNet weights of MobileNetV3Small (10 MB) are downloaded once, to {tmp_path}/.keras/models"]
+    with pytest.raises(ModelError):
         load("mobilenetv3small")
-    printed = capsys.readouterr()
-    assert "MobileNetV3Small (10 MB) are downloaded once" in printed.err
-    assert printed.out == ""
+    assert capsys.readouterr() == ("", "")
 
 
 def test_a_model_brings_its_own_scaling_or_is_told_or_assumed() -> None:
@@ -262,3 +270,44 @@ def test_what_stands_for_what() -> None:
         reportgen.load("minivgg", weights="random")
     with pytest.raises(OptionError, match="expected imagenet, random, or a file"):
         reportgen.load("vgg16", weights="nothing")
+
+
+def test_a_users_file_of_our_models_name_is_the_users(tmp_path: Path) -> None:
+    built("functional").save(tmp_path / "minivgg.keras")
+    loaded = load(tmp_path / "minivgg.keras")
+    assert (loaded.name, loaded.source, loaded.labels) == ("minivgg", "minivgg.keras", None)
+
+
+def test_scaling_by_arithmetic_is_seen_and_scaling_behind_the_weights_is_not() -> None:
+    inputs = keras.Input((8, 8, 3))
+    scaled = keras.applications.mobilenet_v2.preprocess_input(inputs)
+    front = keras.Model(inputs, layers.Conv2D(2, 3)(scaled))
+    assert load(front).scheme == "none"
+    behind = keras.Sequential([keras.Input((8, 8, 3)), layers.Flatten(), layers.Dense(2), layers.Rescaling(100.0)])
+    assert load(behind).scheme == "unit"
+    whole = keras.Input((8, 8, 3), dtype="uint8")
+    assert load(keras.Model(whole, layers.Conv2D(2, 3)(whole))).scheme == "none"
+
+
+def test_what_is_no_model_and_options_of_the_wrong_kind_are_refused(cat: Path) -> None:
+    with pytest.raises(ModelError, match="expected a name, a path or a"):
+        reportgen.generate(3, cat)
+    with pytest.raises(reportgen.ImageError, match="expected a path"):
+        reportgen.generate("minivgg", None)  # type: ignore[arg-type]
+    for options in ({"size": 64}, {"seed": -1}, {"seed": "x"}, {"only": 3}, {"nothing": 1}, {"maps": -1}, {"only": "layer"}):
+        with pytest.raises(OptionError):
+            reportgen.generate("minivgg", cat, **options)
+
+
+def test_what_python_gives_is_kept_as_the_report_keeps_it(cat: Path) -> None:
+    labels = np.array(list("abcdefghij"))
+    report = reportgen.generate("minivgg", cat, target=np.int64(2), labels=labels, only="layers", maps=np.int32(3))
+    assert reportgen.read(reportgen.render(report)) == report
+    assert report.provenance.options.target == 2
+    assert report.provenance.command == ""
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "x" * 300 + ".keras", "nul\0.keras"])
+def test_names_that_no_file_can_have_are_refused(name: str) -> None:
+    with pytest.raises(ModelError):
+        find_reference(name)

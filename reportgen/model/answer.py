@@ -60,9 +60,15 @@ def answer_of(outputs: Any) -> Answer:
         # a map of classes has passed a softmax or sigmoid; the maps of a headless network stand for no class
         return Answer(None, "raw", means if logits is not None else None, differentiated, unit)
     scores = np.asarray(outputs.numpy(), np.float32)[0]
-    is_choice = len(scores) > 1 and scores.min() >= 0 and abs(float(scores.sum()) - 1) < 1e-2
-    kind: ScoreKind = "probabilities" if is_choice else "raw" if logits is None else "independent"
+    kind: ScoreKind = "probabilities" if _is_choice(scores, logits) else "raw" if logits is None else "independent"
     return Answer(scores, kind, means, differentiated, unit)
+
+
+def _is_choice(scores: np.ndarray, logits: Any) -> bool:
+    """Whether the scores are those of a softmax. That they add up to 1 is not enough: two sigmoids of 0.5 do, too."""
+    if len(scores) < 2 or scores.min() < 0 or not abs(float(scores.sum()) - 1) < 1e-2:
+        return False
+    return logits is None or bool(np.allclose(scores, tf.nn.softmax(tf.cast(logits, tf.float32))[0], atol=1e-2))
 
 
 def _per_class(outputs: Any) -> Any:

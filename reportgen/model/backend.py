@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -32,6 +33,9 @@ def _without_native_log() -> Iterator[None]:
         os.close(kept)
         os.close(nowhere)
 
+
+if os.environ["KERAS_BACKEND"] != "tensorflow" and "keras" not in sys.modules:
+    raise ModelError(f"KERAS_BACKEND is {os.environ['KERAS_BACKEND']}; reportgen needs tensorflow: set it so, or unset it.")
 
 with _without_native_log():
     import keras

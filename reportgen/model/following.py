@@ -71,7 +71,7 @@ class Follower:
         self._follow_chains(heard, inputs, output)
         if is_convolution:
             self._chains[id(output)] = _Chain(heard.row, self.channels_first, output)
-        if self._is_target(heard.row, output, is_convolution):
+        if self._is_target(heard, output, is_convolution):
             # what lies before this layer needs no gradient: the tape starts anew, so that at the end it holds only the
             # way from the last spatial layer to the score
             self.tape.reset()
@@ -112,13 +112,13 @@ class Follower:
             if maps.values is not None and not is_shown(maps.path, maps.index in ends, maps.index == first, self.options):
                 self.maps[place] = maps.without_values()
 
-    def _is_target(self, row: LayerCall, output: Any, is_convolution: bool) -> bool:
+    def _is_target(self, heard: Heard, output: Any, is_convolution: bool) -> bool:
         # what a softmax or sigmoid returns lies behind the logits, which are to be differentiated
         if len(output.shape) != 4 or not output.dtype.is_floating or hasattr(output, LOGITS):
             return False
         if is_convolution:
             return self.target is None or self._pixels(output) > 1 or self._pixels(self.target) == 1
-        if self.target is None or any(word in row.type for word in PASSED_BY):
+        if self.target is None or _is_passed_by(heard.layer):
             return False
         return self._resolution(output) == self._resolution(self.target)
 
@@ -154,3 +154,8 @@ def _kind_of(operation: Any) -> str | None:
     if isinstance(operation, ACTIVATIONS) or type(operation).__name__ in ACTIVATION_OPERATIONS:
         return ACTIVATION
     return None
+
+
+def _is_passed_by(operation: Any) -> bool:
+    # Keras's own only: a user's `PoolingAttention` is worth a look
+    return type(operation).__module__.startswith("keras.") and any(word in type(operation).__name__ for word in PASSED_BY)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import LabelsError
+from ..files import check_readable
 
 LARGEST_LABELS_FILE = 16_000_000  # bytes
 
@@ -35,8 +36,7 @@ def read_labels(path: Path) -> tuple[str, ...]:
 
     JSON may be a list of labels, {"0": "cat"}, {"cat": 0}, or {"0": ["n02123045", "cat"]} as Keras writes for ImageNet.
     """
-    if not path.is_file():
-        raise LabelsError(f"{path}: no such label file.")
+    check_readable(path, LabelsError, "a file of labels")
     if path.stat().st_size > LARGEST_LABELS_FILE:
         raise LabelsError(f"{path}: larger than a list of labels can be.")
     try:

@@ -1,7 +1,8 @@
 """Hearing every layer call of one forward pass, whatever kind of model it is.
 
-Functional, Sequential, nested, subclassed, layer-in-layer and shared layers all go through `keras.Operation.__call__`; replacing
-that for the time of one eager pass hears them all, where a second `keras.Model(inputs, layer.output)` fails on most.
+Functional, Sequential, nested, subclassed, layer-in-layer and shared layers all go through `keras.Layer.__call__`, bare
+operations through `keras.Operation.__call__`; replacing both for the time of one eager pass hears them all, where a second
+`keras.Model(inputs, layer.output)` fails on most.
 """
 
 from __future__ import annotations
@@ -16,25 +17,29 @@ from ..probe import LayerCall
 from .backend import keras, tf
 
 SOURCE = "_reportgen_source"  # on a tensor: the path of the layer that made it
-MODEL = keras.Model
+KEPT = ("_keras_logits", "_keras_mask")  # what Keras itself leaves on tensors
 
 
 @contextmanager
 def listening(hear: Callable[[Any, Callable[[], Any], Any], Any]) -> Iterator[None]:
     """While this lasts, each operation called in this thread goes through `hear(operation, run, inputs)`."""
-    original = keras.Operation.__call__
     thread = threading.get_ident()
 
-    def call(operation: Any, *args: Any, **kwargs: Any) -> Any:
-        if threading.get_ident() != thread:
-            return original(operation, *args, **kwargs)
-        return hear(operation, lambda: original(operation, *args, **kwargs), (args, kwargs))
+    def heard(original: Callable[..., Any], layers: bool) -> Callable[..., Any]:
+        def call(operation: Any, *args: Any, **kwargs: Any) -> Any:
+            if threading.get_ident() != thread or isinstance(operation, keras.Layer) is not layers:
+                return original(operation, *args, **kwargs)
+            return hear(operation, lambda: original(operation, *args, **kwargs), (args, kwargs))
 
-    keras.Operation.__call__ = call
+        return call
+
+    # a layer is heard at its own __call__, before that casts its inputs to the layer's type: a cast tensor has no maker
+    layer_call, operation_call = keras.Layer.__call__, keras.Operation.__call__
+    keras.Layer.__call__, keras.Operation.__call__ = heard(layer_call, True), heard(operation_call, False)
     try:
         yield
     finally:
-        keras.Operation.__call__ = original
+        keras.Layer.__call__, keras.Operation.__call__ = layer_call, operation_call
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,7 @@ class CallLog:
     heard: list[Heard] = field(default_factory=list)
     _holders: list[Any] = field(default_factory=list)
     _counted: set[int] = field(default_factory=set)
+    _of_model: set[int] = field(default_factory=set)
     _calls_of_path: dict[str, int] = field(default_factory=dict)
 
     def begin(self, batch: Any) -> None:
@@ -81,11 +87,14 @@ class CallLog:
         inputs = tuple(tensor for tensor in tf.nest.flatten(given) if isinstance(tensor, tf.Tensor))
         sources = tuple(source for tensor in inputs if (source := getattr(tensor, SOURCE, None)))
         before = len(self.heard)
+        if not sources and before == 1:
+            sources = (self.heard[0].row.path,)  # the first to be called; the model may have cast its input before
         self._holders.append(operation)
         try:
             outputs = run()
         finally:
             self._holders.pop()
+        outputs = _told_apart(outputs, inputs)
         output = _first_tensor(outputs)
         if output is not None and self._makes_a_row(operation, output, before):
             self._add(operation, self._path(operation), type(operation).__name__, inputs, output, sources)
@@ -93,13 +102,13 @@ class CallLog:
 
     def finish(self) -> None:
         """Rows for weights that this pass did not touch, so that the column of parameters adds up."""
-        for layer in (*self.model._flatten_layers(include_self=False), self.model):
+        for path, layer in (*_paths(self.model), (self.model.name, self.model)):
             if any(id(variable) not in self._counted for variable in _own_variables(layer)):
-                self._add(layer, layer.name, type(layer).__name__, (), None)
+                self._add(layer, path, type(layer).__name__, (), None)
 
     def _counts(self, operation: Any) -> bool:
         # a bare operation inside a layer's own call is a detail of that layer
-        return isinstance(operation, keras.Layer) or all(isinstance(holder, MODEL) for holder in self._holders)
+        return isinstance(operation, keras.Layer) or all(isinstance(holder, keras.Model) for holder in self._holders)
 
     def _makes_a_row(self, operation: Any, output: Any, before: int) -> bool:
         if len(self.heard) == before:
@@ -109,11 +118,17 @@ class CallLog:
             id(variable) not in self._counted for variable in _all_variables(operation)
         )
 
+    def _is_new(self, variable: Any) -> bool:
+        """Whether a variable is of the model, which what a Lambda has caught is not, and not counted in an earlier row."""
+        if id(variable) not in self._of_model:
+            self._of_model = {id(each) for each in self.model.weights}  # again: a layer may have been built on the way
+        return id(variable) in self._of_model and id(variable) not in self._counted
+
     def _path(self, operation: Any) -> str:
         return "/".join(holder.name for holder in (*self._holders[1:], operation))
 
     def _add(self, layer: Any, path: str, kind: str, inputs: tuple[Any, ...], output: Any, sources: tuple[str, ...] = ()) -> None:
-        variables = tuple(variable for variable in _all_variables(layer) if id(variable) not in self._counted)
+        variables = tuple(variable for variable in _all_variables(layer) if self._is_new(variable))
         self._counted.update(map(id, variables))
         count = self._calls_of_path[path] = self._calls_of_path.get(path, 0) + 1
         unique = path if count == 1 else f"{path}#{count}"
@@ -137,6 +152,24 @@ def _input_name(model: Any) -> str:
     """The name of the input layer; "input" where a subclassed model has none."""
     inputs = tf.nest.flatten(getattr(model, "inputs", None) or [])
     return str(inputs[0]._keras_history.operation.name) if inputs else "input"
+
+
+def _told_apart(outputs: Any, inputs: tuple[Any, ...]) -> Any:
+    """The outputs; a tensor that is the very one that went in (a Dropout at rest) as a new one, so that each has one maker."""
+    if not any(outputs is each for each in inputs):
+        return outputs
+    copy = tf.identity(outputs)
+    for name in KEPT:
+        if hasattr(outputs, name):
+            setattr(copy, name, getattr(outputs, name))
+    return copy
+
+
+def _paths(layer: Any, holders: str = "") -> Iterator[tuple[str, Any]]:
+    """Every layer below `layer` with its path."""
+    for child in layer._flatten_layers(include_self=False, recursive=False):
+        yield holders + child.name, child
+        yield from _paths(child, f"{holders}{child.name}/")
 
 
 def _all_variables(layer: Any) -> list[Any]:

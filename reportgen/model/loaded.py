@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,6 +16,8 @@ from ..sections.weights import tensor_digest
 from .backend import keras, tf
 from .schemes import SCHEMES, scale
 
+SCALING_LAYERS = (keras.layers.Rescaling, keras.layers.Normalization)
+ARITHMETIC = ("TrueDivide", "Divide", "Subtract", "Multiply", "Add")
 ANY_SIZE = 224  # what a model that takes any size is given, unless --size says otherwise
 
 
@@ -68,20 +71,33 @@ def as_array(variable: Any) -> np.ndarray:
 
 
 def architecture(model: Any) -> str:
-    """The model's configuration as JSON, the same in every process."""
-    try:
-        config = dict(model.get_config())
-    except NotImplementedError:  # a subclassed model need not have one: its layers then stand for it
-        config = {"layers": [_layer_config(layer) for layer in model._flatten_layers(include_self=False)]}
+    """The model's configuration as JSON, the same in every process.
+
+    A subclassed model's own configuration says little or nothing of what it is made of: its layers' do.
+    """
+    config = _config_of(model)
+    is_kerass_own = type(model).__module__.startswith("keras.")  # Functional and Sequential, which say all
+    parts = [] if is_kerass_own else model._flatten_layers(include_self=False)
     config.pop("name", None)
-    return json.dumps([type(model).__name__, config], sort_keys=True, default=_stable)
+    return json.dumps([type(model).__name__, config, *map(_layer_config, parts)], sort_keys=True, default=_stable)
 
 
-def _layer_config(layer: Any) -> Any:
+def _layer_config(layer: Any) -> list[Any]:
+    return [type(layer).__name__, _config_of(layer)]
+
+
+def _config_of(layer: Any) -> dict[str, Any]:
     try:
-        return [type(layer).__name__, layer.get_config()]
-    except NotImplementedError:
-        return type(layer).__name__
+        config = _with_text_keys(layer.get_config())
+    except Exception:  # a layer of the user's own may have none, or a faulty one
+        return {}
+    return config if isinstance(config, dict) else {}
+
+
+def _with_text_keys(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _with_text_keys(each) for key, each in value.items()}
+    return [_with_text_keys(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 def _stable(value: Any) -> Any:
@@ -147,14 +163,32 @@ def _wants_channels_first(model: Any) -> bool:
     return False
 
 
+def takes_integers(model: Any) -> bool:
+    """Whether the model declares an integer input: pixels as they are, then."""
+    inputs = tf.nest.flatten(getattr(model, "inputs", None) or [])
+    return bool(inputs) and "int" in str(inputs[0].dtype)
+
+
 def scales_its_own_input(model: Any) -> bool:
-    """Whether `Rescaling` or `Normalization` stands before the first layer that has a kernel."""
-    for layer in model._flatten_layers(include_self=False):
-        if isinstance(layer, (keras.layers.Rescaling, keras.layers.Normalization)):
+    """Whether something scales the pixels before the first layer that has weights.
+
+    That is `Rescaling`, `Normalization`, or arithmetic, as `keras.applications.*.preprocess_input` leaves in a functional model.
+    """
+    for operation in _operations(model):
+        if isinstance(operation, SCALING_LAYERS) or type(operation).__name__ in ARITHMETIC:
             return True
-        if hasattr(layer, "kernel_size"):
+        if getattr(operation, "weights", None):
             return False
     return False
+
+
+def _operations(model: Any) -> Iterator[Any]:
+    """The model's layers and bare operations, nested ones opened up, in the order in which they are called where it has one."""
+    for operation in getattr(model, "operations", None) or model._flatten_layers(include_self=False, recursive=False):
+        if isinstance(operation, keras.Model):
+            yield from _operations(operation)
+        else:
+            yield operation
 
 
 def described(scheme: str) -> str:

@@ -8,8 +8,10 @@ themselves are kept only where they will be shown, and the tape forgets all that
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,13 +102,31 @@ def _forward(loaded: Loaded, log: CallLog, pixels: np.ndarray) -> Any:
     batch = tf.constant(loaded.preprocess(pixels[None]))
     log.begin(batch)
     try:
-        with listening(log.hear):
-            outputs = loaded.model(batch, training=False)
+        with listening(log.hear), _functions_run_eagerly(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of Keras, about a structure that is the same in all but name
+            outputs = loaded.model(_as_declared(loaded.model, batch), training=False)
     except Exception as error:  # whatever a layer raises: the model is the user's, and so is its code
         shape = loaded.input_shape
         raise ModelError(f"{loaded.name}: the model cannot run on a picture of {shape} ({reason_of(error)}).") from error
     log.finish()
     return outputs
+
+
+@contextmanager
+def _functions_run_eagerly() -> Iterator[None]:
+    """Inside a `tf.function` of the user's there are no values to see."""
+    before = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(before)
+
+
+def _as_declared(model: Any, batch: Any) -> Any:
+    """The batch under its name, where the model takes a mapping of one."""
+    inputs = getattr(model, "_inputs_struct", None)
+    return dict.fromkeys(inputs, batch) if isinstance(inputs, dict) else batch
 
 
 def _fitting_labels(loaded: Loaded, answer: Answer) -> tuple[str, ...] | None:
@@ -118,8 +138,13 @@ def _fitting_labels(loaded: Loaded, answer: Answer) -> tuple[str, ...] | None:
 
 def _explain(tape: Any, follower: Follower, answer: Answer, class_index: int | None, score: Any) -> Explained | None:
     target = follower.target
-    gradient = tape.gradient(score, target) if score is not None and target is not None else None
-    if gradient is None or class_index is None:
+    if score is None or target is None or class_index is None:
+        return None
+    try:
+        gradient = tape.gradient(score, target)
+    except Exception:  # a layer may bring a gradient of its own, and that may fail: all the rest can still be shown
+        gradient = None
+    if gradient is None:
         return None
     pair = (np.asarray(tensor.numpy(), np.float32)[0] for tensor in (target, gradient))
     activations, gradients = (each.transpose(1, 2, 0) if follower.channels_first else each for each in pair)

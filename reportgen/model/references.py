@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import zipfile
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from ..errors import ModelError, UnsafeModelError
+from ..errors import ModelError, OptionError, UnsafeModelError
+from ..files import check_readable
 from .applications import APPLICATIONS
 
 BUNDLED = {"minivgg": "minivgg.keras", "minivgg@early": "minivgg-early.keras"}
@@ -20,25 +22,39 @@ HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
 class Reference(NamedTuple):
-    """A reference that stands for something: `name` for the report, and either an application's key or a file."""
+    """What a reference stands for: an application's key, a file that ships with us, a user's file, or a model in memory.
+
+    `name` is what the report calls it.
+    """
 
     name: str
     application: str | None = None
     file: Path | None = None
+    bundled: bool = False
 
 
 def find_reference(reference: str | Path) -> Reference:
     """What `reference` stands for; raises `ModelError` where it is neither a known name nor a model file."""
     text = str(reference)
     if isinstance(reference, str) and text.lower() in BUNDLED:
-        return Reference(text.lower(), file=bundled_file(BUNDLED[text.lower()]))
+        return Reference(text.lower(), file=bundled_file(BUNDLED[text.lower()]), bundled=True)
     if isinstance(reference, str) and text.lower() in APPLICATIONS:
         return Reference(text.lower(), application=text.lower())
     path = Path(reference)
-    if not path.exists() and path.suffix.lower() not in SUFFIXES and len(path.parts) == 1:
+    if path.suffix.lower() not in SUFFIXES and len(path.parts) == 1 and not os.path.lexists(text[:255]):
         raise ModelError(f"{text}: no model of this name and no such file.{_close_to(text)} `reportgen models` lists the names.")
     check_model_file(path)
     return Reference(path.stem, file=path)
+
+
+def check_weights(found: Reference, weights: str | None) -> None:
+    """Raise `OptionError` where `--weights` makes no sense for the model, or names no file."""
+    if weights is None:
+        return
+    if found.application is None:
+        raise OptionError(f"--weights is for an architecture known by name; {found.name} brings its own.")
+    if weights not in ("imagenet", "random"):
+        check_readable(Path(weights), OptionError, "imagenet, random, or a file of weights")
 
 
 def bundled_file(name: str) -> Path:
@@ -48,29 +64,17 @@ def bundled_file(name: str) -> Path:
 
 def check_model_file(path: Path) -> None:
     """Raise `ModelError` unless `path` looks like a file that Keras wrote: a zip with a config, or HDF5."""
-    if not path.exists():
-        raise ModelError(f"{path}: no such file.")
-    if path.is_dir():
-        raise ModelError(
-            f"{path}: a folder; expected a .keras or .h5 file. "
-            "Load a SavedModel with the TensorFlow that wrote it and save it as .keras: model.save('model.keras')."
-        )
+    check_readable(
+        path, ModelError, "a .keras or .h5 file, made by model.save(...) (a SavedModel has to be saved anew as .keras)"
+    )
     with path.open("rb") as file:
         start = file.read(8)
-    if not start:
-        raise ModelError(f"{path}: the file is empty.")
     if start != HDF5_SIGNATURE:
         _check_archive(path)
 
 
-def is_hdf5(path: Path) -> bool:
-    """Whether the file is HDF5, whatever its name says."""
-    with path.open("rb") as file:
-        return file.read(8) == HDF5_SIGNATURE
-
-
 def _check_archive(path: Path) -> None:
-    """A `.keras` file is a zip of a few members that unpack to about their own size."""
+    """A `.keras` file is a zip of a few members, inside of its folder, that unpack to a size one would expect."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = {member.filename: member for member in archive.infolist()}

@@ -6,22 +6,22 @@ import contextlib
 import io
 import os
 import random
-import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
-from ..errors import LabelsError, ModelError, OptionError, ReportgenError, UnsafeModelError, reason_of
+from ..errors import LabelsError, ModelError, ReportgenError, UnsafeModelError, reason_of
 from .applications import APPLICATIONS, Application
 from .backend import global_state, keras
 from .labels import given_labels, imagenet_labels, minivgg_labels
-from .loaded import Loaded, described, input_shape_of, scales_its_own_input
-from .references import BUNDLED, Reference, find_reference
+from .loaded import Loaded, described, input_shape_of, scales_its_own_input, takes_integers
+from .references import Reference, check_weights, find_reference
 from .schemes import scheme_name
 
+Announce = Callable[[str], TextIO]
 IMAGENET_CLASSES = 1000
 NAME_COUNTS = "object_name_uids"  # under which Keras keeps how many layers of each kind it has named
 
@@ -35,21 +35,24 @@ def load(
     labels: str | Path | Sequence[str] | None = None,
     size: tuple[int, int] | None = None,
     allow_unsafe: bool = False,
-    announce: bool = False,
+    announce: Announce | None = None,
 ) -> Loaded:
     """What a reference (a name, a path, or a `keras.Model`) stands for; raises `ModelError`, `OptionError`, `LabelsError`.
 
     weights: for an application, "imagenet" (the default), "random" (by `seed`) or a file. preprocess: "auto", a scheme, or an
-    application's name. size: (h, w) for a model that takes any. allow_unsafe: let the file's own code run. announce: let Keras
-    show a download's progress on standard error.
+    application's name. size: (h, w) for a model that takes any. allow_unsafe: let the file's own code run. announce: is told of a
+    download before it starts, and returns the stream for its progress bar.
     """
     user_labels = given_labels(labels)
     scheme = None if preprocess == "auto" else scheme_name(preprocess)
     if isinstance(reference, keras.Model):
         found, model = Reference(reference.name), reference
-    else:
+    elif isinstance(reference, (str, Path)):
         found = find_reference(reference)
+        check_weights(found, weights)
         model = _model(found, weights, seed, allow_unsafe, announce)
+    else:
+        raise ModelError(f"a {type(reference).__name__} is no model: expected a name, a path or a keras.Model.")
     input_shape, channels_first, size_warnings = input_shape_of(model, size or _own_size(found))
     scheme, scheme_warnings = _scheme(scheme, found, model)
     own_labels, label_warnings = _labels(user_labels, found, model)
@@ -66,18 +69,16 @@ def load(
     )
 
 
-def _model(found: Reference, weights: str | None, seed: int, allow_unsafe: bool, announce: bool) -> Any:
+def _model(found: Reference, weights: str | None, seed: int, allow_unsafe: bool, announce: Announce | None) -> Any:
     if found.application is None:
         assert found.file is not None
-        if weights is not None:
-            raise OptionError(f"--weights is for an architecture known by name; {found.file.name} brings its own.")
         return _from_file(found.file, allow_unsafe)
     return _application(APPLICATIONS[found.application], weights or "imagenet", seed, announce)
 
 
 def _from_file(path: Path, allow_unsafe: bool) -> Any:
     try:
-        with warnings.catch_warnings():
+        with _fresh_names(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return keras.saving.load_model(path, compile=False, safe_mode=not allow_unsafe)
     except Exception as error:  # Keras raises whatever its layers raise: a file from outside may hold anything
@@ -104,7 +105,7 @@ def _load_error(path: Path, error: Exception) -> ReportgenError:
     return ModelError(f"{path}: Keras cannot load it ({first_line}).")
 
 
-def _application(application: Application, weights: str, seed: int, announce: bool) -> Any:
+def _application(application: Application, weights: str, seed: int, announce: Announce | None) -> Any:
     build = getattr(keras.applications, application.function)
     if weights == "imagenet":
         return _with_imagenet_weights(application, build, announce)
@@ -112,8 +113,6 @@ def _application(application: Application, weights: str, seed: int, announce: bo
         with _fresh_names(), _seeded(seed):
             return build(weights=None)
     path = Path(weights)
-    if not path.is_file():
-        raise OptionError(f"--weights {weights}: expected imagenet, random, or a file of weights.")
     with _fresh_names():
         model = build(weights=None)
     try:
@@ -136,7 +135,7 @@ def _fresh_names() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """Random weights by `seed`; the caller's own random numbers go on as if nothing had happened."""
+    """Random weights by `seed`; Python's and NumPy's own random numbers then go on as before, TensorFlow's do not."""
     python, numpy = random.getstate(), np.random.get_state()
     keras.utils.set_random_seed(seed)
     try:
@@ -146,15 +145,15 @@ def _seeded(seed: int) -> Iterator[None]:
         np.random.set_state(numpy)
 
 
-def _with_imagenet_weights(application: Application, build: Any, announce: bool) -> Any:
+def _with_imagenet_weights(application: Application, build: Any, announce: Announce | None) -> Any:
     cache = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
-    cached = any(cache.glob(f"{application.cache}*"))
-    if not cached:
-        megabytes = f"{application.megabytes:,} MB"
-        sys.stderr.write(f"The ImageNet weights of {application.function} ({megabytes}) are downloaded once, to {cache}\n")
+    bar: TextIO = io.StringIO()
+    if announce is not None and not any(cache.glob(f"{application.cache}*")):
+        size = f"{application.megabytes:,} MB"
+        bar = announce(f"The ImageNet weights of {application.function} ({size}) are downloaded once, to {cache}")
     try:
         # Keras's own progress bar goes to standard output, which is for results
-        with _fresh_names(), contextlib.redirect_stdout(sys.stderr if announce else io.StringIO()):
+        with _fresh_names(), contextlib.redirect_stdout(bar):
             return build(weights="imagenet")
     except Exception as error:
         name = application.function.lower()
@@ -165,7 +164,7 @@ def _with_imagenet_weights(application: Application, build: Any, announce: bool)
 
 
 def _source(found: Reference, weights: str | None, seed: int) -> str:
-    if found.name in BUNDLED and found.file is not None:
+    if found.bundled:
         return "bundled with reportgen"
     if found.application is None:
         return found.file.name if found.file is not None else "a model in memory"
@@ -194,7 +193,7 @@ def _scheme(asked: str | None, found: Reference, model: Any) -> tuple[str, tuple
         return asked, ()
     if found.application is not None:
         return APPLICATIONS[found.application].scheme, ()
-    if scales_its_own_input(model):
+    if takes_integers(model) or scales_its_own_input(model):
         return "none", ()
     return "unit", (
         "How this model wants its pixels scaled cannot be known from it; pixel / 255 was assumed. "
@@ -208,7 +207,7 @@ def _labels(asked: tuple[str, ...] | None, found: Reference, model: Any) -> tupl
         if classes is not None and len(asked) != classes:
             raise LabelsError(f"--labels: {len(asked)} labels for {classes} classes; expected one for each.")
         return asked, ()
-    if found.name in BUNDLED and found.file is not None:
+    if found.bundled:
         return minivgg_labels(), ()
     if found.application is not None and classes == IMAGENET_CLASSES:
         return imagenet_labels(), ()

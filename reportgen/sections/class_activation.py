@@ -49,7 +49,7 @@ def grad_cam(explained: Explained) -> np.ndarray:
 def find_class_activation(probe: Probe, options: Options) -> ClassActivation:
     explained = probe.explained
     if explained is None:
-        raise NotApplicable("The model has no convolution whose output leads to a score, so there is no place to point at.")
+        raise NotApplicable("No convolution was found whose output leads to a score, so there is no place to point at.")
     heat = grad_cam(explained).astype(np.float32)
     _, peak = finite_range(heat)
     heatmap = Picture(quantize(heat, 0, peak), 0.0, figure(np.float32(peak)), options.colormap)

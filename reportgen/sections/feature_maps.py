@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from fnmatch import fnmatchcase
 
 import numpy as np
 
-from ..errors import NotApplicable
+from ..errors import NotApplicable, OptionError
 from ..options import Options, Scale
 from ..picture import Picture, columns_for, finite_range, quantize, reduced, tile
 from ..probe import FeatureMaps, Probe, block_ends
 from ..records import figure, record
 
+LARGEST_GRID = 50_000_000  # pixels, all tiles together
 LARGEST_TILE = 160  # pixels: more than a screen gives a map of a grid, and a report of VGG16 would not fit in a mail
 
 
@@ -70,12 +72,15 @@ def is_shown(path: str, block_end: bool, first: bool, options: Options) -> bool:
 
 def find_feature_maps(probe: Probe, options: Options) -> ConvolutionMapsTable:
     if not probe.maps:
-        raise NotApplicable("The model has no convolution, so it has no feature maps.")
+        raise NotApplicable("No convolution took part in the forward pass, so there are no feature maps.")
     ends = block_ends((maps.index, maps.shape) for maps in probe.maps)
     rows = []
     for maps in probe.maps:
         shown = is_shown(maps.path, maps.index in ends, maps is probe.maps[0], options)
         rows.append(_row(maps, maps.index in ends, options if shown else None))
+    if options.layers is not None and not any(row.channels_shown for row in rows):
+        known = ", ".join(row.path for row in rows[:5]) + (", ..." if len(rows) > 5 else "")
+        raise OptionError(f"--layers {options.layers}: fits no convolution's path; there are {known}.")
     return ConvolutionMapsTable(options.scale, tuple(rows))
 
 
@@ -96,7 +101,7 @@ def _row(maps: FeatureMaps, block_end: bool, options: Options | None) -> Convolu
         block_end=block_end,
         channels_shown=shown,
         columns=columns,
-        reduction=_reduction(maps.shape),
+        reduction=_reduction(maps.shape, shown),
         channels=tuple(_channel(maps, channel) for channel in range(shown)),
         picture=_picture(maps, shown, columns, options) if options and shown else None,
     )
@@ -111,13 +116,14 @@ def _channel(maps: FeatureMaps, channel: int) -> Channel:
     return Channel(channel, *figures)
 
 
-def _reduction(shape: tuple[int, int, int]) -> int:
-    return -(-max(shape[:2]) // LARGEST_TILE)
+def _reduction(shape: tuple[int, int, int], shown: int) -> int:
+    factor = -(-max(shape[:2]) // LARGEST_TILE)
+    return max(factor, math.ceil(math.sqrt(shape[0] * shape[1] * shown / LARGEST_GRID)))
 
 
 def _picture(maps: FeatureMaps, shown: int, columns: int, options: Options) -> Picture:
     assert maps.values is not None
-    factor = _reduction(maps.shape)
+    factor = _reduction(maps.shape, shown)
     values = maps.values[:, :, :shown]
     smaller = reduced(values, factor) if factor > 1 else values
     tiles = np.ascontiguousarray(smaller.transpose(2, 0, 1))

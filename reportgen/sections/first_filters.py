@@ -11,8 +11,8 @@ from ..probe import Probe
 from ..records import record
 
 BY_CHANNEL = 6
-LARGEST_GRID = 1024  # filters; a grid of more could not be told apart
-ENLARGED = 8  # pixels a weight, so that the gap between filters is a thin line
+LARGEST_GRID = 1024 * 9  # weights a channel; a grid of more could not be told apart
+FILTER_SIDE = 24  # pixels that a filter is enlarged to, so that the gap between filters is a thin line
 
 
 @record
@@ -21,7 +21,7 @@ class FirstFilters:
 
     `by_channel` shows its first filters, a row a filter and a column an input channel. `all` shows the first `filters_shown` of
     its `filters` (all of them, unless there are over a thousand) in one grid of `columns`: in colour where there are three
-    input channels, else the mean over them. Both are scaled by the layer's least and greatest weight, 8 pixels a weight.
+    input channels, else the mean over them. Both are scaled by the layer's least and greatest weight, some 24 pixels a filter.
     """
 
     path: str
@@ -43,7 +43,8 @@ def find_first_filters(probe: Probe, options: Options) -> FirstFilters:
 
 def _first_filters(path: str, kind: str, kernel: np.ndarray) -> FirstFilters:
     filters = _a_filter_first(kernel, kind)  # (filters, h, w, input channels)
-    shown = filters[:LARGEST_GRID]
+    side = max(filters.shape[1:3])
+    shown = filters[: max(BY_CHANNEL, LARGEST_GRID // (side * side))]
     low, high = finite_range(kernel)
     columns = columns_for(len(shown))
     in_colour = filters.shape[3] == 3
@@ -79,4 +80,10 @@ def _by_channel(filters: np.ndarray) -> np.ndarray:
 
 
 def _enlarged(tiles: np.ndarray) -> np.ndarray:
-    return tiles.repeat(ENLARGED, axis=1).repeat(ENLARGED, axis=2)
+    factor = enlargement(tiles.shape[1:3])
+    return tiles.repeat(factor, axis=1).repeat(factor, axis=2)
+
+
+def enlargement(size: tuple[int, ...]) -> int:
+    """How many pixels wide a weight is drawn of a filter (h, w)."""
+    return max(1, FILTER_SIDE // max(size))
