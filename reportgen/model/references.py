@@ -106,7 +106,7 @@ def listing() -> str:
     rows = [("NAME", "INPUT", "PARAMETERS", "WEIGHTS")]
     for name, file in BUNDLED.items():
         facts = accuracy[file.removesuffix(".keras")]
-        right = f"bundled; {facts['test_accuracy']['all']:.1%} right on CIFAR-10's test images"
+        right = f"bundled; {facts['test_accuracy']['all']:.2%} right on CIFAR-10's test images"
         rows.append((name, "64 x 64", f"{facts['parameters']:,}", right))
     for name, application in sorted(APPLICATIONS.items()):
         size = f"{application.size} x {application.size}"

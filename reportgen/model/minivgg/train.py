@@ -41,6 +41,8 @@ STAGES = (
     Stage((32,) * 16 + (48,) * 7 + (INPUT_SIZE,) * 5, learning_rate=0.1, weight_decay=5e-3, strength=1.0),
     # a second descent with less disturbance: the first one leaves the network short of what it can learn
     Stage((48,) * 12 + (INPUT_SIZE,) * 5, learning_rate=0.05, weight_decay=2e-3, strength=0.5),
+    # and a short one on pictures nearly as they are
+    Stage((INPUT_SIZE,) * 3, learning_rate=0.02, weight_decay=1e-3, strength=0.1),
 )
 EARLY_EPOCH = 2  # after so many epochs the early version is kept
 CALIBRATION = 999  # in the place of an epoch's number: the pictures on which the normalisation is measured last
