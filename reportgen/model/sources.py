@@ -55,7 +55,6 @@ def load(
         raise ModelError(f"a {type(reference).__name__} is no model: expected a name, a path or a keras.Model.")
     input_shape, channels_first, size_warnings = input_shape_of(model, size or _own_size(found))
     scheme, scheme_warnings = _scheme(scheme, found, model)
-    own_labels, label_warnings = _labels(user_labels, found, model)
     return Loaded(
         model=model,
         name=found.name,
@@ -64,8 +63,8 @@ def load(
         preprocessing=described(scheme),
         input_shape=input_shape,
         channels_first=channels_first,
-        labels=own_labels,
-        warnings=(*_weight_warnings(found, weights), *scheme_warnings, *size_warnings, *label_warnings),
+        labels=_labels(user_labels, found, model),
+        warnings=(*_weight_warnings(found, weights), *scheme_warnings, *size_warnings),
     )
 
 
@@ -82,17 +81,17 @@ def _from_file(path: Path, allow_unsafe: bool) -> Any:
             warnings.simplefilter("ignore")
             return keras.saving.load_model(path, compile=False, safe_mode=not allow_unsafe)
     except Exception as error:  # Keras raises whatever its layers raise: a file from outside may hold anything
-        raise _load_error(path, error) from error
+        raise _load_error(path, error, allow_unsafe) from error
 
 
-def _load_error(path: Path, error: Exception) -> ReportgenError:
+def _load_error(path: Path, error: Exception, allow_unsafe: bool) -> ReportgenError:
     reason, first_line = str(error), reason_of(error)
     if "No model config found" in reason or "No model found in config" in reason:
         return ModelError(
             f"{path}: the file holds weights only. Name the architecture (--model vgg16 --weights {path.name}), "
             "or save the whole with model.save(...)."
         )
-    if "safe_mode" in reason or "unsafe" in reason.lower() or "lambda" in reason.lower():
+    if not allow_unsafe and any(word in reason.lower() for word in ("safe_mode", "unsafe", "lambda")):
         return UnsafeModelError(
             f"{path}: the file brings code of its own ({first_line}).\n"
             "It was not run. If you trust whoever made the file, --allow-unsafe lets it run."
@@ -201,17 +200,17 @@ def _scheme(asked: str | None, found: Reference, model: Any) -> tuple[str, tuple
     )
 
 
-def _labels(asked: tuple[str, ...] | None, found: Reference, model: Any) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+def _labels(asked: tuple[str, ...] | None, found: Reference, model: Any) -> tuple[str, ...] | None:
     classes = _classes(model)
     if asked is not None:
         if classes is not None and len(asked) != classes:
             raise LabelsError(f"--labels: {len(asked)} labels for {classes} classes; expected one for each.")
-        return asked, ()
+        return asked
     if found.bundled:
-        return minivgg_labels(), ()
+        return minivgg_labels()
     if found.application is not None and classes == IMAGENET_CLASSES:
-        return imagenet_labels(), ()
-    return None, ()
+        return imagenet_labels()
+    return None
 
 
 def _classes(model: Any) -> int | None:
