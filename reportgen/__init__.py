@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from .analyze import generate
     from .model.sources import load
     from .options import Options
-    from .page import read, render
+    from .page.read import read
+    from .page.render import render
     from .picture import Picture
     from .report import Absent, Report
 
@@ -58,8 +59,8 @@ _ROOMS = {
     "generate": "analyze",
     "load": "model.sources",
     "Options": "options",
-    "read": "page",
-    "render": "page",
+    "read": "page.read",
+    "render": "page.render",
     "Picture": "picture",
     "Absent": "report",
     "Report": "report",

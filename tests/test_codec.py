@@ -18,7 +18,9 @@ from reportgen.codec import Encoder, decode_report, schema
 from reportgen.errors import ReportFileError
 from reportgen.image import ImageFacts
 from reportgen.options import Options
-from reportgen.page import LARGEST_REPORT, format_percent, format_score, read, render
+from reportgen.page.formats import format_percent, format_score
+from reportgen.page.read import LARGEST_REPORT, read
+from reportgen.page.render import render
 from reportgen.probe import Explained
 from reportgen.records import equal, figure, record
 from reportgen.report import FORMAT, Provenance, Report, Versions, find_sections

@@ -1,31 +1,14 @@
-"""The command line: parse, import, call, write, say where."""
+"""`reportgen report`: the report of a model on one image."""
 
 from __future__ import annotations
 
-import io
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional, TextIO
+from typing import Annotated, Any, Optional
 
 import typer
 
-from .errors import OptionError, ReportgenError
-from .version import __version__
-
-if TYPE_CHECKING:
-    from .analyze import Announce, Progress
-
-app = typer.Typer(
-    name="reportgen",
-    help="Opens up a trained Keras CNN on one image and writes what it saw as one HTML file.",
-    epilog="Start with: [bold]reportgen report cat.png[/bold]",
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+from ..errors import OptionError
+from .app import app, showing_progress, tell
 
 REPORT_HELP = """Make the report of a model on one image.
 
@@ -35,36 +18,6 @@ REPORT_HELP = """Make the report of a model on one image.
     reportgen report cat.png --model vgg16 --weights imagenet
     reportgen report scan.png -m mine.keras --preprocess symmetric --labels labels.txt -o scan.html
 """
-
-
-def main() -> None:
-    """The entry point: errors of ours become one or two lines and exit code 2."""
-    try:
-        app()
-    except ReportgenError as error:
-        _tell(f"reportgen: {error}")
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:
-        # whoever read our output has stopped; so do we, without Python's complaint at exit
-        sys.stdout = None
-        sys.exit(0)
-
-
-def _print_version(asked: bool) -> None:
-    if asked:
-        typer.echo(f"reportgen {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _root(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
-    """Opens up a trained Keras CNN on one image and writes what it saw as one HTML file."""
 
 
 @app.command(help=REPORT_HELP)
@@ -121,12 +74,13 @@ def report(
         bool, typer.Option("--allow-unsafe", help="Let code inside the model file run. Only for files you trust.")
     ] = False,
 ) -> None:
-    from .analyze import check_options, generate
-    from .files import check_writable, write_atomically
-    from .image import check_image
-    from .model.labels import given_labels
-    from .model.references import check_weights, find_reference
-    from .page import check_templates, render
+    from ..analyze import check_options, generate
+    from ..files import check_writable, write_atomically
+    from ..image import check_image
+    from ..model.labels import given_labels
+    from ..model.references import check_weights, find_reference
+    from ..page.environment import check_templates
+    from ..page.render import render
 
     # everything that can be wrong with the command is found before TensorFlow is imported
     check_image(image)
@@ -155,41 +109,16 @@ def report(
         "allow_unsafe": allow_unsafe,
     }
     given_labels(check_options(**options).labels)
-    with _progress(quiet) as (step, announce):
+    with showing_progress(quiet) as (step, announce):
         made = generate(model, image, announce=announce, progress=step, **options)
         step("Writing the page")
         write_atomically(path, render(made, templates).encode())
     if not quiet:
         for warning in made.warnings:
-            _tell(f"Warning: {warning}")
+            tell(f"Warning: {warning}")
     typer.echo(str(path).encode("utf-8", "replace").decode())
     if open_page:
         typer.launch(path.resolve().as_uri())
-
-
-@app.command(
-    help="Print a report's data as JSON.\n\n[bold]Example[/bold]\n\n    reportgen data cat-minivgg.html | jq .predictions"
-)
-def data(
-    file: Annotated[Optional[Path], typer.Argument(readable=False, help="A report that reportgen wrote.")] = None,
-    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of the data instead.")] = False,
-) -> None:
-    import json
-
-    from .codec import Encoder, schema as data_schema
-    from .page import read
-
-    if not schema and file is None:
-        raise OptionError("data: name a report file, or ask for the --schema.")
-    value = data_schema() if schema or file is None else Encoder().encode(read(file))
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
-
-
-@app.command(help="List the models that can be called by name.\n\n[bold]Example[/bold]\n\n    reportgen models")
-def models() -> None:
-    from .model.references import listing
-
-    typer.echo(listing())
 
 
 def _size(text: str | None) -> tuple[int, int] | None:
@@ -203,40 +132,3 @@ def _size(text: str | None) -> tuple[int, int] | None:
 
 def _maps(text: str) -> int | str:
     return int(text) if text.isdecimal() else text
-
-
-def _tell(line: str) -> None:
-    typer.echo(line.encode("utf-8", "replace").decode(), err=True)
-
-
-@contextmanager
-def _progress(quiet: bool) -> Iterator[tuple[Progress, Announce | None]]:
-    """What to call with each step, and before a download.
-
-    Where somebody watches standard error, a spinner shows the step under way, and gives way to the bar of a download.
-    """
-    if quiet or not sys.stderr.isatty():
-        yield lambda step: None, None if quiet else _announce_in_a_line
-        return
-    from rich.console import Console
-    from rich.progress import Progress as Bar, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("Starting")
-
-        def step(name: str) -> None:
-            bar.start()
-            bar.update(task, description=name)
-
-        def announce(line: str) -> TextIO:
-            bar.stop()
-            _tell(line)
-            return sys.stderr
-
-        yield step, announce
-
-
-def _announce_in_a_line(line: str) -> TextIO:
-    _tell(line)
-    return io.StringIO()

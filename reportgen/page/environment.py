@@ -1,0 +1,59 @@
+"""The one Jinja environment: our templates, with a user's own laid over them."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import jinja2
+
+from ..errors import OptionError
+from ..report import Absent
+from .formats import bar_width, colour_stops, format_figure, format_percent, format_score, format_shape
+
+
+def check_templates(folder: Path | None) -> None:
+    """Raise `OptionError` unless `folder` is one."""
+    if folder is not None and not folder.is_dir():
+        raise OptionError(f"--templates {folder}: expected a folder of templates.")
+
+
+def environment_with(templates: Path | None) -> jinja2.Environment:
+    """An environment whose templates are ours, and before them those in the folder `templates`; escapes everything."""
+    folders = [our_templates()]
+    check_templates(templates)
+    if templates is not None:
+        folders.insert(0, templates)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folders),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.policies["json.dumps_kwargs"] = {
+        "sort_keys": False,
+        "allow_nan": False,
+        "separators": (",", ":"),
+        "ensure_ascii": False,
+    }
+    environment.filters.update(
+        figure=format_figure, percent=format_percent, score=format_score, bar=bar_width, shape=format_shape, stops=colour_stops
+    )
+    environment.tests["absent"] = lambda value: isinstance(value, Absent)
+    return environment
+
+
+@cache
+def our_templates() -> Path:
+    """Inside the package where it was installed from a wheel; beside it in a checkout."""
+    package = Path(__file__).parent.parent
+    installed = package / "templates"
+    return installed if installed.is_dir() else package.parent / "templates"
+
+
+def source_of(environment: jinja2.Environment, name: str) -> str:
+    """The text of a template or asset as it stands."""
+    assert environment.loader is not None
+    return environment.loader.get_source(environment, name)[0]

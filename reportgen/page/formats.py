@@ -1,0 +1,50 @@
+"""How figures, shapes and colours are written on a page: the filters of the templates."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..picture import palette
+
+
+def format_figure(value: float) -> str:
+    """Four significant digits, never in a way that hides the size: 0.000012 is 1.2e-05."""
+    if value == 0 or not math.isfinite(value):
+        return "0" if value == 0 else str(value)
+    return f"{value:.4g}"
+
+
+def format_percent(share: float) -> str:
+    """A share 0..1 in percent that cannot lie: "0 %" only for nothing at all, "100 %" only for all of it."""
+    if not math.isfinite(share):
+        return str(share)
+    if 0 < share < 0.001:
+        return "< 0.1 %"
+    if 0.999 < share < 1:
+        return "> 99.9 %"
+    return f"{share * 100:.1f} %" if share not in (0, 1) else f"{share * 100:.0f} %"
+
+
+def format_score(score: float) -> str:
+    """A score 0..1 with three decimals, more where it needs them to be told from 0 or 1; raw ones as `format_figure`."""
+    if not 0 < score < 1:
+        return format_figure(score)
+    return f"{score:.3f}" if 0.001 <= score < 0.9995 else format_figure(score) if score < 0.001 else "> 0.999"
+
+
+def bar_width(score: float, full: float) -> float:
+    """How long the bar of a score is, in percent of that of the score `full`; 0 where there is nothing to show."""
+    share = abs(score) / full if full > 0 and math.isfinite(full) else 0.0
+    return round(100 * min(share, 1.0), 2) if math.isfinite(share) else 0.0
+
+
+def format_shape(shape: tuple[Any, ...] | None) -> str:
+    """(3, 3, 3, 64) as it stands in Python; a dash where there is none."""
+    return "–" if shape is None or shape == () else str(tuple(shape))
+
+
+def colour_stops(colormap: str) -> list[str]:
+    """Nine colours along a colormap, as "#rrggbb", from its low end to its high one."""
+    colours = palette(colormap)
+    return ["#" + colours[3 * place : 3 * place + 3].hex() for place in [*range(0, 256, 32), 255]]
