@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 
@@ -40,6 +40,9 @@ class LayerCall:
     `path` is the layer's name after the names of those that hold it ("base/conv1"); a second call of the same layer has
     "#2" behind it and no parameters, so that the column adds up. `inputs` are the paths that feed it.
     """
+
+    KEY: ClassVar = ("path",)
+    NOT_COMPARED: ClassVar = ("index",)
 
     index: int
     path: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from reportgen.errors import NotApplicable, OptionError
 from reportgen.options import Options
 from reportgen.probe import Explained, block_ends
+from reportgen.records import unpacked
 from reportgen.report import Absent, check_sections, find_sections, section_fields
 from reportgen.sections.class_activation import find_class_activation, grad_cam
 from reportgen.sections.feature_maps import find_feature_maps
@@ -346,3 +348,30 @@ def test_only_and_skip() -> None:
     with pytest.raises(OptionError, match="no section of this name"):
         check_sections(["predictoins"])
     assert [each.name for each in section_fields()][:3] == ["overview", "predictions", "class_activation"]
+
+
+def test_all_scores_are_kept_to_be_compared() -> None:
+    scores = f32([0.1, 0.3, 0.05, 0.2, 0.15, 0.04, 0.16])
+    probe = FakeProbe(labels=tuple("abcdefg"), scores=scores)
+    section = find_predictions(probe, Options())
+    assert unpacked(section.scores).tolist() == scores.tolist()
+    other = find_predictions(replace(probe, labels=tuple("abcdefh")), Options())
+    assert other.rows == section.rows
+    assert other.labels_digest != section.labels_digest
+    assert find_predictions(replace(probe, labels=None), Options()).labels_digest is None
+
+
+def test_the_first_filters_are_kept_a_filter_first() -> None:
+    kernel = np.arange(2 * 3 * 3 * 4, dtype=np.float32).reshape(2, 3, 3, 4)
+    section = find_first_filters(FakeProbe(calls=(call(0, "conv"),), tensors={(0, "kernel"): kernel}), Options())
+    assert section.weights is not None
+    filters = unpacked(section.weights).reshape(section.filters, 2, 3, section.channels)
+    assert (filters[1] == kernel[..., 1]).all()
+
+
+def test_every_dead_channel_has_its_number_also_where_its_map_is_not_shown() -> None:
+    values = np.ones((2, 2, 5), np.float32)
+    values[:, :, [1, 4]] = 0
+    row = find_feature_maps(FakeProbe(maps=(maps_of(0, "conv", values),)), Options(maps=1)).rows[0]
+    assert row.dead == (1, 4)
+    assert row.dead_channels == 2

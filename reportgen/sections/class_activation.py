@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
 from ..errors import NotApplicable
@@ -18,6 +20,8 @@ class ClassActivationMap:
     `peak` is the map's greatest value before any scaling, in the unit of the score. `heatmap` (h, w) is the bare map,
     0 to `peak`; `overlay` the same over the picture.
     """
+
+    KEY: ClassVar = ("method",)
 
     method: str
     path: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from fnmatch import fnmatchcase
+from typing import ClassVar
 
 import numpy as np
 
@@ -21,6 +22,8 @@ LARGEST_TILE = 160  # pixels: more than a screen gives a map of a grid, and a re
 class Channel:
     """One map: its range, mean, and the share of its values above 0. Dead where that share is 0."""
 
+    KEY: ClassVar = ("channel",)
+
     channel: int
     min: float
     max: float
@@ -32,10 +35,13 @@ class Channel:
 class ConvolutionMaps:
     """A convolution's maps after the normalisation and activation that directly follow it (`after` names those layers).
 
-    `min`, `max` and `mean` are over the whole layer. A channel is dead where no value of its map is above 0. `block_end` marks
-    the last convolution at its resolution. `picture` tiles the first `channels_shown` maps in `columns`, or is None; one
-    pixel of it is the mean over `reduction` x `reduction` values, 1 unless the maps are very large.
+    `min`, `max` and `mean` are over the whole layer. A channel is dead where no value of its map is above 0; `dead` holds the
+    numbers of all that are. `block_end` marks the last convolution at its resolution. `picture` tiles the first `channels_shown`
+    maps in `columns`, or is None; one pixel of it is the mean over `reduction` x `reduction` values, 1 unless they are very large.
     """
+
+    KEY: ClassVar = ("path",)
+    NOT_COMPARED: ClassVar = ("index", "dead_channels", "columns", "block_end")
 
     index: int
     path: str
@@ -45,6 +51,7 @@ class ConvolutionMaps:
     max: float
     mean: float
     dead_channels: int
+    dead: tuple[int, ...]
     block_end: bool
     channels_shown: int
     columns: int
@@ -98,6 +105,7 @@ def _row(maps: FeatureMaps, block_end: bool, options: Options | None) -> Convolu
         max=figure(high),
         mean=figure(np.float32(mean)),
         dead_channels=int((maps.active == 0).sum()),
+        dead=tuple(np.flatnonzero(maps.active == 0).tolist()),
         block_end=block_end,
         channels_shown=shown,
         columns=columns,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from ..records import figure, record
 @record
 class Filters:
     """One convolution kernel: a separable convolution has two. `bias_shape` is None where it has no bias."""
+
+    KEY: ClassVar = ("path", "weight")
+    NOT_COMPARED: ClassVar = ("index",)
 
     index: int
     path: str

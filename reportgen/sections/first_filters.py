@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
 from ..errors import NotApplicable
 from ..options import Options
 from ..picture import GREY, RGB, Picture, columns_for, finite_range, quantize, tile
 from ..probe import Probe
-from ..records import record
+from ..records import packed, record
 
 BY_CHANNEL = 6
 LARGEST_GRID = 1024 * 9  # weights a channel; a grid of more could not be told apart
+MOST_WEIGHTS = 65_536  # 350 kB; the first layers of keras.applications have 37,632 at most
 FILTER_SIDE = 24  # pixels that a filter is enlarged to, so that the gap between filters is a thin line
 
 
@@ -22,7 +25,10 @@ class FirstFilters:
     `by_channel` shows its first filters, a row a filter and a column an input channel. `all` shows the first `filters_shown` of
     its `filters` (all of them, unless there are over a thousand) in one grid of `columns`: in colour where there are three
     input channels, else the mean over them. Both are scaled by the layer's least and greatest weight, some 24 pixels a filter.
+    `weights` are the filters themselves (filters, h, w, input channels), packed, or None where there are more than 65,536.
     """
+
+    NOT_COMPARED: ClassVar = ("weights",)
 
     path: str
     shape: tuple[int, ...]
@@ -32,6 +38,7 @@ class FirstFilters:
     columns: int
     by_channel: Picture
     all: Picture
+    weights: str | None
 
 
 def find_first_filters(probe: Probe, options: Options) -> FirstFilters:
@@ -58,6 +65,7 @@ def _first_filters(path: str, kind: str, kernel: np.ndarray) -> FirstFilters:
         columns=columns,
         by_channel=Picture(_by_channel(quantize(filters[:BY_CHANNEL], low, high)), low, high, GREY),
         all=Picture(tile(_enlarged(quantize(grid, low, high)), columns), low, high, RGB if in_colour else GREY),
+        weights=packed(filters) if kernel.size <= MOST_WEIGHTS else None,
     )
 
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
+from typing import ClassVar
+
 import numpy as np
 
 from ..errors import NotApplicable
 from ..options import Options
 from ..probe import Probe, ScoreKind, label_of
-from ..records import figure, record
+from ..records import figure, packed, record
 
 BEST = 5
+MOST_SCORES = 100_000  # more classes than any model of ours; they would fill the report
 
 
 @record
 class Prediction:
     """One class: `rank` from 1, and the model's score, for a softmax its probability 0..1."""
+
+    KEY: ClassVar = ("class_index",)
 
     rank: int
     class_index: int
@@ -25,12 +31,17 @@ class Prediction:
 @record
 class Predictions:
     """The best classes, best first, of `classes` in all; `kind` says whether the scores are probabilities of one choice,
-    independent answers, or raw numbers.
+    independent answers, or raw numbers. `scores` are those of all classes in their order, packed ("" of over 100,000 classes);
+    `labels_digest` is the sha256 of all labels, a line each, or None where the model has none.
     """
+
+    NOT_COMPARED: ClassVar = ("scores",)
 
     kind: ScoreKind
     classes: int
     rows: tuple[Prediction, ...]
+    scores: str
+    labels_digest: str | None
 
 
 def find_predictions(probe: Probe, options: Options) -> Predictions:
@@ -42,4 +53,9 @@ def find_predictions(probe: Probe, options: Options) -> Predictions:
         Prediction(rank, int(index), label_of(probe.labels, int(index)), figure(probe.scores[index]))
         for rank, index in enumerate(best, start=1)
     )
-    return Predictions(probe.score_kind, len(probe.scores), rows)
+    scores = packed(probe.scores) if len(probe.scores) <= MOST_SCORES else ""
+    return Predictions(probe.score_kind, len(probe.scores), rows, scores, _digest(probe.labels))
+
+
+def _digest(labels: tuple[str, ...] | None) -> str | None:
+    return None if labels is None else hashlib.sha256("\n".join(labels).encode("utf-8", "surrogatepass")).hexdigest()

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Iterator
+from typing import ClassVar
 
 import numpy as np
 
 from ..errors import NotApplicable
 from ..options import Options
 from ..probe import LayerCall, Probe
-from ..records import figure, record
+from ..records import figure, packed, record
 
 # prime, so that a stride through the tensor (one filter, one column) meets every place of the sketch, not the same few
 SKETCH_LENGTH = 257
@@ -22,7 +22,10 @@ SIGN_BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitor
 
 @record
 class WeightTensor:
-    """One weight tensor. `digest` is the sha256 of its type, shape and bytes; `sketch` see `sketch_of`, as base64 of float32."""
+    """One weight tensor. `digest` is the sha256 of its type, shape and bytes; `sketch` see `sketch_of`, packed."""
+
+    KEY: ClassVar = ("path", "weight")
+    NOT_COMPARED: ClassVar = ("index", "sketch")
 
     index: int
     path: str
@@ -53,7 +56,7 @@ def _tensors(probe: Probe, call: LayerCall) -> Iterator[WeightTensor]:
     for name, values in probe.weights(call.index).items():
         flat = values.reshape(-1)
         mean, std, low, high, norm = (figure(np.float32(value)) for value in _figures(flat))
-        sketch = base64.b64encode(sketch_of(flat, values.shape).astype("<f4").tobytes()).decode()
+        sketch = packed(sketch_of(flat, values.shape))
         digest = probe.weight_digest(call.index, name)
         yield WeightTensor(call.index, call.path, name, values.shape, mean, std, low, high, norm, digest, sketch)
 
