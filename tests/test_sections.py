@@ -355,7 +355,7 @@ def test_all_scores_are_kept_to_be_compared() -> None:
     probe = FakeProbe(labels=tuple("abcdefg"), scores=scores)
     section = find_predictions(probe, Options())
     assert unpacked(section.scores).tolist() == scores.tolist()
-    other = find_predictions(replace(probe, labels=tuple("abcdefh")), Options())
+    other = find_predictions(replace(probe, labels=tuple("abcdexg")), Options())
     assert other.rows == section.rows
     assert other.labels_digest != section.labels_digest
     assert find_predictions(replace(probe, labels=None), Options()).labels_digest is None

@@ -37,7 +37,7 @@ class ConvolutionMaps:
 
     `min`, `max` and `mean` are over the whole layer. A channel is dead where no value of its map is above 0; `dead` holds the
     numbers of all that are. `block_end` marks the last convolution at its resolution. `picture` tiles the first `channels_shown`
-    maps in `columns`, or is None; one pixel of it is the mean over `reduction` x `reduction` values, 1 unless they are very large.
+    maps in `columns`, or is None; one pixel of it is the mean over `reduction` x `reduction`, 1 unless they are very large.
     """
 
     KEY: ClassVar = ("path",)
