@@ -30,6 +30,9 @@ class Absent:
     reason: str
 
 
+LEFT_OUT = Absent("Left out, as the options say.")
+
+
 @record
 class Versions:
     reportgen: str
@@ -95,7 +98,7 @@ def find_sections(probe: Probe, options: Options) -> dict[str, Any]:
 
 def _found(section: Field[Any], probe: Probe, options: Options) -> Any:
     if section.name in options.skip or (options.only and section.name not in options.only):
-        return Absent("Left out, as the options say.")
+        return LEFT_OUT
     try:
         return section.metadata["find"](probe, options)
     except NotApplicable as reason:

@@ -17,7 +17,7 @@ FLOORS = {
     "options": 1, "image": 1, "probe": 1,
     "sections": 2,
     "report": 3,
-    "codec": 4, "model": 4,
+    "codec": 4, "comparison": 4, "model": 4,
     "page": 5,
     "analyze": 6,
     "cli": 7, "__init__": 7, "__main__": 7,

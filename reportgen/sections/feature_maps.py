@@ -41,7 +41,7 @@ class ConvolutionMaps:
     """
 
     KEY: ClassVar = ("path",)
-    NOT_COMPARED: ClassVar = ("index", "dead_channels", "columns", "block_end")
+    NOT_COMPARED: ClassVar = ("index", "dead_channels", "dead", "block_end", "channels_shown", "columns")
 
     index: int
     path: str

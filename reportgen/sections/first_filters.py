@@ -64,7 +64,7 @@ def _first_filters(path: str, kind: str, kernel: np.ndarray) -> FirstFilters:
         filters_shown=len(shown),
         columns=columns,
         by_channel=Picture(_by_channel(quantize(filters[:BY_CHANNEL], low, high)), low, high, GREY),
-        all=Picture(tile(_enlarged(quantize(grid, low, high)), columns), low, high, RGB if in_colour else GREY),
+        all=Picture(tile(enlarged(quantize(grid, low, high)), columns), low, high, RGB if in_colour else GREY),
         weights=packed(filters) if kernel.size <= MOST_WEIGHTS else None,
     )
 
@@ -84,10 +84,11 @@ def _a_filter_first(kernel: np.ndarray, kind: str) -> np.ndarray:
 
 def _by_channel(filters: np.ndarray) -> np.ndarray:
     channels = filters[..., : 4 * BY_CHANNEL].transpose(0, 3, 1, 2)  # (filters, channels, h, w)
-    return tile(_enlarged(channels.reshape(-1, *channels.shape[2:])), channels.shape[1])
+    return tile(enlarged(channels.reshape(-1, *channels.shape[2:])), channels.shape[1])
 
 
-def _enlarged(tiles: np.ndarray) -> np.ndarray:
+def enlarged(tiles: np.ndarray) -> np.ndarray:
+    """Tiles (n, h, w) or (n, h, w, 3), each weight as a square of some pixels."""
     factor = enlargement(tiles.shape[1:3])
     return tiles.repeat(factor, axis=1).repeat(factor, axis=2)
 

@@ -1,0 +1,120 @@
+"""What the two models answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..probe import ScoreKind
+from ..records import figure, record
+from ..report import Absent, Report
+from ..sections.predictions import MOST_SCORES, Prediction, Predictions
+from .sketches import numbers_in
+
+
+@record
+class ScoreChange:
+    """One class in both answers. What a report does not say (a class beyond its best five, where it does not hold all
+    scores) is None; `change` is new - old.
+    """
+
+    class_index: int
+    old_label: str | None
+    new_label: str | None
+    old_rank: int | None
+    new_rank: int | None
+    old_score: float | None
+    new_score: float | None
+    change: float | None
+
+    @property
+    def label(self) -> str:
+        """The new label, or the old one where the new report does not say it."""
+        return self.new_label or self.old_label or f"class {self.class_index}"
+
+
+@record
+class Answers:
+    """The classes that are among the best of either, in the new order.
+
+    `total_variation` is half the sum of all scores' absolute changes: 0 for the same distribution, 1 for two that share nothing;
+    None where the scores are no distribution or not all are known. `largest_change` is the largest absolute change of any known
+    score. `labels_changed`: the same class has another name, or there are other labels.
+    """
+
+    kind: ScoreKind
+    old_answer: Prediction
+    new_answer: Prediction
+    rows: tuple[ScoreChange, ...]
+    total_variation: float | None
+    largest_change: float
+    labels_changed: bool
+
+    @property
+    def answer_changed(self) -> bool:
+        """Whether another class is the best now."""
+        return self.old_answer.class_index != self.new_answer.class_index
+
+
+def find_answers(old: Report, new: Report) -> Answers | Absent:
+    """The two answers side by side; absent where there are not two of one kind and length."""
+    before, after = old.predictions, new.predictions
+    if isinstance(before, Absent) or isinstance(after, Absent) or not before.rows or not after.rows:
+        return Absent("A report without predictions cannot be compared by them.")
+    if (before.classes, before.kind) != (after.classes, after.kind):
+        return Absent(
+            f"The outputs are of two kinds: {before.classes:,} scores ({before.kind}) and {after.classes:,} ({after.kind})."
+        )
+    old_scores, new_scores = _scores(before), _scores(after)
+    rows = tuple(_rows(before, after, old_scores, new_scores))
+    return Answers(
+        before.kind,
+        before.rows[0],
+        after.rows[0],
+        rows,
+        _total_variation(before.kind, old_scores, new_scores),
+        _largest_change(rows, old_scores, new_scores),
+        before.labels_digest != after.labels_digest,
+    )
+
+
+def _scores(section: Predictions) -> np.ndarray | None:
+    if not section.scores and section.classes > MOST_SCORES:
+        return None
+    return numbers_in(section.scores, section.classes, "the scores").astype(np.float32)
+
+
+def _rows(
+    before: Predictions, after: Predictions, old_scores: np.ndarray | None, new_scores: np.ndarray | None
+) -> Iterator[ScoreChange]:
+    old, new = ({row.class_index: row for row in section.rows} for section in (before, after))
+    for index in {**new, **old}:
+        if not 0 <= index < before.classes:
+            continue
+        old_rank, old_score = _standing(index, old.get(index), old_scores)
+        new_rank, new_score = _standing(index, new.get(index), new_scores)
+        change = None if old_score is None or new_score is None else figure(np.float32(new_score - old_score))
+        old_label, new_label = (each[index].label if index in each else None for each in (old, new))
+        yield ScoreChange(index, old_label, new_label, old_rank, new_rank, old_score, new_score, change)
+
+
+def _standing(index: int, row: Prediction | None, scores: np.ndarray | None) -> tuple[int | None, float | None]:
+    """Rank and score of a class."""
+    if row is not None:
+        return row.rank, row.score
+    if scores is None:
+        return None, None
+    return 1 + int((scores > scores[index]).sum()), figure(scores[index])
+
+
+def _total_variation(kind: ScoreKind, old: np.ndarray | None, new: np.ndarray | None) -> float | None:
+    if kind != "probabilities" or old is None or new is None:
+        return None
+    return figure(np.float32(0.5 * np.abs(new - old).sum(dtype=np.float64)))
+
+
+def _largest_change(rows: tuple[ScoreChange, ...], old: np.ndarray | None, new: np.ndarray | None) -> float:
+    if old is not None and new is not None:
+        return figure(np.abs(new - old).max(initial=0))
+    return max((abs(row.change) for row in rows if row.change is not None), default=0.0)

@@ -1,0 +1,111 @@
+"""What was compared: models, pictures, versions, options; and what cannot be compared because they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any
+
+from ..options import Options
+from ..records import equal, record
+from ..report import Absent, Report, section_fields
+from .align import Architecture
+from .drift import WeightDrift
+from .walk import Change, Value, brief
+
+# options that change how a report looks or what it shows, not what is in the model
+LOOKS = {"title", "templates", "colormap", "scale", "maps", "layers", "only", "skip", "max_size", "sort", "allow_unsafe"}
+EXPLAINED = 0.0  # the distance of a change that others account for
+
+
+@record
+class Circumstance:
+    """One line of how the two reports were made."""
+
+    name: str
+    old: Value
+    new: Value
+    same: bool
+
+
+def find_circumstances(old: Report, new: Report) -> tuple[Circumstance, ...]:
+    """How the two were made, line by line; of the options only those that are not the same."""
+    return tuple(
+        Circumstance(name, brief(before), brief(after), equal(before, after)) for name, before, after in _lines(old, new)
+    )
+
+
+def _lines(old: Report, new: Report) -> Iterator[tuple[str, Any, Any]]:
+    before, after = old.provenance, new.provenance
+    yield "Model", before.model.name, after.model.name
+    yield "Model digest", before.model.digest, after.model.digest
+    yield "Parameters", before.model.parameters, after.model.parameters
+    yield "Input", str(before.model.input_shape), str(after.model.input_shape)
+    yield "Pixels are given as", before.model.preprocessing, after.model.preprocessing
+    yield "Picture", before.image.name, after.image.name
+    yield "Picture digest", before.image.digest, after.image.digest
+    for name in ("reportgen", "tensorflow", "keras", "numpy"):
+        yield f"Version of {name}", getattr(before.versions, name), getattr(after.versions, name)
+    for option in fields(Options):
+        values = getattr(before.options, option.name), getattr(after.options, option.name)
+        if not equal(*values):
+            yield f"Option {option.name}", *values
+
+
+def same_picture(old: Report, new: Report) -> bool:
+    """Whether the models were shown the same: the same pixels, where both reports hold them, else the same file."""
+    if isinstance(old.overview, Absent) or isinstance(new.overview, Absent):
+        return old.provenance.image.digest == new.provenance.image.digest
+    return equal(old.overview.picture.values, new.overview.picture.values)
+
+
+def same_preprocessing(old: Report, new: Report) -> bool:
+    """Whether the pixels were scaled in the same way."""
+    return old.provenance.model.preprocessing == new.provenance.model.preprocessing
+
+
+def find_caveats(old: Report, new: Report) -> tuple[str, ...]:
+    """What cannot be compared, or must be read with care, in plain sentences."""
+    return tuple(_caveats(old, new))
+
+
+def _caveats(old: Report, new: Report) -> Iterator[str]:
+    if not same_picture(old, new):
+        yield (
+            "The two models were shown different pictures: answers, maps and where they looked differ for that reason too. "
+            "Only architecture and weights can be compared; make both reports of one picture for the rest."
+        )
+    if not same_preprocessing(old, new):
+        yield "The pixels were scaled in two ways, so answers and maps would differ even if the models were the same."
+    for section in section_fields():
+        held = [not isinstance(getattr(report, section.name), Absent) for report in (old, new)]
+        if held[0] != held[1]:
+            which = "new" if held[0] else "old"
+            yield f"The section “{section.metadata['title']}” is not in the {which} report: it cannot be compared."
+    asked = [name for name in _differing_options(old, new) if name not in LOOKS]
+    if asked:
+        yield f"The reports were made with other options ({', '.join(asked)}): what follows from them is no change of the model."
+
+
+def _differing_options(old: Report, new: Report) -> Iterator[str]:
+    for option in fields(Options):
+        values = getattr(old.provenance.options, option.name), getattr(new.provenance.options, option.name)
+        if not equal(*values):
+            yield option.name
+
+
+def provenance_changes(old: Report, new: Report, architecture: Architecture, weights: WeightDrift | Absent) -> Iterator[Change]:
+    """What differs in the model and what it was shown; names of files, versions and the looks of a report are no difference."""
+    before, after = old.provenance.model, new.provenance.model
+    if before.digest != after.digest:
+        yield Change("model.digest", before.digest, after.digest, EXPLAINED if _explained(architecture, weights) else None)
+    for name in ("input_shape", "output_shape", "preprocessing"):
+        was, now = getattr(before, name), getattr(after, name)
+        if was != now:
+            yield Change(f"model.{name}", str(was), str(now), None)
+    if not same_picture(old, new):
+        yield Change("image.digest", old.provenance.image.digest, new.provenance.image.digest, None)
+
+
+def _explained(architecture: Architecture, weights: WeightDrift | Absent) -> bool:
+    return bool(architecture.changed()) or (not isinstance(weights, Absent) and any(row.changed for row in weights.rows))

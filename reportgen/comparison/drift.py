@@ -1,0 +1,179 @@
+"""How far each weight tensor moved, told from the sketches in the two reports."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import ClassVar, TypeVar
+
+import numpy as np
+
+from ..records import record
+from ..report import Absent, Report
+from ..sections.first_filters import FirstFilters
+from ..sections.weights import SKETCH_LENGTH, WeightTensor
+from .align import Architecture
+from .sketches import Tensors, filters_in, sketch_in
+
+SKETCH_ERROR = 1 / math.sqrt(2 * SKETCH_LENGTH)  # one standard error of an estimated norm, as a share of it
+FIRST_KERNELS = ("kernel", "depthwise_kernel")
+FEW = 3  # places of a sketch; so few that moved are so many weights, not all of a tensor
+
+
+@record
+class TensorDrift:
+    """How far one tensor moved: `relative_change` is ||new - old|| / ||old||, `cosine` that between the two.
+
+    `error` is one standard error of `relative_change`; 0 where it is exact, as it is of tensors of up to 257 values, of those
+    that did not change, and of the first convolution's kernel. `weights_changed` is how many values changed, where that can be
+    told: always where exact, else where a sketch shows that they are a few. An old tensor of nothing but zeros has moved by
+    "inf". A change below about a millionth is too small for a sketch: it may read as 0 though the digests differ.
+    """
+
+    KEY: ClassVar = ("path", "weight")
+
+    path: str
+    weight: str
+    shape: tuple[int, ...]
+    changed: bool
+    relative_change: float
+    error: float
+    cosine: float
+    weights_changed: int | None
+
+
+@record
+class LayerDrift:
+    """How far a layer moved, all its tensors taken as one vector."""
+
+    path: str
+    type: str
+    tensors: int
+    changed: bool
+    relative_change: float
+    error: float
+    cosine: float
+
+
+@record
+class WeightDrift:
+    """The tensors that both models have in one shape, and their layers; both sorted worst first."""
+
+    layers: tuple[LayerDrift, ...]
+    rows: tuple[TensorDrift, ...]
+
+    def moved(self) -> tuple[LayerDrift, ...]:
+        """The layers that changed."""
+        return tuple(layer for layer in self.layers if layer.changed)
+
+
+@record
+class _Squares:
+    """The squared norms of old, new, and their difference, and the variance of the last as a share of its square."""
+
+    old: float
+    new: float
+    difference: float
+    variance: float
+
+    def __add__(self, other: _Squares) -> _Squares:
+        total = self.difference + other.difference
+        spread = self.variance * self.difference**2 + other.variance * other.difference**2
+        return _Squares(self.old + other.old, self.new + other.new, total, spread / total**2 if total else 0.0)
+
+    def figures(self) -> tuple[float, float, float]:
+        """Relative change, its standard error, cosine."""
+        if self.difference == 0:
+            return 0.0, 0.0, 1.0
+        change = math.sqrt(self.difference / self.old) if self.old else math.inf
+        scale = 2 * math.sqrt(self.old) * math.sqrt(self.new)
+        cosine = (self.old + self.new - self.difference) / scale if scale else 0.0
+        error = change * math.sqrt(self.variance) / 2 if self.variance else 0.0
+        return change, error, cosine if math.isnan(cosine) else min(1.0, max(-1.0, cosine))
+
+
+@record
+class _Pair:
+    """A tensor before and after, and the numbers that stand for it: `exact` where they are its very values."""
+
+    old: WeightTensor
+    new: WeightTensor
+    before: np.ndarray
+    after: np.ndarray
+    exact: bool
+
+    @property
+    def changed(self) -> bool:
+        return self.old.digest != self.new.digest
+
+    @property
+    def squares(self) -> _Squares:
+        if not self.changed:
+            return _Squares(self.old.l2_norm**2, self.new.l2_norm**2, 0.0, 0.0)
+        with np.errstate(invalid="ignore", over="ignore"):
+            difference = float(np.sum((self.after - self.before) ** 2))
+        return _Squares(self.old.l2_norm**2, self.new.l2_norm**2, difference, 0.0 if self.exact else 4 * SKETCH_ERROR**2)
+
+
+Drift = TypeVar("Drift", TensorDrift, LayerDrift)
+NOTHING = _Squares(0.0, 0.0, 0.0, 0.0)
+
+
+def find_drift(old: Report, new: Report, architecture: Architecture) -> WeightDrift | Absent:
+    """How far every tensor and layer moved; absent where a report has no weights to compare."""
+    before, after = Tensors(old), Tensors(new)
+    if not (before.known and after.known):
+        return Absent("A report without weights cannot be compared by them.")
+    pairs = [_pair(old, new, *tensors) for tensors in _tensors(before, after, architecture)]
+    kinds = {row.new.path: row.new.type for row in architecture.rows if row.new}
+    return WeightDrift(_worst_first(_layers(pairs, kinds)), _worst_first([_tensor(pair) for pair in pairs]))
+
+
+def _tensors(before: Tensors, after: Tensors, architecture: Architecture) -> Iterator[tuple[WeightTensor, WeightTensor]]:
+    for old_path, new_path in architecture.new_paths().items():
+        for old in before.by_layer.get(old_path, ()):
+            new = after.rows.get((new_path, old.weight))
+            if new is not None and new.shape == old.shape:
+                yield old, new
+
+
+def _pair(old: Report, new: Report, row: WeightTensor, other: WeightTensor) -> _Pair:
+    before, after = _first_filters(old, row), _first_filters(new, other)
+    if before is not None and after is not None and before.shape == after.shape:
+        return _Pair(row, other, before, after, exact=True)
+    return _Pair(row, other, sketch_in(row), sketch_in(other), exact=math.prod(row.shape) <= SKETCH_LENGTH)
+
+
+def _first_filters(report: Report, tensor: WeightTensor) -> np.ndarray | None:
+    """The tensor's values, a filter after the other, where it is the first convolution's kernel and the report holds it."""
+    section = report.first_filters
+    if not isinstance(section, FirstFilters) or (section.path, section.shape) != (tensor.path, tensor.shape):
+        return None
+    filters = filters_in(section) if tensor.weight in FIRST_KERNELS else None
+    return None if filters is None else filters.reshape(-1)
+
+
+def _tensor(pair: _Pair) -> TensorDrift:
+    moved = int(np.count_nonzero(pair.before != pair.after))
+    known = not pair.changed or pair.exact or 0 < moved <= FEW
+    new = pair.new
+    return TensorDrift(new.path, new.weight, new.shape, pair.changed, *pair.squares.figures(), moved if known else None)
+
+
+def _layers(pairs: list[_Pair], kinds: dict[str, str]) -> list[LayerDrift]:
+    members: dict[str, list[_Pair]] = {}
+    for pair in pairs:
+        members.setdefault(pair.new.path, []).append(pair)
+    return [
+        LayerDrift(path, kinds[path], len(of), any(each.changed for each in of), *_total(of).figures())
+        for path, of in members.items()
+    ]
+
+
+def _total(pairs: list[_Pair]) -> _Squares:
+    return sum((pair.squares for pair in pairs), NOTHING)
+
+
+def _worst_first(rows: list[Drift]) -> tuple[Drift, ...]:
+    """Those that are not numbers first, then by relative change; stable, so that equal ones stay in layer order."""
+    return tuple(sorted(rows, key=lambda row: (not math.isnan(row.relative_change), -row.relative_change, not row.changed)))

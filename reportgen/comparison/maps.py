@@ -1,0 +1,211 @@
+"""The feature maps of the two models, channel by channel, taken back out of the pictures in the reports."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import ClassVar
+
+import numpy as np
+
+from ..errors import ReportFileError
+from ..picture import GAP, Picture, columns_for, quantize, tile
+from ..records import figure, record
+from ..report import Absent, Report
+from ..sections.feature_maps import Channel, ConvolutionMaps, ConvolutionMapsTable
+from .align import Architecture
+from .first_filters import DIFFERENCE
+
+SHOWN = 16  # channels a layer in the pictures; a picture of all would be as large as both reports together
+
+
+@record
+class ChannelChange:
+    """One channel: `distance` is ||new - old|| of its map, as a share of the layer's average ||old||.
+
+    `low` and `high` are the least and greatest value of the two maps, the scale of their pictures. `was` is the number of the old
+    channel whose very figures this one has now; else None.
+    """
+
+    KEY: ClassVar = ("channel",)
+
+    channel: int
+    distance: float
+    low: float
+    high: float
+    was: int | None
+
+
+@record
+class MapChanges:
+    """A convolution whose maps both reports show, or whose channels died or revived.
+
+    `distance` is ||new - old|| / ||old|| over all channels in `rows`, which are sorted by their own; 0 and no rows where the
+    maps are not in both reports. `died` and `revived` are channels of the whole layer. The pictures show the first
+    `channels_shown` of `rows` in `columns`: `old` and `new` of a channel on one scale, that channel's `low` to `high`;
+    `difference` is new - old, from minus to plus the layer's greatest change.
+    """
+
+    KEY: ClassVar = ("path",)
+
+    index: int
+    path: str
+    shape: tuple[int, int, int]
+    distance: float
+    died: tuple[int, ...]
+    revived: tuple[int, ...]
+    rows: tuple[ChannelChange, ...]
+    channels_shown: int
+    columns: int
+    reduction: int
+    old: Picture | None
+    new: Picture | None
+    difference: Picture | None
+
+
+@record
+class MapChangesTable:
+    """`died` and `revived` count the channels of all layers, also of those that are not shown."""
+
+    rows: tuple[MapChanges, ...]
+    died: int
+    revived: int
+
+
+def find_map_changes(old: Report, new: Report, architecture: Architecture, shown: int = SHOWN) -> MapChangesTable | Absent:
+    """The maps that changed; absent where a report has none."""
+    before, after = old.feature_maps, new.feature_maps
+    if isinstance(before, Absent) or isinstance(after, Absent):
+        return Absent("A report without feature maps cannot be compared by them.")
+    rows = tuple(_rows(before, after, architecture, shown))
+    return MapChangesTable(rows, sum(len(row.died) for row in rows), sum(len(row.revived) for row in rows))
+
+
+def _rows(
+    before: ConvolutionMapsTable, after: ConvolutionMapsTable, architecture: Architecture, shown: int
+) -> Iterator[MapChanges]:
+    counterparts = architecture.new_paths()
+    of_new = {row.path: row for row in after.rows}
+    for row in before.rows:
+        other = of_new.get(counterparts.get(row.path, ""))
+        if other is not None and other.shape == row.shape:
+            yield _layer(row, other, _ranges(row, before.scale), _ranges(other, after.scale), shown)
+
+
+def _ranges(row: ConvolutionMaps, scale: str) -> list[tuple[float, float]]:
+    """The values that 0 and 255 stand for in each tile of the row's picture."""
+    if row.picture is None:
+        return []
+    if scale == "layer":
+        return [(row.picture.low, row.picture.high)] * len(row.channels)
+    return [(channel.min, channel.max) for channel in row.channels]
+
+
+def _layer(
+    old: ConvolutionMaps,
+    new: ConvolutionMaps,
+    old_ranges: list[tuple[float, float]],
+    new_ranges: list[tuple[float, float]],
+    shown: int,
+) -> MapChanges:
+    died, revived = sorted(set(new.dead) - set(old.dead)), sorted(set(old.dead) - set(new.dead))
+    count = min(len(old_ranges), len(new_ranges))
+    before, after = _values(old, old_ranges[:count]), _values(new, new_ranges[:count])
+    alike = count > 0 and before.shape == after.shape  # one may have been made smaller
+    rows, distance = _channels(before, after, old.channels, new.channels) if alike else ([], 0.0)
+    drawn = [row for row in rows if row.distance != 0][:shown]
+    return MapChanges(
+        new.index,
+        new.path,
+        new.shape,
+        distance,
+        tuple(died),
+        tuple(revived),
+        tuple(rows),
+        len(drawn),
+        columns_for(len(drawn)),
+        new.reduction,
+        *(_pictures(before, after, drawn, new.picture.colormap) if drawn and new.picture else (None, None, None)),
+    )
+
+
+def _values(row: ConvolutionMaps, ranges: list[tuple[float, float]]) -> np.ndarray:
+    """The maps (channels, h, w) float32, each to half a step of its 255."""
+    if not ranges or row.picture is None:
+        return np.zeros((0, 1, 1), np.float32)
+    tiles = untiled(row.picture.values, row.columns, len(row.channels))[: len(ranges)]
+    low, high = np.array(ranges, np.float32).T[:, :, None, None]
+    with np.errstate(invalid="ignore", over="ignore"):
+        values: np.ndarray = low + tiles * ((high - low) / np.float32(255))
+    return values
+
+
+def untiled(grid: np.ndarray, columns: int, count: int) -> np.ndarray:
+    """The tiles (count, h, w) that `tile` made a grid (H, W) of; raises `ReportFileError` for a grid that it did not make."""
+    rows = -(-count // columns) if columns > 0 else 0
+    height, width = ((size + GAP) // max(1, parts) for size, parts in zip(grid.shape, (rows, columns), strict=True))
+    if rows < 1 or min(height, width) <= GAP or (rows * height - GAP, columns * width - GAP) != grid.shape:
+        raise ReportFileError(
+            f"the report's data are not as expected: {count} maps in {columns} columns of a picture {grid.shape}."
+        )
+    cells = np.zeros((rows * height, columns * width), grid.dtype)
+    cells[: grid.shape[0], : grid.shape[1]] = grid
+    tiles = cells.reshape(rows, height, columns, width).swapaxes(1, 2).reshape(-1, height, width)
+    return tiles[:count, :-GAP, :-GAP]
+
+
+def _channels(
+    before: np.ndarray, after: np.ndarray, old: tuple[Channel, ...], new: tuple[Channel, ...]
+) -> tuple[list[ChannelChange], float]:
+    with np.errstate(all="ignore"):
+        moved = np.sum((after - before).astype(np.float64) ** 2, axis=(1, 2))
+        average = float(np.mean(np.sum(before.astype(np.float64) ** 2, axis=(1, 2))))
+        distances = np.sqrt(moved / average) if average else np.where(moved > 0, np.inf, 0.0)
+        total = math.sqrt(moved.mean() / average) if average else float(distances.max(initial=0))
+    origins = _origins(old[: len(before)], new[: len(before)])
+    rows = [
+        ChannelChange(
+            channel,
+            figure(np.float32(distances[channel])),
+            min(old[channel].min, new[channel].min),
+            max(old[channel].max, new[channel].max),
+            origins.get(channel),
+        )
+        for channel in range(len(before))
+    ]
+    rows.sort(key=lambda row: -np.nan_to_num(row.distance, nan=np.inf, posinf=1e300))
+    return rows, figure(np.float32(total))
+
+
+def _origins(old: Iterable[Channel], new: Iterable[Channel]) -> dict[int, int]:
+    """The number of the old channel with the very figures of a new one, for those that changed places."""
+    before = _by_figures(old)
+    return {channel: before[key] for key, channel in _by_figures(new).items() if before.get(key, channel) != channel}
+
+
+def _by_figures(channels: Iterable[Channel]) -> dict[tuple[float, ...], int]:
+    """Channel numbers by figures, but for figures that more than one has (all dead ones, say)."""
+    found: dict[tuple[float, ...], list[int]] = {}
+    for each in channels:
+        found.setdefault((each.min, each.max, each.mean, each.active), []).append(each.channel)
+    return {key: numbers[0] for key, numbers in found.items() if len(numbers) == 1}
+
+
+def _pictures(
+    before: np.ndarray, after: np.ndarray, rows: list[ChannelChange], colormap: str
+) -> tuple[Picture, Picture, Picture]:
+    places = [row.channel for row in rows]
+    columns = columns_for(len(places))
+    old, new = before[places], after[places]
+    with np.errstate(invalid="ignore", over="ignore"):
+        difference = new - old
+    most = figure(np.float32(np.abs(np.nan_to_num(difference)).max(initial=0)))
+    return (
+        Picture(_own_scales(old, rows, columns), 0.0, 1.0, colormap),
+        Picture(_own_scales(new, rows, columns), 0.0, 1.0, colormap),
+        Picture(tile(quantize(difference, -most, most), columns, background=128), -most, most, DIFFERENCE),
+    )
+
+
+def _own_scales(maps: np.ndarray, rows: list[ChannelChange], columns: int) -> np.ndarray:
+    return tile(np.stack([quantize(each, row.low, row.high) for each, row in zip(maps, rows, strict=True)]), columns)
