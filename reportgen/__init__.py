@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .model.sources import load
     from .options import Options
     from .page.read import read
-    from .page.render import render
+    from .page.render import render, render_folder
     from .picture import Picture
     from .report import Absent, Report
 
@@ -52,6 +52,7 @@ __all__ = [
     "load",
     "read",
     "render",
+    "render_folder",
 ]
 
 # fetched when first asked for: numpy, Jinja and above all TensorFlow are not needed to print a help text
@@ -61,6 +62,7 @@ _ROOMS = {
     "Options": "options",
     "read": "page.read",
     "render": "page.render",
+    "render_folder": "page.render",
     "Picture": "picture",
     "Absent": "report",
     "Report": "report",

@@ -33,12 +33,20 @@ def check_writable(path: Path, *inputs: Path | None) -> None:
     try:
         if path.exists() and not path.is_file():
             raise OutputError(f"{path}: this is {'a folder' if path.is_dir() else 'no ordinary file'}; name the file to write.")
+        check_place(path)
+        if any(each is not None and each.exists() and path.exists() and path.samefile(each) for each in inputs):
+            raise OutputError(f"{path}: the report would overwrite what it is made from; choose another --output.")
+    except (OSError, ValueError) as cause:
+        raise OutputError(f"{path}: cannot be written ({getattr(cause, 'strerror', None) or cause}).") from cause
+
+
+def check_place(path: Path) -> None:
+    """Raise `OutputError` unless something new can be put into the folder that `path` names a place in."""
+    try:
         if not path.parent.is_dir():
             raise OutputError(f"{path}: there is no folder {path.parent}; make it first, or choose another --output.")
         if not os.access(path.parent, os.W_OK | os.X_OK):
             raise OutputError(f"{path}: the folder {path.parent} cannot be written to; choose another --output.")
-        if any(each is not None and each.exists() and path.exists() and path.samefile(each) for each in inputs):
-            raise OutputError(f"{path}: the report would overwrite what it is made from; choose another --output.")
     except (OSError, ValueError) as cause:
         raise OutputError(f"{path}: cannot be written ({getattr(cause, 'strerror', None) or cause}).") from cause
 

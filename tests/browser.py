@@ -7,7 +7,10 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any, NoReturn
 
 import pytest
@@ -54,15 +57,16 @@ def launched() -> Iterator[Any]:
 
 
 @contextmanager
-def opened(browser: Any, path: Path, **settings: Any) -> Iterator[Opened]:
-    """The file in a fresh context without network; `settings` as `Browser.new_context` takes them."""
-    context = browser.new_context(offline=True, **settings)
+def opened(browser: Any, place: Path | str, **settings: Any) -> Iterator[Opened]:
+    """A file in a fresh context without network, or an address on this machine; `settings` are those of `Browser.new_context`."""
+    context = browser.new_context(**{"offline": isinstance(place, Path), **settings})
+    context.route(lambda url: not url.startswith(("file:", "data:", "http://127.0.0.1:")), lambda route: route.abort())
     it = Opened(context.new_page())
     it.page.on("request", lambda request: it.requests.append(request.url))
     it.page.on("console", lambda message: it.messages.append(message.text))
     it.page.on("pageerror", lambda error: it.messages.append(str(error)))
     it.page.on("dialog", it.dismiss)
-    it.page.goto(path.as_uri())
+    it.page.goto(place.as_uri() if isinstance(place, Path) else place)
     yield it
     context.close()
 
@@ -76,3 +80,26 @@ def axe_findings(page: Any) -> list[str]:
     page.evaluate(source.read_text("utf-8"))  # not by a script element, which the page's policy forbids
     found = page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
     return [f"{each['id']} ({each['impact']}): {[node['target'] for node in each['nodes'][:3]]}" for each in found]
+
+
+@contextmanager
+def served(folder: Path, headers: dict[str, str]) -> Iterator[str]:
+    """The folder on a web server on this machine, every answer with these headers: its address."""
+
+    class Handler(SimpleHTTPRequestHandler):
+        def end_headers(self) -> None:
+            for name, value in headers.items():
+                self.send_header(name, value)
+            super().end_headers()
+
+        def log_message(self, *arguments: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder))) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()

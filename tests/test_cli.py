@@ -46,6 +46,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory, cat: Path) -> Path:
     (folder / "three.txt").write_text("a\nb\nc\n")
     (folder / "eleven.txt").write_text("\n".join("abcdefghijk"))
     (folder / "folder").mkdir()
+    (folder / "full").mkdir()
+    (folder / "full" / "notes.txt").write_text("mine")
     os.mkfifo(folder / "pipe.keras")
     built("no_convolution").save(folder / "no_convolution.keras")
     built("grey").save(folder / "grey.keras")
@@ -108,6 +110,8 @@ BAD = {
     "unknown model": ["report", "cat.png", "-m", "vgg61"],
     "missing model": ["report", "cat.png", "-m", "missing.keras"],
     "no model": ["report", "cat.png", "-m", "text.keras"],
+    "over a folder of others": ["report", "cat.png", "--folder", "-o", "full"],
+    "a folder over a file": ["report", "cat.png", "--folder", "-o", "text.jpg"],
     "fewer labels": ["report", "cat.png", "--labels", "three.txt"],
     "more labels": ["report", "cat.png", "--labels", "eleven.txt"],
     "missing labels": ["report", "cat.png", "--labels", "missing.txt"],
@@ -164,6 +168,16 @@ def test_wrong_usage_is_exit_2(arguments: list[str], folder: Path) -> None:
     result = reportgen(*arguments, cwd=folder)
     assert result.returncode == 2
     assert "Usage" in result.stderr
+
+
+def test_a_folder_is_written_over_an_older_one_and_read(default: subprocess.CompletedProcess[str], folder: Path) -> None:
+    for _ in range(2):
+        made = reportgen("report", "cat.png", "--folder", cwd=folder)
+        assert (made.returncode, made.stdout, made.stderr) == (0, "cat-minivgg\n", "")
+    assert (folder / "cat-minivgg" / "index.html").is_file()
+    assert default.returncode == 0
+    as_file, as_folder = (reportgen("data", name, cwd=folder).stdout for name in ("cat-minivgg.html", "cat-minivgg"))
+    assert as_file == as_folder != ""
 
 
 def test_a_link_is_written_through(folder: Path) -> None:

@@ -13,7 +13,7 @@ import reportgen
 
 PACKAGE = Path(reportgen.__file__).parent
 FLOORS = {
-    "errors": 0, "records": 0, "files": 0, "picture": 0, "version": 0,
+    "errors": 0, "records": 0, "files": 0, "folders": 0, "picture": 0, "version": 0,
     "options": 1, "image": 1, "probe": 1,
     "sections": 2,
     "report": 3,
@@ -24,7 +24,8 @@ FLOORS = {
 }  # fmt: skip
 # within a floor, who may import whom
 BESIDE = {
-    ("picture", "errors"), ("picture", "records"), ("files", "errors"), ("image", "options"), ("__main__", "cli"),
+    ("picture", "errors"), ("picture", "records"), ("files", "errors"), ("folders", "errors"), ("folders", "files"),
+    ("image", "options"), ("__main__", "cli"),
 }  # fmt: skip
 TENSORFLOW = {"tensorflow", "keras"}
 CAT = str(PACKAGE.parent / "sample_images" / "cat.png")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
 from ..errors import OptionError
 from .app import app, showing_progress, tell
+
+if TYPE_CHECKING:
+    from ..report import Report
 
 REPORT_HELP = """Make the report of a model on one image.
 
@@ -28,7 +31,9 @@ def report(
     ] = "minivgg",
     output: Annotated[
         Optional[Path],
-        typer.Option("--output", "-o", help="The file to write. (default: <image>-<model>.html here)", show_default=False),
+        typer.Option(
+            "--output", "-o", help="The file to write, or the folder. (default: <image>-<model>.html here)", show_default=False
+        ),
     ] = None,
     weights: Annotated[
         Optional[str], typer.Option(help="For a named architecture: imagenet (the default; downloaded once), random, or a file.")
@@ -64,6 +69,9 @@ def report(
     colormap: Annotated[str, typer.Option(help="Any of matplotlib's colormaps.")] = "viridis",
     only: Annotated[Optional[list[str]], typer.Option(help="Only this section; may be given more than once.")] = None,
     skip: Annotated[Optional[list[str]], typer.Option(help="Leave out this section; may be given more than once.")] = None,
+    folder: Annotated[
+        bool, typer.Option("--folder", help="Write a folder (page, style, pictures), for servers that forbid inline content.")
+    ] = False,
     templates: Annotated[Optional[Path], typer.Option(readable=False, help="A folder of templates to use before ours.")] = None,
     title: Annotated[
         Optional[str], typer.Option(help="The page's heading. (default: <model> on <image>)", show_default=False)
@@ -75,19 +83,17 @@ def report(
     ] = False,
 ) -> None:
     from ..analyze import check_options, generate
-    from ..files import check_writable, write_atomically
     from ..image import check_image
     from ..model.labels import given_labels
     from ..model.references import check_weights, find_reference
     from ..page.environment import check_templates
-    from ..page.render import render
 
     # everything that can be wrong with the command is found before TensorFlow is imported
     check_image(image)
     reference = find_reference(model)
     check_weights(reference, weights)
-    path = output or Path(f"{image.stem[:80]}-{reference.name[:80]}.html")
-    check_writable(path, image, reference.file, labels, Path(weights) if weights else None)
+    path = output or Path(f"{image.stem[:80]}-{reference.name[:80]}{'' if folder else '.html'}")
+    _check_output(path, folder, image, reference.file, labels, Path(weights) if weights else None)
     check_templates(templates)
     options: dict[str, Any] = {
         "weights": weights,
@@ -112,13 +118,36 @@ def report(
     with showing_progress(quiet) as (step, announce):
         made = generate(model, image, announce=announce, progress=step, **options)
         step("Writing the page")
-        write_atomically(path, render(made, templates).encode())
+        _write(path, made, templates, folder)
     if not quiet:
         for warning in made.warnings:
             tell(f"Warning: {warning}")
     typer.echo(str(path).encode("utf-8", "replace").decode())
     if open_page:
-        typer.launch(path.resolve().as_uri())
+        typer.launch((path / "index.html" if folder else path).resolve().as_uri())
+
+
+def _check_output(path: Path, folder: bool, *inputs: Path | None) -> None:
+    from ..files import check_writable
+    from ..folders import check_folder_writable
+    from ..page.folder import is_report_folder
+
+    if folder:
+        check_folder_writable(path, is_report_folder, *inputs)
+    else:
+        check_writable(path, *inputs)
+
+
+def _write(path: Path, made: Report, templates: Path | None, folder: bool) -> None:
+    from ..files import write_atomically
+    from ..folders import write_folder
+    from ..page.folder import is_report_folder
+    from ..page.render import render, render_folder
+
+    if folder:
+        write_folder(path, render_folder(made, templates), is_report_folder)
+    else:
+        write_atomically(path, render(made, templates).encode())
 
 
 def _size(text: str | None) -> tuple[int, int] | None:

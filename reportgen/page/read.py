@@ -1,10 +1,12 @@
-"""`read` a report back out of its page."""
+"""`read` a report back out of its page: an HTML file, the same packed by gzip, or a folder of `--folder`'s."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import gzip
 import json
+import zlib
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -12,29 +14,61 @@ from ..codec import Pictures, decode_report
 from ..errors import ReportFileError
 from ..files import check_readable
 from ..report import Report
+from .folder import INDEX, PICTURE
 
-LARGEST_REPORT = 500_000_000  # bytes
+LARGEST_REPORT = 500_000_000  # bytes, of a folder those of all its files
 DATA_ID = "report-data"
 DATA_URI = "data:image/png;base64,"
+GZIP = b"\x1f\x8b"
 
 
 def read(source: str | Path) -> Report:
-    """The report in an HTML file, or in the HTML itself where `source` begins with "<"; raises `ReportFileError`."""
+    """The report in an HTML file, in a packed one (.gz) or in a folder, or in the HTML itself where `source` begins with "<".
+
+    Raises `ReportFileError`.
+    """
     if isinstance(source, str) and source.lstrip()[:1] == "<":
-        return _parse(source, "the report")
+        return _parse(source, "the report", None)
     path = Path(source)
-    check_readable(path, ReportFileError, "a report that reportgen wrote")
-    if path.stat().st_size > LARGEST_REPORT:
-        raise ReportFileError(f"{path}: larger than {LARGEST_REPORT // 1_000_000} MB; no report of ours is.")
+    if _is_folder(path):
+        path = path / INDEX
     try:
-        html = path.read_bytes().decode("utf-8")
+        html = _bytes_of(path).decode("utf-8")
     except UnicodeDecodeError as error:
         raise ReportFileError(f"{path}: not a report (it is no UTF-8 text).") from error
-    return _parse(html, str(path))
+    return _parse(html, str(path), path.parent)
 
 
-def _parse(html: str, where: str) -> Report:
-    island = _Island()
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir() and (path / INDEX).exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _bytes_of(path: Path) -> bytes:
+    check_readable(path, ReportFileError, "a report that reportgen wrote")
+    if path.stat().st_size > LARGEST_REPORT:
+        raise _too_large(path)
+    content = path.read_bytes()
+    if not content.startswith(GZIP):
+        return content
+    try:
+        with gzip.open(path) as file:
+            content = file.read(LARGEST_REPORT + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ReportFileError(f"{path}: the packed report is damaged.") from error
+    if len(content) > LARGEST_REPORT:
+        raise _too_large(path)
+    return content
+
+
+def _too_large(path: Path) -> ReportFileError:
+    return ReportFileError(f"{path}: larger than {LARGEST_REPORT // 1_000_000} MB; no report of ours is.")
+
+
+def _parse(html: str, where: str, folder: Path | None) -> Report:
+    island = _Island(folder, LARGEST_REPORT - len(html))
     try:
         island.feed(html)
         island.close()
@@ -52,25 +86,27 @@ def _refuse_constant(name: str) -> float:
 
 
 class _Island(HTMLParser):
-    """Gathers the data script's text and the PNG of every picture."""
+    """Gathers the data script's text and the PNG of every picture, of a `folder` at most `room` bytes of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None, room: int) -> None:
         super().__init__()
         self.text: list[str] = []
         self.pictures: Pictures = {}
         self.found = False
         self._inside = False
+        self._folder = folder
+        self._room = room
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         named = dict(attrs)
         if tag == "script" and named.get("id") == DATA_ID:
             self._inside = self.found = True
-        src, identity = named.get("src"), named.get("data-picture")
-        if tag == "img" and identity and src and src.startswith(DATA_URI):
-            try:
-                self.pictures[identity] = base64.b64decode(src[len(DATA_URI) :], validate=True)
-            except binascii.Error as error:
-                raise ReportFileError("a picture in the report is damaged.") from error
+        source = named.get("src") if tag == "img" else named.get("href") if tag == "image" else None
+        identity = named.get("data-picture")
+        if identity and source and identity not in self.pictures:
+            png = self._picture(source)
+            if png is not None:
+                self.pictures[identity] = png
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "script":
@@ -79,3 +115,24 @@ class _Island(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self._inside:
             self.text.append(data)
+
+    def _picture(self, source: str) -> bytes | None:
+        if not source.startswith(DATA_URI):
+            return self._beside(source)
+        try:
+            return base64.b64decode(source[len(DATA_URI) :], validate=True)
+        except binascii.Error as error:
+            raise ReportFileError("a picture in the report is damaged.") from error
+
+    def _beside(self, source: str) -> bytes | None:
+        """A file in the report's folder, by the very names that we give: so no name leads out of it, and no link is followed."""
+        if self._folder is None or not PICTURE.fullmatch(source):
+            return None
+        path = self._folder / source
+        if path.is_symlink() or path.parent.is_symlink():
+            raise ReportFileError(f"{source} is a link; expected a picture of the report's own.")
+        check_readable(path, ReportFileError, "a picture of the report")
+        self._room -= path.stat().st_size
+        if self._room < 0:
+            raise _too_large(path)
+        return path.read_bytes()

@@ -1,6 +1,6 @@
-"""`render` a report into one HTML page.
+"""`render` a report into one HTML page, or into a folder.
 
-Words and numbers lie in one JSON island, each picture in the `<img>` that shows it: the page is the store.
+Words and numbers lie in one JSON island, each picture in the element that shows it: the page is the store.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import base64
 import hashlib
 import math
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
@@ -19,7 +19,30 @@ from ..picture import Picture
 from ..report import Report, section_fields
 from ..sections.weights import SKETCH_LENGTH
 from .environment import environment_with, source_of
+from .folder import INDEX, STYLE, picture_name
 from .read import DATA_ID, DATA_URI
+
+
+def render(report: Report, templates: Path | None = None) -> str:
+    """The report as one HTML page; `templates` is a folder whose templates go before ours. Raises `OptionError` for a bad one."""
+    return _report_with(Composer(templates), report)
+
+
+def render_folder(report: Report, templates: Path | None = None) -> dict[str, bytes]:
+    """The report as the files of a folder, by name, for servers that forbid what lies inline: see `page.folder`."""
+    composer = Composer(templates, linked=True)
+    html = _report_with(composer, report)
+    return {INDEX: html.encode(), **composer.files()}
+
+
+def _report_with(composer: Composer, report: Report) -> str:
+    return composer.compose(
+        "report.html.j2",
+        data=composer.encoder.encode(report),
+        report=report,
+        sections=[(each.name, each.metadata["title"], getattr(report, each.name)) for each in section_fields()],
+        sketch_error=1 / math.sqrt(2 * SKETCH_LENGTH),
+    )
 
 
 class ShownPicture(NamedTuple):
@@ -31,33 +54,42 @@ class ShownPicture(NamedTuple):
     height: int
 
 
-def render(report: Report, templates: Path | None = None) -> str:
-    """The report as one HTML page; `templates` is a folder whose templates go before ours. Raises `OptionError` for a bad one."""
-    encoder = Encoder()
-    data = encoder.encode(report)
+class Composer:
+    """Fills a template and keeps the pictures that it shows: in the page itself or, `linked`, in files beside it."""
 
-    def shown(picture: Picture) -> ShownPicture:
-        identity = encoder.identify(picture)
+    def __init__(self, templates: Path | None = None, *, linked: bool = False) -> None:
+        self.encoder = Encoder()
+        self._templates = templates
+        self._linked = linked
+        self._environment = environment_with(templates)
+        self._environment.filters["shown"] = self._shown
+
+    def compose(self, template: str, **variables: Any) -> str:
+        """The page that `template` makes of `variables`; raises `OptionError` where a user's own template fails."""
+        try:
+            style = source_of(self._environment, "assets/page.css")
+            html = self._environment.get_template(template).render(
+                **variables, data_id=DATA_ID, linked=self._linked, style=Markup(style), style_hash=_policy_hash(style)
+            )
+        except Exception as error:
+            if self._templates is None:
+                raise
+            raise OptionError(f"--templates {self._templates}: {type(error).__name__}: {reason_of(error)}") from error
+        # half of a surrogate pair, which a name from outside may hold, is no text that a file can hold
+        return html.encode("utf-8", "replace").decode()
+
+    def files(self) -> dict[str, bytes]:
+        """What a page that is `linked` needs beside it, by name."""
+        pictures = {picture_name(identity): png for identity, png in self.encoder.pictures.items()}
+        return {STYLE: source_of(self._environment, "assets/page.css").encode(), **pictures}
+
+    def _shown(self, picture: Picture) -> ShownPicture:
+        identity = self.encoder.identify(picture)
         height, width = picture.values.shape[:2]
-        return ShownPicture(identity, DATA_URI + base64.b64encode(encoder.pictures[identity]).decode(), width, height)
+        png = self.encoder.pictures[identity]
+        source = picture_name(identity) if self._linked else DATA_URI + base64.b64encode(png).decode()
+        return ShownPicture(identity, source, width, height)
 
-    environment = environment_with(templates)
-    environment.filters["shown"] = shown
-    sections = [(each.name, each.metadata["title"], getattr(report, each.name)) for each in section_fields()]
-    try:
-        style = source_of(environment, "assets/page.css")
-        html = environment.get_template("report.html.j2").render(
-            report=report,
-            data=data,
-            data_id=DATA_ID,
-            sections=sections,
-            style=Markup(style),
-            style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
-            sketch_error=1 / math.sqrt(2 * SKETCH_LENGTH),
-        )
-    except Exception as error:
-        if templates is None:
-            raise
-        raise OptionError(f"--templates {templates}: {type(error).__name__}: {reason_of(error)}") from error
-    # half of a surrogate pair, which a name from outside may hold, is no text that a file can hold
-    return html.encode("utf-8", "replace").decode()
+
+def _policy_hash(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
