@@ -42,10 +42,15 @@ with _without_native_log():
     import tensorflow as tf
     from keras.src.backend.common import global_state
 
+    try:
+        from keras.src.ops.symbolic_arguments import SymbolicArguments
+    except ImportError:  # private, and only used to save memory
+        SymbolicArguments = None
+
 if keras.backend.backend() != "tensorflow":
     raise ModelError(f"Keras runs on {keras.backend.backend()} here; reportgen needs TensorFlow. Set KERAS_BACKEND=tensorflow.")
 
-__all__ = ["global_state", "keras", "tf", "versions"]
+__all__ = ["SymbolicArguments", "global_state", "keras", "tf", "versions"]
 
 
 def versions() -> tuple[str, str]:

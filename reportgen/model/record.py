@@ -23,6 +23,7 @@ from ..probe import Explained, FeatureMaps, LayerCall, ModelFacts, ScoreKind
 from .answer import Answer, answer_of, chosen_head, class_to_explain, heads_of
 from .backend import tf
 from .following import CONVOLUTIONS, Follower
+from .freeing import freeing
 from .listening import CallLog, Heard, listening
 from .loaded import Loaded, as_array
 
@@ -102,7 +103,7 @@ def _forward(loaded: Loaded, log: CallLog, pixels: np.ndarray) -> Any:
     batch = tf.constant(loaded.preprocess(pixels[None]))
     log.begin(batch)
     try:
-        with listening(log.hear), _functions_run_eagerly(), warnings.catch_warnings():
+        with listening(log.hear), freeing(), _functions_run_eagerly(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of Keras, about a structure that is the same in all but name
             outputs = loaded.model(_as_declared(loaded.model, batch), training=False)
     except Exception as error:  # whatever a layer raises: the model is the user's, and so is its code
