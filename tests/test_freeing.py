@@ -77,7 +77,7 @@ def random_graph(seed: int) -> Any:
     tensors = [inputs]
     for _ in range(20):
         left, right = choose.choices(tensors, k=2)
-        make = choose.choice([
+        make: Any = choose.choice([
             lambda left=left, right=right: layers.Add()([left, right]),
             lambda left=left, right=right: layers.Maximum()([left, right]),
             lambda left=left, right=right: left * 0.5 - right,
