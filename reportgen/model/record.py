@@ -21,7 +21,7 @@ from ..errors import LabelsError, ModelError, reason_of
 from ..options import Options
 from ..probe import Explained, FeatureMaps, LayerCall, ModelFacts, ScoreKind
 from .answer import Answer, answer_of, chosen_head, class_to_explain, heads_of
-from .backend import tf
+from .backend import deep_models, tf
 from .following import CONVOLUTIONS, Follower
 from .freeing import freeing
 from .listening import CallLog, Heard, listening
@@ -104,7 +104,7 @@ def _forward(loaded: Loaded, log: CallLog, pixels: np.ndarray) -> Any:
     log.begin(batch)
     try:
         # eagerly, because inside a `tf.function` of the user's there are no values to see
-        with listening(log.hear), freeing(), _functions_run(eagerly=True), warnings.catch_warnings():
+        with deep_models(), listening(log.hear), freeing(), _functions_run(eagerly=True), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of Keras, about a structure that is the same in all but name
             outputs = loaded.model(_as_declared(loaded.model, batch), training=False)
     except Exception as error:  # whatever a layer raises: the model is the user's, and so is its code
@@ -159,7 +159,7 @@ def _gradient(tape: Any, score: Any, target: Any) -> Any:
     TensorFlow 2.21 crashes on some of them (1x1, stride 2, up to 8 input channels).
     """
     with _functions_run(eagerly=False):
-        return tf.function(lambda: tape.gradient(score, target), autograph=False)()
+        return tf.function(lambda: tape.gradient(score, target), autograph=False).get_concrete_function()()
 
 
 def _facts(loaded: Loaded, outputs: Any, digest: str) -> ModelFacts:
