@@ -194,7 +194,7 @@ def _command(reference: Reference, image: str, asked: Options) -> str:
     if isinstance(asked.labels, tuple):
         return ""
     is_users_file = reference.file is not None and not reference.bundled
-    model = reference.file.name if is_users_file and reference.file else reference.name
+    model = reference.hub or (reference.file.name if is_users_file and reference.file else reference.name)
     words = ["reportgen", "report", _no_option(image), "--model", _no_option(model)]
     for each in fields(Options):
         assert each.default is not MISSING

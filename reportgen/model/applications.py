@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 class Application(NamedTuple):
     """`function` of `keras.applications`; the side of its square input, the scheme that scales it, its parameters with the
-    ImageNet head, and how the name of its weight file in Keras's cache begins.
+    ImageNet head, and the name of that head's weight file in Keras's cache.
     """
 
     function: str
@@ -28,9 +28,9 @@ _TABLE = (
     Application("ConvNeXtSmall", 224, "none", 50_223_688, "convnext_small.h5"),
     Application("ConvNeXtTiny", 224, "none", 28_589_128, "convnext_tiny.h5"),
     Application("ConvNeXtXLarge", 224, "none", 350_196_968, "convnext_xlarge.h5"),
-    Application("DenseNet121", 224, "torch", 8_062_504, "densenet121_weights"),
-    Application("DenseNet169", 224, "torch", 14_307_880, "densenet169_weights"),
-    Application("DenseNet201", 224, "torch", 20_242_984, "densenet201_weights"),
+    Application("DenseNet121", 224, "torch", 8_062_504, "densenet121_weights_tf_dim_ordering_tf_kernels.h5"),
+    Application("DenseNet169", 224, "torch", 14_307_880, "densenet169_weights_tf_dim_ordering_tf_kernels.h5"),
+    Application("DenseNet201", 224, "torch", 20_242_984, "densenet201_weights_tf_dim_ordering_tf_kernels.h5"),
     Application("EfficientNetB0", 224, "none", 5_330_571, "efficientnetb0.h5"),
     Application("EfficientNetB1", 240, "none", 7_856_239, "efficientnetb1.h5"),
     Application("EfficientNetB2", 260, "none", 9_177_569, "efficientnetb2.h5"),
@@ -46,23 +46,23 @@ _TABLE = (
     Application("EfficientNetV2L", 480, "none", 119_027_848, "efficientnetv2-l.h5"),
     Application("EfficientNetV2M", 480, "none", 54_431_388, "efficientnetv2-m.h5"),
     Application("EfficientNetV2S", 384, "none", 21_612_360, "efficientnetv2-s.h5"),
-    Application("InceptionResNetV2", 299, "symmetric", 55_873_736, "inception_resnet_v2_weights"),
-    Application("InceptionV3", 299, "symmetric", 23_851_784, "inception_v3_weights"),
-    Application("MobileNet", 224, "symmetric", 4_253_864, "mobilenet_1_0_224"),
-    Application("MobileNetV2", 224, "symmetric", 3_538_984, "mobilenet_v2_weights"),
-    Application("MobileNetV3Large", 224, "none", 5_507_432, "weights_mobilenet_v3_large"),
-    Application("MobileNetV3Small", 224, "none", 2_554_968, "weights_mobilenet_v3_small"),
-    Application("NASNetLarge", 331, "symmetric", 88_949_818, "nasnet_large"),
-    Application("NASNetMobile", 224, "symmetric", 5_326_716, "nasnet_mobile"),
-    Application("ResNet101", 224, "caffe", 44_707_176, "resnet101_weights"),
-    Application("ResNet101V2", 224, "symmetric", 44_675_560, "resnet101v2_weights"),
-    Application("ResNet152", 224, "caffe", 60_419_944, "resnet152_weights"),
-    Application("ResNet152V2", 224, "symmetric", 60_380_648, "resnet152v2_weights"),
-    Application("ResNet50", 224, "caffe", 25_636_712, "resnet50_weights"),
-    Application("ResNet50V2", 224, "symmetric", 25_613_800, "resnet50v2_weights"),
-    Application("VGG16", 224, "caffe", 138_357_544, "vgg16_weights"),
-    Application("VGG19", 224, "caffe", 143_667_240, "vgg19_weights"),
-    Application("Xception", 299, "symmetric", 22_910_480, "xception_weights"),
+    Application("InceptionResNetV2", 299, "symmetric", 55_873_736, "inception_resnet_v2_weights_tf_dim_ordering_tf_kernels.h5"),
+    Application("InceptionV3", 299, "symmetric", 23_851_784, "inception_v3_weights_tf_dim_ordering_tf_kernels.h5"),
+    Application("MobileNet", 224, "symmetric", 4_253_864, "mobilenet_1_0_224_tf.h5"),
+    Application("MobileNetV2", 224, "symmetric", 3_538_984, "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5"),
+    Application("MobileNetV3Large", 224, "none", 5_507_432, "weights_mobilenet_v3_large_224_1.0_float.h5"),
+    Application("MobileNetV3Small", 224, "none", 2_554_968, "weights_mobilenet_v3_small_224_1.0_float.h5"),
+    Application("NASNetLarge", 331, "symmetric", 88_949_818, "nasnet_large.h5"),
+    Application("NASNetMobile", 224, "symmetric", 5_326_716, "nasnet_mobile.h5"),
+    Application("ResNet101", 224, "caffe", 44_707_176, "resnet101_weights_tf_dim_ordering_tf_kernels.h5"),
+    Application("ResNet101V2", 224, "symmetric", 44_675_560, "resnet101v2_weights_tf_dim_ordering_tf_kernels.h5"),
+    Application("ResNet152", 224, "caffe", 60_419_944, "resnet152_weights_tf_dim_ordering_tf_kernels.h5"),
+    Application("ResNet152V2", 224, "symmetric", 60_380_648, "resnet152v2_weights_tf_dim_ordering_tf_kernels.h5"),
+    Application("ResNet50", 224, "caffe", 25_636_712, "resnet50_weights_tf_dim_ordering_tf_kernels.h5"),
+    Application("ResNet50V2", 224, "symmetric", 25_613_800, "resnet50v2_weights_tf_dim_ordering_tf_kernels.h5"),
+    Application("VGG16", 224, "caffe", 138_357_544, "vgg16_weights_tf_dim_ordering_tf_kernels.h5"),
+    Application("VGG19", 224, "caffe", 143_667_240, "vgg19_weights_tf_dim_ordering_tf_kernels.h5"),
+    Application("Xception", 299, "symmetric", 22_910_480, "xception_weights_tf_dim_ordering_tf_kernels.h5"),
 )
 
 APPLICATIONS = {application.function.lower(): application for application in _TABLE}

@@ -42,12 +42,29 @@ with _without_native_log():
     import tensorflow as tf
     from keras.src.backend.common import global_state
 
+    try:
+        from keras.src.ops.symbolic_arguments import SymbolicArguments
+    except ImportError:  # private, and only used to save memory
+        SymbolicArguments = None
+
 if keras.backend.backend() != "tensorflow":
     raise ModelError(f"Keras runs on {keras.backend.backend()} here; reportgen needs TensorFlow. Set KERAS_BACKEND=tensorflow.")
 
-__all__ = ["global_state", "keras", "tf", "versions"]
+__all__ = ["SymbolicArguments", "deep_models", "global_state", "keras", "tf", "versions"]
+DEEPEST = 20_000  # calls in each other
 
 
 def versions() -> tuple[str, str]:
     """TensorFlow's and Keras's."""
     return tf.__version__, keras.__version__
+
+
+@contextmanager
+def deep_models() -> Iterator[None]:
+    """Room for a model of thousands of layers: Keras follows a graph by calls in each other, one and more for every layer."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, DEEPEST))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)

@@ -21,8 +21,9 @@ from ..errors import LabelsError, ModelError, reason_of
 from ..options import Options
 from ..probe import Explained, FeatureMaps, LayerCall, ModelFacts, ScoreKind
 from .answer import Answer, answer_of, chosen_head, class_to_explain, heads_of
-from .backend import tf
+from .backend import deep_models, tf
 from .following import CONVOLUTIONS, Follower
+from .freeing import freeing
 from .listening import CallLog, Heard, listening
 from .loaded import Loaded, as_array
 
@@ -102,7 +103,8 @@ def _forward(loaded: Loaded, log: CallLog, pixels: np.ndarray) -> Any:
     batch = tf.constant(loaded.preprocess(pixels[None]))
     log.begin(batch)
     try:
-        with listening(log.hear), _functions_run_eagerly(), warnings.catch_warnings():
+        # eagerly, because inside a `tf.function` of the user's there are no values to see
+        with deep_models(), listening(log.hear), freeing(), _functions_run(eagerly=True), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of Keras, about a structure that is the same in all but name
             outputs = loaded.model(_as_declared(loaded.model, batch), training=False)
     except Exception as error:  # whatever a layer raises: the model is the user's, and so is its code
@@ -113,10 +115,9 @@ def _forward(loaded: Loaded, log: CallLog, pixels: np.ndarray) -> Any:
 
 
 @contextmanager
-def _functions_run_eagerly() -> Iterator[None]:
-    """Inside a `tf.function` of the user's there are no values to see."""
+def _functions_run(*, eagerly: bool) -> Iterator[None]:
     before = tf.config.functions_run_eagerly()
-    tf.config.run_functions_eagerly(True)
+    tf.config.run_functions_eagerly(eagerly)
     try:
         yield
     finally:
@@ -141,7 +142,7 @@ def _explain(tape: Any, follower: Follower, answer: Answer, class_index: int | N
     if score is None or target is None or class_index is None:
         return None
     try:
-        gradient = tape.gradient(score, target)
+        gradient = _gradient(tape, score, target)
     except Exception:  # a layer may bring a gradient of its own, and that may fail: all the rest can still be shown
         gradient = None
     if gradient is None:
@@ -149,6 +150,16 @@ def _explain(tape: Any, follower: Follower, answer: Answer, class_index: int | N
     pair = (np.asarray(tensor.numpy(), np.float32)[0] for tensor in (target, gradient))
     activations, gradients = (each.transpose(1, 2, 0) if follower.channels_first else each for each in pair)
     return Explained(follower.target_path, class_index, activations, gradients, answer.unit)
+
+
+def _gradient(tape: Any, score: Any, target: Any) -> Any:
+    """d score / d target; None where there is no way from one to the other.
+
+    Inside a graph, which leaves out what is not asked for: an eager convolution's gradient is also that of its kernel, and
+    TensorFlow 2.21 crashes on some of them (1x1, stride 2, up to 8 input channels).
+    """
+    with _functions_run(eagerly=False):
+        return tf.function(lambda: tape.gradient(score, target), autograph=False).get_concrete_function()()
 
 
 def _facts(loaded: Loaded, outputs: Any, digest: str) -> ModelFacts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import importlib.util
 import json
 import os
 import zipfile
@@ -16,21 +17,23 @@ from .applications import APPLICATIONS
 
 BUNDLED = {"minivgg": "minivgg.keras", "minivgg@early": "minivgg-early.keras"}
 SUFFIXES = (".keras", ".h5", ".hdf5")
+HUB, HUB_PACKAGE = "hf://", "huggingface_hub"
+SAVED_MODEL = ("saved_model.pb", "saved_model.pbtxt")
 LARGEST_CONFIG = 64_000_000  # bytes of JSON; the largest application has under 1 MB
 MOST_COMPRESSION = 100  # times; zip packs zeros a thousandfold, weights hardly at all
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
 class Reference(NamedTuple):
-    """What a reference stands for: an application's key, a file that ships with us, a user's file, or a model in memory.
-
-    `name` is what the report calls it.
+    """What a reference stands for: an application's key, a file that ships with us, a user's file (or folder), a model of the
+    Hugging Face Hub ("hf://USER/MODEL"), or a model in memory. `name` is what the report calls it.
     """
 
     name: str
     application: str | None = None
     file: Path | None = None
     bundled: bool = False
+    hub: str | None = None
 
 
 def find_reference(reference: str | Path) -> Reference:
@@ -40,11 +43,22 @@ def find_reference(reference: str | Path) -> Reference:
         return Reference(text.lower(), file=bundled_file(BUNDLED[text.lower()]), bundled=True)
     if isinstance(reference, str) and text.lower() in APPLICATIONS:
         return Reference(text.lower(), application=text.lower())
+    if text.startswith(HUB):
+        _check_hub(text)
+        return Reference(text.rpartition("/")[2], hub=text)
     path = Path(reference)
     if path.suffix.lower() not in SUFFIXES and len(path.parts) == 1 and not os.path.lexists(text[:255]):
         raise ModelError(f"{text}: no model of this name and no such file.{_close_to(text)} `reportgen models` lists the names.")
     check_model_file(path)
     return Reference(path.stem, file=path)
+
+
+def _check_hub(reference: str) -> None:
+    parts = reference.removeprefix(HUB).split("/")
+    if len(parts) != 2 or not all(parts):
+        raise ModelError(f"{reference}: expected hf://USER/MODEL, a model that Keras saved to the Hugging Face Hub.")
+    if importlib.util.find_spec(HUB_PACKAGE) is None:
+        raise ModelError(f"{reference}: models of the Hugging Face Hub need one more package: pip install {HUB_PACKAGE}")
 
 
 def check_weights(found: Reference, weights: str | None) -> None:
@@ -63,10 +77,16 @@ def bundled_file(name: str) -> Path:
 
 
 def check_model_file(path: Path) -> None:
-    """Raise `ModelError` unless `path` looks like a file that Keras wrote: a zip with a config, or HDF5."""
-    check_readable(
-        path, ModelError, "a .keras or .h5 file, made by model.save(...) (a SavedModel has to be saved anew as .keras)"
-    )
+    """Raise `ModelError` unless `path` looks like what Keras wrote: a zip with a config, such a zip unpacked, or HDF5."""
+    if path.is_dir() and (path / "config.json").is_file():
+        return
+    if path.is_dir() and any((path / name).exists() for name in SAVED_MODEL):
+        # `keras.layers.TFSMLayer` would open it, but as one layer without insides that runs whatever lies in it
+        raise ModelError(
+            f"{path}: a SavedModel, of which Keras 3 sees no layers; it was not opened.\n"
+            'Open it with the Keras that wrote it, and save it anew: model.save("model.keras").'
+        )
+    check_readable(path, ModelError, "a .keras or .h5 file, made by model.save(...)")
     with path.open("rb") as file:
         start = file.read(8)
     if start != HDF5_SIGNATURE:

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import LabelsError, ModelError, ReportgenError, UnsafeModelError, reason_of
 from .applications import APPLICATIONS, Application
-from .backend import global_state, keras
+from .backend import deep_models, global_state, keras
 from .labels import given_labels, imagenet_labels, minivgg_labels
 from .loaded import Loaded, described, input_shape_of, scales_its_own_input, takes_integers
 from .references import Reference, check_weights, find_reference
@@ -70,25 +70,24 @@ def load(
 
 def _model(found: Reference, weights: str | None, seed: int, allow_unsafe: bool, announce: Announce | None) -> Any:
     if found.application is None:
-        assert found.file is not None
-        return _from_file(found.file, allow_unsafe)
+        return _from_file(found.hub or found.file, allow_unsafe)
     return _application(APPLICATIONS[found.application], weights or "imagenet", seed, announce)
 
 
-def _from_file(path: Path, allow_unsafe: bool) -> Any:
+def _from_file(path: Any, allow_unsafe: bool) -> Any:
     try:
-        with _fresh_names(), warnings.catch_warnings():
+        with _fresh_names(), deep_models(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return keras.saving.load_model(path, compile=False, safe_mode=not allow_unsafe)
     except Exception as error:  # Keras raises whatever its layers raise: a file from outside may hold anything
         raise _load_error(path, error, allow_unsafe) from error
 
 
-def _load_error(path: Path, error: Exception, allow_unsafe: bool) -> ReportgenError:
+def _load_error(path: Any, error: Exception, allow_unsafe: bool) -> ReportgenError:
     reason, first_line = str(error), reason_of(error)
     if "No model config found" in reason or "No model found in config" in reason:
         return ModelError(
-            f"{path}: the file holds weights only. Name the architecture (--model vgg16 --weights {path.name}), "
+            f"{path}: the file holds weights only. Name the architecture (--model vgg16 --weights {Path(path).name}), "
             "or save the whole with model.save(...)."
         )
     if not allow_unsafe and any(word in reason.lower() for word in ("safe_mode", "unsafe", "lambda")):
@@ -147,7 +146,7 @@ def _seeded(seed: int) -> Iterator[None]:
 def _with_imagenet_weights(application: Application, build: Any, announce: Announce | None) -> Any:
     cache = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
     bar: TextIO = io.StringIO()
-    if announce is not None and not any(cache.glob(f"{application.cache}*")):
+    if announce is not None and not (cache / application.cache).exists():
         size = f"{application.megabytes:,} MB"
         bar = announce(f"The ImageNet weights of {application.function} ({size}) are downloaded once, to {cache}")
     try:
@@ -166,7 +165,7 @@ def _source(found: Reference, weights: str | None, seed: int) -> str:
     if found.bundled:
         return "bundled with reportgen"
     if found.application is None:
-        return found.file.name if found.file is not None else "a model in memory"
+        return found.hub or (found.file.name if found.file is not None else "a model in memory")
     function = f"keras.applications.{APPLICATIONS[found.application].function}"
     if weights == "random":
         return f"{function}, random weights, seed {seed}"
