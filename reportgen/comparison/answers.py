@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -56,6 +57,13 @@ class Answers:
         """Whether another class is the best now."""
         return self.old_answer.class_index != self.new_answer.class_index
 
+    def full_scale(self) -> float:
+        """What a full bar stands for: 1, or the greatest score of `rows` where they are raw."""
+        if self.kind != "raw":
+            return 1.0
+        scores = (abs(score) for row in self.rows for score in (row.old_score, row.new_score) if score is not None)
+        return max((score for score in scores if math.isfinite(score)), default=0.0) or 1.0
+
 
 def find_answers(old: Report, new: Report) -> Answers | Absent:
     """The two answers side by side; absent where there are not two of one kind and length."""
@@ -66,7 +74,7 @@ def find_answers(old: Report, new: Report) -> Answers | Absent:
         return Absent(
             f"The outputs are of two kinds: {before.classes:,} scores ({before.kind}) and {after.classes:,} ({after.kind})."
         )
-    old_scores, new_scores = _scores(before), _scores(after)
+    old_scores, new_scores = scores_in(before), scores_in(after)
     rows = tuple(_rows(before, after, old_scores, new_scores))
     return Answers(
         before.kind,
@@ -79,7 +87,8 @@ def find_answers(old: Report, new: Report) -> Answers | Absent:
     )
 
 
-def _scores(section: Predictions) -> np.ndarray | None:
+def scores_in(section: Predictions) -> np.ndarray | None:
+    """The scores of all classes (classes,) float32; None where the report does not hold them."""
     if not section.scores and section.classes > MOST_SCORES:
         return None
     return numbers_in(section.scores, section.classes, "the scores").astype(np.float32)
@@ -92,15 +101,15 @@ def _rows(
     for index in {**new, **old}:
         if not 0 <= index < before.classes:
             continue
-        old_rank, old_score = _standing(index, old.get(index), old_scores)
-        new_rank, new_score = _standing(index, new.get(index), new_scores)
+        old_rank, old_score = standing(index, old.get(index), old_scores)
+        new_rank, new_score = standing(index, new.get(index), new_scores)
         change = None if old_score is None or new_score is None else figure(np.float32(new_score - old_score))
         old_label, new_label = (each[index].label if index in each else None for each in (old, new))
         yield ScoreChange(index, old_label, new_label, old_rank, new_rank, old_score, new_score, change)
 
 
-def _standing(index: int, row: Prediction | None, scores: np.ndarray | None) -> tuple[int | None, float | None]:
-    """Rank and score of a class."""
+def standing(index: int, row: Prediction | None, scores: np.ndarray | None) -> tuple[int | None, float | None]:
+    """Rank and score of a class, from its row among the best or else from all scores; None where neither says them."""
     if row is not None:
         return row.rank, row.score
     if scores is None:

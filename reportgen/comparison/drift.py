@@ -66,6 +66,10 @@ class WeightDrift:
         """The layers that changed."""
         return tuple(layer for layer in self.layers if layer.changed)
 
+    def greatest(self) -> float:
+        """The greatest finite relative change of a layer; 0 where there is none."""
+        return max((layer.relative_change for layer in self.layers if math.isfinite(layer.relative_change)), default=0.0)
+
 
 @record
 class _Squares:

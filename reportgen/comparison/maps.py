@@ -89,28 +89,35 @@ def _rows(
     for row in before.rows:
         other = of_new.get(counterparts.get(row.path, ""))
         if other is not None and other.shape == row.shape:
-            yield _layer(row, other, _ranges(row, before.scale), _ranges(other, after.scale), shown)
+            yield _layer(row, other, map_values(row, before.scale), map_values(other, after.scale), shown)
 
 
-def _ranges(row: ConvolutionMaps, scale: str) -> list[tuple[float, float]]:
-    """The values that 0 and 255 stand for in each tile of the row's picture."""
-    if row.picture is None:
-        return []
-    if scale == "layer":
-        return [(row.picture.low, row.picture.high)] * len(row.channels)
-    return [(channel.min, channel.max) for channel in row.channels]
+def map_values(row: ConvolutionMaps, scale: str) -> np.ndarray:
+    """The maps (channels, h, w) float32 that a row shows, each to half a step of its 255; no channel where it shows none.
+
+    Where the picture shows them smaller, so are these. Raises `ReportFileError` where picture and figures contradict each other.
+    """
+    if row.picture is None or not row.channels:
+        return np.zeros((0, 1, 1), np.float32)
+    tiles = untiled(row.picture.values, row.columns, len(row.channels))
+    of_layer = (row.picture.low, row.picture.high)
+    ranges = [of_layer if scale == "layer" else (channel.min, channel.max) for channel in row.channels]
+    low, high = np.array(ranges, np.float32).T[:, :, None, None]
+    with np.errstate(invalid="ignore", over="ignore"):
+        values: np.ndarray = low + tiles * ((high - low) / np.float32(255))
+    return values
 
 
 def _layer(
     old: ConvolutionMaps,
     new: ConvolutionMaps,
-    old_ranges: list[tuple[float, float]],
-    new_ranges: list[tuple[float, float]],
+    before: np.ndarray,
+    after: np.ndarray,
     shown: int,
 ) -> MapChanges:
     died, revived = sorted(set(new.dead) - set(old.dead)), sorted(set(old.dead) - set(new.dead))
-    count = min(len(old_ranges), len(new_ranges))
-    before, after = _values(old, old_ranges[:count]), _values(new, new_ranges[:count])
+    count = min(len(before), len(after))
+    before, after = before[:count], after[:count]
     alike = count > 0 and before.shape == after.shape  # one may have been made smaller
     rows, distance = _channels(before, after, old.channels, new.channels) if alike else ([], 0.0)
     drawn = [row for row in rows if row.distance != 0][:shown]
@@ -127,17 +134,6 @@ def _layer(
         new.reduction,
         *(_pictures(before, after, drawn, new.picture.colormap) if drawn and new.picture else (None, None, None)),
     )
-
-
-def _values(row: ConvolutionMaps, ranges: list[tuple[float, float]]) -> np.ndarray:
-    """The maps (channels, h, w) float32, each to half a step of its 255."""
-    if not ranges or row.picture is None:
-        return np.zeros((0, 1, 1), np.float32)
-    tiles = untiled(row.picture.values, row.columns, len(row.channels))[: len(ranges)]
-    low, high = np.array(ranges, np.float32).T[:, :, None, None]
-    with np.errstate(invalid="ignore", over="ignore"):
-        values: np.ndarray = low + tiles * ((high - low) / np.float32(255))
-    return values
 
 
 def untiled(grid: np.ndarray, columns: int, count: int) -> np.ndarray:
@@ -194,18 +190,19 @@ def _by_figures(channels: Iterable[Channel]) -> dict[tuple[float, ...], int]:
 def _pictures(
     before: np.ndarray, after: np.ndarray, rows: list[ChannelChange], colormap: str
 ) -> tuple[Picture, Picture, Picture]:
-    places = [row.channel for row in rows]
-    columns = columns_for(len(places))
+    places, scales = [row.channel for row in rows], [(row.low, row.high) for row in rows]
     old, new = before[places], after[places]
     with np.errstate(invalid="ignore", over="ignore"):
         difference = new - old
     most = figure(np.float32(np.abs(np.nan_to_num(difference)).max(initial=0)))
     return (
-        Picture(_own_scales(old, rows, columns), 0.0, 1.0, colormap),
-        Picture(_own_scales(new, rows, columns), 0.0, 1.0, colormap),
-        Picture(tile(quantize(difference, -most, most), columns, background=128), -most, most, DIFFERENCE),
+        on_own_scales(old, scales, colormap),
+        on_own_scales(new, scales, colormap),
+        Picture(tile(quantize(difference, -most, most), columns_for(len(places)), background=128), -most, most, DIFFERENCE),
     )
 
 
-def _own_scales(maps: np.ndarray, rows: list[ChannelChange], columns: int) -> np.ndarray:
-    return tile(np.stack([quantize(each, row.low, row.high) for each, row in zip(maps, rows, strict=True)]), columns)
+def on_own_scales(maps: np.ndarray, scales: list[tuple[float, float]], colormap: str) -> Picture:
+    """Maps (n, h, w) as a grid, each on a scale (least, greatest) of its own."""
+    tiles = np.stack([quantize(each, *scale) for each, scale in zip(maps, scales, strict=True)])
+    return Picture(tile(tiles, columns_for(len(tiles))), 0.0, 1.0, colormap)

@@ -86,10 +86,7 @@ def _distance(relative_change: float) -> float:
 
 
 def _of_answers(answers: Answers) -> Iterator[Change]:
-    full = 1.0
-    if answers.kind == "raw":
-        scores = (score for row in answers.rows for score in (row.old_score, row.new_score) if score is not None)
-        full = max(map(abs, scores), default=1.0) or 1.0
+    full = answers.full_scale()
     for row in answers.rows:
         if row.change != 0:
             change = None if row.change is None else abs(row.change) / full

@@ -11,6 +11,7 @@ from .drift import WeightDrift
 from .first_filters import FilterChanges
 from .maps import MapChangesTable
 from .result import Diff
+from .words import counted, name, plain, score, share
 
 NAMED = 3  # layers of one kind that a sentence names
 KINDS: tuple[Kind, ...] = ("added", "removed", "renamed", "moved", "changed")
@@ -66,7 +67,7 @@ def _described(word: str, row: LayerPair) -> str:
     if word == "renamed" and row.old and row.new:
         return f"{name(row.old.path)}, now {name(row.new.path)}"
     if word == "changed":
-        return f"{name(row.path)}: {', '.join(plain(detail) for detail in row.details)}"
+        return f"{name(row.path)}: {', '.join(map(plain, row.details))}"
     return name(row.path)
 
 
@@ -143,32 +144,3 @@ def _of_channels(maps: MapChangesTable) -> Iterator[str]:
         yield f"{counted(maps.died, 'channel')} died"
     if maps.revived:
         yield f"{counted(maps.revived, 'channel')} revived"
-
-
-def counted(count: int, noun: str) -> str:
-    """ "one layer", "3 layers"."""
-    return f"one {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
-def name(text: object) -> str:
-    """A name from outside, between backticks and without any of its own."""
-    return f"`{plain(text)}`"
-
-
-def plain(text: object) -> str:
-    """Text from outside in one line without backticks."""
-    return " ".join(str(text).replace("`", "'").split())[:100]
-
-
-def share(value: float) -> str:
-    """A relative change in percent, with as many digits as it needs: "31 %", "0.02 %"."""
-    if value != value:
-        return "no longer numbers"
-    if value == float("inf"):
-        return "from zero"
-    return f"{value * 100:.2g} %" if value < 1 else f"{value * 100:,.0f} %"
-
-
-def score(value: float) -> str:
-    """A score with two decimals, more where it needs them."""
-    return f"{value:.2f}" if 0.005 <= abs(value) < 0.995 or abs(value) >= 1 else f"{value:.4g}"

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import jinja2
 
+from ..comparison.words import pieces, share, signed
 from ..errors import OptionError
 from ..report import Absent
-from .formats import bar_width, colour_stops, format_figure, format_percent, format_score, format_shape
+from .formats import bar_width, colour_stops, format_figure, format_percent, format_score, format_shape, format_value
 
 
 def check_templates(folder: Path | None) -> None:
@@ -41,6 +42,7 @@ def environment_with(templates: Path | None) -> jinja2.Environment:
     environment.filters.update(
         figure=format_figure, percent=format_percent, score=format_score, bar=bar_width, shape=format_shape, stops=colour_stops
     )
+    environment.filters.update(share=share, signed=signed, pieces=pieces, value=format_value)
     environment.tests["absent"] = lambda value: isinstance(value, Absent)
     return environment
 

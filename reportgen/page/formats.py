@@ -48,3 +48,13 @@ def colour_stops(colormap: str) -> list[str]:
     """Nine colours along a colormap, as "#rrggbb", from its low end to its high one."""
     colours = palette(colormap)
     return ["#" + colours[3 * place : 3 * place + 3].hex() for place in [*range(0, 256, 32), 255]]
+
+
+def format_value(value: str | float | None) -> str:
+    """Any value that a comparison names: a dash for nothing, digests and other long words cut."""
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return format_figure(value)
+    text = str(value)
+    return text if len(text) <= 120 else f"{text[:117]}..."
