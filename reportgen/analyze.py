@@ -15,7 +15,7 @@ from .image import Photograph, fit, image_from_array, load_image, with_channels
 from .model.labels import given_labels
 from .model.references import Reference, check_weights, find_reference
 from .model.schemes import scheme_name
-from .options import Fit, Options, Scale
+from .options import Fit, Options, Scale, Sort
 from .probe import Probe
 from .report import FORMAT, Provenance, Report, Versions, check_sections, find_sections
 from .version import __version__
@@ -92,6 +92,7 @@ def check_options(**options: Any) -> Options:
         scheme_name(asked.preprocess)
     _one_of("fit", asked.fit, get_args(Fit))
     _one_of("scale", asked.scale, get_args(Scale))
+    _one_of("sort", asked.sort, get_args(Sort))
     if asked.maps != "all" and (not isinstance(asked.maps, int) or asked.maps < 1):
         raise OptionError(f"--maps {asked.maps}: expected a number of maps a layer, 1 or more, or all.")
     if asked.size is not None and min(asked.size) < 1:

@@ -8,6 +8,7 @@ from .records import record
 
 Fit = Literal["stretch", "crop", "pad"]
 Scale = Literal["map", "layer"]
+Sort = Literal["index", "activity"]
 
 
 @record
@@ -25,6 +26,7 @@ class Options:
     maps: how many channels of a layer are shown, or "all".
     layers: patterns ("block3_*") of the convolutions whose maps are shown, or "all"; None for the last convolution of each block.
     scale: each map by its own range ("map") or all by the layer's ("layer").
+    sort: the maps of a layer by channel ("index"), or those with the greatest share of active values first ("activity").
     colormap: matplotlib's name of the colours of maps and heatmaps.
     only, skip: names of the sections to make, or to leave out.
     title: the page's heading; None for "<model> on <image>".
@@ -43,6 +45,7 @@ class Options:
     maps: int | Literal["all"] = 64
     layers: str | None = None
     scale: Scale = "map"
+    sort: Sort = "index"
     colormap: str = "viridis"
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from .browser import launched
 
 if TYPE_CHECKING:
     from reportgen import Report
@@ -25,3 +28,29 @@ def cat_report(cat: Path) -> Report:
     import reportgen
 
     return reportgen.generate("minivgg", cat)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium; the tests are skipped where there is none."""
+    with launched() as it:
+        yield it
+
+
+@pytest.fixture(scope="session")
+def reports(cat_report: Report) -> dict[str, Report]:
+    """The default report, and what tries the page: see `samples`."""
+    from .samples import sample_reports
+
+    return sample_reports(cat_report)
+
+
+@pytest.fixture(scope="session")
+def pages(reports: dict[str, Report], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Their pages, as files."""
+    import reportgen
+
+    folder = tmp_path_factory.mktemp("pages")
+    for name, report in reports.items():
+        (folder / f"{name}.html").write_text(reportgen.render(report), "utf-8")
+    return {name: folder / f"{name}.html" for name in reports}

@@ -17,7 +17,7 @@ from .models import built
 
 EVERY_OPTION = (
     "--model minivgg@early --preprocess none --labels ten.txt --class j --fit crop --maps 5 --layers 'block2_*' --scale layer "
-    "--colormap magma --skip weights --skip filters --title T"
+    "--sort activity --colormap magma --skip weights --skip filters --title T"
 )
 COMMAND = [sys.executable, "-m", "reportgen"]
 
@@ -87,7 +87,8 @@ def test_every_option_goes_through_and_into_the_command(folder: Path) -> None:
     assert values["provenance"]["options"] == {
         "weights": None, "seed": 0, "preprocess": "none", "labels": "ten.txt", "target": "j", "head": None, "size": None,
         "fit": "crop",
-        "maps": 5, "layers": "block2_*", "scale": "layer", "colormap": "magma", "only": [], "skip": ["weights", "filters"],
+        "maps": 5, "layers": "block2_*", "scale": "layer", "sort": "activity", "colormap": "magma", "only": [],
+        "skip": ["weights", "filters"],
         "title": "T", "templates": None, "allow_unsafe": False,
     }  # fmt: skip
     assert values["title"] == "T"
@@ -136,6 +137,7 @@ BAD = {
     "maps": ["report", "cat.png", "--maps", "some"],
     "no maps": ["report", "cat.png", "--maps", "0"],
     "scale": ["report", "cat.png", "--scale", "none"],
+    "sort": ["report", "cat.png", "--sort", "size"],
     "fit": ["report", "cat.png", "--fit", "squeeze"],
     "colormap": ["report", "cat.png", "--colormap", "ultraviolet"],
     "section": ["report", "cat.png", "--only", "predictoins"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 import reportgen
 from reportgen import Report
 
-from .browser import OPEN_ALL, axe_findings, launched, opened, served
+from .browser import OPEN_ALL, axe_findings, opened, served
 
 pytestmark = pytest.mark.browser
 
@@ -21,12 +20,6 @@ VISIBLE = """[...document.querySelectorAll('[data-picture]')].map(each => {
     const box = each.getBoundingClientRect();
     return (each.complete ?? true) && (each.naturalWidth ?? 1) > 0 && box.width > 20 && box.height > 20;
 })"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with launched() as it:
-        yield it
 
 
 @pytest.fixture(scope="module")

@@ -252,6 +252,22 @@ def test_dead_channels_are_counted_also_those_not_shown() -> None:
     assert (row.min, row.max, row.mean) == (-1, 1, 0.25)  # (1 + 0 + 1 - 1) / 4
 
 
+def test_maps_are_shown_by_channel_or_the_most_active_first() -> None:
+    # shares above 0 of channels 0..3: 1/4, 3/4, 1/4, 0; the means of 0 and 2 are 1/4 and 2/4
+    values = f32([[[1, 1, 2, 0], [0, 1, 0, 0]], [[0, 1, 0, -1], [0, 0, 0, 0]]])
+    probe = FakeProbe(maps=(maps_of(1, "conv", values),))
+    (by_index,) = find_feature_maps(probe, Options(maps=3)).rows
+    (by_activity,) = find_feature_maps(probe, Options(maps=3, sort="activity")).rows
+    assert [each.channel for each in by_index.channels] == [0, 1, 2]
+    assert [each.channel for each in by_activity.channels] == [1, 2, 0]
+    assert [each.active for each in by_activity.channels] == [0.75, 0.25, 0.25]
+    # in a row; a map of 2 x 2 begins every 3 pixels
+    assert by_activity.picture is not None
+    assert by_activity.picture.values[:, :2].tolist() == [[255, 255], [255, 0]]
+    assert by_activity.picture.values[:, 3:5].tolist() == [[255, 0], [0, 0]]
+    assert by_activity.picture.values[:, 6:].tolist() == [[255, 0], [0, 0]]
+
+
 def test_very_large_maps_are_shown_smaller_and_say_so() -> None:
     (row,) = find_feature_maps(FakeProbe(maps=(maps_of(1, "conv", ramp(321, 1)),)), Options()).rows
     assert row.reduction == 3

@@ -62,8 +62,10 @@ class ConvolutionMaps:
 
 @record
 class ConvolutionMapsTable:
-    """A row for every convolution, in layer order. With `scale` "map" each map is scaled by its own range, so that 0 and 1 of a
-    picture are that map's least and greatest value; with "layer" all maps of a layer by the layer's.
+    """A row for every convolution, in layer order; the channels of a row as `Options.sort` has them.
+
+    With `scale` "map" each map is scaled by its own range, so that 0 and 1 of a picture are that map's least and greatest value;
+    with "layer" all maps of a layer by the layer's.
     """
 
     scale: Scale
@@ -93,6 +95,7 @@ def find_feature_maps(probe: Probe, options: Options) -> ConvolutionMapsTable:
 
 def _row(maps: FeatureMaps, block_end: bool, options: Options | None) -> ConvolutionMaps:
     shown = 0 if options is None or maps.values is None else _channels_shown(maps.shape[2], options)
+    order = _order(maps, options)[:shown] if options and shown else np.arange(0)
     columns = columns_for(shown)
     with np.errstate(invalid="ignore"):
         low, high, mean = maps.low.min(), maps.high.max(), maps.mean.mean(dtype=np.float64)
@@ -110,9 +113,17 @@ def _row(maps: FeatureMaps, block_end: bool, options: Options | None) -> Convolu
         channels_shown=shown,
         columns=columns,
         reduction=_reduction(maps.shape, shown),
-        channels=tuple(_channel(maps, channel) for channel in range(shown)),
-        picture=_picture(maps, shown, columns, options) if options and shown else None,
+        channels=tuple(_channel(maps, int(channel)) for channel in order),
+        picture=_picture(maps, order, columns, options) if options and shown else None,
     )
+
+
+def _order(maps: FeatureMaps, options: Options) -> np.ndarray:
+    """The channels in the order in which they are shown. Of like activity: the greater mean first, then by channel."""
+    channels = np.arange(maps.shape[2])
+    if options.sort == "index":
+        return channels
+    return np.lexsort((channels, -np.nan_to_num(maps.mean, nan=-np.inf), -maps.active))
 
 
 def _channels_shown(channels: int, options: Options) -> int:
@@ -129,16 +140,16 @@ def _reduction(shape: tuple[int, int, int], shown: int) -> int:
     return max(factor, math.ceil(math.sqrt(shape[0] * shape[1] * shown / LARGEST_GRID)))
 
 
-def _picture(maps: FeatureMaps, shown: int, columns: int, options: Options) -> Picture:
+def _picture(maps: FeatureMaps, order: np.ndarray, columns: int, options: Options) -> Picture:
     assert maps.values is not None
-    factor = _reduction(maps.shape, shown)
-    values = maps.values[:, :, :shown]
+    factor = _reduction(maps.shape, len(order))
+    values = maps.values[:, :, order]
     smaller = reduced(values, factor) if factor > 1 else values
     tiles = np.ascontiguousarray(smaller.transpose(2, 0, 1))
     if options.scale == "layer":
         low, high = finite_range(maps.values)
         return Picture(tile(quantize(tiles, low, high), columns), low, high, options.colormap)
-    ranges = zip(maps.low[:shown], maps.high[:shown], strict=True)
+    ranges = zip(maps.low[order], maps.high[order], strict=True)
     own = [quantize(each, *_finite(range_, each)) for each, range_ in zip(tiles, ranges, strict=True)]
     return Picture(tile(np.stack(own), columns), 0.0, 1.0, options.colormap)
 

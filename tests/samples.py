@@ -1,0 +1,49 @@
+"""Reports that try the page: with hostile and with very long strings in every place, and with every section absent."""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+from reportgen import Absent, Picture, Report
+from reportgen.report import section_fields
+
+HOSTILE = "\"></script></title></style><img src=x onerror=document.title='pwned'><script>alert(1)</script> {{7*7}} חתול 猫 🐈"
+CHOICES = {"kind", "scale", "sort", "fit"}  # strings out of a fixed few, which the report's reader would refuse
+PAGES = ("plain", "hostile", "absent", "long")
+
+
+def spoiled(value: Any, text: str, name: str = "") -> Any:
+    """`value` with every string in it, and every None that could be one, replaced by its field's name and `text`."""
+    if isinstance(value, Picture):
+        return value
+    if is_dataclass(value) and not isinstance(value, type):
+        spoilt = {each.name: spoiled(getattr(value, each.name), text, each.name) for each in fields(value)}
+        return replace(value, **{each: new for each, new in spoilt.items() if each not in CHOICES})
+    if isinstance(value, tuple):
+        return tuple(spoiled(each, text, name) for each in value)
+    return f"{name} {text}" if isinstance(value, str) else value
+
+
+def filled(report: Report) -> Report:
+    """`report` with a string wherever one can stand: none of the texts, options and notes is empty. And with dead channels."""
+    made = report.provenance
+    options = replace(made.options, weights="w", labels="l", target="t", layers="y", only=("o",), skip=("s",), title="t")
+    maps: Any = report.feature_maps
+    dead = {row.index: tuple(replace(each, active=0.0) for each in row.channels[:2]) for row in maps.rows}
+    rows = tuple(replace(row, after=("a", "b"), channels=dead[row.index] + row.channels[2:]) for row in maps.rows)
+    return replace(
+        report,
+        warnings=("w", "w"),
+        provenance=replace(made, options=options, notes=("n", "n")),
+        feature_maps=replace(maps, rows=rows),
+    )
+
+
+def sample_reports(report: Report) -> dict[str, Report]:
+    """`report` itself, and what became of it, by the names in `PAGES`."""
+    full = filled(report)
+    nothing: dict[str, Any] = {section.name: Absent("Nothing to show.") for section in section_fields()}
+    absent = replace(full, **nothing)
+    hostile, long = (spoiled(full, text) for text in (HOSTILE, "x" * 300))
+    return dict(zip(PAGES, (report, hostile, spoiled(absent, HOSTILE), long), strict=True))

@@ -1,0 +1,82 @@
+"""The maps in a real browser: each enlarged by keyboard, with its figures, the very picture that the report holds."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from reportgen import Report
+from reportgen.picture import palette
+
+from .browser import axe_findings, opened
+
+pytestmark = pytest.mark.browser
+
+
+def test_every_map_can_be_enlarged_and_dead_ones_are_crossed(
+    browser: Any, reports: dict[str, Report], pages: dict[str, Path]
+) -> None:
+    maps: Any = reports["long"].feature_maps
+    channels = [(row.index, channel) for row in maps.rows if row.picture for channel in row.channels]
+    with opened(browser, pages["long"]) as it:
+        buttons = it.page.locator(".tiles button").evaluate_all(
+            "all => all.map(each => [each.ariaLabel, each.popoverTargetElement.id])"
+        )
+        texts = it.page.locator(".tile[popover]").all_text_contents()
+        crosses = it.page.locator(".dead").evaluate_all("all => all.map(each => each.getAttribute('d').split('M').length - 1)")
+    assert [place for _, place in buttons] == [f"maps-{index}-{channel.channel}" for index, channel in channels]
+    assert all(f"Channel {channel.channel} of" in text for text, (_, channel) in zip(texts, channels, strict=True))
+    dead = sum(channel.active == 0 for _, channel in channels)
+    assert dead == sum(crosses) == sum(label.endswith(", dead") for label, _ in buttons)
+    assert 2 <= dead < len(channels)
+
+
+def test_a_map_is_enlarged_by_keyboard_without_javascript(
+    browser: Any, reports: dict[str, Report], pages: dict[str, Path]
+) -> None:
+    maps: Any = reports["plain"].feature_maps
+    with opened(browser, pages["plain"], java_script_enabled=False, reduced_motion="reduce") as it:
+        for row in maps.rows[1::4]:
+            place = row.channels_shown - 2
+            enlarged = it.page.locator(f"#maps-{row.index}-{place}")
+            assert not enlarged.is_visible()
+            it.page.locator(f"[popovertarget=maps-{row.index}-{place}]").first.press("Enter")
+            assert enlarged.is_visible()
+            channel = row.channels[place]
+            assert {f"{channel.min:.4g} to {channel.max:.4g}", f"{channel.mean:.4g}", f"{channel.active * 100:.1f} %"} <= set(
+                enlarged.locator("dd").all_inner_texts()
+            )
+            assert_same_picture(enlarged.locator("svg"), tile_of(row, place))
+            it.page.keyboard.press("Escape")
+            assert not enlarged.is_visible()
+            assert it.page.evaluate("document.activeElement.ariaLabel") == f"Channel {place}"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["plain", "hostile"])
+def test_axe_finds_nothing_in_an_enlarged_map(browser: Any, pages: dict[str, Path], name: str, scheme: str) -> None:
+    with opened(browser, pages[name], color_scheme=scheme) as it:
+        it.page.locator(".tiles button").nth(3).press("Enter")
+        assert it.page.locator(":popover-open").count() == 1
+        assert axe_findings(it.page) == []
+
+
+def tile_of(row: Any, place: int) -> np.ndarray:
+    """The colours (h, w, 3) of one map in its layer's picture."""
+    height, width = (-(-side // row.reduction) for side in row.shape[:2])
+    top, left = place // row.columns * (height + 1), place % row.columns * (width + 1)
+    colours = np.frombuffer(palette(row.picture.colormap), np.uint8).reshape(256, 3)
+    tile: np.ndarray = colours[row.picture.values[top : top + height, left : left + width]]
+    return tile
+
+
+def assert_same_picture(element: Any, expected: np.ndarray) -> None:
+    """What is on the screen is `expected`, each of its pixels enlarged to a square: compared at the squares' middles."""
+    shot = np.asarray(Image.open(BytesIO(element.screenshot())).convert("RGB"))
+    down, across = ((np.arange(count) + 0.5) * size / count for count, size in zip(expected.shape, shot.shape[:2], strict=False))
+    assert np.array_equal(shot[np.ix_(down.astype(int), across.astype(int))], expected)
