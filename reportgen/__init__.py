@@ -26,8 +26,13 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from .analyze import generate
+    from .comparison.diff import diff
+    from .comparison.result import Diff
+    from .comparison.series import Series, series
     from .model.sources import load
     from .options import Options
+    from .page.diff import render_diff, render_series
+    from .page.markdown import markdown
     from .page.read import read
     from .page.render import render, render_folder
     from .picture import Picture
@@ -35,6 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Absent",
+    "Diff",
     "ImageError",
     "LabelsError",
     "ModelError",
@@ -46,18 +52,31 @@ __all__ = [
     "Report",
     "ReportFileError",
     "ReportgenError",
+    "Series",
     "UnsafeModelError",
     "__version__",
+    "diff",
     "generate",
     "load",
+    "markdown",
     "read",
     "render",
+    "render_diff",
     "render_folder",
+    "render_series",
+    "series",
 ]
 
 # fetched when first asked for: numpy, Jinja and above all TensorFlow are not needed to print a help text
 _ROOMS = {
     "generate": "analyze",
+    "diff": "comparison.diff",
+    "Diff": "comparison.result",
+    "Series": "comparison.series",
+    "series": "comparison.series",
+    "markdown": "page.markdown",
+    "render_diff": "page.diff",
+    "render_series": "page.diff",
     "load": "model.sources",
     "Options": "options",
     "read": "page.read",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, TextIO
@@ -40,6 +41,11 @@ def main() -> None:
         # whoever read our output has stopped; so do we, without Python's complaint at exit
         sys.stdout = None
         sys.exit(0)
+    except Exception:
+        # a bug of ours; 1, which Python would exit with, means that a diff found something
+        traceback.print_exc()
+        tell("reportgen: this is a defect of reportgen's own; please report it with the lines above.")
+        sys.exit(2)
 
 
 def _print_version(asked: bool) -> None:

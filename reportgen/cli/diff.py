@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
 from ..errors import OptionError
 from .app import app, showing_progress, tell
+from .report import size_from
 
 if TYPE_CHECKING:
     from ..comparison.result import Diff
@@ -39,24 +41,26 @@ def diff(
         Optional[Path],
         typer.Option("--output", "-o", help="The page to write. (default: diff-<old>-<new>.html here)", show_default=False),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON; write no page unless asked with -o.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print everything as JSON, and write no page unless -o is given.")
+    ] = False,
     as_markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print a short summary for a pull request; write no page unless asked with -o.")
+        bool, typer.Option("--markdown", help="Print a summary for a pull request, and write no page unless -o is given.")
     ] = False,
     tolerance: Annotated[
-        float, typer.Option(help="Relative weight changes and score changes up to this count as the same.")
+        float, typer.Option(help="Relative changes of weights and changes of scores up to this count as the same.")
     ] = 0.0,
     maps: Annotated[str, typer.Option(help="How many maps of a layer to show, those that changed most, or all.")] = "16",
     models: Annotated[
-        Optional[tuple[str, str]], typer.Option(help="Make the two reports first, of these models on --image.", show_default=False)
+        Optional[tuple[str, str]],
+        typer.Option(help="Make the two reports first, of these models on --image.", show_default=False),
     ] = None,
     image: Annotated[Optional[Path], typer.Option(readable=False, help="The image for --models.")] = None,
     preprocess: Annotated[str, typer.Option(help="For --models: how pixels are scaled, as for report.")] = "auto",
     labels: Annotated[Optional[Path], typer.Option(readable=False, help="For --models: class labels, as for report.")] = None,
-    target: Annotated[
-        Optional[str], typer.Option("--class", help="For --models: the class to explain, as for report.")
-    ] = None,
+    target: Annotated[Optional[str], typer.Option("--class", help="For --models: the class to explain, as for report.")] = None,
     size: Annotated[Optional[str], typer.Option(help="For --models: HEIGHTxWIDTH, as for report.")] = None,
+    weights: Annotated[Optional[str], typer.Option(help="For --models: imagenet or random, as for report.")] = None,
     templates: Annotated[Optional[Path], typer.Option(readable=False, help="A folder of templates to use before ours.")] = None,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, and no verdict on standard error.")] = False,
@@ -67,24 +71,113 @@ def diff(
     from ..files import check_writable
     from ..page.environment import check_templates
 
-    if as_json and as_markdown:
-        raise OptionError("diff: --json and --markdown are two ways to print; choose one.")
-    if not (math.isfinite(tolerance) and tolerance >= 0):
-        raise OptionError(f"--tolerance {tolerance}: expected a share, 0 or more, such as 0.001.")
-    names = _names(reports or [], models, image)
-    page = output or (None if as_json or as_markdown else Path(f"diff-{names[0]}-{names[-1]}.html"))
+    given = reports or []
+    shown = _count(maps)
+    _check(given, models, image, as_json and as_markdown, tolerance)
+    page = output or (None if as_json or as_markdown else _page_of(given, models))
     if page is not None:
-        check_writable(page, *(reports or []), image, labels)
+        check_writable(page, *given, image, labels)
     check_templates(templates)
     if models and image:
-        options = {"preprocess": preprocess, "labels": labels, "target": target, "size": _size(size), "allow_unsafe": allow_unsafe}
-        found = _compared(_made(models, image, options, quiet), tolerance, _count(maps))
+        options = {"preprocess": preprocess, "labels": labels, "target": target, "weights": weights}
+        made = _made(models, image, quiet, size=size_from(size), allow_unsafe=allow_unsafe, **options)
     else:
-        found = _compared(_read(reports or []), tolerance, _count(maps))
-    _print(found, as_json, as_markdown, quiet)
+        made = _read(given)
+    found = _compared(made, tolerance, shown)
+    if as_json or as_markdown:
+        typer.echo(_as_text(found, as_json), nl=False)
     if page is not None:
-        _write(found, page, templates, shown=not (as_json or as_markdown))
-        if open_page:
-            typer.launch(page.resolve().as_uri())
+        _write(found, page, templates, silent=as_json or as_markdown)
+    if not quiet and not as_json and not as_markdown:
+        for line in _verdicts(found):
+            tell(line)
+    if page is not None and open_page:
+        typer.launch(page.resolve().as_uri())
     if not found.same:
         raise typer.Exit(1)
+
+
+def _check(reports: list[Path], models: tuple[str, str] | None, image: Path | None, two_forms: bool, tolerance: float) -> None:
+    if two_forms:
+        raise OptionError("diff: --json and --markdown are two ways to print it; choose one.")
+    if not (math.isfinite(tolerance) and tolerance >= 0):
+        raise OptionError(f"--tolerance {tolerance}: expected a share, 0 or more, such as 0.001.")
+    if (models is None) != (image is None):
+        raise OptionError("diff: --models OLD NEW and --image IMAGE go together: the two models are shown the image.")
+    if models and reports:
+        raise OptionError("diff: either reports or --models, not both.")
+    if not models and len(reports) < 2:
+        raise OptionError("diff: expected two reports or more, oldest first, or --models OLD NEW --image IMAGE.")
+
+
+def _count(maps: str) -> int:
+    if maps == "all":
+        return 1_000_000
+    if not maps.isdecimal() or int(maps) < 1:
+        raise OptionError(f"--maps {maps}: expected a number of maps a layer, 1 or more, or all.")
+    return int(maps)
+
+
+def _page_of(reports: list[Path], models: tuple[str, str] | None) -> Path:
+    names = [Path(each).name for each in models] if models else [path.resolve().name for path in reports]
+    stems = [name.removesuffix(".gz").rpartition(".")[0] or name for name in names]
+    return Path(f"diff-{stems[0][:60]}-{stems[-1][:60]}.html")
+
+
+def _read(reports: list[Path]) -> list[Report]:
+    from ..page.read import read
+
+    return [read(path) for path in reports]
+
+
+def _made(models: tuple[str, str], image: Path, quiet: bool, **options: Any) -> list[Report]:
+    from ..analyze import check_options, generate
+    from ..image import check_image
+    from ..model.references import check_weights, find_reference
+
+    check_image(image)
+    for model in models:
+        check_weights(find_reference(model), options["weights"])
+    check_options(**options)
+    with showing_progress(quiet) as (step, announce):
+        return [generate(model, image, announce=announce, progress=step, **options) for model in models]
+
+
+def _compared(reports: list[Report], tolerance: float, maps: int) -> Diff | Series:
+    if len(reports) == 2:
+        from ..comparison.diff import diff as compare
+
+        return compare(*reports, tolerance=tolerance, maps=maps)
+    from ..comparison.series import series
+
+    return series(reports, tolerance=tolerance, maps=maps)
+
+
+def _as_text(found: Diff | Series, as_json: bool) -> str:
+    if not as_json:
+        from ..page.markdown import markdown
+
+        return markdown(found)
+    from ..codec import Encoder
+
+    return json.dumps(Encoder().encode(found), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _write(found: Diff | Series, page: Path, templates: Path | None, *, silent: bool) -> None:
+    from ..comparison.series import Series
+    from ..files import write_atomically
+    from ..page.diff import render_diff, render_series
+
+    html = render_series(found, templates) if isinstance(found, Series) else render_diff(found, templates)
+    write_atomically(page, html.encode())
+    if not silent:
+        typer.echo(str(page).encode("utf-8", "replace").decode())
+
+
+def _verdicts(found: Diff | Series) -> Iterator[str]:
+    from ..comparison.series import Series
+
+    steps = found.steps if isinstance(found, Series) else (found,)
+    for step in steps:
+        yield f"{step.old.title} → {step.new.title}: {step.verdict}" if len(steps) > 1 else step.verdict
+        yield from (f"Warning: {caveat}" for caveat in step.caveats)

@@ -103,7 +103,7 @@ def report(
         "labels": labels,
         "target": target,
         "head": head,
-        "size": _size(size),
+        "size": size_from(size),
         "fit": fit,
         "maps": _maps(maps),
         "layers": layers,
@@ -152,7 +152,8 @@ def _write(path: Path, made: Report, templates: Path | None, folder: bool) -> No
         write_atomically(path, render(made, templates).encode())
 
 
-def _size(text: str | None) -> tuple[int, int] | None:
+def size_from(text: str | None) -> tuple[int, int] | None:
+    """(height, width) of "HEIGHTxWIDTH"."""
     if text is None:
         return None
     height, _, width = text.lower().partition("x")

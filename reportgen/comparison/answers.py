@@ -105,6 +105,8 @@ def _rows(
         new_rank, new_score = standing(index, new.get(index), new_scores)
         change = None if old_score is None or new_score is None else figure(np.float32(new_score - old_score))
         old_label, new_label = (each[index].label if index in each else None for each in (old, new))
+        if before.labels_digest == after.labels_digest:
+            old_label = new_label = old_label or new_label
         yield ScoreChange(index, old_label, new_label, old_rank, new_rank, old_score, new_score, change)
 
 

@@ -13,8 +13,11 @@ from .align import Architecture
 from .drift import WeightDrift
 from .walk import Change, Value, brief
 
-# options that change how a report looks or what it shows, not what is in the model
-LOOKS = {"title", "templates", "colormap", "scale", "maps", "layers", "only", "skip", "max_size", "sort", "allow_unsafe"}
+# options that make of one model two things to look at
+SAID_OF = {
+    "head": "The reports are of two outputs of the model: answers and where it looked are not about the same thing.",
+    "target": "The reports explain two classes: where the models looked is not about the same thing.",
+}
 EXPLAINED = 0.0  # the distance of a change that others account for
 
 
@@ -82,9 +85,7 @@ def _caveats(old: Report, new: Report) -> Iterator[str]:
         if held[0] != held[1]:
             which = "new" if held[0] else "old"
             yield f"The section “{section.metadata['title']}” is not in the {which} report: it cannot be compared."
-    asked = [name for name in _differing_options(old, new) if name not in LOOKS]
-    if asked:
-        yield f"The reports were made with other options ({', '.join(asked)}): what follows from them is no change of the model."
+    yield from (SAID_OF[name] for name in _differing_options(old, new) if name in SAID_OF)
 
 
 def _differing_options(old: Report, new: Report) -> Iterator[str]:

@@ -31,7 +31,8 @@ def diff(old: Report, new: Report, *, tolerance: float = 0.0, maps: int = SHOWN)
     pairs = _pairs(old, new)
     weights, answers = find_drift(old, new, pairs), find_answers(old, new)
     shown = same_picture(old, new)
-    sections = find_section_changes(old, new, pairs, weights, answers)
+    maps_of_both = find_map_changes(old, new, pairs, maps) if shown else OTHER_PICTURE
+    sections = find_section_changes(old, new, pairs, weights, answers, maps_of_both)
     found = Diff(
         same=not any(change.exceeds(tolerance) for section in sections for change in section.changes),
         verdict="",
@@ -44,7 +45,7 @@ def diff(old: Report, new: Report, *, tolerance: float = 0.0, maps: int = SHOWN)
         architecture=NO_LAYERS if isinstance(old.layers, Absent) or isinstance(new.layers, Absent) else pairs,
         weights=weights,
         first_filters=find_filter_changes(old, new, pairs),
-        feature_maps=find_map_changes(old, new, pairs, maps) if shown else OTHER_PICTURE,
+        feature_maps=maps_of_both,
         class_activation=find_attention(old, new) if shown else OTHER_PICTURE,
         sections=sections,
     )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -89,51 +88,60 @@ def _rows(
     for row in before.rows:
         other = of_new.get(counterparts.get(row.path, ""))
         if other is not None and other.shape == row.shape:
-            yield _layer(row, other, map_values(row, before.scale), map_values(other, after.scale), shown)
+            yield _layer(row, other, shown_maps(row, before.scale), shown_maps(other, after.scale), shown)
 
 
-def map_values(row: ConvolutionMaps, scale: str) -> np.ndarray:
-    """The maps (channels, h, w) float32 that a row shows, each to half a step of its 255; no channel where it shows none.
+def shown_maps(row: ConvolutionMaps, scale: str) -> dict[int, np.ndarray]:
+    """The maps (h, w) float32 that a row shows, by channel, each to half a step of its 255; none where it shows none.
 
     Where the picture shows them smaller, so are these. Raises `ReportFileError` where picture and figures contradict each other.
     """
     if row.picture is None or not row.channels:
-        return np.zeros((0, 1, 1), np.float32)
+        return {}
     tiles = untiled(row.picture.values, row.columns, len(row.channels))
     of_layer = (row.picture.low, row.picture.high)
     ranges = [of_layer if scale == "layer" else (channel.min, channel.max) for channel in row.channels]
     low, high = np.array(ranges, np.float32).T[:, :, None, None]
     with np.errstate(invalid="ignore", over="ignore"):
-        values: np.ndarray = low + tiles * ((high - low) / np.float32(255))
-    return values
+        values = low + tiles * ((high - low) / np.float32(255))
+    return {channel.channel: each for channel, each in zip(row.channels, values, strict=True)}
+
+
+def in_all(maps: Sequence[dict[int, np.ndarray]]) -> tuple[list[int], list[np.ndarray]]:
+    """The channels that every one of `maps` has, and their maps (channels, h, w) in each; none where the sizes differ."""
+    channels = sorted(set(maps[0]).intersection(*maps[1:]))
+    values = [np.stack([each[channel] for channel in channels]) if channels else np.zeros((0, 1, 1)) for each in maps]
+    if len({each.shape for each in values}) > 1:  # one may have been made smaller
+        return [], [each[:0] for each in values]
+    return channels, values
 
 
 def _layer(
-    old: ConvolutionMaps,
-    new: ConvolutionMaps,
-    before: np.ndarray,
-    after: np.ndarray,
-    shown: int,
+    old: ConvolutionMaps, new: ConvolutionMaps, old_maps: dict[int, np.ndarray], new_maps: dict[int, np.ndarray], shown: int
 ) -> MapChanges:
-    died, revived = sorted(set(new.dead) - set(old.dead)), sorted(set(old.dead) - set(new.dead))
-    count = min(len(before), len(after))
-    before, after = before[:count], after[:count]
-    alike = count > 0 and before.shape == after.shape  # one may have been made smaller
-    rows, distance = _channels(before, after, old.channels, new.channels) if alike else ([], 0.0)
+    channels, (before, after) = in_all([old_maps, new_maps])
+    rows, distance = _channels(channels, before, after, _figures(old, channels), _figures(new, channels))
     drawn = [row for row in rows if row.distance != 0][:shown]
+    places = [channels.index(row.channel) for row in drawn]
+    colormap = new.picture.colormap if new.picture else ""
     return MapChanges(
         new.index,
         new.path,
         new.shape,
         distance,
-        tuple(died),
-        tuple(revived),
+        tuple(sorted(set(new.dead) - set(old.dead))),
+        tuple(sorted(set(old.dead) - set(new.dead))),
         tuple(rows),
         len(drawn),
         columns_for(len(drawn)),
         new.reduction,
-        *(_pictures(before, after, drawn, new.picture.colormap) if drawn and new.picture else (None, None, None)),
+        *(_pictures(before[places], after[places], drawn, colormap) if drawn else (None, None, None)),
     )
+
+
+def _figures(row: ConvolutionMaps, channels: list[int]) -> list[Channel]:
+    by_number = {each.channel: each for each in row.channels}
+    return [by_number[channel] for channel in channels]
 
 
 def untiled(grid: np.ndarray, columns: int, count: int) -> np.ndarray:
@@ -151,26 +159,28 @@ def untiled(grid: np.ndarray, columns: int, count: int) -> np.ndarray:
 
 
 def _channels(
-    before: np.ndarray, after: np.ndarray, old: tuple[Channel, ...], new: tuple[Channel, ...]
+    channels: list[int], before: np.ndarray, after: np.ndarray, old: list[Channel], new: list[Channel]
 ) -> tuple[list[ChannelChange], float]:
-    with np.errstate(all="ignore"):
-        moved = np.sum((after - before).astype(np.float64) ** 2, axis=(1, 2))
-        average = float(np.mean(np.sum(before.astype(np.float64) ** 2, axis=(1, 2))))
-        distances = np.sqrt(moved / average) if average else np.where(moved > 0, np.inf, 0.0)
-        total = math.sqrt(moved.mean() / average) if average else float(distances.max(initial=0))
-    origins = _origins(old[: len(before)], new[: len(before)])
+    """The changes of the channels, worst first, and that of them all."""
+    distances, total = _distances(before, after)
+    origins = _origins(old, new)
     rows = [
-        ChannelChange(
-            channel,
-            figure(np.float32(distances[channel])),
-            min(old[channel].min, new[channel].min),
-            max(old[channel].max, new[channel].max),
-            origins.get(channel),
-        )
-        for channel in range(len(before))
+        ChannelChange(channel, figure(distance), min(was.min, now.min), max(was.max, now.max), origins.get(channel))
+        for channel, distance, was, now in zip(channels, distances, old, new, strict=True)
     ]
     rows.sort(key=lambda row: -np.nan_to_num(row.distance, nan=np.inf, posinf=1e300))
-    return rows, figure(np.float32(total))
+    return rows, figure(total)
+
+
+def _distances(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.float32]:
+    """||new - old|| of each map as a share of the average ||old||, and of all maps together."""
+    if not len(before):
+        return np.zeros(0, np.float32), np.float32(0)
+    with np.errstate(all="ignore"):
+        moved = np.sum((after - before).astype(np.float64) ** 2, axis=(1, 2))
+        average = np.mean(np.sum(before.astype(np.float64) ** 2, axis=(1, 2)))
+        shares = np.where(moved > 0, moved / average, 0.0) if average == average else moved / average
+        return np.sqrt(shares).astype(np.float32), np.float32(np.sqrt(shares.mean()))
 
 
 def _origins(old: Iterable[Channel], new: Iterable[Channel]) -> dict[int, int]:
@@ -187,18 +197,15 @@ def _by_figures(channels: Iterable[Channel]) -> dict[tuple[float, ...], int]:
     return {key: numbers[0] for key, numbers in found.items() if len(numbers) == 1}
 
 
-def _pictures(
-    before: np.ndarray, after: np.ndarray, rows: list[ChannelChange], colormap: str
-) -> tuple[Picture, Picture, Picture]:
-    places, scales = [row.channel for row in rows], [(row.low, row.high) for row in rows]
-    old, new = before[places], after[places]
+def _pictures(old: np.ndarray, new: np.ndarray, rows: list[ChannelChange], colormap: str) -> tuple[Picture, Picture, Picture]:
+    scales = [(row.low, row.high) for row in rows]
     with np.errstate(invalid="ignore", over="ignore"):
         difference = new - old
     most = figure(np.float32(np.abs(np.nan_to_num(difference)).max(initial=0)))
     return (
         on_own_scales(old, scales, colormap),
         on_own_scales(new, scales, colormap),
-        Picture(tile(quantize(difference, -most, most), columns_for(len(places)), background=128), -most, most, DIFFERENCE),
+        Picture(tile(quantize(difference, -most, most), columns_for(len(rows)), background=128), -most, most, DIFFERENCE),
     )
 
 

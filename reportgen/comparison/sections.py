@@ -12,6 +12,7 @@ from .align import Architecture, LayerPair
 from .answers import Answers
 from .circumstances import provenance_changes, same_picture
 from .drift import WeightDrift
+from .maps import MapChangesTable
 from .result import SectionChanges
 from .sketches import Tensors
 from .walk import Change, changes_between
@@ -21,7 +22,12 @@ OF_THE_PICTURE = {"overview", "class_activation", "feature_maps"}  # say nothing
 
 
 def find_section_changes(
-    old: Report, new: Report, pairs: Architecture, weights: WeightDrift | Absent, answers: Answers | Absent
+    old: Report,
+    new: Report,
+    pairs: Architecture,
+    weights: WeightDrift | Absent,
+    answers: Answers | Absent,
+    maps: MapChangesTable | Absent,
 ) -> tuple[SectionChanges, ...]:
     """How they were made, then every section in page order."""
     passed = set() if same_picture(old, new) else OF_THE_PICTURE
@@ -38,7 +44,8 @@ def find_section_changes(
             changes: Iterable[Change] = _of_absent(before, after)
         else:
             changes = () if name in passed else known.get(name) or changes_between(before, after, pairs.new_paths())
-        found.append(SectionChanges(name, section.metadata["title"], tuple(changes)))
+        more = _of_maps(maps) if name == "feature_maps" and not isinstance(maps, Absent) else ()
+        found.append(SectionChanges(name, section.metadata["title"], (*changes, *more)))
     return tuple(found)
 
 
@@ -97,3 +104,10 @@ def _of_answers(answers: Answers) -> Iterator[Change]:
         yield Change("scores", None, None, answers.largest_change / full)
     if answers.labels_changed:
         yield Change("labels_digest", "other labels", "other labels", None)
+
+
+def _of_maps(maps: MapChangesTable) -> Iterator[Change]:
+    for layer in maps.rows:
+        for row in layer.rows:
+            if row.distance != 0:
+                yield Change(f"rows[{layer.path}].channels[{row.channel}]", None, None, _distance(row.distance))

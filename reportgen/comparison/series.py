@@ -16,7 +16,7 @@ from ..sections.first_filters import LARGEST_GRID, FirstFilters, enlarged
 from .answers import scores_in, standing
 from .circumstances import same_picture
 from .diff import diff
-from .maps import SHOWN, map_values, on_own_scales
+from .maps import SHOWN, in_all, on_own_scales, shown_maps
 from .result import Diff, Side
 from .sketches import filters_in
 
@@ -156,17 +156,16 @@ def _through(path: str, tables: list[ConvolutionMapsTable], steps: tuple[Diff, .
 
 
 def _maps_of(rows: list[ConvolutionMaps], tables: list[ConvolutionMapsTable], shown: int) -> Iterator[PictureLine]:
-    each = [map_values(row, table.scale) for row, table in zip(rows, tables, strict=True)]
-    count = min(map(len, each))
-    if not count or len({values.shape[1:] for values in each}) > 1:
+    numbers, held = in_all([shown_maps(row, table.scale) for row, table in zip(rows, tables, strict=True)])
+    if not numbers:
         return
-    values = np.stack([of[:count] for of in each])  # (versions, channels, h, w)
+    values = np.stack(held)  # (versions, channels, h, w)
     with np.errstate(invalid="ignore", over="ignore"):
         moved = np.nan_to_num(np.sum((values[-1] - values[0]).astype(np.float64) ** 2, axis=(1, 2)))
     channels = np.argsort(-moved, kind="stable")[:shown]
     scales = [finite_range(values[:, channel]) for channel in channels]
     colormap = rows[-1].picture.colormap if rows[-1].picture else GREY
-    names = ", ".join(map(str, channels.tolist()))
+    names = ", ".join(str(numbers[place]) for place in channels)
     yield PictureLine(
         f"Feature maps, {rows[-1].path}",
         f"The channels that changed most from the first version to the last ({names}), each on one scale",

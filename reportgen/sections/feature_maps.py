@@ -41,7 +41,7 @@ class ConvolutionMaps:
     """
 
     KEY: ClassVar = ("path",)
-    NOT_COMPARED: ClassVar = ("index", "dead_channels", "dead", "block_end", "channels_shown", "columns")
+    NOT_COMPARED: ClassVar = ("index", "dead_channels", "dead", "block_end", "channels_shown", "columns", "channels", "picture")
 
     index: int
     path: str
