@@ -70,8 +70,12 @@ def decode_report(data: Any, pictures: Pictures) -> Report:
     """The report that `data` and its PNGs were encoded from; raises `ReportFileError`."""
     if not isinstance(data, dict) or type(data.get("format")) is not int:
         raise ReportFileError("this is no report: its data lack a format number.")
+    if data["format"] > FORMAT:
+        raise ReportFileError(
+            f"a newer version of reportgen wrote this (format {data['format']}; this one reads {FORMAT}): update reportgen."
+        )
     if data["format"] != FORMAT:
-        raise ReportFileError(f"the report has format {data['format']}; this version reads format {FORMAT}. Make it again.")
+        raise ReportFileError(f"this report has format {data['format']}, which no released reportgen wrote.")
     report = _Decoder(pictures).decode(Report, data, "report")
     assert isinstance(report, Report)
     return report

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
@@ -9,19 +10,20 @@ from reportgen import Absent, Picture, Report
 from reportgen.report import section_fields
 
 HOSTILE = "\"></script></title></style><img src=x onerror=document.title='pwned'><script>alert(1)</script> {{7*7}} חתול 猫 🐈"
+PACKED = {"sketch", "scores", "packed_weights"}  # numbers as text, which a comparison reads
 CHOICES = {"kind", "scale", "sort", "fit"}  # strings out of a fixed few, which the report's reader would refuse
 PAGES = ("plain", "hostile", "absent", "long")
 
 
-def spoiled(value: Any, text: str, name: str = "") -> Any:
+def spoiled(value: Any, text: str, name: str = "", keep: Collection[str] = ()) -> Any:
     """`value` with every string in it, and every None that could be one, replaced by its field's name and `text`."""
     if isinstance(value, Picture):
         return value
     if is_dataclass(value) and not isinstance(value, type):
-        spoilt = {each.name: spoiled(getattr(value, each.name), text, each.name) for each in fields(value)}
-        return replace(value, **{each: new for each, new in spoilt.items() if each not in CHOICES})
+        spoilt = {each.name: spoiled(getattr(value, each.name), text, each.name, keep) for each in fields(value)}
+        return replace(value, **{each: new for each, new in spoilt.items() if each not in CHOICES and each not in keep})
     if isinstance(value, tuple):
-        return tuple(spoiled(each, text, name) for each in value)
+        return tuple(spoiled(each, text, name, keep) for each in value)
     return f"{name} {text}" if isinstance(value, str) else value
 
 
@@ -47,3 +49,9 @@ def sample_reports(report: Report) -> dict[str, Report]:
     absent = replace(full, **nothing)
     hostile, long = (spoiled(full, text) for text in (HOSTILE, "x" * 300))
     return dict(zip(PAGES, (report, hostile, spoiled(absent, HOSTILE), long), strict=True))
+
+
+def hostile_pair(report: Report) -> tuple[Report, Report]:
+    """Two reports with hostile strings in every place, which can be compared: their packed numbers are left alone."""
+    old, new = (spoiled(filled(report), f"{HOSTILE} {age}", keep=PACKED) for age in ("old", "new"))
+    return old, new

@@ -380,8 +380,8 @@ def test_all_scores_are_kept_to_be_compared() -> None:
 def test_the_first_filters_are_kept_a_filter_first() -> None:
     kernel = np.arange(2 * 3 * 3 * 4, dtype=np.float32).reshape(2, 3, 3, 4)
     section = find_first_filters(FakeProbe(calls=(call(0, "conv"),), tensors={(0, "kernel"): kernel}), Options())
-    assert section.weights is not None
-    filters = unpacked(section.weights).reshape(section.filters, 2, 3, section.channels)
+    assert section.packed_weights is not None
+    filters = unpacked(section.packed_weights).reshape(section.filters, 2, 3, section.channels)
     assert (filters[1] == kernel[..., 1]).all()
 
 

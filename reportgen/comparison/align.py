@@ -61,30 +61,9 @@ def align(old: tuple[LayerCall, ...], new: tuple[LayerCall, ...], old_weights: T
     The pairs are those, in the order of both models, whose likeness adds up to the most (Needleman and Wunsch 1970, no cost
     for a gap). What is left over on both sides and has one name, or the very same weights, has moved.
     """
-    before, after = _common_ends(old, new)
-    middle_old, middle_new = old[before : len(old) - after], new[before : len(new) - after]
-    pairs = [(place, place) for place in range(before)]
-    pairs += [(i + before, j + before) for i, j in _best_pairs(middle_old, middle_new, old_weights, new_weights)]
-    pairs += [(len(old) - place, len(new) - place) for place in range(after, 0, -1)]
+    pairs = _best_pairs(old, new, old_weights, new_weights)
     moved = dict(_moved(old, new, pairs, old_weights, new_weights))
     return _with_details([_row(*row) for row in _merged(old, new, pairs, moved)])
-
-
-def _common_ends(old: tuple[LayerCall, ...], new: tuple[LayerCall, ...]) -> tuple[int, int]:
-    """How many layers at the beginning, and then at the end, are the same in both."""
-    shortest = min(len(old), len(new))
-    before = next((place for place in range(shortest) if not _same(old[place], new[place])), shortest)
-    rest = shortest - before
-    after = next((place for place in range(rest) if not _same(old[-1 - place], new[-1 - place])), rest)
-    return before, after
-
-
-def _same(old: LayerCall, new: LayerCall) -> bool:
-    return _signature(old) == _signature(new) and old.path == new.path
-
-
-def _signature(layer: LayerCall) -> tuple[object, ...]:
-    return layer.type, layer.output_shape, layer.parameters
 
 
 def _best_pairs(

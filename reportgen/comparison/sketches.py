@@ -51,10 +51,10 @@ def sketch_in(row: WeightTensor) -> np.ndarray:
 
 def filters_in(section: FirstFilters) -> np.ndarray | None:
     """The first convolution's filters (filters, h, w, input channels) float64; None where the report does not hold them."""
-    if section.weights is None:
+    if section.packed_weights is None:
         return None
     shape = (section.filters, *section.shape[:2], section.channels)
-    return numbers_in(section.weights, math.prod(shape), "the first filters").reshape(shape)
+    return numbers_in(section.packed_weights, math.prod(shape), "the first filters").reshape(shape)
 
 
 def numbers_in(text: str, count: int, where: str) -> np.ndarray:

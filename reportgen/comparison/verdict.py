@@ -102,7 +102,8 @@ def _exactly(path: str, weights: WeightDrift, diff: Diff) -> str:
         return f": one weight of its {name(changed[0].weight)}{where}"
     if isinstance(filters, FilterChanges) and 0 < len(rows) < filters.filters:
         return f": {len(rows)} of its {counted(filters.filters, 'filter')}"
-    return ""
+    of_layer = [row for row in weights.rows if row.path == path]
+    return f": its {name(changed[0].weight)}" if len(changed) == 1 < len(of_layer) else ""
 
 
 def _swapped(path: str, diff: Diff) -> str:

@@ -25,10 +25,10 @@ class FirstFilters:
     `by_channel` shows its first filters, a row a filter and a column an input channel. `all` shows the first `filters_shown` of
     its `filters` (all of them, unless there are over a thousand) in one grid of `columns`: in colour where there are three
     input channels, else the mean over them. Both are scaled by the layer's least and greatest weight, some 24 pixels a filter.
-    `weights` are the filters themselves (filters, h, w, input channels), packed, or None where there are more than 65,536.
+    `packed_weights` are the filters themselves (filters, h, w, input channels), packed, or None where there are more than 65,536.
     """
 
-    NOT_COMPARED: ClassVar = ("weights",)
+    NOT_COMPARED: ClassVar = ("packed_weights",)
 
     path: str
     shape: tuple[int, ...]
@@ -38,7 +38,7 @@ class FirstFilters:
     columns: int
     by_channel: Picture
     all: Picture
-    weights: str | None
+    packed_weights: str | None
 
 
 def find_first_filters(probe: Probe, options: Options) -> FirstFilters:
@@ -65,7 +65,7 @@ def _first_filters(path: str, kind: str, kernel: np.ndarray) -> FirstFilters:
         columns=columns,
         by_channel=Picture(_by_channel(quantize(filters[:BY_CHANNEL], low, high)), low, high, GREY),
         all=Picture(tile(enlarged(quantize(grid, low, high)), columns), low, high, RGB if in_colour else GREY),
-        weights=packed(filters) if kernel.size <= MOST_WEIGHTS else None,
+        packed_weights=packed(filters) if kernel.size <= MOST_WEIGHTS else None,
     )
 
 

@@ -1,0 +1,219 @@
+"""`reportgen diff` as a user runs it: what it prints, writes and exits with."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import reportgen
+from reportgen import Report
+
+from .fake_probe import f32
+from .samples import hostile_pair
+from .test_codec import small_report
+from .test_diff import report_with
+
+
+def run(*arguments: str | Path, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "reportgen", *map(str, arguments)]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env={**os.environ, **environment})
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with v1.html, v2.html (another kernel) and v3.html."""
+    for name, values in (("v1", [3, 4]), ("v2", [3, 0]), ("v3", [3, 3.9])):
+        write(tmp_path / f"{name}.html", report_with({"conv": f32(values)}))
+    return tmp_path
+
+
+def write(path: Path, report: Report) -> Path:
+    path.write_text(reportgen.render(report), "utf-8")
+    return path
+
+
+def test_two_that_differ(folder: Path) -> None:
+    result = run("diff", "v1.html", "v2.html", folder=folder)
+    assert (result.returncode, result.stdout) == (1, "diff-v1-v2.html\n")
+    assert result.stderr.startswith("Same architecture; only the weights of `conv` (80 %) changed: one weight of its `kernel`;")
+    assert "80 %" in (folder / "diff-v1-v2.html").read_text("utf-8")
+
+
+def test_the_same(folder: Path) -> None:
+    shutil.copy(folder / "v1.html", folder / "copy.html")
+    result = run("diff", "v1.html", "copy.html", "-o", "page.html", folder=folder)
+    assert (result.returncode, result.stdout) == (0, "page.html\n")
+    assert result.stderr.startswith("The same: ")
+
+
+def test_quiet_says_nothing_on_standard_error(folder: Path) -> None:
+    result = run("diff", "v1.html", "v2.html", "--quiet", folder=folder)
+    assert (result.returncode, result.stderr) == (1, "")
+
+
+def test_tolerance(folder: Path) -> None:
+    assert run("diff", "v1.html", "v3.html", folder=folder).returncode == 1
+    result = run("diff", "v1.html", "v3.html", "--tolerance", "0.05", folder=folder)
+    assert result.returncode == 0
+    assert result.stderr.startswith("The same within a tolerance of 0.05. ")
+    assert run("diff", "v1.html", "v3.html", "--tolerance", "0.01", folder=folder).returncode == 1
+
+
+def test_json_has_what_the_contract_names(folder: Path) -> None:
+    result = run("diff", "v1.html", "v2.html", "--json", folder=folder)
+    assert (result.returncode, result.stderr) == (1, "")
+    data = json.loads(result.stdout)
+    assert data["same"] is False
+    sections = {section["name"]: section["changes"] for section in data["sections"]}
+    assert next(iter(sections)) == "provenance"
+    change = sections["weights"][0]
+    assert change["where"] == "rows[conv kernel]"
+    assert set(change) == {"where", "before", "after", "distance"}
+    row = data["weights"]["rows"][0]
+    assert (row["path"], row["weight"]) == ("conv", "kernel")
+    assert row["relative_change"] == pytest.approx(0.8)
+    assert row["cosine"] == pytest.approx(0.6)
+    assert not list(folder.glob("diff*"))
+
+
+def test_json_without_numbers_that_json_lacks(folder: Path) -> None:
+    write(folder / "zero.html", report_with({"conv": f32([0, 0])}))
+    result = run("diff", "zero.html", "v2.html", "--json", folder=folder)
+    data = json.loads(result.stdout, parse_constant=pytest.fail)
+    assert data["weights"]["rows"][0]["relative_change"] == "inf"
+
+
+def test_markdown(folder: Path) -> None:
+    result = run("diff", "v1.html", "v2.html", "--markdown", "-o", "page.html", folder=folder)
+    assert (result.returncode, result.stderr) == (1, "")
+    assert result.stdout.startswith("### Different: `net on cat` → `net on cat`\n\nSame architecture; ")
+    assert "| Layer | Weights moved | Cosine |\n| --- | --- | --- |\n| `conv` | 80 % | 0.6 |" in result.stdout
+    assert (folder / "page.html").exists()
+
+
+def test_markdown_of_hostile_names_stays_in_its_place() -> None:
+    old, new = hostile_pair(small_report())
+    text = reportgen.markdown(reportgen.diff(old, new))
+    for line in text.splitlines():
+        # outside code spans nothing of a name is left that GitHub would take for markup
+        outside = "".join(line.split("`")[::2])
+        assert "<img" not in outside, line
+        assert "<script" not in outside, line
+
+
+def test_three_versions(folder: Path) -> None:
+    result = run("diff", "v1.html", "v2.html", "v3.html", folder=folder)
+    assert (result.returncode, result.stdout) == (1, "diff-v1-v3.html\n")
+    assert result.stderr.count("net on cat → net on cat: ") == 2
+    data = json.loads(run("diff", "v1.html", "v2.html", "v3.html", "--json", folder=folder).stdout)
+    assert [step["same"] for step in data["steps"]] == [False, False]
+    assert data["layers"][0]["path"] == "conv"
+    markdown = run("diff", "v1.html", "v2.html", "v3.html", "--markdown", folder=folder).stdout
+    assert "| `conv` | 80 % | 130 % |" in markdown
+
+
+def test_folders_and_packed_files_are_read(folder: Path) -> None:
+    (folder / "v1.html.gz").write_bytes(gzip.compress((folder / "v1.html").read_bytes(), mtime=0))
+    as_folder = folder / "v1"
+    for name, content in reportgen.render_folder(reportgen.read(folder / "v1.html")).items():
+        (as_folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (as_folder / name).write_bytes(content)
+    result = run("diff", "v1.html.gz", "v1", folder=folder)
+    assert (result.returncode, result.stdout) == (0, "diff-v1-v1.html\n")
+
+
+def test_the_same_page_twice(folder: Path) -> None:
+    for name in ("a.html", "b.html"):
+        run("diff", "v1.html", "v2.html", "-o", name, folder=folder, PYTHONHASHSEED=name[0].replace("a", "1").replace("b", "2"))
+    assert (folder / "a.html").read_bytes() == (folder / "b.html").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("v1.html",), "expected two reports or more"),
+        ((), "expected two reports or more"),
+        (("v1.html", "missing.html"), "missing.html: no such file"),
+        (("v1.html", "text.txt"), "text.txt: not a report that reportgen wrote"),
+        (("v1.html", "v2.html", "--json", "--markdown"), "choose one"),
+        (("v1.html", "v2.html", "--tolerance", "-1"), "--tolerance -1"),
+        (("v1.html", "v2.html", "--tolerance", "nan"), "--tolerance nan"),
+        (("v1.html", "v2.html", "--maps", "none"), "--maps none"),
+        (("v1.html", "v2.html", "-o", "missing/diff.html"), "there is no folder missing"),
+        (("v1.html", "v2.html", "-o", "v2.html"), "would overwrite"),
+        (("v1.html", "v2.html", "--templates", "missing"), "--templates missing"),
+        (("--models", "a.keras", "b.keras"), "go together"),
+        (("--models", "minivgg", "missing.keras", "--image", "cat.png"), "cat.png: no such file"),
+        (("v1.html", "v2.html", "--image", "cat.png"), "go together"),
+    ],
+)
+def test_what_is_wrong_is_told_in_a_line_with_exit_code_2(folder: Path, arguments: tuple[str, ...], message: str) -> None:
+    (folder / "text.txt").write_text("no report")
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    result = run("diff", *arguments, folder=folder)
+    assert result.returncode == 2, result
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) <= 2
+    assert result.stdout == ""
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_models_are_reported_on_and_compared(tmp_path: Path, cat: Path) -> None:
+    result = run("diff", "--models", "minivgg@early", "minivgg", "--image", cat, folder=tmp_path)
+    assert (result.returncode, result.stdout) == (1, "diff-minivgg@early-minivgg.html\n")
+    assert "every layer's weights moved" in result.stderr
+
+
+def test_a_report_of_another_format_says_which_version_reads_it(folder: Path) -> None:
+    text = (folder / "v1.html").read_text("utf-8")
+    (folder / "newer.html").write_text(text.replace('{"format":1,', '{"format":99,'), "utf-8")
+    result = run("diff", "v1.html", "newer.html", folder=folder)
+    assert result.returncode == 2
+    assert "format 99" in result.stderr
+    assert "newer version of reportgen" in result.stderr
+
+
+def git(*arguments: str, folder: Path) -> str:
+    return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True).stdout
+
+
+def test_git_shows_the_data_of_reports_and_opens_the_diff(folder: Path) -> None:
+    """The lines that the README gives, in a repository of their own."""
+    reportgen_command = f'"{sys.executable}" -m reportgen'
+    git("init", "-q", folder=folder)
+    (folder / ".gitattributes").write_text("*.html diff=reportgen\n")
+    for name, value in {
+        "user.name": "a",
+        "user.email": "a@b.c",
+        "diff.reportgen.textconv": f"{reportgen_command} data",
+        "difftool.reportgen.cmd": f'{reportgen_command} diff "$LOCAL" "$REMOTE" --output "diff of models.html"',
+    }.items():
+        git("config", name, value, folder=folder)
+    shutil.copy(folder / "v1.html", folder / "model.html")
+    git("add", "model.html", folder=folder)
+    git("commit", "-qm", "first", folder=folder)
+    shutil.copy(folder / "v2.html", folder / "model.html")
+    shown = git("diff", folder=folder)
+    assert '-          "l2_norm": 5.0,' in shown or '"l2_norm": 5.0' in shown
+    assert "<img" not in shown
+    git("difftool", "--no-prompt", "--tool", "reportgen", "model.html", folder=folder)
+    assert "80 %" in (folder / "diff of models.html").read_text("utf-8")
+
+
+def test_a_hostile_report_is_compared_without_a_traceback(folder: Path) -> None:
+    """Data that are of the right types and yet contradict each other."""
+    text = write(folder / "good.html", small_report()).read_text("utf-8")
+    bad = text.replace('"columns":2,"reduction"', '"columns":0,"reduction"').replace('"max":1.0', '"max":7.0')
+    assert bad != text
+    (folder / "bad.html").write_text(bad, "utf-8")
+    result = run("diff", "good.html", "bad.html", folder=folder)
+    assert result.returncode == 2
+    assert "not as expected" in result.stderr
+    assert "Traceback" not in result.stderr

@@ -1,0 +1,398 @@
+"""Two reports compared, with answers worked out on paper: alignment, drift, answers, maps, heatmaps, and what is refused."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from reportgen.comparison.align import Architecture, align
+from reportgen.comparison.attention import overlap, rank_correlation
+from reportgen.comparison.diff import diff
+from reportgen.comparison.drift import WeightDrift, find_drift
+from reportgen.comparison.maps import find_map_changes, shown_maps, untiled
+from reportgen.comparison.series import series
+from reportgen.comparison.sketches import Tensors
+from reportgen.comparison.walk import Change, changes_between
+from reportgen.comparison.words import pieces, share, signed
+from reportgen.errors import ReportFileError
+from reportgen.options import Options
+from reportgen.picture import Picture, tile
+from reportgen.probe import LayerCall
+from reportgen.report import LEFT_OUT, Absent, Report
+from reportgen.sections.feature_maps import find_feature_maps
+from reportgen.sections.filters import FilterShapes
+from reportgen.sections.layers import Layers
+from reportgen.sections.weights import Weights, find_weights
+
+from .fake_probe import FakeProbe, call, f32, maps_of
+from .test_codec import small_report
+
+
+def layer(path: str, kind: str = "Conv2D", shape: Any = (8, 8, 4), parameters: int = 10, inputs: Any = ()) -> LayerCall:
+    return LayerCall(0, path, kind, shape, parameters, True, tuple(inputs))
+
+
+def aligned(old: list[LayerCall], new: list[LayerCall]) -> list[tuple[str, tuple[str, ...]]]:
+    """Each row's path and what happened to it."""
+    found = align(tuple(old), tuple(new), tensors({}), tensors({}))
+    return [(row.path, row.kinds) for row in found.rows]
+
+
+def tensors(values: dict[str, np.ndarray]) -> Tensors:
+    return Tensors(report_with(values))
+
+
+def report_with(values: dict[str, np.ndarray]) -> Report:
+    """A report whose layers hold these kernels."""
+    calls = tuple(call(place, path) for place, path in enumerate(values))
+    probe = FakeProbe(calls=calls, tensors={(place, "kernel"): each for place, each in enumerate(values.values())})
+    weights = find_weights(probe, Options()) if values else Weights(())
+    return replace(small_report(), weights=weights, layers=Layers(calls, 0, 0), first_filters=LEFT_OUT)
+
+
+def test_the_same_layers_are_the_same() -> None:
+    layers = [layer("a"), layer("b"), layer("c")]
+    assert aligned(layers, layers) == [("a", ()), ("b", ()), ("c", ())]
+
+
+def test_added_and_removed() -> None:
+    assert aligned([layer("a"), layer("c")], [layer("a"), layer("b", "ReLU"), layer("c")])[1] == ("b", ("added",))
+    assert aligned([layer("a"), layer("b", "ReLU"), layer("c")], [layer("a"), layer("c")])[1] == ("b", ("removed",))
+    both = aligned([layer("a"), layer("b", "ReLU")], [layer("a"), layer("x", "Dense")])
+    assert both == [("a", ()), ("b", ("removed",)), ("x", ("added",))]
+
+
+def test_renamed_is_same_place_and_shape_and_another_name() -> None:
+    assert aligned([layer("a"), layer("b"), layer("c")], [layer("a"), layer("x"), layer("c")])[1] == ("x", ("renamed",))
+
+
+def test_a_whole_model_renamed() -> None:
+    old = [layer("conv2d"), layer("pool", "MaxPooling2D", (4, 4, 4), 0), layer("conv2d_1", shape=(4, 4, 8))]
+    new = [layer("conv2d_7"), layer("pool_3", "MaxPooling2D", (4, 4, 4), 0), layer("conv2d_8", shape=(4, 4, 8))]
+    assert [kinds for _, kinds in aligned(old, new)] == [("renamed",)] * 3
+
+
+def test_names_that_shifted_are_seen_through_by_the_weights() -> None:
+    """Keras numbers its names anew: with a layer inserted in front, "conv_1" is another layer's name now."""
+    generator = np.random.default_rng(0)
+    first, second, inserted = (generator.normal(size=(3, 3, 4, 4)).astype(np.float32) for _ in range(3))
+    old = {"conv": first, "conv_1": second}
+    new = {"conv": inserted, "conv_1": first * 1.01, "conv_2": second}
+    found = align(tuple(map(layer, old)), tuple(map(layer, new)), tensors(old), tensors(new))
+    assert found.new_paths() == {"conv": "conv_1", "conv_1": "conv_2"}
+    assert [row.path for row in found.of_kind("added")] == ["conv"]
+
+
+def test_moved() -> None:
+    old = [layer("a", "A"), layer("b", "B"), layer("c", "C"), layer("d", "D")]
+    new = [layer("b", "B"), layer("c", "C"), layer("a", "A"), layer("d", "D")]
+    assert aligned(old, new) == [("b", ()), ("c", ()), ("a", ("moved",)), ("d", ())]
+
+
+def test_changed_says_how() -> None:
+    found = align(
+        (layer("a"),), (replace(layer("a", shape=(8, 8, 6), parameters=1_200), trainable=False),), tensors({}), tensors({})
+    )
+    assert found.rows[0].kinds == ("changed",)
+    assert found.rows[0].details == ("shape (8, 8, 4) → (8, 8, 6)", "parameters 10 → 1,200", "frozen")
+
+
+def test_an_insertion_does_not_rewire_what_follows_it_but_a_new_shortcut_does() -> None:
+    old = [layer("a"), layer("b", inputs=["a"]), layer("add", "Add", inputs=["b", "a"])]
+    inserted = [layer("a"), layer("x", "ReLU", inputs=["a"]), layer("b", inputs=["x"]), layer("add", "Add", inputs=["b", "x"])]
+    assert [kinds for _, kinds in aligned(old, inserted)] == [(), ("added",), (), ()]
+    rewired = [layer("a"), layer("b", inputs=["a"]), layer("add", "Add", inputs=["b", "b"])]
+    found = align(tuple(old), tuple(rewired), tensors({}), tensors({}))
+    assert found.rows[2].details == ("fed by b, a → b, b",)
+
+
+def test_layers_that_feed_themselves_end() -> None:
+    old = [layer("a", inputs=["x"])]
+    new = [layer("x", "X", inputs=["y"]), layer("y", "Y", inputs=["x"]), layer("a", inputs=["x"])]
+    assert aligned(old, new)[-1][0] == "a"
+
+
+def test_alignment_of_a_thousand_layers_is_quick_and_right() -> None:
+    old = [layer(f"old_{place}", "Conv2D" if place % 2 else "ReLU", (place % 7, 1)) for place in range(1000)]
+    new = [layer(f"new_{place}", each.type, each.output_shape) for place, each in enumerate(old) if place not in (300, 700)]
+    found = align(tuple(old), tuple(new), tensors({}), tensors({}))
+    assert len(found.of_kind("renamed")) == 998
+    assert len(found.of_kind("removed")) == 2
+    assert not found.of_kind("added")
+
+
+def test_so_many_layers_that_no_table_holds_them_are_aligned_by_name() -> None:
+    old = [layer("first", "X"), *(layer(f"{place}") for place in range(4100))]
+    new = [*(layer(f"{place}", "Y") for place in range(4100)), layer("last", "Z")]
+    found = align(tuple(old), tuple(new), tensors({}), tensors({}))
+    assert len(found.of_kind("changed")) == 4100
+    assert [row.path for row in found.of_kind("removed")] == ["first"]
+    assert [row.path for row in found.of_kind("added")] == ["last"]
+
+
+def drift_between(old: dict[str, Any], new: dict[str, Any]) -> WeightDrift:
+    before, after = report_with(old), report_with(new)
+    assert not isinstance(before.layers, Absent)
+    assert not isinstance(after.layers, Absent)
+    pairs = align(before.layers.rows, after.layers.rows, Tensors(before), Tensors(after))
+    found = find_drift(before, after, pairs)
+    assert isinstance(found, WeightDrift)
+    return found
+
+
+def test_drift_of_a_small_tensor_is_exact() -> None:
+    # old (3, 4), length 5; new (3, 0): the step is (0, -4), 4 / 5; cosine 3 * 3 / (5 * 3) = 0.6
+    row = drift_between({"a": f32([3, 4])}, {"a": f32([3, 0])}).rows[0]
+    assert row.relative_change == pytest.approx(0.8)
+    assert (row.error, row.weights_changed) == (0, 1)
+    assert row.cosine == pytest.approx(0.6)
+
+
+def test_drift_of_a_layer_is_that_of_all_its_tensors_as_one_vector() -> None:
+    # kernel (3, 0) to (3, 3), bias (4) to (0): step (0, 3, -4) of length 5, old (3, 0, 4) of length 5: 1
+    def two(kernel: Any, bias: Any) -> Report:
+        probe = FakeProbe(calls=(call(0, "a"),), tensors={(0, "kernel"): f32(kernel), (0, "bias"): f32(bias)})
+        return replace(report_with({"a": f32([0])}), weights=find_weights(probe, Options()))
+
+    old, new = two([3, 0], [4]), two([3, 3], [0])
+    found = diff(old, new).weights
+    assert isinstance(found, WeightDrift)
+    assert [line.relative_change for line in found.layers] == [pytest.approx(1.0)]
+    # old . new = 9, lengths 5 and sqrt(18)
+    assert found.layers[0].cosine == pytest.approx(9 / (5 * math.sqrt(18)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "change"),
+    [([0, 0], [1, 0], math.inf), ([1, 0], [1, 0], 0.0), ([1, 0], [math.nan, 0], math.nan), ([0], [0], 0.0)],
+)
+def test_drift_from_zero_of_nothing_and_of_no_numbers(old: Any, new: Any, change: float) -> None:
+    row = drift_between({"a": f32(old)}, {"a": f32(new)}).rows[0]
+    assert row.relative_change == pytest.approx(change, nan_ok=True)
+
+
+def test_tensors_of_two_shapes_are_a_change_but_no_drift() -> None:
+    found = diff(report_with({"a": f32([1, 2])}), report_with({"a": f32([1, 2, 3])}))
+    assert isinstance(found.weights, WeightDrift)
+    assert found.weights.rows == ()
+    changes = next(section for section in found.sections if section.name == "weights").changes
+    assert changes == (Change("rows[a kernel]", "(2,)", "(3,)", None),)
+    assert not found.same
+
+
+@pytest.mark.parametrize("size", [1_000, 20_000, 500_000])
+def test_the_error_that_is_stated_is_the_error_that_is_made(size: int) -> None:
+    """Of 40 tensors, two thirds lie within one stated standard error, all within four."""
+    generator = np.random.default_rng(size)
+    apart = []
+    for _ in range(40):
+        old = generator.normal(size=size).astype(np.float32)
+        new = old + generator.normal(size=size).astype(np.float32) * np.float32(0.1)
+        row = drift_between({"a": old}, {"a": new}).rows[0]
+        exact = np.linalg.norm(new - old) / np.linalg.norm(old)
+        apart.append(abs(row.relative_change - exact) / row.error)
+        assert row.cosine == pytest.approx(float(old @ new) / np.linalg.norm(old) / np.linalg.norm(new), abs=0.002)
+    assert 0.5 < np.mean(np.array(apart) < 1) < 0.87
+    assert max(apart) < 4
+
+
+def test_a_change_too_small_for_a_sketch_is_still_a_change() -> None:
+    old = np.ones(100_000, np.float32)
+    new = old.copy()
+    new[7] += np.float32(1.2e-7)
+    found = diff(report_with({"a": old}), report_with({"a": new}))
+    assert not found.same
+
+
+def test_damaged_sketches_are_refused() -> None:
+    report = report_with({"a": f32([1, 2])})
+    assert isinstance(report.weights, Weights)
+    for sketch in ("", "AAAA", "no base64!", "AAAAAAAAAAAAAAAA"):
+        bad = replace(report, weights=Weights((replace(report.weights.rows[0], sketch=sketch, digest="other"),)))
+        with pytest.raises(ReportFileError, match="the sketch of a"):
+            diff(report, bad)
+
+
+def test_total_variation_and_rank_moves_by_hand() -> None:
+    old = small_report()  # scores 0.2, 0.5, 0.3 of a, b, c
+    probe = FakeProbe(labels=("a", "b", "c"), scores=f32([0.6, 0.3, 0.1]))
+    from reportgen.sections.predictions import find_predictions
+
+    found = diff(old, replace(old, predictions=find_predictions(probe, Options()))).predictions
+    assert not isinstance(found, Absent)
+    assert found.total_variation == pytest.approx(0.4)  # half of 0.4 + 0.2 + 0.2
+    assert [(row.label, row.old_rank, row.new_rank) for row in found.rows] == [("a", 3, 1), ("b", 1, 2), ("c", 2, 3)]
+    assert found.rows[0].change == pytest.approx(0.4)
+    assert found.answer_changed
+
+
+def test_ranks_of_classes_that_only_one_report_shows_come_from_all_scores() -> None:
+    from reportgen.sections.predictions import find_predictions
+
+    def answers(scores: Any) -> Report:
+        return replace(small_report(), predictions=find_predictions(FakeProbe(scores=f32(scores)), Options()))
+
+    found = diff(answers([7, 6, 5, 4, 3, 2, 1]), answers([1, 2, 3, 4, 5, 6, 7])).predictions
+    assert not isinstance(found, Absent)
+    assert {row.class_index: (row.old_rank, row.new_rank) for row in found.rows}[6] == (7, 1)
+    assert {row.class_index: (row.old_rank, row.new_rank) for row in found.rows}[0] == (1, 7)
+
+
+def map_report(values: np.ndarray, **options: Any) -> Report:
+    probe = FakeProbe(maps=(maps_of(1, "conv", values.astype(np.float32)),))
+    return replace(small_report(), feature_maps=find_feature_maps(probe, Options(**options)))
+
+
+SAME = align((layer("conv"),), (layer("conv"),), tensors({}), tensors({}))
+
+
+@pytest.mark.parametrize("options", [{}, {"scale": "layer"}, {"sort": "activity"}, {"scale": "layer", "sort": "activity"}])
+def test_maps_come_back_out_of_their_pictures(options: dict[str, Any]) -> None:
+    values = np.random.default_rng(0).normal(size=(5, 7, 6)) * np.arange(1, 7)
+    section = map_report(values, **options).feature_maps
+    assert not isinstance(section, Absent)
+    maps = shown_maps(section.rows[0], section.scale)
+    assert sorted(maps) == list(range(6))
+    for channel, each in maps.items():
+        whole = values if "scale" in options else values[:, :, channel]
+        assert np.abs(each - values[:, :, channel]).max() <= (whole.max() - whole.min()) / 255 / 2 * 1.001
+
+
+def test_map_distances_by_hand() -> None:
+    # two channels of 1 x 2: (3, 4) to (3, 4), and (0, 5) to (0, 0); the average squared length is (25 + 25) / 2
+    old = np.array([[[3, 0], [4, 5]]], float)
+    new = np.array([[[3, 0], [4, 0]]], float)
+    found = find_map_changes(map_report(old), map_report(new), SAME)
+    assert not isinstance(found, Absent)
+    row = found.rows[0]
+    assert [(each.channel, each.distance) for each in row.rows] == [(1, pytest.approx(1.0)), (0, 0.0)]
+    assert row.distance == pytest.approx(math.sqrt(0.5))
+    assert (row.died, row.revived) == ((1,), ())
+    assert row.channels_shown == 1  # only what changed is drawn
+    assert row.old is not None
+    assert row.new is not None
+    assert row.difference is not None
+    assert row.old.values.tolist() == [[0, 255]]  # on one scale, 0 to 5
+    assert row.new.values.tolist() == [[0, 0]]
+    assert (row.difference.low, row.difference.high) == (-5.0, 5.0)
+    assert row.difference.values.tolist() == [[128, 0]]
+
+
+def test_reports_that_sort_their_maps_in_two_ways_are_compared_by_channel() -> None:
+    values = np.random.default_rng(0).normal(size=(4, 4, 6)) + np.arange(6) - 3
+    found = find_map_changes(map_report(values), map_report(values, sort="activity"), SAME)
+    assert not isinstance(found, Absent)
+    assert found.rows[0].distance == 0
+
+
+def test_a_grid_that_was_not_made_of_so_many_tiles_is_refused() -> None:
+    tiles = np.arange(6 * 4 * 5, dtype=np.uint8).reshape(6, 4, 5)
+    assert (untiled(tile(tiles, 3), 3, 6) == tiles).all()
+    assert (untiled(tile(tiles[:5], 3), 3, 5) == tiles[:5]).all()
+    for columns, count in ((0, 6), (-1, 6), (4, 6), (3, 100), (1000, 1)):
+        with pytest.raises(ReportFileError):
+            untiled(tile(tiles, 3), columns, count)
+
+
+def test_overlap_and_rank_correlation_by_hand() -> None:
+    # ten places: the upper fifth are two of them; one of them is in both: 1 / 3
+    old = np.array([[9, 8, 1, 1, 1, 1, 1, 1, 1, 1]], float)
+    new = np.array([[9, 1, 8, 1, 1, 1, 1, 1, 1, 1]], float)
+    assert overlap(old, new) == pytest.approx(1 / 3)
+    assert overlap(old, np.zeros((1, 10))) is None
+    assert rank_correlation(np.array([[1, 2, 3]]), np.array([[10, 20, 90]])) == pytest.approx(1)
+    assert rank_correlation(np.array([[1, 2, 3]]), np.array([[3, 2, 1]])) == pytest.approx(-1)
+    # ranks 1.5, 1.5, 3 and 1, 2, 3, less their means: (-0.5 * -1 + 0 + 1) / sqrt(1.5 * 2)
+    assert rank_correlation(np.array([[1, 1, 3]]), np.array([[1, 2, 3]])) == pytest.approx(1.5 / math.sqrt(3))
+    assert rank_correlation(np.ones((1, 3)), np.array([[1, 2, 3]])) is None
+
+
+def test_what_the_walk_finds() -> None:
+    old = small_report()
+    assert list(changes_between(old, old, {})) == []
+    assert isinstance(old.filters, FilterShapes)
+    row = replace(old.filters.rows[0], mean=0.75, max=math.nan)
+    changes = list(changes_between(old.filters, FilterShapes((row,)), {}))
+    assert [change.where for change in changes] == ["rows[conv kernel].mean", "rows[conv kernel].max"]
+    # 0.5 to 0.75 where the greatest figure of the row is 1
+    assert changes[0].distance == pytest.approx(0.25)
+    assert changes[1].distance == math.inf
+    gone = list(changes_between(old.filters, FilterShapes(()), {}))
+    assert gone == [Change("rows[conv kernel]", "Filters", None, None)]
+
+
+def test_pictures_that_differ_in_colours_alone_are_the_same() -> None:
+    values = np.arange(9, dtype=np.uint8).reshape(3, 3)
+    old = Picture(values, 0.0, 1.0, "viridis")
+    assert list(changes_between(old, replace(old, colormap="magma"), {})) == []
+    lifted = replace(old, values=values + np.uint8(51))
+    assert next(changes_between(old, lifted, {})).distance == pytest.approx(0.2)
+
+
+def test_left_out_sections_are_told_and_are_no_difference() -> None:
+    found = diff(small_report(), replace(small_report(), weights=LEFT_OUT))
+    assert found.same
+    assert found.caveats == ("The section “Weights” is not in the new report: it cannot be compared.",)
+
+
+def test_what_no_longer_applies_is_a_difference() -> None:
+    assert not diff(small_report(), replace(small_report(), predictions=Absent("The output is a map."))).same
+
+
+def test_other_digests_of_models_whose_weights_are_left_out_are_a_difference() -> None:
+    old = replace(small_report(), weights=LEFT_OUT)
+    model = replace(old.provenance.model, digest="9" * 64)
+    found = diff(old, replace(old, provenance=replace(old.provenance, model=model)))
+    assert not found.same
+    assert "something that the reports do not show" in found.verdict
+
+
+def test_weights_are_compared_also_where_the_layer_table_is_left_out() -> None:
+    old, new = (replace(report_with({"a": f32(values)}), layers=LEFT_OUT) for values in ([3, 4], [3, 0]))
+    found = diff(old, new)
+    assert isinstance(found.architecture, Absent)
+    assert isinstance(found.weights, WeightDrift)
+    assert found.weights.rows[0].relative_change == pytest.approx(0.8)
+
+
+def test_a_series_follows_layers_through_new_names() -> None:
+    one, two = f32([3, 4]), f32([3, 0])
+    versions = [report_with({"a": one}), report_with({"b": one}), report_with({"b": two, "late": f32([1])})]
+    found = series(versions)
+    assert not found.same
+    assert [line.path for line in found.layers] == ["b"]
+    assert found.layers[0].changes == pytest.approx((0.0, 0.8))
+    assert len(found.steps) == 2
+    assert [line.label for line in found.classes] == ["b", "c", "a"]
+
+
+def test_a_series_of_the_same_is_the_same() -> None:
+    assert series([small_report()] * 3).same
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (0.31, "31 %"),
+        (0.000234, "0.023 %"),
+        (12.5, "1,250 %"),
+        (math.inf, "from zero"),
+        (math.nan, "no longer numbers"),
+        (0, "0 %"),
+    ],
+)
+def test_shares_in_words(value: float, words: str) -> None:
+    assert share(value) == words
+
+
+def test_other_words() -> None:
+    assert (signed(0.29), signed(-0.0041), signed(0)) == ("+0.29", "−0.0041", "0")
+    assert pieces("a `b` c") == [("a ", False), ("b", True), (" c", False)]
+
+
+def test_an_architecture_without_layers() -> None:
+    assert align((), (), tensors({}), tensors({})) == Architecture(())

@@ -1,0 +1,260 @@
+"""Changes planted in a real model, one a test: the verdict names each, and a model against itself is the same."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+import reportgen
+from reportgen import Diff, Report
+from reportgen.report import Absent
+
+LABELS = ("cat", "dog", "bird", "fish")
+Change = Callable[[Any], None]
+
+
+def net(*, widths: tuple[int, int] = (8, 12), inserted: bool = False, last: str = "conv2") -> Any:
+    """A small convolutional network; equal weights wherever two of them have a layer of one shape."""
+    inputs = keras.Input((16, 16, 3), name="picture")
+    x = keras.layers.Conv2D(widths[0], 3, activation="relu", name="conv1")(inputs)
+    x = keras.layers.MaxPooling2D(name="pool")(x)
+    if inserted:
+        x = keras.layers.Conv2D(widths[0], 1, name="extra")(x)
+    x = keras.layers.Conv2D(widths[1], 3, activation="relu", name=last)(x)
+    x = keras.layers.GlobalAveragePooling2D(name="average")(x)
+    model = keras.Model(inputs, keras.layers.Dense(4, activation="softmax", name="answer")(x))
+    for layer in model.layers:
+        generator = np.random.default_rng(len(layer.weights) + len(layer.output.shape))
+        layer.set_weights([generator.normal(size=each.shape).astype(np.float32) * 0.3 for each in layer.get_weights()])
+    return model
+
+
+def report_of(model: Any, cat: Path, **options: Any) -> Report:
+    return reportgen.generate(model, cat, **{"labels": LABELS, "preprocess": "unit", **options})
+
+
+def compared(old: Any, new: Any, cat: Path) -> Diff:
+    return reportgen.diff(report_of(old, cat), report_of(new, cat))
+
+
+def with_kernel(model: Any, layer: str, change: Change) -> Any:
+    """The model with the kernel of a layer changed."""
+    kernel, *rest = model.get_layer(layer).get_weights()
+    kernel = kernel.copy()
+    change(kernel)
+    model.get_layer(layer).set_weights([kernel, *rest])
+    return model
+
+
+def one_weight(kernel: np.ndarray) -> None:
+    kernel[1, 2, 0, 5] += 0.01
+
+
+def swap(kernel: np.ndarray) -> None:
+    kernel[..., [3, 5]] = kernel[..., [5, 3]]
+
+
+def test_one_weight_of_the_first_layer(cat: Path) -> None:
+    diff = compared(net(), with_kernel(net(), "conv1", one_weight), cat)
+    assert "Same architecture; only the weights of `conv1` (" in diff.verdict
+    assert "changed: one weight of its `kernel`, in filter 5;" in diff.verdict
+    assert not diff.same
+
+
+def test_one_weight_of_a_deeper_layer(cat: Path) -> None:
+    diff = compared(net(), with_kernel(net(), "conv2", one_weight), cat)
+    assert "only the weights of `conv2` (" in diff.verdict
+    assert "one weight of its `kernel`" in diff.verdict
+    # a single weight moves a single place of the sketch, so that the estimate is the exact figure
+    assert not isinstance(diff.weights, Absent)
+    row = next(row for row in diff.weights.rows if row.changed)
+    kernel = net().get_layer("conv2").get_weights()[0]
+    assert row.relative_change == pytest.approx(0.01 / np.linalg.norm(kernel), rel=1e-4)
+
+
+@pytest.mark.parametrize("layer", ["conv1", "conv2"])
+def test_two_filters_swapped(cat: Path, layer: str) -> None:
+    old, new = net(), net()
+    kernel, bias = new.get_layer(layer).get_weights()
+    swap(kernel)
+    swap(bias)
+    new.get_layer(layer).set_weights([kernel, bias])
+    assert f"only the weights of `{layer}` (" in compared(old, new, cat).verdict
+    assert "changed: filters 3 and 5 changed places;" in compared(old, new, cat).verdict
+
+
+def test_a_layer_inserted(cat: Path) -> None:
+    diff = compared(net(), net(inserted=True), cat)
+    assert diff.verdict.startswith("One layer added (`extra`); the weights of the layers that both have are the same;")
+    assert not isinstance(diff.architecture, Absent)
+    assert [(row.path, row.kinds) for row in diff.architecture.changed()] == [("extra", ("added",))]
+
+
+def test_a_layer_removed(cat: Path) -> None:
+    assert compared(net(inserted=True), net(), cat).verdict.startswith("One layer removed (`extra`);")
+
+
+def test_a_layer_renamed(cat: Path) -> None:
+    diff = compared(net(), net(last="last_convolution"), cat)
+    assert diff.verdict.startswith("One layer renamed (`conv2`, now `last_convolution`); ")
+    assert "the weights of the layers that both have are the same" in diff.verdict
+    assert not diff.same
+    # the rows of the other sections are matched under the new name
+    assert {section.name for section in diff.sections if section.changes} == {"provenance", "layers", "class_activation"}
+
+
+def test_a_layer_widened(cat: Path) -> None:
+    diff = compared(net(), net(widths=(8, 20)), cat)
+    assert "layers changed (`conv2`: shape (5, 5, 12) → (5, 5, 20), parameters 876 → 1,460" in diff.verdict
+    assert not isinstance(diff.weights, Absent)
+    assert "conv2" not in {row.path for row in diff.weights.rows}  # kernels of two shapes have no distance
+
+
+def test_a_layer_moved(cat: Path) -> None:
+    def pooled(first: bool) -> Any:
+        layers = [keras.layers.MaxPooling2D(name="pool"), keras.layers.Conv2D(4, 3, padding="same", name="conv")]
+        flat = [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(4, activation="softmax", name="answer")]
+        return keras.Sequential([keras.Input((16, 16, 3)), *(layers if first else layers[::-1]), *flat])
+
+    verdict = compared(pooled(True), pooled(False), cat).verdict
+    assert "one layer moved (`" in verdict.lower()
+
+
+def test_another_label_file(cat: Path, tmp_path: Path) -> None:
+    for name, labels in (("old.txt", LABELS), ("new.txt", LABELS[::-1])):
+        (tmp_path / name).write_text("\n".join(labels))
+    old, new = (report_of(net(), cat, labels=str(tmp_path / name)) for name in ("old.txt", "new.txt"))
+    diff = reportgen.diff(old, new)
+    assert "Same architecture; every weight is the same; the labels differ: the answer, class " in diff.verdict
+    assert not diff.same
+
+
+def test_other_labels_of_classes_that_are_not_shown(cat: Path) -> None:
+    many = keras.Sequential([keras.Input((16, 16, 3)), keras.layers.Conv2D(9, 16, name="conv"), keras.layers.Flatten(),
+                             keras.layers.Softmax()])  # fmt: skip
+    labels = [f"label {place}" for place in range(9)]
+    old = report_of(many, cat, labels=labels)
+    assert not isinstance(old.predictions, Absent)
+    worst = next(place for place in range(9) if place not in {row.class_index for row in old.predictions.rows})
+    labels[worst] = "another"
+    diff = reportgen.diff(old, report_of(many, cat, labels=labels))
+    assert "the labels of other classes differ" in diff.verdict
+    assert not diff.same
+
+
+def test_another_picture(cat: Path, tmp_path: Path) -> None:
+    from PIL import Image
+
+    other = tmp_path / "other.png"
+    Image.open(cat).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(other)
+    diff = reportgen.diff(report_of(net(), cat), report_of(net(), other))
+    assert diff.verdict.startswith("Another picture (`cat.png`, now `other.png`); same architecture; every weight is the same;")
+    assert "different pictures" in diff.caveats[0]
+    assert isinstance(diff.feature_maps, Absent)
+    assert isinstance(diff.class_activation, Absent)
+    assert not diff.same
+
+
+def test_the_same_picture_in_another_file_is_the_same(cat: Path, tmp_path: Path) -> None:
+    from PIL import Image
+
+    copy = tmp_path / "copy.bmp"
+    Image.open(cat).convert("RGB").save(copy)
+    diff = reportgen.diff(report_of(net(), cat), report_of(net(), copy))
+    assert diff.same, diff.verdict
+
+
+def test_another_preprocessing(cat: Path) -> None:
+    diff = reportgen.diff(report_of(net(), cat), report_of(net(), cat, preprocess="symmetric"))
+    assert diff.verdict.startswith("Pixels scaled otherwise (`unit: ")
+    assert "every weight is the same" in diff.verdict
+    assert "scaled in two ways" in diff.caveats[0]
+    assert not diff.same
+
+
+def test_a_setting_that_no_table_shows(cat: Path) -> None:
+    def dropped(rate: float) -> Any:
+        x = inputs = keras.Input((16, 16, 3), name="picture")
+        for layer in (
+            keras.layers.Conv2D(4, 16, name="conv"),
+            keras.layers.Flatten(name="flat"),
+            keras.layers.Dropout(rate, name="drop"),
+            keras.layers.Softmax(name="answer"),
+        ):
+            x = layer(x)
+        model = keras.Model(inputs, x)
+        model.get_layer("conv").set_weights([np.full((16, 16, 3, 4), 0.01), np.arange(4)])
+        return model
+
+    verdict = compared(dropped(0.2), dropped(0.5), cat).verdict
+    assert "the models differ in something that the reports do not show" in verdict
+
+
+def test_everything_trained(cat: Path) -> None:
+    new = net()
+    for layer in new.layers:
+        layer.set_weights([each + np.float32(0.1) for each in layer.get_weights()])
+    diff = compared(net(), new, cat)
+    assert "Same architecture; every layer's weights moved, most in `" in diff.verdict
+
+
+def test_a_channel_that_died_and_one_that_came_back(cat: Path) -> None:
+    def dead(channel: int) -> Any:
+        model = net()
+        kernel, bias = model.get_layer("conv1").get_weights()
+        bias[:] = 5  # every channel is alive
+        bias[channel] = -100
+        model.get_layer("conv1").set_weights([kernel, bias])
+        return model
+
+    diff = compared(dead(2), dead(6), cat)
+    assert not isinstance(diff.feature_maps, Absent)
+    first = diff.feature_maps.rows[0]
+    assert (first.died, first.revived) == ((6,), (2,))
+    assert "only the weights of `conv1` (" in diff.verdict
+    assert " changed: its `bias`;" in diff.verdict
+    assert "one channel died; " in diff.verdict
+
+
+def test_a_file_copied_renamed_and_saved_anew_is_the_same(cat: Path, tmp_path: Path) -> None:
+    first, copy, anew, legacy = (tmp_path / name for name in ("first.keras", "other name.keras", "anew.keras", "old.h5"))
+    model = net()
+    model.compile("sgd", "categorical_crossentropy")
+    model.save(first)
+    shutil.copy(first, copy)
+    keras.models.load_model(first, compile=False).save(anew)
+    keras.models.load_model(first, compile=False).save(legacy)
+    old = report_of(str(first), cat)
+    for path in (first, copy, anew, legacy):
+        diff = reportgen.diff(old, report_of(str(path), cat))
+        assert diff.same, f"{path.name}: {diff.verdict} {[section for section in diff.sections if section.changes]}"
+        assert diff.verdict.startswith("The same: ")
+        assert diff.caveats == ()
+
+
+def test_tolerance(cat: Path) -> None:
+    new = net()
+    for layer in new.layers:
+        layer.set_weights([each * np.float32(1.0001) for each in layer.get_weights()])
+    old, changed = report_of(net(), cat), report_of(new, cat)
+    assert not reportgen.diff(old, changed).same
+    within = reportgen.diff(old, changed, tolerance=0.01)
+    assert within.same
+    assert within.verdict.startswith("The same within a tolerance of 0.01. Same architecture; every layer's weights moved")
+    assert not reportgen.diff(old, changed, tolerance=1e-5).same
+
+
+def test_weights_that_are_not_numbers(cat: Path) -> None:
+    def broken(kernel: np.ndarray) -> None:
+        kernel[0, 0, 0, 0] = np.nan
+
+    diff = compared(net(), with_kernel(net(), "conv1", broken), cat)
+    assert "`conv1` (no longer numbers)" in diff.verdict
+    assert not diff.same
+    assert not reportgen.diff(report_of(net(), cat), report_of(with_kernel(net(), "conv1", broken), cat), tolerance=9).same
