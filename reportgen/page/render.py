@@ -18,6 +18,7 @@ from ..errors import OptionError, reason_of
 from ..picture import Picture
 from ..report import Report, section_fields
 from ..sections.weights import SKETCH_LENGTH
+from .drawing import drawing_of
 from .environment import environment_with, source_of
 from .folder import INDEX, STYLE, picture_name
 from .read import DATA_ID, DATA_URI
@@ -40,6 +41,7 @@ def _report_with(composer: Composer, report: Report) -> str:
         "report.html.j2",
         data=composer.encoder.encode(report),
         report=report,
+        drawing=drawing_of(report),
         sections=[(each.name, each.metadata["title"], getattr(report, each.name)) for each in section_fields()],
         sketch_error=1 / math.sqrt(2 * SKETCH_LENGTH),
     )
