@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from html.parser import HTMLParser
 from pathlib import Path
 
 from ..codec import Pictures, decode_report
 from ..errors import ReportFileError
 from ..files import check_readable
 from ..report import Report
+from .tags import TagReader
 
 LARGEST_REPORT = 500_000_000  # bytes
 DATA_ID = "report-data"
@@ -51,7 +51,7 @@ def _refuse_constant(name: str) -> float:
     raise ValueError(name)
 
 
-class _Island(HTMLParser):
+class _Island(TagReader):
     """Gathers the data script's text and the PNG of every picture."""
 
     def __init__(self) -> None:
