@@ -25,6 +25,7 @@ from .picture import RGB, Picture, to_png, values_from_png
 from .report import FORMAT, Report
 
 Pictures = dict[str, bytes]
+MOST_PIXELS = 500_000_000  # bytes of all pictures unpacked; all maps of EfficientNetB7 are a third of it
 NON_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
@@ -71,7 +72,9 @@ def decode_report(data: Any, pictures: Pictures) -> Report:
     if not isinstance(data, dict) or type(data.get("format")) is not int:
         raise ReportFileError("this is no report: its data lack a format number.")
     if data["format"] != FORMAT:
-        raise ReportFileError(f"the report has format {data['format']}; this version reads format {FORMAT}. Make it again.")
+        raise ReportFileError(
+            f"the report has format {str(data['format'])[:20]}; this version reads format {FORMAT}. Make it again."
+        )
     report = _Decoder(pictures).decode(Report, data, "report")
     assert isinstance(report, Report)
     return report
@@ -80,6 +83,7 @@ def decode_report(data: Any, pictures: Pictures) -> Report:
 class _Decoder:
     def __init__(self, pictures: Pictures) -> None:
         self.pictures = pictures
+        self.pixels = 0
 
     def decode(self, hint: Any, data: Any, where: str) -> Any:
         origin = get_origin(hint)
@@ -128,6 +132,9 @@ class _Decoder:
             raise ReportFileError(f"the report lacks a picture that it names ({where}).")
         colormap = _checked(data["colormap"], type(data["colormap"]) is str, where)
         values = values_from_png(png, rgb=colormap == RGB)
+        self.pixels += values.size
+        if self.pixels > MOST_PIXELS:  # a small PNG can be a large picture, and be named again and again
+            raise ReportFileError("its pictures are larger than those of any report of ours.")
         return Picture(values, self._float(data["low"], where), self._float(data["high"], where), colormap)
 
 

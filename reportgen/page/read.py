@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 from pathlib import Path
+from typing import Any
 
 from ..codec import Pictures, decode_report
 from ..errors import ReportFileError
@@ -14,6 +15,7 @@ from ..report import Report
 from .tags import TagReader
 
 LARGEST_REPORT = 500_000_000  # bytes
+MOST_VALUES = 10_000_000  # as many take about a gigabyte of memory; a report of a thousand layers has some 100,000
 DATA_ID = "report-data"
 DATA_URI = "data:image/png;base64,"
 
@@ -40,11 +42,18 @@ def _parse(html: str, where: str) -> Report:
         island.close()
         if not island.found:
             raise ReportFileError("not a report that reportgen wrote, or cut short: it holds no data.")
-        return decode_report(json.loads("".join(island.text), parse_constant=_refuse_constant), island.pictures)
+        return decode_report(_data_in("".join(island.text)), island.pictures)
     except ReportFileError as error:
         raise ReportFileError(f"{where}: {error}") from error
-    except (ValueError, RecursionError, AssertionError) as error:
+    except (ValueError, OverflowError, RecursionError, AssertionError) as error:
         raise ReportFileError(f"{where}: the report is damaged; its data cannot be read.") from error
+
+
+def _data_in(text: str) -> Any:
+    """What the JSON `text` says. Half a gigabyte of `[],` would be twelve in memory: so its values are counted first."""
+    if sum(map(text.count, "[{,")) > MOST_VALUES:
+        raise ReportFileError("it holds more data than any report of ours.")
+    return json.loads(text, parse_constant=_refuse_constant)
 
 
 def _refuse_constant(name: str) -> float:
