@@ -25,7 +25,7 @@ from .picture import RGB, Picture, to_png, values_from_png
 from .report import FORMAT, Report
 
 Pictures = dict[str, bytes]
-MOST_PIXELS = 500_000_000  # bytes of all pictures unpacked; all maps of EfficientNetB7 are a third of it
+MOST_PIXELS = 1_000_000_000  # bytes of all pictures unpacked; all maps of EfficientNetB7 are a quarter of it
 NON_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 

@@ -9,6 +9,7 @@ Half of the pages are a report's with bytes changed, half a report's data with v
 from __future__ import annotations
 
 import base64
+import copy
 import json
 import sys
 from typing import Any
@@ -60,7 +61,7 @@ def changed_data(data: Any) -> str:
         try:
             for step in way:
                 holder = holder[step]
-            holder[last] = STRANGE[data.ConsumeIntInRange(0, len(STRANGE) - 1)]
+            holder[last] = copy.deepcopy(STRANGE[data.ConsumeIntInRange(0, len(STRANGE) - 1)])
         except (KeyError, IndexError, TypeError):
             continue  # a change before took it away
     images = "".join(
