@@ -16,6 +16,7 @@ from .model.labels import given_labels
 from .model.references import Reference, check_weights, find_reference
 from .model.schemes import scheme_name
 from .options import Fit, Options, Scale, Sort
+from .picture import WHOLE
 from .probe import Probe
 from .report import FORMAT, Provenance, Report, Versions, check_sections, find_sections
 from .version import __version__
@@ -153,14 +154,21 @@ def _head_warnings(heads: tuple[str, ...], asked: Options) -> tuple[str, ...]:
 
 
 def _warnings(probe: Probe) -> tuple[str, ...]:
-    broken = [call.path for call in probe.calls if any(_broken(values) for values in probe.weights(call.index).values())]
-    if not broken:
-        return ()
-    more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
-    return (
-        f"The weights of {broken[0]}{more} hold values that are not numbers (nan or infinite): "
-        "what follows from them means nothing.",
-    )
+    weights = [call.path for call in probe.calls if any(_broken(values) for values in probe.weights(call.index).values())]
+    maps = [maps.path for maps in probe.maps if not (np.isfinite(maps.low).all() and np.isfinite(maps.high).all())]
+    if weights or maps:
+        whose = f"The weights of {_and_more(weights)}" if weights else f"The maps of {_and_more(maps)}"
+        return (
+            f"{whose} hold values that are not numbers (nan or infinite): "
+            "what follows from them means nothing, and pictures are striped where there is no number.",
+        )
+    if probe.scores is not None and not np.isfinite(probe.scores).all():
+        return ("The model's answer holds values that are not numbers (nan or infinite); it means nothing.",)
+    return ()
+
+
+def _and_more(paths: list[str]) -> str:
+    return paths[0] + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
 
 
 def _broken(values: np.ndarray) -> bool:
@@ -186,8 +194,14 @@ def _provenance(photograph: Photograph, probe: Probe, asked: Options, reference:
         versions=Versions(__version__, *versions(), np.__version__),
         options=named,
         command="" if reference is None else _command(reference, photograph.facts.name, named),
-        notes=photograph.notes,
+        notes=(*photograph.notes, *_cut_notes(probe)),
     )
+
+
+def _cut_notes(probe: Probe) -> tuple[str, ...]:
+    if probe.explained is None or probe.explained.part == WHOLE:
+        return ()
+    return ("The model's own layers cut or frame the picture first; where it looked is drawn on the part that they leave.",)
 
 
 def _command(reference: Reference, image: str, asked: Options) -> str:

@@ -25,6 +25,7 @@ from .picture import RGB, Picture, to_png, values_from_png
 from .report import FORMAT, Report
 
 Pictures = dict[str, bytes]
+MOST_PIXELS = 1_000_000_000  # bytes of all pictures unpacked; all maps of EfficientNetB7 are a quarter of it
 NON_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
@@ -72,10 +73,10 @@ def decode_report(data: Any, pictures: Pictures) -> Report:
         raise ReportFileError("this is no report: its data lack a format number.")
     if data["format"] > FORMAT:
         raise ReportFileError(
-            f"a newer version of reportgen wrote this (format {data['format']}; this one reads {FORMAT}): update reportgen."
+            f"a newer version of reportgen wrote this (format {str(data['format'])[:20]}, ours is {FORMAT}): update reportgen."
         )
     if data["format"] != FORMAT:
-        raise ReportFileError(f"this report has format {data['format']}, which no released reportgen wrote.")
+        raise ReportFileError(f"this report has format {str(data['format'])[:20]}, which no released reportgen wrote.")
     report = _Decoder(pictures).decode(Report, data, "report")
     assert isinstance(report, Report)
     return report
@@ -84,6 +85,7 @@ def decode_report(data: Any, pictures: Pictures) -> Report:
 class _Decoder:
     def __init__(self, pictures: Pictures) -> None:
         self.pictures = pictures
+        self.pixels = 0
 
     def decode(self, hint: Any, data: Any, where: str) -> Any:
         origin = get_origin(hint)
@@ -132,6 +134,9 @@ class _Decoder:
             raise ReportFileError(f"the report lacks a picture that it names ({where}).")
         colormap = _checked(data["colormap"], type(data["colormap"]) is str, where)
         values = values_from_png(png, rgb=colormap == RGB)
+        self.pixels += values.size
+        if self.pixels > MOST_PIXELS:  # a small PNG can be a large picture, and be named again and again
+            raise ReportFileError("its pictures are larger than those of any report of ours.")
         return Picture(values, self._float(data["low"], where), self._float(data["high"], where), colormap)
 
 

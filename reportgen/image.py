@@ -22,7 +22,8 @@ from .picture import finite_range, quantize
 from .records import record
 
 LARGEST_FILE = 500_000_000  # bytes
-LARGEST_IMAGE = 100_000_000  # pixels; as many take 0.6 to 1 GB of memory while they are read, but WebP 1.6 in Pillow's decoder
+LARGEST_IMAGE = 100_000_000  # pixels; as many take 0.4 to 0.8 GB of memory while they are read
+LARGEST_OF_FORMAT = {"WEBP": 50_000_000, "AVIF": 50_000_000}  # whose decoders take twice as much
 BAND = 2_000_000  # pixels turned at a time: a copy of a whole large picture for every step would not fit in a gigabyte
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "PPM")
 SRGB = ImageCms.createProfile("sRGB")
@@ -72,9 +73,8 @@ def check_image(path: Path) -> None:
 def load_image(path: Path) -> Photograph:
     """The image in `path`, upright by its EXIF orientation, in sRGB; raises `ImageError`.
 
-    Of an animation the first frame is taken; transparent parts become white; 16 bits a channel become 8. Of a file's
-    metadata nothing stays but what the notes say. Files of more than `LARGEST_FILE` bytes are not read, and pictures of
-    more than `LARGEST_IMAGE` pixels not decoded.
+    Of an animation the first frame is taken; transparent parts become white; 16 bits a channel become 8. Of a file's metadata
+    nothing stays but what the notes say. Larger files than `LARGEST_FILE`, and pictures than `LARGEST_IMAGE`, are refused.
     """
     check_image(path)
     notes: list[str] = []
@@ -135,8 +135,10 @@ def _decoded(file: io.BufferedReader, path: Path, notes: list[str]) -> Image.Ima
 
 
 def _check_size(image: Image.Image, path: Path) -> None:
-    if image.width * image.height > LARGEST_IMAGE:
-        raise ImageError(f"{path}: {image.width} x {image.height} pixels; at most {LARGEST_IMAGE:,} are read. Make it smaller.")
+    limit = LARGEST_OF_FORMAT.get(str(image.format), LARGEST_IMAGE)
+    if image.width * image.height > limit:
+        most = f"{limit:,}" + (f" of {image.format}" if image.format in LARGEST_OF_FORMAT else "")
+        raise ImageError(f"{path}: {image.width} x {image.height} pixels; at most {most} are read. Make it smaller.")
 
 
 def _pixels(image: Image.Image, notes: list[str]) -> np.ndarray:

@@ -8,6 +8,7 @@ import struct
 import warnings
 import zlib
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -35,6 +36,18 @@ class Picture:
     colormap: str
 
 
+class Part(NamedTuple):
+    """A part of a picture, as shares of its height and width."""
+
+    top: float
+    left: float
+    height: float
+    width: float
+
+
+WHOLE = Part(0.0, 0.0, 1.0, 1.0)
+
+
 def quantize(values: np.ndarray, low: float, high: float) -> np.ndarray:
     """`values` as uint8, `low` to 0 and `high` to 255, rounded to the nearest step; nan becomes 0.
 
@@ -46,6 +59,19 @@ def quantize(values: np.ndarray, low: float, high: float) -> np.ndarray:
         # halves, because high - low overflows for the largest floats
         scaled = (values * 0.5 - low * 0.5) * (255 / (high * 0.5 - low * 0.5))
     return np.nan_to_num(np.rint(scaled), nan=0, posinf=255, neginf=0).clip(0, 255).astype(np.uint8)
+
+
+def striped(pixels: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """`pixels` (n, h, w) or (n, h, w, 3), with stripes of 0 and 255 where `values`, of the same shape, are nan or infinite.
+
+    Drawn in any one colour, a broken map would be taken for an even one.
+    """
+    broken = ~np.isfinite(values)
+    if not broken.any():
+        return pixels
+    rows, columns = np.indices(pixels.shape[1:3], np.uint16)
+    stripes: np.ndarray = np.asarray((rows + columns) // 2 % 2 * 255, np.uint8)
+    return np.where(broken, stripes if pixels.ndim == 3 else stripes[..., None], pixels)
 
 
 def finite_range(values: np.ndarray) -> tuple[float, float]:
@@ -144,15 +170,24 @@ def values_from_png(png: bytes, rgb: bool) -> np.ndarray:
         raise ReportFileError("a picture in the report is damaged.") from error
 
 
-def overlay(pixels: np.ndarray, heatmap: Picture) -> Picture:
-    """`heatmap` (h, w) laid over `pixels` (H, W, 3): the colder a place, the more of
-    the picture is seen, half in grey; the hotter, the more of the map's colour.
+def overlay(pixels: np.ndarray, heatmap: Picture, part: Part = WHOLE) -> Picture:
+    """`heatmap` (h, w) laid over `part` of `pixels` (H, W, 3): the colder a place, the more of
+    the picture is seen, half in grey; the hotter, the more of the map's colour. Outside of the part there is no colour.
     """
-    height, width = pixels.shape[:2]
-    enlarged = Image.fromarray(heatmap.values).resize((width, height), Image.Resampling.BICUBIC)
-    heat = np.asarray(enlarged)
+    heat, covered = _placed(heatmap.values, part, pixels.shape[:2])
     colours = np.frombuffer(palette(heatmap.colormap), np.uint8).reshape(256, 3)[heat].astype(np.float32)
     grey = pixels.mean(axis=2, keepdims=True, dtype=np.float32)
-    share = 0.15 + 0.55 * (heat[..., None] / np.float32(255))
+    share = (0.15 + 0.55 * (heat[..., None] / np.float32(255))) * covered[..., None]
     blended = (0.6 * grey + 0.4 * pixels) * (1 - share) + colours * share
     return Picture(np.rint(blended).clip(0, 255).astype(np.uint8), 0.0, 255.0, RGB)
+
+
+def _placed(heat: np.ndarray, part: Part, size: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """A heatmap as large as `part` of a picture of `size` (H, W), and where in the picture it lies; both (H, W)."""
+    height, width = (max(1, round(share * side)) for share, side in zip((part.height, part.width), size, strict=True))
+    corner = round(part.left * size[1]), round(part.top * size[0])
+    enlarged = Image.fromarray(heat).resize((width, height), Image.Resampling.BICUBIC)
+    canvas, covered = (Image.new("L", (size[1], size[0])) for _ in range(2))
+    canvas.paste(enlarged, corner)
+    covered.paste(1, (*corner, corner[0] + width, corner[1] + height))
+    return np.asarray(canvas), np.asarray(covered)

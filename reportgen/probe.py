@@ -13,6 +13,7 @@ from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 
+from .picture import WHOLE, Part
 from .records import record
 
 Shape = tuple[int | None, ...]
@@ -81,7 +82,8 @@ class FeatureMaps:
 class Explained:
     """A class's logit y and the layer it is explained at: `activations` A and `gradients` dy/dA, both (h, w, k).
 
-    `unit` says what y is: a "logit", or the model's raw "output" where no logit could be had.
+    `unit` says what y is: a "logit", or the model's raw "output" where no logit could be had. `part` is the part of the picture
+    that A shows, where the model's own layers cut the picture first.
     """
 
     path: str
@@ -89,6 +91,7 @@ class Explained:
     activations: np.ndarray
     gradients: np.ndarray
     unit: Literal["logit", "output"]
+    part: Part = WHOLE
 
 
 class Probe(Protocol):

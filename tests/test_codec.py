@@ -14,13 +14,14 @@ import jsonschema
 import numpy as np
 import pytest
 
-from reportgen.codec import Encoder, decode_report, schema
+from reportgen.codec import MOST_PIXELS, Encoder, decode_report, schema
 from reportgen.errors import ReportFileError
 from reportgen.image import ImageFacts
 from reportgen.options import Options
 from reportgen.page.formats import format_percent, format_score
 from reportgen.page.read import LARGEST_REPORT, read
 from reportgen.page.render import render
+from reportgen.picture import Picture, to_png
 from reportgen.probe import Explained
 from reportgen.records import equal, figure, record
 from reportgen.report import FORMAT, Provenance, Report, Versions, find_sections
@@ -183,6 +184,8 @@ HTML = render(small_report())
         '<script type="application/json" id="report-data">' + "[" * 200_000 + "</script>",
         '<script type="application/json" id="report-data">' + '{"a":' * 200_000 + "</script>",
         '<script type="application/json" id="report-data">{"format":' + "9" * 10_000 + "}</script>",
+        re.sub(r'"score":[\d.]+', '"score":1' + "0" * 400, HTML),  # an integer beyond the largest float
+        '<script type="application/json" id="report-data">[' + "[]," * 5_000_000 + "0]</script>",  # 0.4 GB, were it read
     ],
 )  # fmt: skip
 def test_pages_that_are_no_reports_are_refused(html: str, tmp_path: Path) -> None:
@@ -190,6 +193,27 @@ def test_pages_that_are_no_reports_are_refused(html: str, tmp_path: Path) -> Non
     file.write_text(html, "utf-8")
     with pytest.raises(ReportFileError, match=re.escape(str(file))):
         read(file)
+
+
+def test_a_picture_of_many_pixels_is_not_unpacked_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    # 10,000 x 10,000 equal pixels are a PNG of 100 kB; named by a hundred rows they would be 10 GB. Here at a tenth of the scale
+    monkeypatch.setattr("reportgen.codec.MOST_PIXELS", MOST_PIXELS // 100)
+    encoder = Encoder()
+    data = encoder.encode(small_report())
+    large = to_png(Picture(np.zeros((1_000, 1_000), np.uint8), 0.0, 1.0, "viridis"))
+    row = data["feature_maps"]["rows"][0]
+    row["picture"]["picture"] = "large"
+    data["feature_maps"]["rows"] = [row] * 9
+    assert decode_report(data, encoder.pictures | {"large": large})
+    data["feature_maps"]["rows"] = [row] * 11
+    with pytest.raises(ReportFileError, match="larger than those of any report"):
+        decode_report(data, encoder.pictures | {"large": large})
+
+
+def test_a_refusal_is_short_whatever_was_refused() -> None:
+    with pytest.raises(ReportFileError, match=r"has format 9{20}; this") as caught:
+        decode_report({"format": int("9" * 1000)}, {})
+    assert len(str(caught.value)) < 200
 
 
 def test_files_that_are_no_reports_are_refused(tmp_path: Path) -> None:

@@ -18,7 +18,16 @@ import pytest
 from PIL import ExifTags, Image, ImageCms
 
 from reportgen.errors import ImageError
-from reportgen.image import LARGEST_FILE, LARGEST_IMAGE, Photograph, fit, image_from_array, load_image, with_channels
+from reportgen.image import (
+    LARGEST_FILE,
+    LARGEST_IMAGE,
+    LARGEST_OF_FORMAT,
+    Photograph,
+    fit,
+    image_from_array,
+    load_image,
+    with_channels,
+)
 from reportgen.options import Fit
 
 RED, GREEN, BLUE, WHITE, BLACK = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0)
@@ -483,10 +492,38 @@ def test_a_hundred_megapixels_take_less_than_a_gigabyte(
     rows = [packer.compress(b"\0" + bytes(pixel) * 10_000) for _ in range(10_000)]
     path = tmp_path / "large.png"
     path.write_bytes(png(10_000, 10_000, 8, colour_type, b"".join([*rows, packer.flush()])))
-    result = subprocess.run([sys.executable, "-c", MEASURE, str(path)], capture_output=True, text=True, check=True)
-    *shape_and_colour, peak = map(int, result.stdout.split())
+    *shape_and_colour, peak = measured(path)
     assert shape_and_colour == [10_000, 10_000, 3, *colour]
     assert peak * 1024 < 1e9
+
+
+def measured(path: Path) -> list[int]:
+    """The shape that a fresh process read, the last pixel, and its peak of memory in KiB."""
+    result = subprocess.run([sys.executable, "-c", MEASURE, str(path)], capture_output=True, text=True, check=True)
+    return list(map(int, result.stdout.split()))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell the peak of memory")
+@pytest.mark.parametrize(("format_", "options"), [("WEBP", {"method": 0}), ("AVIF", {"speed": 10})])
+def test_the_most_pixels_of_formats_with_hungry_decoders_take_less_than_a_gigabyte(
+    tmp_path: Path, format_: str, options: dict[str, Any]
+) -> None:
+    assert LARGEST_OF_FORMAT[format_] == 50_000_000
+    path = saved(tmp_path / "large", Image.new("RGBA", (10_000, 5_000), (0, 0, 255, 0)), format=format_, **options)
+    *shape_and_colour, peak = measured(path)
+    assert shape_and_colour == [5_000, 10_000, 3, *WHITE]
+    assert peak * 1024 < 1e9
+
+
+@pytest.mark.parametrize("format_", ["WEBP", "AVIF"])
+def test_more_pixels_of_them_are_refused_before_they_are_decoded(tmp_path: Path, format_: str) -> None:
+    options = {"WEBP": {"method": 0}, "AVIF": {"speed": 10}}[format_]
+    path = saved(tmp_path / "a", Image.new("RGB", (10_001, 5_000)), format=format_, **options)
+    began = time.process_time()
+    with pytest.raises(ImageError, match=f"10001 x 5000 pixels; at most 50,000,000 of {format_} are read. Make it smaller."):
+        load_image(path)
+    assert time.process_time() - began < 0.3  # to decode it takes a second
 
 
 @pytest.mark.parametrize("size", [(10_001, 10_000), (100_000_001, 1), (100_000, 100_000), (2**31 - 1, 2**31 - 1)])

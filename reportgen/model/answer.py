@@ -60,8 +60,13 @@ def answer_of(outputs: Any) -> Answer:
         # a map of classes has passed a softmax or sigmoid; the maps of a headless network stand for no class
         return Answer(None, "raw", means if logits is not None else None, differentiated, unit)
     scores = np.asarray(outputs.numpy(), np.float32)[0]
-    kind: ScoreKind = "probabilities" if _is_choice(scores, logits) else "raw" if logits is None else "independent"
-    return Answer(scores, kind, means, differentiated, unit)
+    return Answer(scores, _kind(scores, logits), means, differentiated, unit)
+
+
+def _kind(scores: np.ndarray, logits: Any) -> ScoreKind:
+    if not np.isfinite(scores).all():
+        return "raw"
+    return "probabilities" if _is_choice(scores, logits) else "raw" if logits is None else "independent"
 
 
 def _is_choice(scores: np.ndarray, logits: Any) -> bool:

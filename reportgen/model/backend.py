@@ -46,11 +46,15 @@ with _without_native_log():
         from keras.src.ops.symbolic_arguments import SymbolicArguments
     except ImportError:  # private, and only used to save memory
         SymbolicArguments = None
+    try:
+        from tensorflow.python.framework import op_callbacks
+    except ImportError:  # private, and only used to tell what feeds a layer across bare operations
+        op_callbacks = None
 
 if keras.backend.backend() != "tensorflow":
     raise ModelError(f"Keras runs on {keras.backend.backend()} here; reportgen needs TensorFlow. Set KERAS_BACKEND=tensorflow.")
 
-__all__ = ["SymbolicArguments", "deep_models", "global_state", "keras", "tf", "versions"]
+__all__ = ["SymbolicArguments", "deep_models", "global_state", "keras", "op_callbacks", "tf", "versions"]
 DEEPEST = 20_000  # calls in each other
 
 

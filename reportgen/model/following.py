@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from ..options import Options
+from ..picture import WHOLE
 from ..probe import FeatureMaps, LayerCall, block_ends
 from ..sections.feature_maps import is_shown
 from .backend import keras
+from .cropping import part_left
 from .listening import Heard
 
 layers = keras.layers
@@ -50,7 +52,8 @@ class _Chain:
 
 
 class Follower:
-    """Hears each row of a pass. Afterwards `maps` has every convolution's, and `target` is the output to explain, or None.
+    """Hears each row of a pass. Afterwards `maps` has every convolution's, `target` is the output to explain, or None, and `part`
+    the part of the picture that reached the first convolution.
 
     Figures of the maps are taken as the pass goes by; the maps themselves are kept only where they will be shown.
     """
@@ -62,12 +65,15 @@ class Follower:
         self.target: Any = None
         self.target_path = ""
         self.channels_first = False
+        self.part = WHOLE
         self._chains: dict[int, _Chain] = {}
 
     def listen(self, heard: Heard, inputs: tuple[Any, ...], output: Any) -> None:
         is_convolution = isinstance(heard.layer, CONVOLUTIONS) and len(output.shape) == 4
         if is_convolution:
             self.channels_first = heard.layer.data_format == "channels_first"
+        if self.target is None and inputs:
+            self.part = part_left(self.part, heard.layer, inputs[0], output)
         self._follow_chains(heard, inputs, output)
         if is_convolution:
             self._chains[id(output)] = _Chain(heard.row, self.channels_first, output)

@@ -15,8 +15,8 @@ from typing import Any
 
 from ..probe import LayerCall
 from .backend import keras, tf
+from .lineage import MAKER, SOURCES, lineage, sources_of
 
-SOURCE = "_reportgen_source"  # on a tensor: the path of the layer that made it
 KEPT = ("_keras_logits", "_keras_mask")  # what Keras itself leaves on tensors
 
 
@@ -37,7 +37,8 @@ def listening(hear: Callable[[Any, Callable[[], Any], Any], Any]) -> Iterator[No
     layer_call, operation_call = keras.Layer.__call__, keras.Operation.__call__
     keras.Layer.__call__, keras.Operation.__call__ = heard(layer_call, True), heard(operation_call, False)
     try:
-        yield
+        with lineage():
+            yield
     finally:
         keras.Layer.__call__, keras.Operation.__call__ = layer_call, operation_call
 
@@ -85,10 +86,8 @@ class CallLog:
         if not self._counts(operation):
             return run()
         inputs = tuple(tensor for tensor in tf.nest.flatten(given) if isinstance(tensor, tf.Tensor))
-        sources = tuple(source for tensor in inputs if (source := getattr(tensor, SOURCE, None)))
+        sources = sources_of(inputs)
         before = len(self.heard)
-        if not sources and before == 1:
-            sources = (self.heard[0].row.path,)  # the first to be called; the model may have cast its input before
         self._holders.append(operation)
         try:
             outputs = run()
@@ -98,6 +97,9 @@ class CallLog:
         output = _first_tensor(outputs)
         if output is not None and self._makes_a_row(operation, output, before):
             self._add(operation, self._path(operation), type(operation).__name__, inputs, output, sources)
+            for other in tf.nest.flatten(outputs):
+                if other is not output and isinstance(other, tf.Tensor) and not hasattr(other, MAKER):
+                    setattr(other, SOURCES, (self.heard[-1].row.path,))
         return outputs
 
     def finish(self) -> None:
@@ -114,7 +116,7 @@ class CallLog:
         if len(self.heard) == before:
             return True
         made = {heard.row.path for heard in self.heard[before:]}
-        return getattr(output, SOURCE, None) not in made or any(
+        return getattr(output, MAKER, None) not in made or any(
             id(variable) not in self._counted for variable in _all_variables(operation)
         )
 
@@ -139,10 +141,10 @@ class CallLog:
             output_shape=tuple(output.shape[1:]) if output is not None else (),
             parameters=sum(_size(variable) for variable in variables),
             trainable=any(variable.trainable for variable in variables),
-            inputs=tuple(dict.fromkeys(sources)),
+            inputs=sources,
         )
         if output is not None:
-            setattr(output, SOURCE, unique)
+            setattr(output, MAKER, unique)
         self.heard.append(Heard(layer, row, variables))
         if output is not None:
             self.listener(self.heard[-1], inputs, output)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +12,7 @@ import numpy as np
 
 from ..errors import ModelError, OptionError
 from ..sections.weights import tensor_digest
+from .architecture import architecture
 from .backend import keras, tf
 from .schemes import SCHEMES, scale
 
@@ -68,40 +68,6 @@ def as_array(variable: Any) -> np.ndarray:
         return np.asarray(memoryview(tensor))
     except (TypeError, ValueError, BufferError):
         return np.asarray(tensor.numpy())
-
-
-def architecture(model: Any) -> str:
-    """The model's configuration as JSON, the same in every process.
-
-    A subclassed model's own configuration says little or nothing of what it is made of: its layers' do.
-    """
-    config = _config_of(model)
-    is_kerass_own = type(model).__module__.startswith("keras.")  # Functional and Sequential, which say all
-    parts = [] if is_kerass_own else model._flatten_layers(include_self=False)
-    config.pop("name", None)
-    return json.dumps([type(model).__name__, config, *map(_layer_config, parts)], sort_keys=True, default=_stable)
-
-
-def _layer_config(layer: Any) -> list[Any]:
-    return [type(layer).__name__, _config_of(layer)]
-
-
-def _config_of(layer: Any) -> dict[str, Any]:
-    try:
-        config = _with_text_keys(layer.get_config())
-    except Exception:  # a layer of the user's own may have none, or a faulty one
-        return {}
-    return config if isinstance(config, dict) else {}
-
-
-def _with_text_keys(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _with_text_keys(each) for key, each in value.items()}
-    return [_with_text_keys(each) for each in value] if isinstance(value, (list, tuple)) else value
-
-
-def _stable(value: Any) -> Any:
-    return str(value) if isinstance(value, (keras.DTypePolicy, np.generic)) else type(value).__name__
 
 
 def input_shape_of(model: Any, size: tuple[int, int] | None) -> tuple[tuple[int, int, int], bool, tuple[str, ...]]:

@@ -149,7 +149,7 @@ def _explain(tape: Any, follower: Follower, answer: Answer, class_index: int | N
         return None
     pair = (np.asarray(tensor.numpy(), np.float32)[0] for tensor in (target, gradient))
     activations, gradients = (each.transpose(1, 2, 0) if follower.channels_first else each for each in pair)
-    return Explained(follower.target_path, class_index, activations, gradients, answer.unit)
+    return Explained(follower.target_path, class_index, activations, gradients, answer.unit, follower.part)
 
 
 def _gradient(tape: Any, score: Any, target: Any) -> Any:

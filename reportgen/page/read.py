@@ -7,16 +7,18 @@ import binascii
 import gzip
 import json
 import zlib
-from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 from ..codec import Pictures, decode_report
 from ..errors import ReportFileError
 from ..files import check_readable
 from ..report import Report
 from .folder import INDEX, PICTURE
+from .tags import TagReader
 
 LARGEST_REPORT = 500_000_000  # bytes, of a folder those of all its files
+MOST_VALUES = 10_000_000  # as many take about a gigabyte of memory; a report of a thousand layers has some 100,000
 DATA_ID = "report-data"
 DATA_URI = "data:image/png;base64,"
 GZIP = b"\x1f\x8b"
@@ -74,18 +76,25 @@ def _parse(html: str, where: str, folder: Path | None) -> Report:
         island.close()
         if not island.found:
             raise ReportFileError("not a report that reportgen wrote, or cut short: it holds no data.")
-        return decode_report(json.loads("".join(island.text), parse_constant=_refuse_constant), island.pictures)
+        return decode_report(_data_in("".join(island.text)), island.pictures)
     except ReportFileError as error:
         raise ReportFileError(f"{where}: {error}") from error
-    except (ValueError, RecursionError, AssertionError) as error:
+    except (ValueError, OverflowError, RecursionError, AssertionError) as error:
         raise ReportFileError(f"{where}: the report is damaged; its data cannot be read.") from error
+
+
+def _data_in(text: str) -> Any:
+    """What the JSON `text` says. Half a gigabyte of `[],` would be twelve in memory: so its values are counted first."""
+    if sum(map(text.count, "[{,")) > MOST_VALUES:
+        raise ReportFileError("it holds more data than any report of ours.")
+    return json.loads(text, parse_constant=_refuse_constant)
 
 
 def _refuse_constant(name: str) -> float:
     raise ValueError(name)
 
 
-class _Island(HTMLParser):
+class _Island(TagReader):
     """Gathers the data script's text and the PNG of every picture, of a `folder` at most `room` bytes of them."""
 
     def __init__(self, folder: Path | None, room: int) -> None:

@@ -53,8 +53,10 @@ def grad_cam(explained: Explained) -> np.ndarray:
 def find_class_activation(probe: Probe, options: Options) -> ClassActivation:
     explained = probe.explained
     if explained is None:
-        raise NotApplicable("No convolution was found whose output leads to a score, so there is no place to point at.")
+        raise NotApplicable(_reason(probe))
     heat = grad_cam(explained).astype(np.float32)
+    if not np.isfinite(heat).any():
+        raise NotApplicable(f"The maps of {explained.path}, or the gradients there, are no numbers (nan or infinite).")
     _, peak = finite_range(heat)
     heatmap = Picture(quantize(heat, 0, peak), 0.0, figure(np.float32(peak)), options.colormap)
     row = ClassActivationMap(
@@ -65,6 +67,15 @@ def find_class_activation(probe: Probe, options: Options) -> ClassActivation:
         unit=explained.unit,
         peak=heatmap.high,
         heatmap=heatmap,
-        overlay=overlay(probe.pixels, heatmap),
+        overlay=overlay(probe.pixels, heatmap, explained.part),
     )
     return ClassActivation((row,))
+
+
+def _reason(probe: Probe) -> str:
+    if probe.maps and probe.scores is None:
+        return (
+            "The output is a map, and nothing says that its channels stand for classes (no softmax or sigmoid made it). "
+            "--class N explains channel N, by its mean over the map."
+        )
+    return "No gradient of a score reaches the output of a convolution, so there is no place to point at."

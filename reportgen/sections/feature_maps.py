@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import NotApplicable, OptionError
 from ..options import Options, Scale
-from ..picture import Picture, columns_for, finite_range, quantize, reduced, tile
+from ..picture import Picture, columns_for, finite_range, quantize, reduced, striped, tile
 from ..probe import FeatureMaps, Probe, block_ends
 from ..records import figure, record
 
@@ -148,10 +148,10 @@ def _picture(maps: FeatureMaps, order: np.ndarray, columns: int, options: Option
     tiles = np.ascontiguousarray(smaller.transpose(2, 0, 1))
     if options.scale == "layer":
         low, high = finite_range(maps.values)
-        return Picture(tile(quantize(tiles, low, high), columns), low, high, options.colormap)
+        return Picture(tile(striped(quantize(tiles, low, high), tiles), columns), low, high, options.colormap)
     ranges = zip(maps.low[order], maps.high[order], strict=True)
     own = [quantize(each, *_finite(range_, each)) for each, range_ in zip(tiles, ranges, strict=True)]
-    return Picture(tile(np.stack(own), columns), 0.0, 1.0, options.colormap)
+    return Picture(tile(striped(np.stack(own), tiles), columns), 0.0, 1.0, options.colormap)
 
 
 def _finite(own: tuple[float, float], values: np.ndarray) -> tuple[float, float]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import NotApplicable
 from ..options import Options
-from ..picture import GREY, RGB, Picture, columns_for, finite_range, quantize, tile
+from ..picture import GREY, RGB, Picture, columns_for, finite_range, quantize, striped, tile
 from ..probe import Probe
 from ..records import packed, record
 
@@ -63,8 +63,8 @@ def _first_filters(path: str, kind: str, kernel: np.ndarray) -> FirstFilters:
         filters=len(filters),
         filters_shown=len(shown),
         columns=columns,
-        by_channel=Picture(_by_channel(quantize(filters[:BY_CHANNEL], low, high)), low, high, GREY),
-        all=Picture(tile(enlarged(quantize(grid, low, high)), columns), low, high, RGB if in_colour else GREY),
+        by_channel=Picture(_by_channel(filters[:BY_CHANNEL], low, high), low, high, GREY),
+        all=Picture(tile(_drawn(grid, low, high), columns), low, high, RGB if in_colour else GREY),
         packed_weights=packed(filters) if kernel.size <= MOST_WEIGHTS else None,
     )
 
@@ -82,9 +82,13 @@ def _a_filter_first(kernel: np.ndarray, kind: str) -> np.ndarray:
     return kernel.transpose(3, 0, 1, 2)
 
 
-def _by_channel(filters: np.ndarray) -> np.ndarray:
+def _by_channel(filters: np.ndarray, low: float, high: float) -> np.ndarray:
     channels = filters[..., : 4 * BY_CHANNEL].transpose(0, 3, 1, 2)  # (filters, channels, h, w)
-    return tile(enlarged(channels.reshape(-1, *channels.shape[2:])), channels.shape[1])
+    return tile(_drawn(channels.reshape(-1, *channels.shape[2:]), low, high), channels.shape[1])
+
+
+def _drawn(tiles: np.ndarray, low: float, high: float) -> np.ndarray:
+    return striped(enlarged(quantize(tiles, low, high)), enlarged(tiles))
 
 
 def enlarged(tiles: np.ndarray) -> np.ndarray:
