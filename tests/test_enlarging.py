@@ -68,11 +68,16 @@ def test_axe_finds_nothing_in_an_enlarged_map(browser: Any, pages: dict[str, Pat
 
 def tile_of(row: Any, place: int) -> np.ndarray:
     """The colours (h, w, 3) of one map in its layer's picture."""
+    tile: np.ndarray = np.frombuffer(palette(row.picture.colormap), np.uint8).reshape(256, 3)[places_of(row, place)]
+    return tile
+
+
+def places_of(row: Any, place: int) -> np.ndarray:
+    """The places (h, w) in the colormap, 0 to 255, of one map in its layer's picture."""
     height, width = (-(-side // row.reduction) for side in row.shape[:2])
     top, left = place // row.columns * (height + 1), place % row.columns * (width + 1)
-    colours = np.frombuffer(palette(row.picture.colormap), np.uint8).reshape(256, 3)
-    tile: np.ndarray = colours[row.picture.values[top : top + height, left : left + width]]
-    return tile
+    values: np.ndarray = row.picture.values[top : top + height, left : left + width]
+    return values
 
 
 def assert_same_picture(element: Any, expected: np.ndarray) -> None:

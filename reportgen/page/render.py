@@ -15,13 +15,15 @@ from markupsafe import Markup
 
 from ..codec import Encoder
 from ..errors import OptionError, reason_of
-from ..picture import Picture
-from ..report import Report, section_fields
+from ..picture import Picture, palette
+from ..report import Absent, Report, section_fields
 from ..sections.weights import SKETCH_LENGTH
 from .drawing import drawing_of
 from .environment import environment_with, source_of
-from .folder import INDEX, STYLE, picture_name
+from .folder import INDEX, SCRIPT, STYLE, picture_name
 from .read import DATA_ID, DATA_URI
+
+OFFERED = ("viridis", "magma", "cividis", "gray")  # colormaps that the maps of a page can be given in the page
 
 
 def render(report: Report, templates: Path | None = None) -> str:
@@ -42,9 +44,17 @@ def _report_with(composer: Composer, report: Report) -> str:
         data=composer.encoder.encode(report),
         report=report,
         drawing=drawing_of(report),
+        colormaps=_colormaps(report),
         sections=[(each.name, each.metadata["title"], getattr(report, each.name)) for each in section_fields()],
         sketch_error=1 / math.sqrt(2 * SKETCH_LENGTH),
     )
+
+
+def _colormaps(report: Report) -> dict[str, str]:
+    """The colours that the maps are in, and those that they may be given in the page: 256 each, as base64."""
+    rows = () if isinstance(report.feature_maps, Absent) else report.feature_maps.rows
+    names = dict.fromkeys((*(row.picture.colormap for row in rows if row.picture), *OFFERED))
+    return {name: base64.b64encode(palette(name)).decode() for name in names}
 
 
 class ShownPicture(NamedTuple):
@@ -69,9 +79,8 @@ class Composer:
     def compose(self, template: str, **variables: Any) -> str:
         """The page that `template` makes of `variables`; raises `OptionError` where a user's own template fails."""
         try:
-            style = source_of(self._environment, "assets/page.css")
             html = self._environment.get_template(template).render(
-                **variables, data_id=DATA_ID, linked=self._linked, style=Markup(style), style_hash=_policy_hash(style)
+                **variables, **self._inline(STYLE), **self._inline(SCRIPT), data_id=DATA_ID, linked=self._linked
             )
         except Exception as error:
             if self._templates is None:
@@ -83,7 +92,15 @@ class Composer:
     def files(self) -> dict[str, bytes]:
         """What a page that is `linked` needs beside it, by name."""
         pictures = {picture_name(identity): png for identity, png in self.encoder.pictures.items()}
-        return {STYLE: source_of(self._environment, "assets/page.css").encode(), **pictures}
+        return {**{name: self._asset(name).encode() for name in (STYLE, SCRIPT)}, **pictures}
+
+    def _asset(self, name: str) -> str:
+        return source_of(self._environment, f"assets/{name}")
+
+    def _inline(self, name: str) -> dict[str, str]:
+        """The style or the script for a template, and its hash for the page's policy."""
+        text, kind = self._asset(name), "style" if name == STYLE else "script"
+        return {kind: Markup(text), f"{kind}_hash": base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}
 
     def _shown(self, picture: Picture) -> ShownPicture:
         identity = self.encoder.identify(picture)
@@ -91,7 +108,3 @@ class Composer:
         png = self.encoder.pictures[identity]
         source = picture_name(identity) if self._linked else DATA_URI + base64.b64encode(png).decode()
         return ShownPicture(identity, source, width, height)
-
-
-def _policy_hash(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
