@@ -312,10 +312,24 @@
     next.click();
   };
 
+  /** Of a picture old and new: the new one laid over the old, as far as a slider says. */
+  const equipVersus = (versus) => {
+    const [before, after] = [".old img", ".new img"].map((each) => versus.querySelector(each));
+    if (!before || !after) return;
+    const over = element("img", { src: after.src, alt: "", className: "over" });
+    const slider = element("input", { type: "range", value: 0, ariaLabel: "How much of new is laid over old: " + before.alt });
+    const show = () => { over.style.clipPath = `inset(0 ${100 - slider.value}% 0 0)`; };
+    slider.addEventListener("input", show);
+    before.after(over);
+    before.closest("figure").append(element("label", { className: "tools" }, "Slide to new", slider));
+    show();
+  };
+
   readState();
   all(".scrolling").filter((box) => box.querySelector("thead")).forEach(equipTable);
   equipMaps();
   equipPlaces();
+  all(".versus").forEach(equipVersus);
   document.addEventListener("keydown", turnPages);
   if (location.hash.includes("?")) document.getElementById(place())?.scrollIntoView();
 })();

@@ -1,0 +1,150 @@
+"""The pages of comparisons in a real browser: every test that the report's page passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import reportgen
+from reportgen import Absent, Report
+from reportgen.report import section_fields
+
+from .browser import OPEN_ALL, axe_findings, lacking, opened
+from .samples import HOSTILE, hostile_pair, spoiled
+from .test_browser import brightness
+
+pytestmark = pytest.mark.browser
+
+NAMES = ("changed", "same", "hostile", "absent", "long", "series", "hostile series")
+Show = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def compared(cat_report: Report, cat: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Pages of comparisons, by the names above."""
+    early = reportgen.generate("minivgg@early", cat)
+    hostile = hostile_pair(cat_report)
+    nothing: dict[str, Any] = {section.name: Absent(f"reason {HOSTILE}") for section in section_fields()}
+    long = [spoiled(report, "x" * 300, keep={"sketch", "scores", "packed_weights"}) for report in (early, cat_report)]
+    pages = {
+        "changed": reportgen.render_diff(reportgen.diff(early, cat_report)),
+        "same": reportgen.render_diff(reportgen.diff(cat_report, cat_report)),
+        "hostile": reportgen.render_diff(reportgen.diff(*hostile)),
+        "absent": reportgen.render_diff(reportgen.diff(hostile[0], replace(hostile[1], **nothing))),
+        "long": reportgen.render_diff(reportgen.diff(*long)),
+        "series": reportgen.render_series(reportgen.series([early, cat_report, early])),
+        "hostile series": reportgen.render_series(reportgen.series([*hostile, cat_report])),
+    }
+    assert tuple(pages) == NAMES
+    folder = tmp_path_factory.mktemp("compared")
+    for name, html in pages.items():
+        (folder / f"{name}.html").write_text(html, "utf-8")
+    return {name: folder / f"{name}.html" for name in NAMES}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_is_valid_html(compared: dict[str, Path], name: str) -> None:
+    try:
+        import html5lib
+    except ImportError:
+        lacking("no html5lib: pip install html5lib")
+    html5lib.HTMLParser(strict=True).parse(compared[name].read_text("utf-8"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_needs_and_tries_nothing_outside_itself_and_no_name_runs(browser: Any, compared: dict[str, Path], name: str) -> None:
+    for bypass in (False, True):  # the escaping has to hold without the policy, too
+        with opened(browser, compared[name], bypass_csp=bypass) as it:
+            it.page.evaluate(OPEN_ALL)
+            assert [url for url in it.requests if not url.startswith("data:image/png;")] == [compared[name].as_uri()]
+            assert it.messages == []
+            assert "pwned" not in it.page.evaluate("document.title.replaceAll('document.title=', '').slice(0, 5)")
+            assert it.page.locator("img:not([data-picture]):not(.over), [onerror]").count() == 0
+
+
+def test_hostile_names_are_shown_as_they_are(browser: Any, compared: dict[str, Path]) -> None:
+    with opened(browser, compared["hostile"]) as it:
+        text = it.page.text_content("main")
+    for name in ("title", "path", "label", "preprocessing"):
+        assert f"{name} {HOSTILE} new" in text
+
+
+def test_reads_the_same_without_javascript(browser: Any, compared: dict[str, Path]) -> None:
+    texts = []
+    for enabled in (True, False):
+        with opened(browser, compared["changed"], java_script_enabled=enabled) as it:
+            if enabled:
+                it.page.evaluate("document.querySelectorAll('.tools').forEach(each => each.remove())")
+            it.page.evaluate(OPEN_ALL)
+            texts.append(" ".join(it.page.inner_text("body").split()))
+    assert texts[0] == texts[1]
+    for phrase in ("Same architecture; every layer's weights moved", "Both say cat", "block4_conv2", "± 4.8 %", "channels died"):
+        assert phrase in texts[1]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", NAMES)
+def test_axe_finds_nothing(browser: Any, compared: dict[str, Path], name: str, scheme: str) -> None:
+    with opened(browser, compared[name], color_scheme=scheme) as it:
+        assert axe_findings(it.page) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_page_never_scrolls_sideways(browser: Any, compared: dict[str, Path], name: str) -> None:
+    with opened(browser, compared[name]) as it:
+        it.page.evaluate(OPEN_ALL)
+        for width in (320, 390, 800, 1180):
+            it.page.set_viewport_size({"width": width, "height": 800})
+            assert it.page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_prints_black_on_white_even_from_the_dark(browser: Any, compared: dict[str, Path]) -> None:
+    with opened(browser, compared["changed"], color_scheme="dark") as it:
+        assert it.page.pdf().startswith(b"%PDF-")
+        it.page.emulate_media(media="print", color_scheme="dark")
+        heading = brightness(it.page.locator("h1"))
+        assert (heading.min(), heading.max(), np.median(heading)) == (0, 255, 255)
+        assert not it.page.locator("nav").is_visible()
+
+
+@pytest.mark.parametrize("name", ["changed", "long", "series"])
+def test_print_cuts_nothing_off(browser: Any, compared: dict[str, Path], name: str) -> None:
+    with opened(browser, compared[name], viewport={"width": 688, "height": 1000}) as it:
+        it.page.emulate_media(media="print")
+        assert it.page.evaluate("document.documentElement.scrollWidth") == 688
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_links_lead_somewhere_ids_are_unique_and_pictures_are_told(browser: Any, compared: dict[str, Path], name: str) -> None:
+    with opened(browser, compared[name]) as it:
+        ids = it.page.locator("[id]").evaluate_all("all => all.map(each => each.id)")
+        targets = it.page.locator("a").evaluate_all("all => all.map(each => each.getAttribute('href'))")
+        told = it.page.locator("img[data-picture]").evaluate_all("all => all.map(each => each.alt)")
+    assert len(ids) == len(set(ids))
+    assert {*targets} <= {f"#{each}" for each in ids}
+    assert all(len(alt) > 15 for alt in told)
+
+
+def apart(one: np.ndarray, other: np.ndarray) -> float:
+    """The mean difference of two pictures of an element, which may be a pixel apart in size."""
+    height, width = (min(sizes) for sizes in zip(one.shape, other.shape, strict=True))
+    return float(np.abs(one[:height, :width].astype(int) - other[:height, :width]).mean())
+
+
+def test_the_new_picture_slides_over_the_old_by_keyboard(browser: Any, compared: dict[str, Path]) -> None:
+    with opened(browser, compared["changed"], viewport={"width": 1280, "height": 900}) as it:
+        versus = it.page.locator("#feature_maps .versus").first
+        before, after = (versus.locator(f".{age} .stack") for age in ("old", "new"))
+        old, new = brightness(before), brightness(after)
+        assert apart(old, new) > 5
+        slider = versus.get_by_role("slider")
+        slider.focus()
+        it.page.keyboard.press("End")
+        assert apart(brightness(before), new) < 1
+        it.page.keyboard.press("Home")
+        assert apart(brightness(before), old) < 1
