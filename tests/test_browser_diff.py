@@ -138,13 +138,14 @@ def apart(one: np.ndarray, other: np.ndarray) -> float:
 
 def test_the_new_picture_slides_over_the_old_by_keyboard(browser: Any, compared: dict[str, Path]) -> None:
     with opened(browser, compared["changed"], viewport={"width": 1280, "height": 900}) as it:
-        versus = it.page.locator("#feature_maps .versus").first
+        # the bare heatmaps: four points across, so that it does not matter if a column is a fraction of a pixel wider
+        versus = it.page.locator("#class_activation .versus").nth(1)
         before, after = (versus.locator(f".{age} .stack") for age in ("old", "new"))
         old, new = brightness(before), brightness(after)
         assert apart(old, new) > 5
         slider = versus.get_by_role("slider")
         slider.focus()
         it.page.keyboard.press("End")
-        assert apart(brightness(before), new) < 1
+        assert apart(brightness(before), new) < 2
         it.page.keyboard.press("Home")
-        assert apart(brightness(before), old) < 1
+        assert apart(brightness(before), old) == 0
