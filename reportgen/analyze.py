@@ -16,9 +16,11 @@ from .model.labels import given_labels
 from .model.references import Reference, check_weights, find_reference
 from .model.schemes import scheme_name
 from .options import Fit, Options, Scale, Sort
+from .page.fitting import fitted
 from .picture import WHOLE
 from .probe import Probe
 from .report import FORMAT, Provenance, Report, Versions, check_sections, find_sections
+from .sizes import parse_size
 from .version import __version__
 
 Progress = Callable[[str], None]
@@ -64,13 +66,16 @@ def generate(
     probe = record(loaded, with_channels(shown, channels), _as_seen(shown, channels), asked)
     progress("Sections")
     from_memory = not isinstance(model, (str, Path)) or isinstance(image, np.ndarray)
-    return Report(
+    report = Report(
         format=FORMAT,
         title=asked.title or f"{loaded.name} on {photograph.facts.name}",
         warnings=(*loaded.warnings, *_head_warnings(probe.heads, asked), *_warnings(probe)),
         provenance=_provenance(photograph, probe, asked, None if from_memory else find_reference(model)),
         **find_sections(probe, asked),
     )
+    if asked.max_size is None:
+        return report
+    return fitted(report, asked.max_size, Path(asked.templates) if asked.templates else None)
 
 
 def _photograph(image: str | Path | np.ndarray) -> Photograph:
@@ -98,6 +103,8 @@ def check_options(**options: Any) -> Options:
         raise OptionError(f"--maps {asked.maps}: expected a number of maps a layer, 1 or more, or all.")
     if asked.size is not None and min(asked.size) < 1:
         raise OptionError(f"--size {asked.size[0]}x{asked.size[1]}: expected HEIGHTxWIDTH in pixels, such as 224x224.")
+    if asked.max_size is not None and (not isinstance(asked.max_size, int) or asked.max_size < 1):
+        raise OptionError(f"--max-size {asked.max_size}: expected a size of at least a byte, such as 5MB.")
     if not 0 <= asked.seed < 2**32:
         raise OptionError(f"--seed {asked.seed}: expected a number from 0 to 4294967295.")
     _check_colormap(asked.colormap)
@@ -115,6 +122,7 @@ def _plain(asked: Options) -> Options:
             labels=_plain_labels(asked.labels),
             target=int(asked.target) if isinstance(asked.target, np.integer) else asked.target,
             size=None if asked.size is None else (int(asked.size[0]), int(asked.size[1])),
+            max_size=parse_size(asked.max_size) if isinstance(asked.max_size, str) else asked.max_size,
             maps=int(asked.maps) if isinstance(asked.maps, np.integer) else asked.maps,
             only=(asked.only,) if isinstance(asked.only, str) else tuple(asked.only),
             skip=(asked.skip,) if isinstance(asked.skip, str) else tuple(asked.skip),

@@ -29,6 +29,7 @@ class Options:
     sort: the maps of a layer by channel ("index"), or those with the greatest share of active values first ("activity").
     colormap: matplotlib's name of the colours of maps and heatmaps.
     only, skip: names of the sections to make, or to leave out.
+    max_size: the most bytes that the page may have, or text such as "5MB": the largest maps are shown smaller until it fits.
     title: the page's heading; None for "<model> on <image>".
     templates: the folder of templates that the page is made with, for the command line that makes it again.
     allow_unsafe: let code in a model file run.
@@ -49,6 +50,7 @@ class Options:
     colormap: str = "viridis"
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
+    max_size: int | None = None
     title: str | None = None
     templates: str | None = None
     allow_unsafe: bool = False

@@ -17,7 +17,7 @@ from .models import built
 
 EVERY_OPTION = (
     "--model minivgg@early --preprocess none --labels ten.txt --class j --fit crop --maps 5 --layers 'block2_*' --scale layer "
-    "--sort activity --colormap magma --skip weights --skip filters --title T"
+    "--sort activity --max-size 500000 --colormap magma --skip weights --skip filters --title T"
 )
 COMMAND = [sys.executable, "-m", "reportgen"]
 
@@ -88,7 +88,7 @@ def test_every_option_goes_through_and_into_the_command(folder: Path) -> None:
         "weights": None, "seed": 0, "preprocess": "none", "labels": "ten.txt", "target": "j", "head": None, "size": None,
         "fit": "crop",
         "maps": 5, "layers": "block2_*", "scale": "layer", "sort": "activity", "colormap": "magma", "only": [],
-        "skip": ["weights", "filters"],
+        "skip": ["weights", "filters"], "max_size": 500000,
         "title": "T", "templates": None, "allow_unsafe": False,
     }  # fmt: skip
     assert values["title"] == "T"
@@ -137,6 +137,9 @@ BAD = {
     "maps": ["report", "cat.png", "--maps", "some"],
     "no maps": ["report", "cat.png", "--maps", "0"],
     "scale": ["report", "cat.png", "--scale", "none"],
+    "max-size": ["report", "cat.png", "--max-size", "small"],
+    "max-size of nothing": ["report", "cat.png", "--max-size", "0MB"],
+    "max-size too small": ["report", "cat.png", "--max-size", "20 kB"],
     "sort": ["report", "cat.png", "--sort", "size"],
     "fit": ["report", "cat.png", "--fit", "squeeze"],
     "colormap": ["report", "cat.png", "--colormap", "ultraviolet"],

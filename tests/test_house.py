@@ -13,7 +13,7 @@ import reportgen
 
 PACKAGE = Path(reportgen.__file__).parent
 FLOORS = {
-    "errors": 0, "records": 0, "files": 0, "folders": 0, "picture": 0, "version": 0,
+    "errors": 0, "records": 0, "files": 0, "folders": 0, "sizes": 0, "picture": 0, "version": 0,
     "options": 1, "image": 1, "probe": 1,
     "sections": 2,
     "report": 3,

@@ -70,6 +70,10 @@ def report(
     colormap: Annotated[str, typer.Option(help="Any of matplotlib's colormaps.")] = "viridis",
     only: Annotated[Optional[list[str]], typer.Option(help="Only this section; may be given more than once.")] = None,
     skip: Annotated[Optional[list[str]], typer.Option(help="Leave out this section; may be given more than once.")] = None,
+    max_size: Annotated[
+        Optional[str],
+        typer.Option(help="Show the largest maps smaller until the page is no larger, such as 5MB.", show_default=False),
+    ] = None,
     folder: Annotated[
         bool, typer.Option("--folder", help="Write a folder (page, style, pictures), for servers that forbid inline content.")
     ] = False,
@@ -112,6 +116,7 @@ def report(
         "colormap": colormap,
         "only": tuple(only or ()),
         "skip": tuple(skip or ()),
+        "max_size": _bytes(max_size),
         "title": title,
         "templates": templates,
         "allow_unsafe": allow_unsafe,
@@ -160,6 +165,15 @@ def size_from(text: str | None) -> tuple[int, int] | None:
     if not (height.isdecimal() and width.isdecimal()):
         raise OptionError(f"--size {text}: expected HEIGHTxWIDTH in pixels, such as 224x224.")
     return int(height), int(width)
+
+
+def _bytes(text: str | None) -> int | None:
+    from ..sizes import parse_size
+
+    try:
+        return None if text is None else parse_size(text)
+    except ValueError as error:
+        raise OptionError(f"--max-size {text}: expected a size such as 5MB or 800kB.") from error
 
 
 def _maps(text: str) -> int | str:

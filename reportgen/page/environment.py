@@ -10,6 +10,7 @@ import jinja2
 from ..comparison.words import pieces, share, signed
 from ..errors import OptionError
 from ..report import Absent
+from ..sizes import size_in_words
 from .formats import bar_width, colour_stops, format_figure, format_percent, format_score, format_shape, format_value
 
 
@@ -40,7 +41,13 @@ def environment_with(templates: Path | None) -> jinja2.Environment:
         "ensure_ascii": False,
     }
     environment.filters.update(
-        figure=format_figure, percent=format_percent, score=format_score, bar=bar_width, shape=format_shape, stops=colour_stops
+        figure=format_figure,
+        size=size_in_words,
+        percent=format_percent,
+        score=format_score,
+        bar=bar_width,
+        shape=format_shape,
+        stops=colour_stops,
     )
     environment.filters.update(share=share, signed=signed, pieces=pieces, value=format_value)
     environment.tests["absent"] = lambda value: isinstance(value, Absent)

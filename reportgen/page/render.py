@@ -17,6 +17,7 @@ from ..codec import Encoder
 from ..errors import OptionError, reason_of
 from ..picture import Picture, palette
 from ..report import Absent, Report, section_fields
+from ..sections.feature_maps import reduction_for
 from ..sections.weights import SKETCH_LENGTH
 from .drawing import drawing_of
 from .environment import environment_with, source_of
@@ -43,11 +44,18 @@ def _report_with(composer: Composer, report: Report) -> str:
         "report.html.j2",
         data=composer.encoder.encode(report),
         report=report,
+        lowered=_lowered(report),
         drawing=drawing_of(report),
         colormaps=_colormaps(report),
         sections=[(each.name, each.metadata["title"], getattr(report, each.name)) for each in section_fields()],
         sketch_error=1 / math.sqrt(2 * SKETCH_LENGTH),
     )
+
+
+def _lowered(report: Report) -> list[str]:
+    """The paths of the layers whose maps are shown smaller than they would be, so that the page fits."""
+    rows = () if isinstance(report.feature_maps, Absent) else report.feature_maps.rows
+    return [row.path for row in rows if row.picture and row.reduction > reduction_for(row.shape, row.channels_shown)]
 
 
 def _colormaps(report: Report) -> dict[str, str]:

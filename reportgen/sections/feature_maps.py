@@ -112,7 +112,7 @@ def _row(maps: FeatureMaps, block_end: bool, options: Options | None) -> Convolu
         block_end=block_end,
         channels_shown=shown,
         columns=columns,
-        reduction=_reduction(maps.shape, shown),
+        reduction=reduction_for(maps.shape, shown),
         channels=tuple(_channel(maps, int(channel)) for channel in order),
         picture=_picture(maps, order, columns, options) if options and shown else None,
     )
@@ -135,14 +135,15 @@ def _channel(maps: FeatureMaps, channel: int) -> Channel:
     return Channel(channel, *figures)
 
 
-def _reduction(shape: tuple[int, int, int], shown: int) -> int:
+def reduction_for(shape: tuple[int, int, int], shown: int) -> int:
+    """How many values a side of a map are one pixel of its picture, where nothing but its own size asks for it."""
     factor = -(-max(shape[:2]) // LARGEST_TILE)
     return max(factor, math.ceil(math.sqrt(shape[0] * shape[1] * shown / LARGEST_GRID)))
 
 
 def _picture(maps: FeatureMaps, order: np.ndarray, columns: int, options: Options) -> Picture:
     assert maps.values is not None
-    factor = _reduction(maps.shape, len(order))
+    factor = reduction_for(maps.shape, len(order))
     values = maps.values[:, :, order]
     smaller = reduced(values, factor) if factor > 1 else values
     tiles = np.ascontiguousarray(smaller.transpose(2, 0, 1))

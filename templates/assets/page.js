@@ -140,7 +140,8 @@
     new DataView(png.buffer).setInt32(809, checksum(png.subarray(37, 809)));
     const context = element("canvas", { width: grid.width, height: grid.height }).getContext("2d", { willReadFrequently: true });
     context.drawImage(await createImageBitmap(new Blob([png])), 0, 0);
-    return context.getImageData(0, 0, grid.width, grid.height).data.filter((_, at) => at % 4 === 0);
+    const pixels = new Uint32Array(context.getImageData(0, 0, grid.width, grid.height).data.buffer);
+    return Uint8Array.from(pixels);
   };
 
   /** For each place 0..255 of a map the place it has on the scale that was chosen. */
@@ -157,20 +158,23 @@
     return sorted.map((channel) => row.channels.indexOf(channel));
   };
 
+  /** A colormap's colours as pixels are kept: a number each, red in its lowest byte. */
+  const packed = (colormap) => {
+    const colours = bytes(colormaps()[colormap]);
+    return Uint32Array.from({ length: 256 }, (_, at) => 0xFF000000 | colours[3 * at + 2] << 16 | colours[3 * at + 1] << 8 | colours[3 * at]);
+  };
   const paint = (grid, order, chosen) => {
     const { width, height, across, down, row } = grid;
-    const colours = bytes(colormaps()[chosen.colour]);
+    const colours = packed(chosen.colour);
     const canvas = element("canvas", { width, height });
     const image = canvas.getContext("2d").createImageData(width, height);
-    image.data.fill(255);
+    const pixels = new Uint32Array(image.data.buffer).fill(-1);
     order.forEach((from, to) => {
       const table = rescaled(row, row.channels[from], grid.scale, chosen.scale);
       const [x0, y0] = [from % row.columns * across, Math.floor(from / row.columns) * down];
       const [x1, y1] = [to % row.columns * across, Math.floor(to / row.columns) * down];
       for (let y = 0; y < down - 1; y++) for (let x = 0; x < across - 1; x++) {
-        const colour = 3 * table[grid.places[(y0 + y) * width + x0 + x]];
-        const at = 4 * ((y1 + y) * width + x1 + x);
-        for (let part = 0; part < 3; part++) image.data[at + part] = colours[colour + part];
+        pixels[(y1 + y) * width + x1 + x] = colours[table[grid.places[(y0 + y) * width + x0 + x]]];
       }
     });
     canvas.getContext("2d").putImageData(image, 0, 0);
@@ -180,6 +184,8 @@
     `M${x + width * 0.3} ${y + height * 0.3}l${width * 0.4} ${height * 0.4}m0 ${-height * 0.4}l${-width * 0.4} ${height * 0.4}`;
   const arrange = (grid, order) => {
     const { across, down, row } = grid;
+    if (String(order) === grid.order) return;
+    grid.order = String(order);
     const lines = all(".tiles > div", grid.canvas);
     const crosses = order.map((from, to) => {
       const [x, y] = [to % row.columns * across, Math.floor(to / row.columns) * down];
@@ -211,7 +217,7 @@
     const rows = Math.ceil(row.channels.length / row.columns);
     return {
       canvas, image, row, width, height, figure: canvas.closest("figure"), source: image.getAttribute("href"),
-      buttons: all(".tiles button", canvas), scale: report().feature_maps.scale,
+      buttons: all(".tiles button", canvas), order: String([...row.channels.keys()]), scale: report().feature_maps.scale,
       across: (width + 1) / row.columns, down: (height + 1) / rows,
     };
   };
