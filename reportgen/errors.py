@@ -15,6 +15,7 @@ Each message is one or two lines: the thing, what was expected, what to do.
 
 import re
 
+NODE = re.compile(r"\{\{.*?\}\}|\[Op:\w+\]")  # by which TensorFlow calls the place in a graph
 COLOUR_CODE = re.compile(r"\x1b\[[0-9;]*m")
 WRAPPED = "Exception encountered when calling "
 CAUSE = "Exception encountered: "
@@ -58,7 +59,7 @@ class NotApplicable(ReportgenError):  # noqa: N818 - no error to anyone: the wor
 
 def reason_of(error: BaseException) -> str:
     """What somebody else's exception says, in one line: Keras wraps a layer's message in colours and a page of arguments."""
-    text = COLOUR_CODE.sub("", str(error))
+    text = NODE.sub("", COLOUR_CODE.sub("", str(error)))
     lines = [line.strip() for line in text.rpartition(CAUSE)[2].splitlines() if line.strip()]
     if not lines:
         return type(error).__name__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -33,6 +34,18 @@ def sequential() -> Any:
         ],
         name="sequential",
     )
+
+
+def without_input() -> Any:
+    """A Sequential that learns its input by its first call."""
+    net = [
+        layers.Conv2D(4, 3, activation="relu", name="conv1"),
+        layers.GlobalAveragePooling2D(name="gap"),
+        layers.Dense(3, activation="softmax", name="head"),
+    ]
+    model = keras.Sequential(net, name="without_input")
+    model(np.zeros((1, 16, 16, 3), np.float32))
+    return model
 
 
 def base(name: str = "base") -> Any:
@@ -115,6 +128,16 @@ def residual() -> Any:
     return keras.Model(inputs, layers.Dense(3, name="head")(x), name="residual")
 
 
+def dense_connections() -> Any:
+    """Each convolution sees what all before it made."""
+    x = inputs = keras.Input((16, 16, 3), name="picture")
+    for place in (1, 2, 3):
+        grown = layers.Conv2D(2, 3, padding="same", activation="relu", name=f"conv{place}")(x)
+        x = layers.Concatenate(name=f"both{place}")([x, grown])
+    x = layers.GlobalAveragePooling2D(name="gap")(x)
+    return keras.Model(inputs, layers.Dense(3, activation="softmax", name="head")(x), name="dense_connections")
+
+
 def all_convolutions() -> Any:
     inputs = keras.Input((16, 16, 4), name="picture")
     x = layers.Conv2D(8, 3, groups=2, padding="same", activation="relu", name="grouped")(inputs)
@@ -133,12 +156,28 @@ def shared_layer() -> Any:
     return keras.Model(inputs, layers.Dense(3, activation="softmax", name="head")(x), name="shared_layer")
 
 
-def mixed_precision() -> Any:
-    policy = "mixed_float16"
+def mixed_precision(policy: str = "mixed_float16") -> Any:
     inputs = keras.Input((16, 16, 3), name="picture")
     x = layers.Conv2D(4, 3, padding="same", activation="relu", name="conv1", dtype=policy)(inputs)
     x = layers.GlobalAveragePooling2D(name="gap", dtype=policy)(x)
     return keras.Model(inputs, layers.Dense(3, activation="softmax", name="head", dtype=policy)(x), name="mixed_precision")
+
+
+def mixed_bfloat16() -> Any:
+    return mixed_precision("mixed_bfloat16")
+
+
+def quantized(mode: str = "int8") -> Any:
+    """The dense layers in 8 bits; Keras leaves convolutions as they are."""
+    inputs = keras.Input((16, 16, 3), name="picture")
+    x = layers.Conv2D(4, 3, padding="same", activation="relu", name="conv1")(inputs)
+    x = layers.GlobalAveragePooling2D(name="gap")(x)
+    x = layers.Dense(8, activation="relu", name="middle")(x)
+    model = keras.Model(inputs, layers.Dense(3, activation="softmax", name="head")(x), name="quantized")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Keras warns of every layer that it leaves as it is
+        model.quantize(mode)
+    return model
 
 
 def frozen() -> Any:
@@ -176,6 +215,58 @@ def grey() -> Any:
     return keras.Sequential([keras.Input((12, 20, 1), name="picture"), *net], name="grey")
 
 
+def any_size(channels: int = 1) -> Any:
+    net = [
+        layers.Conv2D(4, 3, activation="relu", name="conv1"),
+        layers.GlobalAveragePooling2D(name="gap"),
+        layers.Dense(3, activation="softmax", name="head"),
+    ]
+    return keras.Sequential([keras.Input((None, None, channels), name="picture"), *net], name="any_size")
+
+
+def channels_first() -> Any:
+    options = {"data_format": "channels_first"}
+    inputs = keras.Input((3, 16, 12), name="picture")
+    x = layers.Conv2D(4, 3, padding="same", name="conv1", **options)(inputs)
+    x = layers.ReLU(name="relu1")(layers.BatchNormalization(axis=1, name="bn1")(x))
+    x = layers.GlobalAveragePooling2D(name="gap", **options)(x)
+    return keras.Model(inputs, layers.Dense(3, activation="softmax", name="head")(x), name="channels_first")
+
+
+def ending(name: str, *end: Any) -> Any:
+    """A small network with that end."""
+    front = [layers.Conv2D(4, 3, activation="relu", name="conv1"), layers.GlobalAveragePooling2D(name="gap")]
+    return keras.Sequential([keras.Input((16, 16, 3), name="picture"), *front, *end], name=name)
+
+
+def logits() -> Any:
+    return ending("logits", layers.Dense(3, name="head"))
+
+
+def softmax_layer() -> Any:
+    return ending("softmax_layer", layers.Dense(3, name="head"), layers.Softmax(name="softmax"))
+
+
+def binary() -> Any:
+    return ending("binary", layers.Dense(1, activation="sigmoid", name="head"))
+
+
+def multi_label() -> Any:
+    return ending("multi_label", layers.Dense(4, activation="sigmoid", name="head"))
+
+
+def regression() -> Any:
+    return ending("regression", layers.Dense(1, bias_initializer=keras.initializers.Constant(40.0), name="head"))
+
+
+def pooled_features() -> Any:
+    return ending("pooled_features")
+
+
+def feature_extractor() -> Any:
+    return base("feature_extractor")
+
+
 def no_convolution() -> Any:
     inputs = keras.Input((8, 8, 3), name="picture")
     x = layers.Flatten(name="flat")(inputs)
@@ -185,8 +276,10 @@ def no_convolution() -> Any:
 MODELS: dict[str, Callable[[], Any]] = {
     make.__name__: make
     for make in (
-        functional, sequential, nested, nested_twice, called_twice, subclassed, residual, all_convolutions, shared_layer,
-        mixed_precision, frozen, segmentation, two_heads, named_heads, grey, no_convolution,
+        functional, sequential, without_input, nested, nested_twice, called_twice, subclassed, residual, dense_connections,
+        all_convolutions, shared_layer, mixed_precision, mixed_bfloat16, quantized, frozen, segmentation, two_heads, named_heads,
+        grey, channels_first, logits, softmax_layer, binary, multi_label, regression, pooled_features, feature_extractor,
+        no_convolution,
     )
 }  # fmt: skip
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,14 +104,39 @@ def _forward(loaded: Loaded, log: CallLog, pixels: np.ndarray) -> Any:
     log.begin(batch)
     try:
         # eagerly, because inside a `tf.function` of the user's there are no values to see
-        with deep_models(), listening(log.hear), freeing(), _functions_run(eagerly=True), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of Keras, about a structure that is the same in all but name
-            outputs = loaded.model(_as_declared(loaded.model, batch), training=False)
+        with deep_models(), listening(log.hear), freeing(), _without_scopes(), _functions_run(eagerly=True):
+            outputs = _called(loaded.model, batch)
     except Exception as error:  # whatever a layer raises: the model is the user's, and so is its code
-        shape = loaded.input_shape
-        raise ModelError(f"{loaded.name}: the model cannot run on a picture of {shape} ({reason_of(error)}).") from error
+        raise ModelError(_cannot_run(loaded, reason_of(error))) from error
     log.finish()
     return outputs
+
+
+def _called(model: Any, batch: Any) -> Any:
+    inputs = getattr(model, "_inputs_struct", None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of Keras, about a structure that is the same in all but name
+        # under its name, where the model takes a mapping of one
+        return model(dict.fromkeys(inputs, batch) if isinstance(inputs, dict) else batch, training=False)
+
+
+def _cannot_run(loaded: Loaded, reason: str) -> str:
+    if loaded.channels_first and "NHWC" in reason:
+        return (
+            f"{loaded.name}: the model wants channels first, which TensorFlow cannot run on this processor.\n"
+            "Use a machine with a graphics card, or a processor for which TensorFlow has oneDNN switched on."
+        )
+    return f"{loaded.name}: the model cannot run on a picture of {loaded.input_shape} ({reason})."
+
+
+@contextmanager
+def _without_scopes() -> Iterator[None]:
+    """Layers' names as no scopes: in the graph that the gradient is made in, none may hold a blank, a `<` or any Hebrew."""
+    before, tf.name_scope = tf.name_scope, nullcontext
+    try:
+        yield
+    finally:
+        tf.name_scope = before
 
 
 @contextmanager
@@ -122,12 +147,6 @@ def _functions_run(*, eagerly: bool) -> Iterator[None]:
         yield
     finally:
         tf.config.run_functions_eagerly(before)
-
-
-def _as_declared(model: Any, batch: Any) -> Any:
-    """The batch under its name, where the model takes a mapping of one."""
-    inputs = getattr(model, "_inputs_struct", None)
-    return dict.fromkeys(inputs, batch) if isinstance(inputs, dict) else batch
 
 
 def _fitting_labels(loaded: Loaded, answer: Answer) -> tuple[str, ...] | None:

@@ -1,0 +1,278 @@
+"""Models that broke other tools, or ought to: old files, odd names, broken weights, great depth, gradients next to nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import reportgen
+from reportgen.errors import ModelError
+from reportgen.model.backend import deep_models
+from reportgen.report import Absent, Report
+
+from .legacy import write_legacy
+from .models import built, ending, keras, layers, tf
+
+PICTURE = np.random.default_rng(0).integers(0, 256, (48, 96, 3), dtype=np.uint8)
+HOSTILE = "</script><img src=x onerror=alert(1)>"
+NAMES = [
+    "<img src=x onerror=alert(1)>",
+    "שכבה ראשונה",
+    "卷积层",
+    "🦄🦄",
+    "x" * 300,
+    "a b\nc",
+    "%s{0}{{x}}",
+    "conv#2",
+    "&amp;",
+    "'\"",
+]
+
+
+def report_of(model: Any, **options: Any) -> Report:
+    """A report that was written and read back."""
+    report = reportgen.generate(model, PICTURE, preprocess="unit", **options)
+    assert reportgen.read(reportgen.render(report)) == report
+    return report
+
+
+def part(section: Any) -> Any:
+    """A section that is there."""
+    assert not isinstance(section, Absent), section.reason
+    return section
+
+
+# Files of Keras 2
+
+
+def test_a_file_of_keras_2(tmp_path: Path) -> None:
+    weights = write_legacy(tmp_path / "old.hdf5")
+    report = report_of(tmp_path / "old.hdf5")
+    assert report.provenance.model.input_shape == (12, 12, 1)
+    assert [row.path for row in part(report.layers).rows] == [
+        "input_1", "conv", "norm", "relu", "separable", "pooled", "predictions",
+    ]  # fmt: skip
+    assert part(report.layers).parameters == sum(value.size for value in weights.values())
+    # the same with TensorFlow's own operations, from the weights that were written
+    x = tf.constant(part(report.overview).picture.values[None, ..., :1] / np.float32(255))
+    x = tf.nn.conv2d(x, weights["kernel"], 1, "SAME")
+    moments = weights["moving_mean"], weights["moving_variance"], weights["beta"], weights["gamma"]
+    x = tf.nn.relu(tf.nn.batch_normalization(x, *moments, 0.001))
+    (first, second) = part(report.feature_maps).rows
+    assert (first.path, first.after) == ("conv", ("norm", "relu"))
+    assert (first.min, first.max) == pytest.approx((x.numpy().min(), x.numpy().max()), rel=1e-4)
+    x = tf.nn.separable_conv2d(x, weights["depthwise_kernel"], weights["pointwise_kernel"], (1, 1, 1, 1), "SAME")
+    assert (second.path, second.mean) == ("separable", pytest.approx(x.numpy().mean(), rel=1e-4))
+    expected = tf.nn.softmax(tf.reduce_mean(x, (1, 2)))[0].numpy()
+    predictions = part(report.predictions)
+    assert predictions.kind == "probabilities"
+    for row in predictions.rows:
+        assert row.score == pytest.approx(expected[row.class_index], rel=1e-4)
+    # a mean over 12 x 12 places: every weight of Grad-CAM is 1 / 144 for the class's own channel, else 0
+    (cam,) = part(report.class_activation).rows
+    assert cam.path == "separable"
+    assert cam.peak == pytest.approx(max(0, x.numpy()[0, :, :, cam.class_index].max() / 144), rel=1e-4)
+
+
+def test_names_with_a_slash_are_of_keras_2_and_told_in_a_line(tmp_path: Path) -> None:
+    write_legacy(tmp_path / "old.h5", conv_name=HOSTILE)
+    with pytest.raises(ModelError) as caught:
+        reportgen.load(tmp_path / "old.h5")
+    assert len(str(caught.value).splitlines()) <= 2
+
+
+# Names
+
+
+@pytest.mark.parametrize("kind", ["memory", "keras", "h5"])
+@pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
+def test_names_of_every_script_length_and_intent(name: str, kind: str, tmp_path: Path) -> None:
+    inputs = keras.Input((16, 16, 3), name=f"{name}0")
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(2, 3, name=name)(inputs))
+    model: Any = keras.Model(inputs, layers.Dense(2, name=f"{name}1", activation="softmax")(x), name="net")
+    if kind != "memory":
+        path = tmp_path / f"net.{kind}"
+        model.save(path)
+        model = path
+    report = report_of(model, labels=[name, "other"], target=name)
+    assert part(report.feature_maps).rows[0].path == name
+    assert part(report.class_activation).rows[0].label == name
+    assert part(report.layers).rows[-1].path == f"{name}1"
+    assert reportgen.render(report).count("<img src=x") == 0
+
+
+def test_a_weight_of_a_name_that_keras_would_not_give() -> None:
+    model = built("functional")
+    model.get_layer("conv2").kernel._name = HOSTILE
+    report = report_of(model)
+    assert any(row.weight == HOSTILE for row in part(report.weights).rows)
+    assert "<img src=x" not in reportgen.render(report)
+
+
+def test_a_layer_with_a_slash_in_its_name_which_keras_neither_makes_nor_runs() -> None:
+    with pytest.raises(ValueError, match="cannot contain character `/`"):
+        layers.Conv2D(2, 3, name=HOSTILE)
+    model = built("functional")
+    model.get_layer("conv1").name = HOSTILE
+    with pytest.raises(ModelError, match="cannot contain character `/`") as caught:
+        reportgen.generate(model, PICTURE)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_heads_by_any_name() -> None:
+    model = built("two_heads")
+    named = keras.Model(model.inputs[0], dict(zip(("a", HOSTILE), model.outputs, strict=True)))
+    report = report_of(named)
+    assert HOSTILE in report.warnings[0]
+    assert "<img src=x" not in reportgen.render(report)
+    assert part(report_of(named, head=HOSTILE).predictions).classes == 1
+
+
+# Weights and maps that are no numbers
+
+
+def with_weight(layer: str, value: float, everywhere: bool = True) -> Any:
+    model = built("functional")
+    kernel, *others = model.get_layer(layer).get_weights()
+    kernel[... if everywhere else (0, 0, 0, 0)] = value
+    model.get_layer(layer).set_weights([kernel, *others])
+    return model
+
+
+def is_striped(pixels: np.ndarray) -> bool:
+    return set(np.unique(pixels)) == {0, 255}
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("layer", ["conv1", "conv2"])
+def test_broken_weights_are_warned_of_and_no_picture_is_blank(layer: str, value: float) -> None:
+    report = report_of(with_weight(layer, value))
+    (warning,) = report.warnings
+    assert warning.startswith(f"The weights of {layer} hold values that are not numbers")
+    for row in part(report.feature_maps).rows:
+        assert row.picture is not None
+        broken = not np.isfinite([row.min, row.max]).all()
+        assert is_striped(row.picture.values) or not broken or len(np.unique(row.picture.values)) > 2
+    if layer == "conv1":
+        filters = part(report.first_filters)
+        assert is_striped(filters.all.values)
+        assert is_striped(filters.by_channel.values)
+    assert "striped" in reportgen.render(report)
+
+
+def test_one_broken_weight_is_striped_and_the_others_are_as_they_were() -> None:
+    whole, broken = (part(report_of(with_weight("conv1", value, False)).first_filters).by_channel for value in (0.0, np.nan))
+    # the first of each filter's 3 x 3 weights is drawn 8 pixels wide
+    assert is_striped(broken.values[:8, :8])
+    assert np.array_equal(broken.values[8:], whole.values[8:])
+
+
+@pytest.mark.parametrize("name", ["conv2", "head"])
+def test_all_of_a_head_broken_leaves_no_heatmap_and_says_so(name: str) -> None:
+    report = report_of(with_weight(name, np.nan))
+    assert isinstance(report.class_activation, Absent)
+    assert "no numbers" in report.class_activation.reason
+    assert part(report.predictions).kind == "raw"
+
+
+def test_maps_that_grow_beyond_all_numbers_are_warned_of() -> None:
+    report = report_of(with_weight("conv1", 3e38))
+    (warning,) = report.warnings
+    assert warning.startswith("The maps of conv1 and 1 more hold values that are not numbers")
+
+
+def test_an_answer_that_is_no_number_is_warned_of() -> None:
+    model = ending("net", layers.Dense(2, name="head", kernel_initializer="zeros", activation=lambda x: x / 0.0))
+    (warning,) = report_of(model).warnings
+    assert warning.startswith("The model's answer holds values that are not numbers")
+
+
+# Gradients
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1e-30])
+def test_a_gradient_next_to_nothing_is_not_drawn_black(scale: float) -> None:
+    model = built("logits")
+    head = model.get_layer("head")
+    large = part(report_of(model, target=1).class_activation).rows[0]
+    head.set_weights([weight * np.float32(scale) for weight in head.get_weights()])
+    small = part(report_of(model, target=1).class_activation).rows[0]
+    assert small.peak == pytest.approx(large.peak * scale, rel=1e-3)
+    assert large.heatmap.values.max() == small.heatmap.values.max() == 255
+    assert np.abs(small.heatmap.values.astype(int) - large.heatmap.values).max() <= 1
+
+
+@pytest.mark.parametrize("channels", [4, 8])
+def test_a_convolution_whose_gradient_crashes_tensorflow(channels: int) -> None:
+    # in a process of its own: eager mode's gradient of this kernel ends it
+    code = (
+        "import numpy as np, reportgen\n"
+        "from tests.models import keras, layers\n"
+        "keras.utils.set_random_seed(1)\n"
+        f"net = [layers.Conv2D({channels}, 3, padding='same', name='seen'),"
+        " layers.Conv2D(3, 1, strides=2, activation='softmax', name='classes')]\n"
+        "model = keras.Sequential([keras.Input((16, 16, 3)), *net])\n"
+        "report = reportgen.generate(model, np.ones((16, 16, 3), np.uint8), preprocess='unit')\n"
+        "print(report.class_activation.rows[0].path)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (0, "seen\n")
+
+
+# Depth
+
+
+def deep(length: int) -> Any:
+    """1x1 convolutions that leave each channel as it is."""
+    x = inputs = keras.Input((16, 16, 3), name="picture")
+    for place in range(length - 3):
+        x = layers.Conv2D(3, 1, use_bias=False, name=f"conv{place}")(x)
+    x = layers.Dense(2, name="head")(layers.GlobalAveragePooling2D(name="gap")(x))
+    model = keras.Model(inputs, x, name="deep")
+    for layer in model.layers[1:-2]:
+        layer.set_weights([np.eye(3, dtype=np.float32)[None, None]])
+    return model
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", ["keras", "h5"])
+def test_a_model_of_a_thousand_layers(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"deep.{suffix}"
+    limit = sys.getrecursionlimit()
+    with deep_models():
+        deep(1000).save(path)
+    began = time.process_time()
+    report = report_of(path)
+    assert time.process_time() - began < 60
+    rows = part(report.layers).rows
+    assert len(rows) == 1000
+    assert [row.inputs for row in rows[1:]] == [(row.path,) for row in rows[:-1]]
+    assert sys.getrecursionlimit() == limit
+    # each kernel is the identity: the last maps are the picture's own three channels
+    last = part(report.feature_maps).rows[-1]
+    assert last.mean == pytest.approx(part(report.overview).picture.values.mean() / 255, rel=1e-4)
+
+
+# Processors
+
+
+def test_channels_first_where_the_processor_cannot_is_told_in_a_line(tmp_path: Path, cat: Path) -> None:
+    # without oneDNN TensorFlow has channels-first convolutions for graphics cards only
+    built("channels_first").save(tmp_path / "first.keras")
+    command = [sys.executable, "-m", "reportgen", "report", str(cat), "-m", "first.keras", "-o", "out.html"]
+    environment = {**os.environ, "TF_ENABLE_ONEDNN_OPTS": "0"}
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
+    if result.returncode == 0:  # a processor, or a TensorFlow, that can
+        assert (tmp_path / "out.html").exists()
+        return
+    assert result.returncode == 2
+    assert "first: the model wants channels first, which TensorFlow cannot run on this processor." in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "out.html").exists()
