@@ -13,14 +13,15 @@ from reportgen.comparison.align import Architecture, align
 from reportgen.comparison.attention import overlap, rank_correlation
 from reportgen.comparison.diff import diff
 from reportgen.comparison.drift import WeightDrift, find_drift
-from reportgen.comparison.maps import find_map_changes, shown_maps, untiled
+from reportgen.comparison.maps import find_map_changes
 from reportgen.comparison.series import series
+from reportgen.comparison.shown_maps import shown_maps, untiled
 from reportgen.comparison.sketches import Tensors
 from reportgen.comparison.walk import Change, changes_between
 from reportgen.comparison.words import pieces, share, signed
 from reportgen.errors import ReportFileError
 from reportgen.options import Options
-from reportgen.picture import Picture, tile
+from reportgen.picture import Picture, quantize, reduced, tile
 from reportgen.probe import LayerCall
 from reportgen.report import LEFT_OUT, Absent, Report
 from reportgen.sections.feature_maps import find_feature_maps
@@ -256,8 +257,8 @@ def test_maps_come_back_out_of_their_pictures(options: dict[str, Any]) -> None:
     section = map_report(values, **options).feature_maps
     assert not isinstance(section, Absent)
     maps = shown_maps(section.rows[0], section.scale)
-    assert sorted(maps) == list(range(6))
-    for channel, each in maps.items():
+    assert sorted(maps.channels) == list(range(6))
+    for channel, each in zip(maps.channels, maps.values, strict=True):
         whole = values if "scale" in options else values[:, :, channel]
         assert np.abs(each - values[:, :, channel]).max() <= (whole.max() - whole.min()) / 255 / 2 * 1.001
 
@@ -287,6 +288,41 @@ def test_reports_that_sort_their_maps_in_two_ways_are_compared_by_channel() -> N
     found = find_map_changes(map_report(values), map_report(values, sort="activity"), SAME)
     assert not isinstance(found, Absent)
     assert found.rows[0].distance == 0
+
+
+LOOKS = [{"scale": "layer"}, {"sort": "activity"}, {"colormap": "magma"}, {"title": "x"}, {"maps": 3}]
+
+
+@pytest.mark.parametrize("options", LOOKS)
+def test_the_looks_of_a_report_are_no_difference(options: dict[str, Any]) -> None:
+    values = np.random.default_rng(0).normal(size=(8, 8, 6)) * np.arange(1, 7)
+    for old, new in (
+        (map_report(values), map_report(values, **options)),
+        (small_report(), small_report(options=options)),
+    ):
+        found = diff(old, new)
+        assert found.same, [section for section in found.sections if section.changes]
+
+
+def test_maps_at_two_resolutions_are_compared_at_the_lower() -> None:
+    values = np.random.default_rng(0).normal(size=(7, 8, 3)) * 10
+
+    def halved(of: np.ndarray) -> Report:
+        report = map_report(of)
+        section: Any = report.feature_maps
+        tiles = np.stack([quantize(each, each.min(), each.max()) for each in of.transpose(2, 0, 1)])
+        small = np.rint(reduced(tiles.transpose(1, 2, 0).astype(np.float32), 2)).astype(np.uint8).transpose(2, 0, 1)
+        picture = replace(section.rows[0].picture, values=tile(small, section.rows[0].columns))
+        row = replace(section.rows[0], picture=picture, reduction=2)
+        return replace(report, feature_maps=replace(section, rows=(row,)))
+
+    assert diff(map_report(values), halved(values)).same
+    moved = values.copy()
+    moved[:4, :4, 1] += 30
+    found = find_map_changes(map_report(values), halved(moved), SAME)
+    assert not isinstance(found, Absent)
+    assert [row.channel for row in found.rows[0].rows if row.distance] == [1]
+    assert found.rows[0].reduction == 2
 
 
 def test_a_grid_that_was_not_made_of_so_many_tiles_is_refused() -> None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 
-from ..errors import ReportFileError
-from ..picture import GAP, Picture, columns_for, quantize, tile
+from ..picture import Picture, columns_for, quantize, tile
 from ..records import figure, record
 from ..report import Absent, Report
 from ..sections.feature_maps import Channel, ConvolutionMaps, ConvolutionMapsTable
 from .align import Architecture
 from .first_filters import DIFFERENCE
+from .shown_maps import ShownMaps, in_common, shown_maps
 
 SHOWN = 16  # channels a layer in the pictures; a picture of all would be as large as both reports together
 
@@ -88,38 +89,21 @@ def _rows(
     for row in before.rows:
         other = of_new.get(counterparts.get(row.path, ""))
         if other is not None and other.shape == row.shape:
-            yield _layer(row, other, shown_maps(row, before.scale), shown_maps(other, after.scale), shown)
+            maps = in_common([shown_maps(row, before.scale), shown_maps(other, after.scale)])
+            in_two_ways = (row.reduction, before.scale) != (other.reduction, after.scale)
+            yield _layer(row, other, maps[0], _snapped(*maps) if in_two_ways else maps[1], shown)
 
 
-def shown_maps(row: ConvolutionMaps, scale: str) -> dict[int, np.ndarray]:
-    """The maps (h, w) float32 that a row shows, by channel, each to half a step of its 255; none where it shows none.
-
-    Where the picture shows them smaller, so are these. Raises `ReportFileError` where picture and figures contradict each other.
-    """
-    if row.picture is None or not row.channels:
-        return {}
-    tiles = untiled(row.picture.values, row.columns, len(row.channels))
-    of_layer = (row.picture.low, row.picture.high)
-    ranges = [of_layer if scale == "layer" else (channel.min, channel.max) for channel in row.channels]
-    low, high = np.array(ranges, np.float32).T[:, :, None, None]
+def _snapped(old: ShownMaps, new: ShownMaps) -> ShownMaps:
+    """The new maps without changes of no more than a step: those come of the two ways to draw a map, not from the model."""
+    margin = (old.steps + new.steps)[:, None, None]
     with np.errstate(invalid="ignore", over="ignore"):
-        values = low + tiles * ((high - low) / np.float32(255))
-    return {channel.channel: each for channel, each in zip(row.channels, values, strict=True)}
+        values = np.where(np.abs(new.values - old.values) <= margin, old.values, new.values)
+    return replace(new, values=values)
 
 
-def in_all(maps: Sequence[dict[int, np.ndarray]]) -> tuple[list[int], list[np.ndarray]]:
-    """The channels that every one of `maps` has, and their maps (channels, h, w) in each; none where the sizes differ."""
-    channels = sorted(set(maps[0]).intersection(*maps[1:]))
-    values = [np.stack([each[channel] for channel in channels]) if channels else np.zeros((0, 1, 1)) for each in maps]
-    if len({each.shape for each in values}) > 1:  # one may have been made smaller
-        return [], [each[:0] for each in values]
-    return channels, values
-
-
-def _layer(
-    old: ConvolutionMaps, new: ConvolutionMaps, old_maps: dict[int, np.ndarray], new_maps: dict[int, np.ndarray], shown: int
-) -> MapChanges:
-    channels, (before, after) = in_all([old_maps, new_maps])
+def _layer(old: ConvolutionMaps, new: ConvolutionMaps, old_maps: ShownMaps, new_maps: ShownMaps, shown: int) -> MapChanges:
+    channels, before, after = old_maps.channels, old_maps.values, new_maps.values
     rows, distance = _channels(channels, before, after, _figures(old, channels), _figures(new, channels))
     drawn = [row for row in rows if row.distance != 0][:shown]
     places = [channels.index(row.channel) for row in drawn]
@@ -134,32 +118,18 @@ def _layer(
         tuple(rows),
         len(drawn),
         columns_for(len(drawn)),
-        new.reduction,
+        new_maps.reduction,
         *(_pictures(before[places], after[places], drawn, colormap) if drawn else (None, None, None)),
     )
 
 
-def _figures(row: ConvolutionMaps, channels: list[int]) -> list[Channel]:
+def _figures(row: ConvolutionMaps, channels: tuple[int, ...]) -> list[Channel]:
     by_number = {each.channel: each for each in row.channels}
     return [by_number[channel] for channel in channels]
 
 
-def untiled(grid: np.ndarray, columns: int, count: int) -> np.ndarray:
-    """The tiles (count, h, w) that `tile` made a grid (H, W) of; raises `ReportFileError` for a grid that it did not make."""
-    rows = -(-count // columns) if columns > 0 else 0
-    height, width = ((size + GAP) // max(1, parts) for size, parts in zip(grid.shape, (rows, columns), strict=True))
-    if rows < 1 or min(height, width) <= GAP or (rows * height - GAP, columns * width - GAP) != grid.shape:
-        raise ReportFileError(
-            f"the report's data are not as expected: {count} maps in {columns} columns of a picture {grid.shape}."
-        )
-    cells = np.zeros((rows * height, columns * width), grid.dtype)
-    cells[: grid.shape[0], : grid.shape[1]] = grid
-    tiles = cells.reshape(rows, height, columns, width).swapaxes(1, 2).reshape(-1, height, width)
-    return tiles[:count, :-GAP, :-GAP]
-
-
 def _channels(
-    channels: list[int], before: np.ndarray, after: np.ndarray, old: list[Channel], new: list[Channel]
+    channels: tuple[int, ...], before: np.ndarray, after: np.ndarray, old: list[Channel], new: list[Channel]
 ) -> tuple[list[ChannelChange], float]:
     """The changes of the channels, worst first, and that of them all."""
     distances, total = _distances(before, after)

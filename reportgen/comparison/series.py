@@ -16,8 +16,9 @@ from ..sections.first_filters import LARGEST_GRID, FirstFilters, enlarged
 from .answers import scores_in, standing
 from .circumstances import same_picture
 from .diff import diff
-from .maps import SHOWN, in_all, on_own_scales, shown_maps
+from .maps import SHOWN, on_own_scales
 from .result import Diff, Side
+from .shown_maps import in_common, shown_maps
 from .sketches import filters_in
 
 
@@ -156,10 +157,11 @@ def _through(path: str, tables: list[ConvolutionMapsTable], steps: tuple[Diff, .
 
 
 def _maps_of(rows: list[ConvolutionMaps], tables: list[ConvolutionMapsTable], shown: int) -> Iterator[PictureLine]:
-    numbers, held = in_all([shown_maps(row, table.scale) for row, table in zip(rows, tables, strict=True)])
+    held = in_common([shown_maps(row, table.scale) for row, table in zip(rows, tables, strict=True)])
+    numbers = held[0].channels
     if not numbers:
         return
-    values = np.stack(held)  # (versions, channels, h, w)
+    values = np.stack([each.values for each in held])  # (versions, channels, h, w)
     with np.errstate(invalid="ignore", over="ignore"):
         moved = np.nan_to_num(np.sum((values[-1] - values[0]).astype(np.float64) ** 2, axis=(1, 2)))
     channels = np.argsort(-moved, kind="stable")[:shown]

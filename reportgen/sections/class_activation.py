@@ -22,6 +22,7 @@ class ClassActivationMap:
     """
 
     KEY: ClassVar = ("method",)
+    NOT_COMPARED: ClassVar = ("overlay",)  # the heatmap, in colours
 
     method: str
     path: str

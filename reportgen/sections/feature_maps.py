@@ -41,7 +41,17 @@ class ConvolutionMaps:
     """
 
     KEY: ClassVar = ("path",)
-    NOT_COMPARED: ClassVar = ("index", "dead_channels", "dead", "block_end", "channels_shown", "columns", "channels", "picture")
+    NOT_COMPARED: ClassVar = (
+        "index",
+        "dead_channels",
+        "dead",
+        "block_end",
+        "channels_shown",
+        "columns",
+        "reduction",
+        "channels",
+        "picture",
+    )
 
     index: int
     path: str
@@ -67,6 +77,8 @@ class ConvolutionMapsTable:
     With `scale` "map" each map is scaled by its own range, so that 0 and 1 of a picture are that map's least and greatest value;
     with "layer" all maps of a layer by the layer's.
     """
+
+    NOT_COMPARED: ClassVar = ("scale",)
 
     scale: Scale
     rows: tuple[ConvolutionMaps, ...]
