@@ -1,4 +1,4 @@
-"""The README's screenshot, made from the real thing: `python -m tests.make_screenshot`."""
+"""The README's screenshots, made from the real thing: `python -m tests.make_screenshot`."""
 
 from __future__ import annotations
 
@@ -12,17 +12,21 @@ import reportgen
 from .browser import launched, opened
 from .conftest import ROOT
 
-VIEWPORT = {"width": 1240, "height": 1860}
+HEIGHTS = {"report": 1860, "diff": 1900}
 
 
 def main() -> None:
-    page_file = Path("screenshot.html").resolve()
-    report = reportgen.generate("minivgg", ROOT / "sample_images" / "cat.png")
-    page_file.write_text(reportgen.render(report), "utf-8")
-    with launched() as browser, opened(browser, page_file, viewport=VIEWPORT, color_scheme="light") as shown:
-        shot = shown.page.screenshot()
-    page_file.unlink()
-    Image.open(io.BytesIO(shot)).convert("RGB").save(ROOT / "sample_images" / "report.png", optimize=True)
+    report, early = (reportgen.generate(name, ROOT / "sample_images" / "cat.png") for name in ("minivgg", "minivgg@early"))
+    pages = {"report": reportgen.render(report), "diff": reportgen.render_diff(reportgen.diff(early, report))}
+    with launched() as browser:
+        for name, html in pages.items():
+            page_file = Path(f"screenshot-{name}.html").resolve()
+            page_file.write_text(html, "utf-8")
+            size = {"width": 1240, "height": HEIGHTS[name]}
+            with opened(browser, page_file, viewport=size, color_scheme="light") as shown:
+                shot = Image.open(io.BytesIO(shown.page.screenshot())).convert("RGB")
+            page_file.unlink()
+            shot.save(ROOT / "sample_images" / f"{name}.png", optimize=True)
 
 
 if __name__ == "__main__":

@@ -129,6 +129,16 @@ def test_folders_and_packed_files_are_read(folder: Path) -> None:
     assert (result.returncode, result.stdout) == (0, "diff-v1-v1.html\n")
 
 
+def test_a_folder_for_servers_that_forbid_what_lies_inline(folder: Path) -> None:
+    for _ in range(2):  # the second takes the first one's place
+        result = run("diff", "v1.html", "v2.html", "--folder", folder=folder)
+        assert (result.returncode, result.stdout) == (1, "diff-v1-v2\n")
+    assert {path.name for path in (folder / "diff-v1-v2").iterdir()} == {"index.html", "page.css", "page.js", "pictures"}
+    assert "data:image" not in (folder / "diff-v1-v2" / "index.html").read_text("utf-8")
+    taken = run("diff", "v1.html", "v2.html", "--folder", "-o", ".", folder=folder)
+    assert taken.returncode == 2
+
+
 def test_the_same_page_twice(folder: Path) -> None:
     for name in ("a.html", "b.html"):
         run("diff", "v1.html", "v2.html", "-o", name, folder=folder, PYTHONHASHSEED=name[0].replace("a", "1").replace("b", "2"))

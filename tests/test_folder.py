@@ -12,7 +12,7 @@ import pytest
 from reportgen.errors import OutputError, ReportFileError
 from reportgen.folders import check_folder_writable, write_folder
 from reportgen.page import read as reading
-from reportgen.page.folder import is_report_folder
+from reportgen.page.folder import is_our_folder
 from reportgen.page.read import read
 from reportgen.page.render import render, render_folder
 
@@ -25,7 +25,7 @@ REPORT = small_report()
 def folder(tmp_path: Path) -> Path:
     """The report's folder."""
     path = tmp_path / "report"
-    write_folder(path, render_folder(REPORT), is_report_folder)
+    write_folder(path, render_folder(REPORT), is_our_folder)
     return path
 
 
@@ -49,14 +49,14 @@ def test_nothing_lies_inline(folder: Path) -> None:
 
 def test_a_newer_report_takes_an_older_ones_place(folder: Path) -> None:
     newer = small_report(title="newer")
-    write_folder(folder, render_folder(newer), is_report_folder)
+    write_folder(folder, render_folder(newer), is_our_folder)
     assert read(folder) == newer
     assert [path.name for path in folder.parent.iterdir()] == ["report"]
 
 
 def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    write_folder(tmp_path / "empty", render_folder(REPORT), is_report_folder)
+    write_folder(tmp_path / "empty", render_folder(REPORT), is_our_folder)
     assert read(tmp_path / "empty") == REPORT
 
 
@@ -66,7 +66,7 @@ def test_a_folder_with_anything_else_in_it_is_left_alone(folder: Path, stranger:
     (folder / stranger).write_text("mine")
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     with pytest.raises(OutputError, match="something other"):
-        write_folder(folder, render_folder(REPORT), is_report_folder)
+        write_folder(folder, render_folder(REPORT), is_our_folder)
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
 
 
@@ -76,19 +76,19 @@ def test_somebody_elses_page_is_left_alone(tmp_path: Path) -> None:
     (site / "index.html").write_text("<h1>My site</h1>")
     for path in (site, site / "index.html"):
         with pytest.raises(OutputError, match="something other"):
-            write_folder(path, render_folder(REPORT), is_report_folder)
+            write_folder(path, render_folder(REPORT), is_our_folder)
     assert (site / "index.html").read_text() == "<h1>My site</h1>"
 
 
 def test_the_pictures_that_a_report_is_made_from_are_not_overwritten(folder: Path) -> None:
     picture = next((folder / "pictures").iterdir())
     with pytest.raises(OutputError, match="made from"):
-        check_folder_writable(folder, is_report_folder, picture)
+        check_folder_writable(folder, is_our_folder, picture)
 
 
 def test_a_failure_leaves_the_older_report_and_no_rest(folder: Path) -> None:
     with pytest.raises(OutputError):
-        write_folder(folder, {"index.html": b"", "x" * 300: b""}, is_report_folder)
+        write_folder(folder, {"index.html": b"", "x" * 300: b""}, is_our_folder)
     assert read(folder) == REPORT
     assert [path.name for path in folder.parent.iterdir()] == ["report"]
 
@@ -97,7 +97,7 @@ def test_a_link_to_a_folder_is_written_through(folder: Path) -> None:
     link = folder.parent / "link"
     link.symlink_to("report")
     newer = small_report(title="newer")
-    write_folder(link, render_folder(newer), is_report_folder)
+    write_folder(link, render_folder(newer), is_our_folder)
     assert link.is_symlink()
     assert read(folder) == newer
 

@@ -12,6 +12,7 @@ import typer
 
 from ..errors import OptionError
 from .app import app, showing_progress, tell
+from .output import check_output, open_in_browser, write_page
 from .report import size_from
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ def diff(
     ] = None,
     output: Annotated[
         Optional[Path],
-        typer.Option("--output", "-o", help="The page to write. (default: diff-<old>-<new>.html here)", show_default=False),
+        typer.Option(
+            "--output", "-o", help="The page to write, or the folder. (default: diff-<old>-<new>.html)", show_default=False
+        ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print everything as JSON, and write no page unless -o is given.")
@@ -61,6 +64,9 @@ def diff(
     target: Annotated[Optional[str], typer.Option("--class", help="For --models: the class to explain, as for report.")] = None,
     size: Annotated[Optional[str], typer.Option(help="For --models: HEIGHTxWIDTH, as for report.")] = None,
     weights: Annotated[Optional[str], typer.Option(help="For --models: imagenet or random, as for report.")] = None,
+    folder: Annotated[
+        bool, typer.Option("--folder", help="Write a folder (page, style, pictures), for servers that forbid inline content.")
+    ] = False,
     templates: Annotated[Optional[Path], typer.Option(readable=False, help="A folder of templates to use before ours.")] = None,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, and no verdict on standard error.")] = False,
@@ -68,15 +74,14 @@ def diff(
         bool, typer.Option("--allow-unsafe", help="For --models: let code inside the model files run.")
     ] = False,
 ) -> None:
-    from ..files import check_writable
     from ..page.environment import check_templates
 
     given = reports or []
     shown = _count(maps)
     _check(given, models, image, as_json and as_markdown, tolerance)
-    page = output or (None if as_json or as_markdown else _page_of(given, models))
+    page = output or (None if as_json or as_markdown else _page_of(given, models, folder))
     if page is not None:
-        check_writable(page, *given, image, labels)
+        check_output(page, folder, *given, image, labels)
     check_templates(templates)
     if models and image:
         options = {"preprocess": preprocess, "labels": labels, "target": target, "weights": weights}
@@ -87,12 +92,11 @@ def diff(
     if as_json or as_markdown:
         typer.echo(_as_text(found, as_json), nl=False)
     if page is not None:
-        _write(found, page, templates, silent=as_json or as_markdown)
-    if not quiet and not as_json and not as_markdown:
-        for line in _verdicts(found):
-            tell(line)
+        _write(found, page, templates, folder)
+    if not as_json and not as_markdown:
+        _say(found, page, quiet)
     if page is not None and open_page:
-        typer.launch(page.resolve().as_uri())
+        open_in_browser(page)
     if not found.same:
         raise typer.Exit(1)
 
@@ -118,10 +122,10 @@ def _count(maps: str) -> int:
     return int(maps)
 
 
-def _page_of(reports: list[Path], models: tuple[str, str] | None) -> Path:
+def _page_of(reports: list[Path], models: tuple[str, str] | None, folder: bool) -> Path:
     names = [Path(each).name for each in models] if models else [path.resolve().name for path in reports]
     stems = [name.removesuffix(".gz").rpartition(".")[0] or name for name in names]
-    return Path(f"diff-{stems[0][:60]}-{stems[-1][:60]}.html")
+    return Path(f"diff-{stems[0][:60]}-{stems[-1][:60]}{'' if folder else '.html'}")
 
 
 def _read(reports: list[Path]) -> list[Report]:
@@ -163,15 +167,20 @@ def _as_text(found: Diff | Series, as_json: bool) -> str:
     return json.dumps(Encoder().encode(found), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _write(found: Diff | Series, page: Path, templates: Path | None, *, silent: bool) -> None:
+def _write(found: Diff | Series, page: Path, templates: Path | None, folder: bool) -> None:
     from ..comparison.series import Series
-    from ..files import write_atomically
-    from ..page.diff import render_diff, render_series
+    from ..page.diff import render_comparison_folder, render_diff, render_series
 
-    html = render_series(found, templates) if isinstance(found, Series) else render_diff(found, templates)
-    write_atomically(page, html.encode())
-    if not silent:
-        typer.echo(str(page).encode("utf-8", "replace").decode())
+    if folder:
+        write_page(page, render_comparison_folder(found, templates))
+    else:
+        write_page(page, render_series(found, templates) if isinstance(found, Series) else render_diff(found, templates))
+
+
+def _say(found: Diff | Series, page: Path | None, quiet: bool) -> None:
+    for line in () if quiet else _verdicts(found):
+        tell(line)
+    typer.echo(str(page).encode("utf-8", "replace").decode())
 
 
 def _verdicts(found: Diff | Series) -> Iterator[str]:

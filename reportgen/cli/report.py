@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 
 from ..errors import OptionError
 from .app import app, showing_progress, tell
-
-if TYPE_CHECKING:
-    from ..report import Report
+from .output import check_output, open_in_browser, write_page
 
 REPORT_HELP = """Make the report of a model on one image.
 
@@ -92,13 +90,14 @@ def report(
     from ..model.labels import given_labels
     from ..model.references import check_weights, find_reference
     from ..page.environment import check_templates
+    from ..page.render import render, render_folder
 
     # everything that can be wrong with the command is found before TensorFlow is imported
     check_image(image)
     reference = find_reference(model)
     check_weights(reference, weights)
     path = output or Path(f"{image.stem[:80]}-{reference.name[:80]}{'' if folder else '.html'}")
-    _check_output(path, folder, image, reference.file, labels, Path(weights) if weights else None)
+    check_output(path, folder, image, reference.file, labels, Path(weights) if weights else None)
     check_templates(templates)
     options: dict[str, Any] = {
         "weights": weights,
@@ -125,36 +124,13 @@ def report(
     with showing_progress(quiet) as (step, announce):
         made = generate(model, image, announce=announce, progress=step, **options)
         step("Writing the page")
-        _write(path, made, templates, folder)
+        write_page(path, render_folder(made, templates) if folder else render(made, templates))
     if not quiet:
         for warning in made.warnings:
             tell(f"Warning: {warning}")
     typer.echo(str(path).encode("utf-8", "replace").decode())
     if open_page:
-        typer.launch((path / "index.html" if folder else path).resolve().as_uri())
-
-
-def _check_output(path: Path, folder: bool, *inputs: Path | None) -> None:
-    from ..files import check_writable
-    from ..folders import check_folder_writable
-    from ..page.folder import is_report_folder
-
-    if folder:
-        check_folder_writable(path, is_report_folder, *inputs)
-    else:
-        check_writable(path, *inputs)
-
-
-def _write(path: Path, made: Report, templates: Path | None, folder: bool) -> None:
-    from ..files import write_atomically
-    from ..folders import write_folder
-    from ..page.folder import is_report_folder
-    from ..page.render import render, render_folder
-
-    if folder:
-        write_folder(path, render_folder(made, templates), is_report_folder)
-    else:
-        write_atomically(path, render(made, templates).encode())
+        open_in_browser(path)
 
 
 def size_from(text: str | None) -> tuple[int, int] | None:

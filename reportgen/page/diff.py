@@ -1,4 +1,4 @@
-"""`render_diff`: a comparison as one HTML page, or as Markdown for a pull request's comment."""
+"""Comparisons as HTML: one page, or a folder."""
 
 from __future__ import annotations
 
@@ -13,9 +13,21 @@ LISTED = 100  # changes of a section that the page lists; the JSON has all
 
 def render_diff(diff: Diff, templates: Path | None = None) -> str:
     """The comparison as one HTML page, which needs nothing else; `templates` as for `render`."""
-    return Composer(templates).compose("diff.html.j2", diff=diff, limit=LISTED)
+    return _page_with(Composer(templates), diff)
 
 
 def render_series(series: Series, templates: Path | None = None) -> str:
     """Three versions or more as one HTML page."""
-    return Composer(templates).compose("series.html.j2", series=series)
+    return _page_with(Composer(templates), series)
+
+
+def render_comparison_folder(found: Diff | Series, templates: Path | None = None) -> dict[str, bytes]:
+    """A comparison as the files of a folder, by name, as `render_folder` gives those of a report."""
+    composer = Composer(templates, linked=True)
+    return composer.folder(_page_with(composer, found))
+
+
+def _page_with(composer: Composer, found: Diff | Series) -> str:
+    if isinstance(found, Series):
+        return composer.compose("series.html.j2", series=found)
+    return composer.compose("diff.html.j2", diff=found, limit=LISTED)

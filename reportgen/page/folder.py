@@ -1,4 +1,4 @@
-"""A report as a folder, for servers that forbid whatever lies inline: which files are in it, and whether a folder is one of ours.
+"""A page as a folder, for servers that forbid whatever lies inline: which files are in it, and whether a folder is one of ours.
 
 index.html   page.css   page.js   pictures/<id>.png
 """
@@ -13,7 +13,7 @@ INDEX = "index.html"
 STYLE = "page.css"
 SCRIPT = "page.js"
 PICTURE = re.compile(r"pictures/([0-9a-f]{16})\.png")
-MARK = b'id="report-data"'  # in every report, and in no other page
+MARKS = (b'id="report-data"', b'<meta name="generator" content="reportgen">')  # one of them is in every page of ours
 
 
 def picture_name(identity: str) -> str:
@@ -21,10 +21,13 @@ def picture_name(identity: str) -> str:
     return f"pictures/{identity}.png"
 
 
-def is_report_folder(path: Path) -> bool:
-    """Whether a folder holds a report and nothing else, so that a newer one may take its place."""
+def is_our_folder(path: Path) -> bool:
+    """Whether a folder holds a page of ours and nothing else, so that a newer one may take its place."""
     index = path / INDEX
-    return index.is_file() and MARK in index.read_bytes() and all(map(_is_ours, _files_in(path)))
+    if not index.is_file() or not all(map(_is_ours, _files_in(path))):
+        return False
+    html = index.read_bytes()
+    return any(mark in html for mark in MARKS)
 
 
 def _is_ours(name: str) -> bool:

@@ -35,8 +35,7 @@ def render(report: Report, templates: Path | None = None) -> str:
 def render_folder(report: Report, templates: Path | None = None) -> dict[str, bytes]:
     """The report as the files of a folder, by name, for servers that forbid what lies inline: see `page.folder`."""
     composer = Composer(templates, linked=True)
-    html = _report_with(composer, report)
-    return {INDEX: html.encode(), **composer.files()}
+    return composer.folder(_report_with(composer, report))
 
 
 def _report_with(composer: Composer, report: Report) -> str:
@@ -97,10 +96,10 @@ class Composer:
         # half of a surrogate pair, which a name from outside may hold, is no text that a file can hold
         return html.encode("utf-8", "replace").decode()
 
-    def files(self) -> dict[str, bytes]:
-        """What a page that is `linked` needs beside it, by name."""
+    def folder(self, html: str) -> dict[str, bytes]:
+        """A page that is `linked` and what it needs beside it, by name."""
         pictures = {picture_name(identity): png for identity, png in self.encoder.pictures.items()}
-        return {**{name: self._asset(name).encode() for name in (STYLE, SCRIPT)}, **pictures}
+        return {INDEX: html.encode(), **{name: self._asset(name).encode() for name in (STYLE, SCRIPT)}, **pictures}
 
     def _asset(self, name: str) -> str:
         return source_of(self._environment, f"assets/{name}")

@@ -1,0 +1,36 @@
+"""Where a command's page goes: one file, or a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+
+def check_output(path: Path, folder: bool, *inputs: Path | None) -> None:
+    """Raise `OutputError` where the file or the folder could not be written, or would take the place of one of `inputs`."""
+    from ..files import check_writable
+    from ..folders import check_folder_writable
+    from ..page.folder import is_our_folder
+
+    if folder:
+        check_folder_writable(path, is_our_folder, *inputs)
+    else:
+        check_writable(path, *inputs)
+
+
+def write_page(path: Path, page: str | dict[str, bytes]) -> None:
+    """Write the page's text, or the files of its folder; all of it or nothing."""
+    from ..files import write_atomically
+    from ..folders import write_folder
+    from ..page.folder import is_our_folder
+
+    if isinstance(page, str):
+        write_atomically(path, page.encode())
+    else:
+        write_folder(path, page, is_our_folder)
+
+
+def open_in_browser(path: Path) -> None:
+    """Show the page."""
+    typer.launch((path / "index.html" if path.is_dir() else path).resolve().as_uri())
