@@ -197,6 +197,45 @@ def test_prints_black_on_white_even_from_the_dark(browser: Any, pages: dict[str,
         assert not it.page.locator("nav").is_visible()
 
 
+def test_print_unfolds_what_is_folded_and_leaves_out_the_controls(page: Any) -> None:
+    seen = (
+        "all => all.map(each => each.checkVisibility({contentVisibilityAuto: true}) && each.getBoundingClientRect().height > 0)"
+    )
+    rows, controls = page.locator("details:not([open]) tr"), page.locator(".tools, .tiles, nav, .skip")
+    assert not any(rows.evaluate_all(seen))
+    page.emulate_media(media="print")
+    assert rows.count() > 300
+    assert all(rows.evaluate_all(seen))
+    assert controls.count() > 10
+    assert not any(controls.evaluate_all(seen))
+
+
+def test_without_any_style_every_picture_and_word_is_there(browser: Any, pages: dict[str, Path]) -> None:
+    with opened(browser, pages["plain"], java_script_enabled=False) as it:
+        it.page.evaluate("document.querySelector('style').remove()")
+        it.page.evaluate(OPEN_ALL)
+        assert it.page.evaluate("getComputedStyle(document.querySelector('table')).borderCollapse") == "separate"
+        boxes = it.page.locator("[data-picture]").evaluate_all("all => all.map(each => each.getBoundingClientRect().toJSON())")
+        assert len(boxes) == 11
+        assert all(box["width"] > 50 and box["height"] > 50 for box in boxes)
+        for phrase in ("minivgg on cat.png", "19 dead channels", "Grad-CAM asks", "block5_conv2", "reportgen report cat.png"):
+            assert it.page.get_by_text(phrase).first.is_visible()
+
+
+def test_everything_is_reached_by_the_tab_key(browser: Any, pages: dict[str, Path]) -> None:
+    with opened(browser, pages["plain"], java_script_enabled=False) as it:
+        wanted = it.page.locator("a[href], button, summary, [tabindex]").evaluate_all(
+            "all => all.filter(each => each.checkVisibility({contentVisibilityAuto: true})).length"
+        )
+        reached = []
+        for _ in range(wanted + 5):
+            it.page.keyboard.press("Tab")
+            reached.append(it.page.evaluate("[...document.querySelectorAll('*')].indexOf(document.activeElement)"))
+        assert wanted > 300
+        assert len(set(reached[:wanted])) == wanted
+        assert reached[:wanted] == sorted(reached[:wanted])
+
+
 @pytest.mark.parametrize("name", ["plain", "long"])
 def test_print_cuts_nothing_off(browser: Any, pages: dict[str, Path], name: str) -> None:
     # A4 less its margins

@@ -150,6 +150,7 @@ BAD = {
     "no report": ["data", "text.jpg"],
     "missing report": ["data", "missing.html"],
     "nothing to print": ["data"],
+    "templates over others": ["templates", "--copy", "text.jpg"],
 }
 
 
@@ -242,6 +243,15 @@ def test_a_users_template_goes_before_ours(folder: Path) -> None:
     assert (broken.returncode, len(broken.stderr.splitlines())) == (2, 1)
 
 
+def test_templates_are_handed_out_once(folder: Path) -> None:
+    copied = reportgen("templates", "--copy", "handed", cwd=folder)
+    assert (copied.returncode, copied.stderr) == (0, "")
+    assert all((folder / line).is_file() for line in copied.stdout.splitlines())
+    assert "handed/captions.html.j2" in copied.stdout
+    again = reportgen("templates", "--copy", "handed", cwd=folder)
+    assert (again.returncode, again.stdout, len(again.stderr.splitlines())) == (2, "", 1)
+
+
 def test_progress_where_somebody_watches(folder: Path) -> None:
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
@@ -278,7 +288,9 @@ def test_models_lists_every_name(folder: Path) -> None:
     assert "138,357,544" in result.stdout
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["report", "--help"], ["data", "--help"], ["models", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["report", "--help"], ["data", "--help"], ["models", "--help"], ["templates", "--help"]]
+)
 def test_help_has_an_example(arguments: list[str], folder: Path) -> None:
     result = reportgen(*arguments, cwd=folder)
     assert result.returncode == 0

@@ -98,6 +98,7 @@ def modules_after(*arguments: str) -> set[str]:
         ("--version",),
         ("models",),
         ("data", "--schema"),
+        ("templates", "--help"),
         ("data", "missing.html"),
         ("report", "missing.png"),
         ("report", CAT, "-m", "vgg61"),

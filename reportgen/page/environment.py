@@ -8,7 +8,7 @@ from pathlib import Path
 import jinja2
 
 from ..comparison.words import pieces, share, signed
-from ..errors import OptionError
+from ..errors import OptionError, OutputError
 from ..report import Absent
 from ..sizes import size_in_words
 from .formats import bar_width, colour_stops, format_figure, format_percent, format_score, format_shape, format_value
@@ -60,6 +60,21 @@ def our_templates() -> Path:
     package = Path(__file__).parent.parent
     installed = package / "templates"
     return installed if installed.is_dir() else package.parent / "templates"
+
+
+def copy_templates(folder: Path) -> list[Path]:
+    """Copy every template and asset into `folder`, and return their paths; raises `OutputError` where one is there already."""
+    names = [path.relative_to(our_templates()) for path in sorted(our_templates().rglob("*")) if path.is_file()]
+    try:
+        for name in names:
+            if (folder / name).exists() or (folder / name).is_symlink():
+                raise OutputError(f"{folder / name}: is there already and is left as it is; choose another folder.")
+        for name in names:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes((our_templates() / name).read_bytes())
+    except (OSError, ValueError) as error:
+        raise OutputError(f"{folder}: cannot be written to ({getattr(error, 'strerror', None) or error}).") from error
+    return [folder / name for name in names]
 
 
 def source_of(environment: jinja2.Environment, name: str) -> str:

@@ -80,13 +80,13 @@ class Composer:
         self.encoder = Encoder()
         self._templates = templates
         self._linked = linked
-        self._environment = environment_with(templates)
-        self._environment.filters["shown"] = self._shown
+        self.environment = environment_with(templates)
+        self.environment.filters["shown"] = self._shown
 
     def compose(self, template: str, **variables: Any) -> str:
         """The page that `template` makes of `variables`; raises `OptionError` where a user's own template fails."""
         try:
-            html = self._environment.get_template(template).render(
+            html = self.environment.get_template(template).render(
                 **variables, **self._inline(STYLE), **self._inline(SCRIPT), data_id=DATA_ID, linked=self._linked
             )
         except Exception as error:
@@ -102,7 +102,7 @@ class Composer:
         return {INDEX: html.encode(), **{name: self._asset(name).encode() for name in (STYLE, SCRIPT)}, **pictures}
 
     def _asset(self, name: str) -> str:
-        return source_of(self._environment, f"assets/{name}")
+        return source_of(self.environment, f"assets/{name}")
 
     def _inline(self, name: str) -> dict[str, str]:
         """The style or the script for a template, and its hash for the page's policy."""

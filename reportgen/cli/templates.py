@@ -1,0 +1,30 @@
+"""`reportgen templates`: hands out the templates of the page, to be changed and given back with --templates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .app import app
+
+TEMPLATES_HELP = """Copy the page's templates into a folder, to change them and give them back with --templates.
+
+[bold]Example[/bold]
+
+    reportgen templates --copy mine
+    reportgen report cat.png --templates mine
+"""
+
+
+@app.command(help=TEMPLATES_HELP)
+def templates(
+    copy: Annotated[
+        Path, typer.Option("--copy", help="The folder to copy them into; a file that is there is never overwritten.")
+    ],
+) -> None:
+    from ..page.environment import copy_templates
+
+    for path in copy_templates(copy):
+        typer.echo(str(path).encode("utf-8", "replace").decode())

@@ -1,0 +1,138 @@
+"""The templates in users' hands: copied, each replaced by their own, and every variable that they get documented."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import jinja2.meta
+import pytest
+
+from reportgen.comparison.diff import diff
+from reportgen.comparison.series import series
+from reportgen.errors import OptionError, OutputError
+from reportgen.page.diff import render_diff, render_series
+from reportgen.page.environment import copy_templates, environment_with, our_templates
+from reportgen.page.render import Composer, render
+
+from .test_codec import small_report
+
+README = (our_templates() / "README.md").read_text("utf-8")
+NAMES = sorted(path.relative_to(our_templates()).as_posix() for path in our_templates().rglob("*") if path.is_file())
+TEMPLATES = [name for name in NAMES if name.endswith(".j2")]
+
+
+def documented(heading: str) -> set[str]:
+    """The names in the first column of the table with this heading."""
+    table = README.split(f"| {heading} |")[1].split("\n\n")[0]
+    cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    return {name.removeprefix("is ") for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
+
+
+def test_copies_are_whole_and_make_the_same_page(tmp_path: Path) -> None:
+    copied = copy_templates(tmp_path / "mine")
+    assert sorted(path.relative_to(tmp_path / "mine").as_posix() for path in copied) == NAMES
+    assert render(small_report(), tmp_path / "mine") == render(small_report())
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "sections").mkdir()
+    (tmp_path / "sections" / "weights.html.j2").write_text("mine")
+    with pytest.raises(OutputError, match=r"weights\.html\.j2: is there already"):
+        copy_templates(tmp_path)
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["weights.html.j2"]
+    assert (tmp_path / "sections" / "weights.html.j2").read_text() == "mine"
+
+
+@pytest.mark.parametrize("place", ["file/inside", "x" * 300, "file"])
+def test_where_nothing_can_be_written_it_says_so(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError):
+        copy_templates(tmp_path / place)
+
+
+@pytest.mark.parametrize("name", [name for name in TEMPLATES if "macros" not in name and "captions" not in name])
+def test_any_template_can_be_replaced(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("MY OWN")
+    assert "MY OWN" in page_of(name, tmp_path)
+
+
+def page_of(name: str, templates: Path) -> str:
+    """A page that the template takes part in."""
+    if name.startswith("diff"):
+        return render_diff(diff(small_report(), small_report()), templates)
+    return (
+        render_series(series([small_report()] * 3), templates) if name == "series.html.j2" else render(small_report(), templates)
+    )
+
+
+def test_captions_can_be_translated_alone(tmp_path: Path) -> None:
+    (tmp_path / "captions.html.j2").write_text(
+        (our_templates() / "captions.html.j2")
+        .read_text("utf-8")
+        .replace("Every layer in the order", "Alle Schichten in der Folge"),
+        "utf-8",
+    )
+    html = render(small_report(), tmp_path)
+    assert "Alle Schichten in der Folge" in html
+    assert "Every layer in the order" not in html
+
+
+def test_the_assets_can_be_replaced_and_the_policy_follows(tmp_path: Path) -> None:
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "page.css").write_text("body { color: rebeccapurple; }")
+    html, ours = render(small_report(), tmp_path), render(small_report())
+    assert "<style>body { color: rebeccapurple; }</style>" in html
+    hashes = [re.search(r"style-src '(sha256-[^']+)'", page) for page in (html, ours)]
+    assert all(hashes)
+    assert len({found[1] for found in hashes if found}) == 2
+
+
+def test_every_variable_that_a_template_uses_is_documented() -> None:
+    environment = environment_with(None)
+    environment.filters["shown"] = lambda picture: picture
+    used = set()
+    for name in TEMPLATES:
+        text = (our_templates() / name).read_text("utf-8")
+        assigned = set(re.findall(r"\bset ([\w, ]+?) =", text))
+        used |= jinja2.meta.find_undeclared_variables(environment.parse(text)) - {
+            each.strip() for names in assigned for each in names.split(",")
+        }
+    assert used <= documented("variable")
+
+
+@pytest.mark.parametrize("variable", sorted(documented("variable")))
+def test_every_documented_variable_is_there(tmp_path: Path, variable: str) -> None:
+    places = {"diff": "diff.html.j2", "limit": "diff.html.j2", "part": "diff/weights.html.j2", "series": "series.html.j2"}
+    inside = variable in ("name", "title", "section", "made")
+    name = places.get(variable, "sections/layers.html.j2" if inside else "report.html.j2")
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text(f"{variable} is {{{{ 'here' if {variable} is defined else 'missing' }}}}")
+    assert f"{variable} is here" in page_of(name, tmp_path)
+
+
+def test_every_documented_filter_and_test_is_there_and_none_is_left_out() -> None:
+    environment = Composer().environment
+    plain = jinja2.Environment()
+    ours = (set(environment.filters) - set(plain.filters)) | (set(environment.tests) - set(plain.tests))
+    assert ours == documented("filter or test")
+
+
+def test_every_template_is_in_the_list() -> None:
+    for name in TEMPLATES:
+        folder = name.rpartition("/")[0]
+        listed = f"{folder}/<name>.html.j2" if folder and name not in README else name
+        assert listed in README
+
+
+def test_a_broken_template_is_a_line(tmp_path: Path) -> None:
+    for text, reason in (
+        ("{{ nothing }}", "'nothing' is undefined"),
+        ("{% if %}", "Expected an expression"),
+        ("{{ 1 / 0 }}", "division"),
+    ):
+        (tmp_path / "provenance.html.j2").write_text(text)
+        with pytest.raises(OptionError, match=reason) as error:
+            render(small_report(), tmp_path)
+        assert "\n" not in str(error.value)
