@@ -11,6 +11,8 @@ import pytest
 
 import reportgen
 
+from .gold import report_file
+
 PACKAGE = Path(reportgen.__file__).parent
 FLOORS = {
     "errors": 0, "records": 0, "files": 0, "folders": 0, "sizes": 0, "picture": 0, "version": 0,
@@ -28,6 +30,7 @@ BESIDE = {
     ("image", "options"), ("__main__", "cli"),
 }  # fmt: skip
 TENSORFLOW = {"tensorflow", "keras"}
+GOLD = str(report_file(1))
 CAT = str(PACKAGE.parent / "sample_images" / "cat.png")
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
@@ -100,6 +103,11 @@ def modules_after(*arguments: str) -> set[str]:
         ("data", "--schema"),
         ("templates", "--help"),
         ("data", "missing.html"),
+        ("data", GOLD),
+        ("diff", "--help"),
+        ("diff", GOLD, GOLD, "--json"),
+        ("diff", GOLD, GOLD, GOLD, "--markdown"),
+        ("diff", "--models", "minivgg", "vgg61", "--image", CAT),
         ("report", "missing.png"),
         ("report", CAT, "-m", "vgg61"),
         ("report", CAT, "-o", "missing/folder.html"),
