@@ -427,6 +427,58 @@ def test_models_that_cast_their_input_have_no_gap_in_what_feeds_what() -> None:
     assert [call.inputs for call in recording.calls] == [(), ("picture",), ("scaled",), ("conv",), ("gap",)]
 
 
+def test_bare_operations_between_layers_hide_no_source() -> None:
+    class Bare(keras.Model):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__(name="bare")
+            self.left = layers.Conv2D(2, 3, name="left")
+            self.right = layers.Conv2D(2, 3, name="right")
+            self.head = layers.Dense(2, name="head")
+
+        def call(self, x: Any) -> Any:
+            left = tf.nn.relu(self.left(x / 2))
+            right = self.right(tf.concat([left, left[:, ::-1]], axis=1))
+            return self.head(tf.reduce_mean(left, (1, 2)) * tf.reduce_mean(right, (1, 2)))
+
+    model = Bare()
+    model(np.zeros((1, 16, 16, 3), np.float32))
+    assert [(call.path, call.inputs) for call in recorded(model).calls] == [
+        ("input", ()), ("left", ("input",)), ("right", ("left",)), ("head", ("left", "right")),
+    ]  # fmt: skip
+
+
+def test_what_feeds_what_inside_attention_and_recurrent_cells() -> None:
+    inputs = keras.Input((16, 16, 3), name="picture")
+    x = layers.Reshape((16, 6), name="rows")(layers.Conv2D(6, 4, strides=4, name="conv")(inputs))
+    x = layers.MultiHeadAttention(2, 3, name="attention")(x, x)
+    x, *_, cell = layers.LSTM(4, return_state=True, name="lstm")(x)
+    recording = recorded(keras.Model(inputs, layers.Add(name="sum")([x, cell])))
+    inner = tuple(f"attention/{name}" for name in ("query", "key", "value"))
+    assert [row(recording, path).inputs for path in inner] == [("rows",)] * 3
+    assert row(recording, "attention/attention_output").inputs == inner
+    assert row(recording, "lstm/lstm_cell").inputs == ("attention/attention_output",)
+    assert row(recording, "sum").inputs == ("lstm",)
+
+
+def code_of_a_lambda(folder: Path, scale: int) -> Any:
+    folder.mkdir()
+    text = "\n" * scale + f"function = lambda x: x * {scale} if x is not None else [y for y in x if y in {{'a', 'b'}}]"
+    made: dict[str, Any] = {}
+    exec(compile(text, folder / "code.py", "exec"), made)
+    return made["function"]
+
+
+def test_a_lambda_is_the_same_wherever_it_was_written(tmp_path: Path) -> None:
+    def digest(function: Any) -> str:
+        keras.utils.set_random_seed(1)
+        net = [layers.Lambda(function, output_shape=(8, 8, 3), name="own"), layers.Conv2D(2, 3, name="conv")]
+        return load(keras.Sequential([keras.Input((8, 8, 3), name="picture"), *net])).digest
+
+    here, there, other = (code_of_a_lambda(tmp_path / name, scale) for name, scale in (("here", 2), ("there", 2), ("other", 3)))
+    assert here.__code__.co_filename != there.__code__.co_filename
+    assert digest(here) == digest(there) != digest(other)
+
+
 def test_subclassed_models_of_other_layers_have_other_digests() -> None:
     class Small(keras.Model):  # type: ignore[misc]
         def __init__(self, activation: str) -> None:
