@@ -554,6 +554,59 @@ def test_a_mapping_of_one_input_and_what_a_lambda_has_caught() -> None:
     assert sum(layer.parameters for layer in report.layers.rows) == model.count_params()
 
 
+def returning(give: Any) -> Any:
+    """A subclassed model that gives back what `give` makes of its scores (1, 3)."""
+
+    class Giving(keras.Model):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__(name="giving")
+            self.conv = layers.Conv2D(2, 3, name="conv")
+            self.head = layers.Dense(3, name="head")
+
+        def call(self, x: Any) -> Any:
+            return give(self.head(tf.reduce_mean(self.conv(x), (1, 2))))
+
+    model = Giving()
+    model(np.zeros((1, 16, 16, 3), np.float32))
+    return model
+
+
+@pytest.mark.parametrize(
+    ("give", "heads"),
+    [
+        (lambda x: x, ("output",)),
+        (lambda x: [x], ("output",)),
+        (lambda x: (x, None), ("output",)),
+        (lambda x: (x, [x * 2, x * 3]), ("output0", "output1", "output2")),
+        (lambda x: {"b": x, "a": x * 2}, ("b", "a")),
+        (lambda x: {"kind": x, "boxes": [x * 2, {"deep": x * 3}]}, ("kind", "boxes/0", "boxes/1/deep")),
+    ],
+)
+def test_outputs_of_every_make_have_names(give: Any, heads: tuple[str, ...]) -> None:
+    model = returning(give)
+    recording = recorded(model)
+    assert recording.heads == heads
+    first, last = (recorded(model, head=name).scores for name in (heads[0], heads[-1]))
+    assert first is not None
+    assert last is not None
+    np.testing.assert_allclose(last, first * len(heads), rtol=1e-6)  # the last is that many times the first
+
+
+def test_a_number_for_each_picture_is_one_score() -> None:
+    recording = recorded(returning(lambda x: x[:, 1]))
+    whole = recorded(returning(lambda x: x))
+    assert recording.scores is not None
+    assert len(recording.scores) == 1
+    assert recording.explained is not None
+    assert whole.explained is not None
+    assert recording.explained.gradients.shape == whole.explained.gradients.shape
+
+
+def test_no_output_is_told_in_a_line() -> None:
+    with pytest.raises(ModelError, match="giving: the model gave no tensor back"):
+        recorded(returning(lambda _x: None))
+
+
 def test_a_gradient_that_fails_leaves_the_rest() -> None:
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def broken(x: Any) -> Any:

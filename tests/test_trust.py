@@ -192,6 +192,16 @@ def test_zip_bombs_are_refused_before_they_are_opened(member: str, tmp_path: Pat
         find_reference(path)
 
 
+def test_an_hdf5_bomb_is_refused_before_keras_reads_it(tmp_path: Path) -> None:
+    path = plain(tmp_path / "bomb.h5")
+    with h5py.File(path, "a") as file:
+        # 10 GB of zeros that were never written take no room; Keras reads whatever a layer's group lists
+        file["model_weights"].create_dataset("conv/zeros", shape=(10**10,), dtype="int8", chunks=(10**6,), compression="gzip")
+    assert path.stat().st_size < 1_000_000
+    with pytest.raises(ModelError, match="unpacks to 10,000 MB"):
+        find_reference(path)
+
+
 @pytest.mark.parametrize("kind", ["link", "dataset"])
 def test_hdf5_files_that_reach_outside_are_refused(kind: str, tmp_path: Path) -> None:
     path, secret = plain(tmp_path / "model.h5"), tmp_path / "secret.h5"
