@@ -427,6 +427,58 @@ def test_models_that_cast_their_input_have_no_gap_in_what_feeds_what() -> None:
     assert [call.inputs for call in recording.calls] == [(), ("picture",), ("scaled",), ("conv",), ("gap",)]
 
 
+def test_bare_operations_between_layers_hide_no_source() -> None:
+    class Bare(keras.Model):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__(name="bare")
+            self.left = layers.Conv2D(2, 3, name="left")
+            self.right = layers.Conv2D(2, 3, name="right")
+            self.head = layers.Dense(2, name="head")
+
+        def call(self, x: Any) -> Any:
+            left = tf.nn.relu(self.left(x / 2))
+            right = self.right(tf.concat([left, left[:, ::-1]], axis=1))
+            return self.head(tf.reduce_mean(left, (1, 2)) * tf.reduce_mean(right, (1, 2)))
+
+    model = Bare()
+    model(np.zeros((1, 16, 16, 3), np.float32))
+    assert [(call.path, call.inputs) for call in recorded(model).calls] == [
+        ("input", ()), ("left", ("input",)), ("right", ("left",)), ("head", ("left", "right")),
+    ]  # fmt: skip
+
+
+def test_what_feeds_what_inside_attention_and_recurrent_cells() -> None:
+    inputs = keras.Input((16, 16, 3), name="picture")
+    x = layers.Reshape((16, 6), name="rows")(layers.Conv2D(6, 4, strides=4, name="conv")(inputs))
+    x = layers.MultiHeadAttention(2, 3, name="attention")(x, x)
+    x, *_, cell = layers.LSTM(4, return_state=True, name="lstm")(x)
+    recording = recorded(keras.Model(inputs, layers.Add(name="sum")([x, cell])))
+    inner = tuple(f"attention/{name}" for name in ("query", "key", "value"))
+    assert [row(recording, path).inputs for path in inner] == [("rows",)] * 3
+    assert row(recording, "attention/attention_output").inputs == inner
+    assert row(recording, "lstm/lstm_cell").inputs == ("attention/attention_output",)
+    assert row(recording, "sum").inputs == ("lstm",)
+
+
+def code_of_a_lambda(folder: Path, scale: int) -> Any:
+    folder.mkdir()
+    text = "\n" * scale + f"function = lambda x: x * {scale} if x is not None else [y for y in x if y in {{'a', 'b'}}]"
+    made: dict[str, Any] = {}
+    exec(compile(text, folder / "code.py", "exec"), made)
+    return made["function"]
+
+
+def test_a_lambda_is_the_same_wherever_it_was_written(tmp_path: Path) -> None:
+    def digest(function: Any) -> str:
+        keras.utils.set_random_seed(1)
+        net = [layers.Lambda(function, output_shape=(8, 8, 3), name="own"), layers.Conv2D(2, 3, name="conv")]
+        return load(keras.Sequential([keras.Input((8, 8, 3), name="picture"), *net])).digest
+
+    here, there, other = (code_of_a_lambda(tmp_path / name, scale) for name, scale in (("here", 2), ("there", 2), ("other", 3)))
+    assert here.__code__.co_filename != there.__code__.co_filename
+    assert digest(here) == digest(there) != digest(other)
+
+
 def test_subclassed_models_of_other_layers_have_other_digests() -> None:
     class Small(keras.Model):  # type: ignore[misc]
         def __init__(self, activation: str) -> None:
@@ -500,6 +552,59 @@ def test_a_mapping_of_one_input_and_what_a_lambda_has_caught() -> None:
     report = reportgen.generate(model, PICTURE, preprocess="unit")
     assert not isinstance(report.layers, Absent)
     assert sum(layer.parameters for layer in report.layers.rows) == model.count_params()
+
+
+def returning(give: Any) -> Any:
+    """A subclassed model that gives back what `give` makes of its scores (1, 3)."""
+
+    class Giving(keras.Model):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__(name="giving")
+            self.conv = layers.Conv2D(2, 3, name="conv")
+            self.head = layers.Dense(3, name="head")
+
+        def call(self, x: Any) -> Any:
+            return give(self.head(tf.reduce_mean(self.conv(x), (1, 2))))
+
+    model = Giving()
+    model(np.zeros((1, 16, 16, 3), np.float32))
+    return model
+
+
+@pytest.mark.parametrize(
+    ("give", "heads"),
+    [
+        (lambda x: x, ("output",)),
+        (lambda x: [x], ("output",)),
+        (lambda x: (x, None), ("output",)),
+        (lambda x: (x, [x * 2, x * 3]), ("output0", "output1", "output2")),
+        (lambda x: {"b": x, "a": x * 2}, ("b", "a")),
+        (lambda x: {"kind": x, "boxes": [x * 2, {"deep": x * 3}]}, ("kind", "boxes/0", "boxes/1/deep")),
+    ],
+)
+def test_outputs_of_every_make_have_names(give: Any, heads: tuple[str, ...]) -> None:
+    model = returning(give)
+    recording = recorded(model)
+    assert recording.heads == heads
+    first, last = (recorded(model, head=name).scores for name in (heads[0], heads[-1]))
+    assert first is not None
+    assert last is not None
+    np.testing.assert_allclose(last, first * len(heads), rtol=1e-6)  # the last is that many times the first
+
+
+def test_a_number_for_each_picture_is_one_score() -> None:
+    recording = recorded(returning(lambda x: x[:, 1]))
+    whole = recorded(returning(lambda x: x))
+    assert recording.scores is not None
+    assert len(recording.scores) == 1
+    assert recording.explained is not None
+    assert whole.explained is not None
+    assert recording.explained.gradients.shape == whole.explained.gradients.shape
+
+
+def test_no_output_is_told_in_a_line() -> None:
+    with pytest.raises(ModelError, match="giving: the model gave no tensor back"):
+        recorded(returning(lambda _x: None))
 
 
 def test_a_gradient_that_fails_leaves_the_rest() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import inspect
 import io
 import json
+import os
 import random
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -156,6 +158,88 @@ def test_imagenet_weights_without_network_say_what_to_do(tmp_path: Path, monkeyp
     with pytest.raises(ModelError):
         load("mobilenetv3small")
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "cached", "other"),
+    [
+        ("mobilenetv3small", "weights_mobilenet_v3_small_224_1.0_float.h5",
+         "weights_mobilenet_v3_small_224_1.0_float_no_top_v2.h5"),
+        ("efficientnetb0", "efficientnetb0.h5", "efficientnetb0_notop.h5"),
+        ("mobilenetv2", "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5",
+         "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224.h5"),
+    ],
+)  # fmt: skip
+def test_a_download_is_announced_unless_the_very_file_is_there(
+    name: str, cached: str, other: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    asked: list[str] = []
+
+    def refuse(fname: str, *_: Any, **__: Any) -> None:
+        asked.append(fname)
+        raise OSError("no network")
+
+    monkeypatch.setattr("keras.src.utils.file_utils.get_file", refuse)
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / other).touch()
+    announced: list[str] = []
+
+    def announce(line: str) -> io.StringIO:
+        announced.append(line)
+        return io.StringIO()
+
+    for expected in (1, 1):  # the second time with the very file in its place
+        with pytest.raises(ModelError):
+            load(name, announce=announce)
+        assert len(announced) == expected
+        (tmp_path / "models" / cached).touch()
+    assert asked == [cached, cached]
+
+
+def test_a_folder_that_keras_saved_is_a_model(tmp_path: Path) -> None:
+    model = built("functional")
+    keras.saving.save_model(model, tmp_path / "unpacked", zipped=False)
+    loaded = load(tmp_path / "unpacked")
+    assert (loaded.name, loaded.source, loaded.digest) == ("unpacked", "unpacked", load(model).digest)
+
+
+@pytest.mark.parametrize("reference", ["hf://", "hf://model", "hf://user/", "hf://user/model/more"])
+def test_references_to_the_hub_that_are_none(reference: str) -> None:
+    with pytest.raises(ModelError, match="expected hf://USER/MODEL"):
+        find_reference(reference)
+
+
+def test_models_of_the_hub_say_what_they_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)  # as where it is not installed
+    with pytest.raises(ModelError, match=r"^hf://user/model: .* pip install huggingface_hub$"):
+        find_reference("hf://user/model")
+
+
+def test_models_of_the_hub_are_loaded_where_the_package_is(tmp_path: Path, cat: Path) -> None:
+    # in a process of its own, with a package of that name that fetches from a folder
+    keras.saving.save_model(built("functional"), tmp_path / "user-model", zipped=False)
+    (tmp_path / "huggingface_hub.py").write_text(
+        "def snapshot_download(repo_id, **_):\n"
+        f"    return {str(tmp_path)!r} + '/' + repo_id.replace('/', '-')\n"
+    )  # fmt: skip
+    command = [sys.executable, "-m", "reportgen", "report", str(cat), "-m", "hf://user/model", "--only", "layers"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
+    assert (result.returncode, result.stdout) == (0, "cat-model.html\n"), result.stderr
+    facts = reportgen.read(tmp_path / "cat-model.html").provenance
+    assert (facts.model.name, facts.model.source) == ("model", "hf://user/model")
+    assert "--model hf://user/model" in facts.command
+    missing = subprocess.run(
+        [*command[:-4], "hf://user/none", *command[-2:]],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env=environment,
+    )
+    assert missing.returncode == 2
+    assert "Traceback" not in missing.stderr
 
 
 def test_a_model_brings_its_own_scaling_or_is_told_or_assumed() -> None:

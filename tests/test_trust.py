@@ -19,7 +19,7 @@ from reportgen.errors import ModelError, UnsafeModelError
 from reportgen.model.references import LARGEST_CONFIG, find_reference
 from reportgen.model.sources import load
 
-from .models import keras, layers
+from .models import keras, layers, tf
 
 
 @pytest.fixture
@@ -123,6 +123,52 @@ def test_gadgets_are_refused(gadget: str, tmp_path: Path, canary: Path) -> None:
     assert len(str(caught.value)) < 800
 
 
+class Touching(tf.Module):  # type: ignore[misc]
+    """A SavedModel whose graph writes a file, when it is called and already when it is loaded."""
+
+    def __init__(self, canary: Path) -> None:
+        super().__init__()
+        self.canary = str(canary)
+        self.table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(["a"], [1]), 0)
+
+    @tf.function(input_signature=[tf.TensorSpec((None, 8, 8, 3), tf.float32)])  # type: ignore[untyped-decorator]
+    def serve(self, x: Any) -> Any:
+        tf.io.write_file(self.canary, "written")
+        return x
+
+
+def test_a_saved_model_is_not_opened(tmp_path: Path, canary: Path) -> None:
+    tf.saved_model.save(Touching(canary), tmp_path / "saved")
+    for allowed in (False, True):
+        with pytest.raises(ModelError, match="save it anew") as caught:
+            load(tmp_path / "saved", allow_unsafe=allowed)
+        assert len(str(caught.value).splitlines()) == 2
+    assert not canary.exists()
+
+
+def test_a_layer_that_runs_a_saved_model_runs_only_when_allowed(tmp_path: Path, canary: Path) -> None:
+    tf.saved_model.save(Touching(canary), tmp_path / "saved")
+    runs = {"name": "runs", "filepath": str(tmp_path / "saved"), "call_endpoint": "serve"}
+    layer = {"module": "keras.layers", "class_name": "TFSMLayer", "config": runs, "registered_name": None}
+    path = crafted(tmp_path / "runs.keras", lambda config: config["config"]["layers"].insert(1, layer))
+    with pytest.raises(UnsafeModelError, match="--allow-unsafe"):
+        load(path)
+    assert not canary.exists()
+    loaded = load(path, allow_unsafe=True)  # so that it was not for another reason
+    loaded.model(np.zeros((1, 8, 8, 3), np.float32))
+    assert canary.read_text() == "written"
+
+
+@pytest.mark.parametrize("kind", ["a Lambda naming os.system", "an activation from os", "a module's function as a class"])
+def test_gadgets_in_an_unpacked_folder_are_refused(kind: str, tmp_path: Path, canary: Path) -> None:
+    path = with_layer(tmp_path / "gadget.keras", GADGETS[kind](canary))
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(tmp_path / "folder")
+    with pytest.raises(ModelError):
+        load(tmp_path / "folder")
+    assert not canary.exists()
+
+
 def test_members_outside_of_the_archive_are_refused(tmp_path: Path, canary: Path) -> None:
     for place, name in enumerate(["../canary", "/canary", "assets/../../canary", "..\\canary"]):
         path = plain(tmp_path / f"slip{place}.keras")
@@ -143,6 +189,16 @@ def test_zip_bombs_are_refused_before_they_are_opened(member: str, tmp_path: Pat
             for _ in range(LARGEST_CONFIG // 1_000_000 + 1):
                 file.write(bytes(1_000_000))
     with pytest.raises(ModelError, match="unpacks to"):
+        find_reference(path)
+
+
+def test_an_hdf5_bomb_is_refused_before_keras_reads_it(tmp_path: Path) -> None:
+    path = plain(tmp_path / "bomb.h5")
+    with h5py.File(path, "a") as file:
+        # 10 GB of zeros that were never written take no room; Keras reads whatever a layer's group lists
+        file["model_weights"].create_dataset("conv/zeros", shape=(10**10,), dtype="int8", chunks=(10**6,), compression="gzip")
+    assert path.stat().st_size < 1_000_000
+    with pytest.raises(ModelError, match="unpacks to 10,000 MB"):
         find_reference(path)
 
 

@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from ..errors import LabelsError, OptionError
+from ..errors import LabelsError, ModelError, OptionError
 from ..probe import ScoreKind
 from .backend import tf
 from .following import LOGITS
 
 
 def heads_of(model: Any, outputs: Any) -> dict[str, Any]:
-    """Each output of a model by its name, in the model's order; "output" where a single one has none."""
+    """Each output of a model by its name, in the model's order; "output" where a single one has none, "boxes/0" inside "boxes".
+
+    Raises `ModelError` where there is none.
+    """
+    named = dict(_named(outputs))
+    if not named:
+        raise ModelError(f"{model.name}: the model gave no tensor back; a report needs an output to look at.")
     if isinstance(outputs, dict):
-        return {str(name): tensor for name, tensor in outputs.items()}
-    tensors = tf.nest.flatten(outputs)
+        return named
     names = getattr(model, "output_names", None) or []
-    if len(names) != len(tensors) or len(set(names)) != len(names):
-        names = [f"output{place}" for place in range(len(tensors))] if len(tensors) > 1 else ["output"]
-    return dict(zip(names, tensors, strict=True))
+    if len(names) != len(named) or len(set(names)) != len(names):
+        names = [f"output{place}" for place in range(len(named))] if len(named) > 1 else ["output"]
+    return dict(zip(names, named.values(), strict=True))
+
+
+def _named(outputs: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(outputs, (dict, list, tuple)):
+        items = outputs.items() if isinstance(outputs, dict) else enumerate(outputs)
+        for name, inner in items:
+            yield from _named(inner, f"{before}/{name}" if before else str(name))
+    elif tf.is_tensor(outputs):
+        yield before, outputs
 
 
 def chosen_head(heads: dict[str, Any], asked: str | None) -> Any:
@@ -52,6 +67,8 @@ def answer_of(outputs: Any) -> Answer:
     Logits rather than probabilities: where a softmax is sure of itself its gradient vanishes. Keras leaves the logits on what
     softmax and sigmoid return. Of an output that is a map, each class stands for its mean over the map.
     """
+    if len(outputs.shape) == 1:  # a number for each picture: one class
+        outputs = outputs[:, None]
     logits = getattr(outputs, LOGITS, None)
     differentiated = _per_class(logits if logits is not None else outputs)
     unit: Literal["logit", "output"] = "output" if logits is None else "logit"

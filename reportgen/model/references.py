@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import json
+import math
 import os
 import zipfile
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..errors import ModelError, OptionError, UnsafeModelError
 from ..files import check_readable
@@ -89,7 +90,9 @@ def check_model_file(path: Path) -> None:
     check_readable(path, ModelError, "a .keras or .h5 file, made by model.save(...)")
     with path.open("rb") as file:
         start = file.read(8)
-    if start != HDF5_SIGNATURE:
+    if start == HDF5_SIGNATURE:
+        _check_size(path, _declared_in_hdf5(path), MOST_COMPRESSION * path.stat().st_size)
+    else:
         _check_archive(path)
 
 
@@ -107,11 +110,32 @@ def _check_archive(path: Path) -> None:
             raise UnsafeModelError(
                 f"{path}: the archive wants to write outside of its folder ({name[:100]!r}); it was not opened."
             )
-    unpacked = sum(member.file_size for member in members.values())
-    too_large = members["config.json"].file_size > LARGEST_CONFIG or unpacked > MOST_COMPRESSION * path.stat().st_size
-    if too_large and unpacked > LARGEST_CONFIG:
+    _check_size(path, members["config.json"].file_size, LARGEST_CONFIG)
+    _check_size(path, sum(member.file_size for member in members.values()), MOST_COMPRESSION * path.stat().st_size)
+
+
+def _declared_in_hdf5(path: Path) -> int:
+    """How many bytes all arrays of an HDF5 file take once they are read; 0 where it is damaged, of which Keras will tell."""
+    import h5py
+
+    sizes: list[int] = []
+
+    def add(_name: str, each: Any) -> None:
+        if isinstance(each, h5py.Dataset):
+            sizes.append(math.prod(each.shape or ()) * each.dtype.itemsize)
+
+    try:
+        with h5py.File(path) as file:
+            file.visititems(add)
+    except Exception:  # of a damaged file h5py raises whatever it comes upon
+        return 0
+    return sum(sizes)
+
+
+def _check_size(path: Path, unpacked: int, limit: int) -> None:
+    if unpacked > max(limit, LARGEST_CONFIG):
         raise ModelError(
-            f"{path}: the archive unpacks to {unpacked / 1e6:,.0f} MB, which no model of its size does; it was not opened."
+            f"{path}: the file unpacks to {unpacked / 1e6:,.0f} MB, which no model of its size does; it was not opened."
         )
 
 

@@ -151,7 +151,8 @@ def _with_imagenet_weights(application: Application, build: Any, announce: Annou
         bar = announce(f"The ImageNet weights of {application.function} ({size}) are downloaded once, to {cache}")
     try:
         # Keras's own progress bar goes to standard output, which is for results
-        with _fresh_names(), contextlib.redirect_stdout(bar):
+        with _fresh_names(), contextlib.redirect_stdout(bar), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # MobileNetV3 warns of the input that it is made for
             return build(weights="imagenet")
     except Exception as error:
         name = application.function.lower()

@@ -1,4 +1,4 @@
-"""Every architecture of `keras.applications`, with random weights: time, memory and page size of a whole report.
+"""Every architecture of `keras.applications`, with random weights: time, memory and page size of a whole report. On Linux.
 
     python -m tests.benchmarks.applications [RESULTS.jsonl] [NAME...]
 
@@ -19,7 +19,8 @@ from reportgen.model.applications import APPLICATIONS
 IMAGE = Path(__file__).parent.parent.parent / "sample_images" / "cat.png"
 
 MEASURE = """
-import json, resource, sys, time
+import json, re, sys, time
+from pathlib import Path
 start = time.perf_counter()
 import reportgen
 loaded = reportgen.load(sys.argv[1], weights="random")
@@ -36,7 +37,8 @@ print(json.dumps({
     "input": report.provenance.model.input_shape,
     "build": built - start,
     "report": time.perf_counter() - built,
-    "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    # not getrusage's figure, which a process inherits from the one that started it
+    "peak": int(re.search("VmHWM:\\\\s+(\\\\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024 / 1e6,
     "page": len(page.encode()) / 1e6,
 }))
 """
