@@ -17,7 +17,7 @@ import reportgen
 from reportgen import Picture, Report
 from reportgen.page.environment import our_templates
 
-from .browser import OPEN_ALL, axe_findings, lacking, opened
+from .browser import OPEN_ALL, axe_findings, html_complaints, lacking, opened
 from .samples import CHOICES, HOSTILE, PAGES
 
 pytestmark = pytest.mark.browser
@@ -44,6 +44,10 @@ def test_is_valid_html(pages: dict[str, Path], name: str) -> None:
     except ImportError:
         lacking("no html5lib: pip install html5lib")
     html5lib.HTMLParser(strict=True).parse(pages[name].read_text("utf-8"))
+
+
+def test_html_validate_has_nothing_to_say(pages: dict[str, Path], tmp_path: Path) -> None:
+    assert html_complaints([*pages.values()], tmp_path) == []
 
 
 @pytest.mark.parametrize("name", PAGES)
