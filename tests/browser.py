@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +21,7 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
              "--disable-component-update", "--disable-sync"]  # fmt: skip
 AXE = Path(__file__).parent.parent / "node_modules" / "axe-core" / "axe.min.js"
+HTML_VALIDATE = Path(__file__).parent.parent / "node_modules" / "html-validate" / "bin" / "html-validate.mjs"
 OPEN_ALL = "document.querySelectorAll('details').forEach(each => each.open = true)"
 
 
@@ -103,3 +106,21 @@ def served(folder: Path, headers: dict[str, str]) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def html_complaints(pages: list[Path], folder: Path) -> list[str]:
+    """What html-validate has to say of pages, one line each; its settings go to `folder`."""
+    program = Path(os.environ.get("HTML_VALIDATE_PATH", HTML_VALIDATE))
+    if not program.is_file():
+        lacking(f"no html-validate at {program}: npm install html-validate@9, or set HTML_VALIDATE_PATH")
+    # the two rules that are a matter of taste: an upper-case doctype, and section for a div that is a region
+    settings = {
+        "root": True,
+        "extends": ["html-validate:standard"],
+        "rules": {"doctype-style": "off", "prefer-native-element": "off"},
+    }
+    (folder / "settings.json").write_text(json.dumps(settings))
+    command = [str(program), "--config", str(folder / "settings.json"), "--formatter", "json", *map(str, pages)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    found = [(Path(file["filePath"]).name, each) for file in json.loads(result.stdout) for each in file["messages"]]
+    return [f"{name} {each['line']}: {each['ruleId']}: {each['message']}" for name, each in found]

@@ -17,7 +17,7 @@ import reportgen
 from reportgen import Picture, Report
 from reportgen.page.environment import our_templates
 
-from .browser import OPEN_ALL, axe_findings, lacking, opened
+from .browser import OPEN_ALL, axe_findings, html_complaints, lacking, opened
 from .samples import CHOICES, HOSTILE, PAGES
 
 pytestmark = pytest.mark.browser
@@ -46,6 +46,10 @@ def test_is_valid_html(pages: dict[str, Path], name: str) -> None:
     html5lib.HTMLParser(strict=True).parse(pages[name].read_text("utf-8"))
 
 
+def test_html_validate_has_nothing_to_say(pages: dict[str, Path], tmp_path: Path) -> None:
+    assert html_complaints([*pages.values()], tmp_path) == []
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_needs_and_tries_nothing_outside_itself(browser: Any, pages: dict[str, Path], name: str) -> None:
     with opened(browser, pages[name]) as it:
@@ -61,11 +65,15 @@ def test_needs_and_tries_nothing_outside_itself(browser: Any, pages: dict[str, P
 
 def test_the_policy_stops_what_would_be_slipped_in(browser: Any, pages: dict[str, Path], tmp_path: Path) -> None:
     breached = tmp_path / "breached.html"
-    slipped_in = "<main><img src=x onerror=document.title='pwned'>"
+    slipped_in = (
+        "<main><img src=x onerror=document.title='pwned'><script>document.title='pwned'</script>"
+        "<style>h1 { display: none }</style><p style='position: fixed'>"
+    )
     breached.write_text(pages["plain"].read_text("utf-8").replace('<main id="content">', slipped_in), "utf-8")
     with opened(browser, breached) as it:
         assert it.page.title() == "minivgg on cat.png"
-        assert any("Content Security Policy" in message for message in it.messages)
+        assert it.page.locator("h1").is_visible()
+        assert sum("Content Security Policy" in message for message in it.messages) >= 4
 
 
 # without the policy as well: the escaping has to hold by itself

@@ -57,6 +57,20 @@ def test_a_map_is_enlarged_by_keyboard_without_javascript(
             assert it.page.evaluate("document.activeElement.ariaLabel") == f"Channel {place}"
 
 
+@pytest.mark.parametrize("name", ["plain", "long"])
+@pytest.mark.parametrize("size", [(320, 480), (390, 844), (1280, 500)])
+def test_an_enlarged_map_fits_any_screen(browser: Any, pages: dict[str, Path], name: str, size: tuple[int, int]) -> None:
+    width, height = size
+    with opened(browser, pages[name], viewport={"width": width, "height": height}) as it:
+        it.page.locator(".tiles button").nth(3).press("Enter")
+        box = it.page.locator(":popover-open").bounding_box()
+        picture = it.page.locator(":popover-open svg").bounding_box()
+        assert 0 <= box["x"] <= box["x"] + box["width"] <= width
+        assert 0 <= box["y"] <= box["y"] + box["height"] <= height
+        assert min(picture["width"], picture["height"]) >= 180
+        assert it.page.evaluate("document.documentElement.scrollWidth") == width
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", ["plain", "hostile"])
 def test_axe_finds_nothing_in_an_enlarged_map(browser: Any, pages: dict[str, Path], name: str, scheme: str) -> None:

@@ -60,6 +60,15 @@ def test_a_table_is_sorted_both_ways_and_back(it: Opened) -> None:
     assert column(it.page, "layers", 4) == before
 
 
+def test_names_are_sorted_as_names_with_their_numbers(it: Opened) -> None:
+    it.page.locator("#layers th button").nth(2).click()
+    kinds = column(it.page, "layers", 2)
+    assert kinds == sorted(kinds)
+    it.page.locator("#layers th button").nth(3).click()
+    shapes = [tuple(int(part) for part in text.strip("(,)").split(",")) for text in column(it.page, "layers", 3)]
+    assert shapes == sorted(shapes)
+
+
 def test_small_and_large_figures_are_sorted_as_numbers(it: Opened) -> None:
     it.page.locator("#filters th button").nth(5).click()
     means = [float(text) for text in column(it.page, "filters", 5)]

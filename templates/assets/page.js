@@ -25,8 +25,9 @@
     for (const [key, value] of new URLSearchParams(text)) state.set(key, value);
   };
   const writeState = () => {
-    const text = state.toString();
-    history.replaceState(null, "", "#" + place() + (text ? "?" + text : ""));
+    try {
+      history.replaceState(null, "", "#" + place() + (state.size ? "?" + state : ""));
+    } catch { /* a browser may refuse many changes in a short time: the next one will do */ }
   };
   const choose = (key, value) => {
     if (value) state.set(key, value); else state.delete(key);
@@ -42,17 +43,17 @@
   // tables
   const words = (cell) => cell.textContent.trim().replace(/\s+/g, " ");
   const number = (text) => parseFloat(text.replace(/,/g, "").replace(/^[<>] /, ""));
-  const compare = (left, right) => {
+  const byText = (left, right) => left.localeCompare(right, "en", { numeric: true });
+  const byNumber = (left, right) => {
     const [a, b] = [number(left), number(right)];
-    if (Number.isNaN(a) !== Number.isNaN(b)) return Number.isNaN(a) ? 1 : -1;
-    return (Number.isNaN(a) ? 0 : a - b) || left.localeCompare(right, "en", { numeric: true });
+    return Number.isNaN(a) || Number.isNaN(b) ? Number.isNaN(a) - Number.isNaN(b) : a - b;
   };
-
   const sortRows = (table, rows) => {
     const [, down, column] = (state.get(table.key + ".sort") ?? "").match(/^(-?)(\d+)$/) ?? [];
     const heads = all("thead th", table.element);
     const sorted = [...rows];
     if (column in heads) {
+      const compare = heads[column].classList.contains("number") ? byNumber : byText;
       const kept = new Map(rows.map((row) => [row, words(row.cells[column])]));
       sorted.sort((a, b) => compare(kept.get(a), kept.get(b)) * (down ? -1 : 1));
     }
@@ -85,7 +86,6 @@
     area.remove();
     return done;
   };
-
   const sortButtons = (table) => all("thead th", table.element).forEach((head, at) => {
     const button = element("button", { type: "button", className: "sort" }, ...head.childNodes);
     button.addEventListener("click", () => {
@@ -208,7 +208,6 @@
     low.textContent = layer ? figure(grid.row.min) : "each map's least";
     high.textContent = layer ? figure(grid.row.max) : "its greatest";
   };
-
   const gridOf = (canvas) => {
     const image = canvas.querySelector("image");
     const index = Number(image.id.split("-")[1]);
@@ -231,7 +230,6 @@
     arrange(grid, order);
     explain(grid, chosen);
   };
-
   const chosenOf = (key, options, made) => Object.hasOwn(options, state.get(key)) ? state.get(key) : made;
   const choice = (key, name, options, made) => {
     const select = element("select", {}, ...Object.entries(options).map(([value, text]) => element("option", { value }, text)));
@@ -243,7 +241,7 @@
   };
   const equipMaps = () => {
     const canvases = all(".canvas");
-    if (!canvases.length) return;
+    if (!canvases.length || !document.getElementById("report-data")) return;
     const { feature_maps: maps, provenance } = report();
     const made = { colour: maps.rows.find((row) => row.picture).picture.colormap, scale: maps.scale, order: provenance.options.sort };
     const options = {
