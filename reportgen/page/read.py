@@ -12,7 +12,7 @@ from typing import Any
 
 from ..codec import Pictures, decode_report
 from ..errors import ReportFileError
-from ..files import check_readable
+from ..files import check_readable, is_folder
 from ..report import Report
 from .folder import INDEX, PICTURE
 from .tags import TagReader
@@ -32,20 +32,13 @@ def read(source: str | Path) -> Report:
     if isinstance(source, str) and source.lstrip()[:1] == "<":
         return _parse(source, "the report", None)
     path = Path(source)
-    if _is_folder(path):
+    if is_folder(path) and (path / INDEX).exists():
         path = path / INDEX
     try:
         html = _bytes_of(path).decode("utf-8")
     except UnicodeDecodeError as error:
         raise ReportFileError(f"{path}: not a report (it is no UTF-8 text).") from error
     return _parse(html, str(path), path.parent)
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir() and (path / INDEX).exists()
-    except (OSError, ValueError):
-        return False
 
 
 def _bytes_of(path: Path) -> bytes:
