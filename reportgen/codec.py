@@ -21,7 +21,7 @@ from typing import Any, Literal, get_args, get_origin
 import numpy as np
 
 from .errors import ReportFileError
-from .picture import RGB, Picture, to_png, values_from_png
+from .picture import RGB, Picture, is_colormap, to_png, values_from_png
 from .report import FORMAT, Report
 
 Pictures = dict[str, bytes]
@@ -132,7 +132,7 @@ class _Decoder:
         png = self.pictures.get(_checked(data["picture"], type(data["picture"]) is str, where))
         if png is None:
             raise ReportFileError(f"the report lacks a picture that it names ({where}).")
-        colormap = _checked(data["colormap"], type(data["colormap"]) is str, where)
+        colormap = _checked(data["colormap"], type(data["colormap"]) is str and is_colormap(data["colormap"]), where)
         values = values_from_png(png, rgb=colormap == RGB)
         self.pixels += values.size
         if self.pixels > MOST_PIXELS:  # a small PNG can be a large picture, and be named again and again

@@ -126,6 +126,16 @@ def tile(tiles: np.ndarray, columns: int, background: int = 0) -> np.ndarray:
 
 
 @cache
+def is_colormap(name: str) -> bool:
+    """Whether a picture may have this colormap: "rgb", or one of matplotlib's."""
+    if name in (RGB, GREY, "viridis"):
+        return True
+    from matplotlib import colormaps
+
+    return name in colormaps
+
+
+@cache
 def palette(colormap: str) -> bytes:
     """The 256 colours of a matplotlib colormap as 768 bytes."""
     from matplotlib import colormaps

@@ -5,17 +5,24 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import random
+import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import reportgen
-from reportgen import Report
+from reportgen import Report, ReportFileError
+from reportgen.codec import Encoder, decode_report
+from reportgen.report import LEFT_OUT
+from reportgen.sections.layers import Layers
 
-from .fake_probe import f32
+from .fake_probe import call, f32
 from .samples import hostile_pair
 from .test_codec import small_report
 from .test_diff import report_with
@@ -93,7 +100,7 @@ def test_json_without_numbers_that_json_lacks(folder: Path) -> None:
 def test_markdown(folder: Path) -> None:
     result = run("diff", "v1.html", "v2.html", "--markdown", "-o", "page.html", folder=folder)
     assert (result.returncode, result.stderr) == (1, "")
-    assert result.stdout.startswith("### Different: `net on cat` → `net on cat`\n\nSame architecture; ")
+    assert result.stdout.startswith("### Different: `v1.html: net on cat` → `v2.html: net on cat`\n\nSame architecture; ")
     assert "| Layer | Weights moved | Cosine |\n| --- | --- | --- |\n| `conv` | 80 % | 0.6 |" in result.stdout
     assert (folder / "page.html").exists()
 
@@ -108,10 +115,89 @@ def test_markdown_of_hostile_names_stays_in_its_place() -> None:
         assert "<script" not in outside, line
 
 
+def test_markdown_of_changed_layers_with_hostile_types() -> None:
+    def report(kind: str) -> Report:
+        layer = call(0, "conv", kind)
+        return replace(small_report(), layers=Layers((layer,), 0, 0))
+
+    hostile = "X](http://evil) ![x](http://evil/p.png) @everyone\n\n# Heading | <img src=x>"
+    text = reportgen.markdown(reportgen.diff(report("Conv2D"), report(hostile)))
+    assert "type" in text
+    for line in text.splitlines():
+        outside = "".join(line.split("`")[::2])
+        assert not re.search(r"evil|@everyone|<img|Heading", outside), line
+        assert not line.startswith("# ")
+
+
+def test_caveats_in_markdown_are_whole() -> None:
+    old, new = small_report(), small_report()
+    model = replace(new.provenance.model, preprocessing="unit: pixel / 255")
+    found = reportgen.diff(old, replace(new, provenance=replace(new.provenance, model=model)))
+    assert f"> {found.caveats[0]}" in reportgen.markdown(found)
+    assert found.caveats[0].endswith("even if the models were the same.")
+
+
+def test_json_of_reports_without_weights_has_rows_all_the_same(folder: Path) -> None:
+    for name in ("a", "b"):
+        write(folder / f"{name}.html", replace(small_report(), weights=LEFT_OUT))
+    data = json.loads(run("diff", "a.html", "b.html", "--json", folder=folder).stdout)
+    assert data["weights"]["rows"] == []
+
+
+def test_options_for_models_are_refused_for_reports(folder: Path) -> None:
+    result = run("diff", "v1.html", "v2.html", "--class", "cat", "--fit", "crop", folder=folder)
+    assert result.returncode == 2
+    assert "--class, --fit is for --models" in result.stderr
+
+
+def mutated(value: Any, generator: random.Random) -> Any:
+    """JSON with one value in it replaced by another of its type."""
+    if isinstance(value, dict) and value:
+        key = generator.choice(list(value))
+        return {**value, key: mutated(value[key], generator)}
+    if isinstance(value, list) and value:
+        place = generator.randrange(len(value))
+        if generator.random() < 0.2:
+            return value[:place] + value[place + 1 :]
+        return [*value[:place], mutated(value[place], generator), *value[place + 1 :]]
+    if isinstance(value, (bool, dict, list)) or value is None:
+        return value
+    if isinstance(value, int):
+        return generator.choice([-1, 0, 1, 2, 7, 10**9, 10**30, -(10**30)])
+    if isinstance(value, float):
+        return generator.choice([0.0, -1.0, 1e300, -1e300, "nan", "inf", "-inf", 1e-320])
+    return generator.choice(["", "x", "rgb", "viridis", "conv", "map", "layer", "\ud800", value + "A"])
+
+
+@pytest.mark.filterwarnings("error")
+def test_reports_whose_data_contradict_each_other_are_compared_or_refused() -> None:
+    """Types right, values wrong: every answer is a page or a `ReportFileError`."""
+    generator = random.Random(7)
+    encoder = Encoder()
+    good = small_report()
+    data = encoder.encode(good)
+    refused = compared = 0
+    for turn in range(1200):
+        bad = data
+        for _ in range(generator.choice([1, 1, 2, 5])):
+            bad = mutated(bad, generator)
+        try:
+            report = decode_report(json.loads(json.dumps(bad)), encoder.pictures)
+            found = reportgen.diff(*generator.choice([(good, report), (report, good), (report, report)]))
+            reportgen.markdown(found)
+            if turn % 30 == 0:
+                reportgen.render_diff(found)
+            compared += 1
+        except ReportFileError:
+            refused += 1
+    assert compared > 300
+    assert refused > 100
+
+
 def test_three_versions(folder: Path) -> None:
     result = run("diff", "v1.html", "v2.html", "v3.html", folder=folder)
     assert (result.returncode, result.stdout) == (1, "diff-v1-v3.html\n")
-    assert result.stderr.count("net on cat → net on cat: ") == 2
+    assert "v1.html: net on cat → v2.html: net on cat: " in result.stderr
     data = json.loads(run("diff", "v1.html", "v2.html", "v3.html", "--json", folder=folder).stdout)
     assert [step["same"] for step in data["steps"]] == [False, False]
     assert data["layers"][0]["path"] == "conv"
@@ -211,7 +297,8 @@ def test_git_shows_the_data_of_reports_and_opens_the_diff(folder: Path) -> None:
     git("commit", "-qm", "first", folder=folder)
     shutil.copy(folder / "v2.html", folder / "model.html")
     shown = git("diff", folder=folder)
-    assert '-          "l2_norm": 5.0,' in shown or '"l2_norm": 5.0' in shown
+    assert re.search(r'^-\s+"l2_norm": 5\.0', shown, re.M)
+    assert re.search(r'^\+\s+"l2_norm": 3\.0', shown, re.M)
     assert "<img" not in shown
     git("difftool", "--no-prompt", "--tool", "reportgen", "model.html", folder=folder)
     assert "80 %" in (folder / "diff of models.html").read_text("utf-8")

@@ -104,7 +104,13 @@ def test_every_variable_that_a_template_uses_is_documented() -> None:
 
 @pytest.mark.parametrize("variable", sorted(documented("variable")))
 def test_every_documented_variable_is_there(tmp_path: Path, variable: str) -> None:
-    places = {"diff": "diff.html.j2", "limit": "diff.html.j2", "part": "diff/weights.html.j2", "series": "series.html.j2"}
+    places = {
+        "diff": "diff.html.j2",
+        "limit": "diff.html.j2",
+        "longest": "diff.html.j2",
+        "part": "diff/weights.html.j2",
+        "series": "series.html.j2",
+    }
     inside = variable in ("name", "title", "section", "made")
     name = places.get(variable, "sections/layers.html.j2" if inside else "report.html.j2")
     (tmp_path / name).parent.mkdir(exist_ok=True)

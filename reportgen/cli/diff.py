@@ -53,16 +53,21 @@ def diff(
     tolerance: Annotated[
         float, typer.Option(help="Relative changes of weights and changes of scores up to this count as the same.")
     ] = 0.0,
+    ignore_names: Annotated[
+        bool, typer.Option("--ignore-names", help="A layer under another name is the same: for models built anew.")
+    ] = False,
     maps: Annotated[str, typer.Option(help="How many maps of a layer to show, those that changed most, or all.")] = "16",
     models: Annotated[
         Optional[tuple[str, str]],
         typer.Option(help="Make the two reports first, of these models on --image.", show_default=False),
     ] = None,
     image: Annotated[Optional[Path], typer.Option(readable=False, help="The image for --models.")] = None,
-    preprocess: Annotated[str, typer.Option(help="For --models: how pixels are scaled, as for report.")] = "auto",
+    preprocess: Annotated[Optional[str], typer.Option(help="For --models: how pixels are scaled, as for report.")] = None,
     labels: Annotated[Optional[Path], typer.Option(readable=False, help="For --models: class labels, as for report.")] = None,
     target: Annotated[Optional[str], typer.Option("--class", help="For --models: the class to explain, as for report.")] = None,
+    head: Annotated[Optional[str], typer.Option(help="For --models: the output to report on, as for report.")] = None,
     size: Annotated[Optional[str], typer.Option(help="For --models: HEIGHTxWIDTH, as for report.")] = None,
+    fit: Annotated[Optional[str], typer.Option(help="For --models: stretch, crop or pad, as for report.")] = None,
     weights: Annotated[Optional[str], typer.Option(help="For --models: imagenet or random, as for report.")] = None,
     folder: Annotated[
         bool, typer.Option("--folder", help="Write a folder (page, style, pictures), for servers that forbid inline content.")
@@ -77,23 +82,30 @@ def diff(
     from ..page.environment import check_templates
 
     given = reports or []
-    shown = _count(maps)
-    _check(given, models, image, as_json and as_markdown, tolerance)
+    options = {
+        "preprocess": preprocess,
+        "labels": labels,
+        "target": target,
+        "head": head,
+        "size": size_from(size),
+        "fit": fit,
+        "weights": weights,
+        "allow_unsafe": allow_unsafe or None,
+    }
+    options = {name: value for name, value in options.items() if value is not None}
+    limits = {"tolerance": tolerance, "maps": _count(maps), "ignore_names": ignore_names}
+    _check(given, models, image, as_json and as_markdown, tolerance, options)
     page = output or (None if as_json or as_markdown else _page_of(given, models, folder))
     if page is not None:
         check_output(page, folder, *given, image, labels)
     check_templates(templates)
-    if models and image:
-        options = {"preprocess": preprocess, "labels": labels, "target": target, "weights": weights}
-        made = _made(models, image, quiet, size=size_from(size), allow_unsafe=allow_unsafe, **options)
-    else:
-        made = _read(given)
-    found = _compared(made, tolerance, shown)
+    made = _made(models, image, quiet, options) if models and image else _read(given)
+    found = _compared(made, [Path(each).name for each in models or given], limits)
     if as_json or as_markdown:
-        typer.echo(_as_text(found, as_json), nl=False)
+        typer.echo(_as_text(found, as_json).encode("utf-8", "replace").decode(), nl=False)
     if page is not None:
         _write(found, page, templates, folder)
-    if not as_json and not as_markdown:
+    if page is not None and not as_json and not as_markdown:
         _say(found, page, quiet)
     if page is not None and open_page:
         open_in_browser(page)
@@ -101,13 +113,23 @@ def diff(
         raise typer.Exit(1)
 
 
-def _check(reports: list[Path], models: tuple[str, str] | None, image: Path | None, two_forms: bool, tolerance: float) -> None:
+def _check(
+    reports: list[Path],
+    models: tuple[str, str] | None,
+    image: Path | None,
+    two_forms: bool,
+    tolerance: float,
+    options: dict[str, Any],
+) -> None:
     if two_forms:
         raise OptionError("diff: --json and --markdown are two ways to print it; choose one.")
     if not (math.isfinite(tolerance) and tolerance >= 0):
         raise OptionError(f"--tolerance {tolerance}: expected a share, 0 or more, such as 0.001.")
     if (models is None) != (image is None):
         raise OptionError("diff: --models OLD NEW and --image IMAGE go together: the two models are shown the image.")
+    if options and not models:
+        named = ", ".join("--class" if name == "target" else f"--{name.replace('_', '-')}" for name in options)
+        raise OptionError(f"diff: {named} is for --models; reports are compared as they were made.")
     if models and reports:
         raise OptionError("diff: either reports or --models, not both.")
     if not models and len(reports) < 2:
@@ -134,27 +156,28 @@ def _read(reports: list[Path]) -> list[Report]:
     return [read(path) for path in reports]
 
 
-def _made(models: tuple[str, str], image: Path, quiet: bool, **options: Any) -> list[Report]:
+def _made(models: tuple[str, str], image: Path, quiet: bool, options: dict[str, Any]) -> list[Report]:
     from ..analyze import check_options, generate
     from ..image import check_image
+    from ..model.labels import given_labels
     from ..model.references import check_weights, find_reference
 
     check_image(image)
     for model in models:
-        check_weights(find_reference(model), options["weights"])
-    check_options(**options)
+        check_weights(find_reference(model), options.get("weights"))
+    given_labels(check_options(**options).labels)
     with showing_progress(quiet) as (step, announce):
         return [generate(model, image, announce=announce, progress=step, **options) for model in models]
 
 
-def _compared(reports: list[Report], tolerance: float, maps: int) -> Diff | Series:
+def _compared(reports: list[Report], files: list[str], limits: dict[str, Any]) -> Diff | Series:
     if len(reports) == 2:
         from ..comparison.diff import diff as compare
 
-        return compare(*reports, tolerance=tolerance, maps=maps)
+        return compare(*reports, files=(files[0], files[1]), **limits)
     from ..comparison.series import series
 
-    return series(reports, tolerance=tolerance, maps=maps)
+    return series(reports, files=files, **limits)
 
 
 def _as_text(found: Diff | Series, as_json: bool) -> str:
@@ -164,7 +187,10 @@ def _as_text(found: Diff | Series, as_json: bool) -> str:
         return markdown(found)
     from ..codec import Encoder
 
-    return json.dumps(Encoder().encode(found), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    data = Encoder().encode(found)
+    for step in data.get("steps", [data]):
+        step["weights"].setdefault("rows", [])  # also where there are none to compare, for those who read it
+    return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _write(found: Diff | Series, page: Path, templates: Path | None, folder: bool) -> None:
@@ -177,7 +203,7 @@ def _write(found: Diff | Series, page: Path, templates: Path | None, folder: boo
         write_page(page, render_series(found, templates) if isinstance(found, Series) else render_diff(found, templates))
 
 
-def _say(found: Diff | Series, page: Path | None, quiet: bool) -> None:
+def _say(found: Diff | Series, page: Path, quiet: bool) -> None:
     for line in () if quiet else _verdicts(found):
         tell(line)
     typer.echo(str(page).encode("utf-8", "replace").decode())
@@ -188,5 +214,5 @@ def _verdicts(found: Diff | Series) -> Iterator[str]:
 
     steps = found.steps if isinstance(found, Series) else (found,)
     for step in steps:
-        yield f"{step.old.title} → {step.new.title}: {step.verdict}" if len(steps) > 1 else step.verdict
+        yield f"{step.old.label} → {step.new.label}: {step.verdict}" if len(steps) > 1 else step.verdict
         yield from (f"Warning: {caveat}" for caveat in step.caveats)

@@ -11,17 +11,21 @@ import numpy as np
 from ..probe import LayerCall
 from ..records import record
 from .sketches import Tensors
+from .words import name
 
 Kind = Literal["added", "removed", "changed", "renamed", "moved"]
 # how much each says for two layers being one; weights say most: a name may be given anew, by Keras too ("conv2d_1")
-PATH, TYPE, SHAPE, PARAMETERS, WEIGHTS = 300, 200, 100, 100, 400
+PATH, TYPE, SHAPE, PARAMETERS, WEIGHTS = 300, 200, 100, 100, 2000
 ALIKE = 0.5  # cosine above which two layers' weights must be of one training
 LARGEST_TABLE = 16_000_000  # pairs of layers to weigh; beyond, names alone decide
 
 
 @record
 class LayerPair:
-    """A layer of the old model, of the new, or the same in both; `kinds` what happened to it (nothing: ()), `details` how."""
+    """A layer of the old model, of the new, or the same in both; `kinds` what happened to it (nothing: ()), `details` how.
+
+    In `details` names stand between backticks.
+    """
 
     kinds: tuple[Kind, ...]
     old: LayerCall | None
@@ -109,7 +113,7 @@ def _likeness(old: tuple[LayerCall, ...], new: tuple[LayerCall, ...], old_weight
     kind = _equal([layer.type for layer in old], [layer.type for layer in new])
     shape = _equal([layer.output_shape for layer in old], [layer.output_shape for layer in new])
     count = _equal([layer.parameters for layer in old], [layer.parameters for layer in new])
-    cosine = _cosines([old_weights.kernel(layer.path) for layer in old], [new_weights.kernel(layer.path) for layer in new])
+    cosine = _cosines([old_weights.direction(layer.path) for layer in old], [new_weights.direction(layer.path) for layer in new])
     may_be = path | (kind & shape & count) | (kind & (cosine > ALIKE))
     total = PATH * path + TYPE * kind + SHAPE * shape + PARAMETERS * count + WEIGHTS * np.maximum(cosine, 0)
     return np.where(may_be, total, 0).astype(np.int32)
@@ -146,26 +150,25 @@ def _moved(
     new_weights: Tensors,
 ) -> Iterator[tuple[int, int]]:
     """Pairs among the layers left over: of one path and type, or of one type and the very same weights."""
-    left = sorted(set(range(len(old))) - {i for i, _ in pairs})
-    right = sorted(set(range(len(new))) - {j for _, j in pairs})
-    before: list[Callable[[LayerCall], object]] = [_name, lambda layer: _identity(layer, old_weights)]
-    after: list[Callable[[LayerCall], object]] = [_name, lambda layer: _identity(layer, new_weights)]
+    left = dict.fromkeys(sorted(set(range(len(old))) - {i for i, _ in pairs}))
+    right = dict.fromkeys(sorted(set(range(len(new))) - {j for _, j in pairs}))
+    before: list[Callable[[LayerCall], object]] = [_type_and_path, lambda layer: _identity(layer, old_weights)]
+    after: list[Callable[[LayerCall], object]] = [_type_and_path, lambda layer: _identity(layer, new_weights)]
     for of_old, of_new in zip(before, after, strict=True):
         waiting = {of_new(new[j]): j for j in reversed(right)}
         for i in list(left):
             j = waiting.pop(of_old(old[i]), None)
             if j is not None:
-                left.remove(i)
-                right.remove(j)
+                del left[i], right[j]
                 yield i, j
 
 
-def _name(layer: LayerCall) -> object:
+def _type_and_path(layer: LayerCall) -> object:
     return layer.type, layer.path
 
 
 def _identity(layer: LayerCall, weights: Tensors) -> object:
-    return (layer.type, weights.digests(layer.path)) if weights.digests(layer.path) else object()
+    return (layer.type, weights.digests(layer.path)) if weights.tell_apart(layer.path) else object()
 
 
 def _merged(
@@ -206,7 +209,7 @@ def _detailed(row: LayerPair, wiring: _Wiring) -> LayerPair:
 
 def _details(old: LayerCall, new: LayerCall) -> Iterator[str]:
     if old.type != new.type:
-        yield f"type {old.type} → {new.type}"
+        yield f"type {name(old.type)} → {name(new.type)}"
     if old.output_shape != new.output_shape:
         yield f"shape {old.output_shape} → {new.output_shape}"
     if old.parameters != new.parameters:
@@ -228,7 +231,7 @@ class _Wiring:
             return
         before = tuple(self.new_paths.get(path, path) for path in _past(old.inputs, self.removed))
         if before != _past(new.inputs, self.added):
-            yield f"fed by {', '.join(old.inputs)} → {', '.join(new.inputs)}"
+            yield f"fed by {', '.join(map(name, old.inputs))} → {', '.join(map(name, new.inputs))}"
 
 
 def _past(inputs: tuple[str, ...], passed: dict[str, tuple[str, ...]]) -> tuple[str, ...]:

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..probe import ScoreKind
-from ..records import figure, record
+from ..records import equal, figure, record
 from ..report import Absent, Report
 from ..sections.predictions import MOST_SCORES, Prediction, Predictions
 from .sketches import numbers_in
+from .words import counted, name
 
 
 @record
@@ -51,6 +52,8 @@ class Answers:
     total_variation: float | None
     largest_change: float
     labels_changed: bool
+    old_labels_digest: str | None
+    new_labels_digest: str | None
 
     @property
     def answer_changed(self) -> bool:
@@ -65,14 +68,18 @@ class Answers:
         return max((score for score in scores if math.isfinite(score)), default=0.0) or 1.0
 
 
+NO_ANSWERS = Absent("A report without predictions cannot be compared by them.")
+
+
 def find_answers(old: Report, new: Report) -> Answers | Absent:
     """The two answers side by side; absent where there are not two of one kind and length."""
     before, after = old.predictions, new.predictions
     if isinstance(before, Absent) or isinstance(after, Absent) or not before.rows or not after.rows:
-        return Absent("A report without predictions cannot be compared by them.")
+        return NO_ANSWERS
     if (before.classes, before.kind) != (after.classes, after.kind):
         return Absent(
-            f"The outputs are of two kinds: {before.classes:,} scores ({before.kind}) and {after.classes:,} ({after.kind})."
+            f"The answers cannot be compared: {_kind(before)}, now {_kind(after)}. "
+            f"The best was {name(before.rows[0].label)} and is {name(after.rows[0].label)}."
         )
     old_scores, new_scores = scores_in(before), scores_in(after)
     rows = tuple(_rows(before, after, old_scores, new_scores))
@@ -84,7 +91,14 @@ def find_answers(old: Report, new: Report) -> Answers | Absent:
         _total_variation(before.kind, old_scores, new_scores),
         _largest_change(rows, old_scores, new_scores),
         before.labels_digest != after.labels_digest,
+        before.labels_digest,
+        after.labels_digest,
     )
+
+
+def _kind(section: Predictions) -> str:
+    kinds = {"probabilities": "probabilities of", "independent": "independent scores of", "raw": "raw scores of"}
+    return f"{kinds[section.kind]} {counted(section.classes, 'class', 'classes')}"
 
 
 def scores_in(section: Predictions) -> np.ndarray | None:
@@ -103,11 +117,23 @@ def _rows(
             continue
         old_rank, old_score = standing(index, old.get(index), old_scores)
         new_rank, new_score = standing(index, new.get(index), new_scores)
-        change = None if old_score is None or new_score is None else figure(np.float32(new_score - old_score))
+        change = None if old_score is None or new_score is None else _change(old_score, new_score)
         old_label, new_label = (each[index].label if index in each else None for each in (old, new))
         if before.labels_digest == after.labels_digest:
             old_label = new_label = old_label or new_label
         yield ScoreChange(index, old_label, new_label, old_rank, new_rank, old_score, new_score, change)
+
+
+def _change(old: float, new: float) -> float:
+    return 0.0 if equal(old, new) else figure(np.float32(new - old))
+
+
+def _apart(old: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """The absolute changes of all scores; what is not a number in both has not changed."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        same = (old == new) | (np.isnan(old) & np.isnan(new))
+        apart: np.ndarray = np.where(same, np.float32(0), np.abs(new - old))
+    return apart
 
 
 def standing(index: int, row: Prediction | None, scores: np.ndarray | None) -> tuple[int | None, float | None]:
@@ -122,10 +148,10 @@ def standing(index: int, row: Prediction | None, scores: np.ndarray | None) -> t
 def _total_variation(kind: ScoreKind, old: np.ndarray | None, new: np.ndarray | None) -> float | None:
     if kind != "probabilities" or old is None or new is None:
         return None
-    return figure(np.float32(0.5 * np.abs(new - old).sum(dtype=np.float64)))
+    return figure(np.float32(0.5 * _apart(old, new).sum(dtype=np.float64)))
 
 
 def _largest_change(rows: tuple[ScoreChange, ...], old: np.ndarray | None, new: np.ndarray | None) -> float:
     if old is not None and new is not None:
-        return figure(np.abs(new - old).max(initial=0))
+        return figure(_apart(old, new).max(initial=0))
     return max((abs(row.change) for row in rows if row.change is not None), default=0.0)

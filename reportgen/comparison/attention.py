@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..errors import ReportFileError
 from ..picture import Picture, quantize
 from ..records import figure, record
 from ..report import Absent, Report
@@ -46,6 +47,8 @@ def find_attention(old: Report, new: Report) -> Attention | Absent:
 
 
 def _attention(old: ClassActivationMap, new: ClassActivationMap) -> Attention:
+    if old.heatmap.values.ndim != 2 or new.heatmap.values.ndim != 2:
+        raise ReportFileError("the report's data are not as expected at its heatmap.")
     before, after = _values(old), _values(new)
     alike = before.shape == after.shape
     peak = float(np.nan_to_num(max(old.peak, new.peak), posinf=0))
@@ -69,7 +72,7 @@ def _attention(old: ClassActivationMap, new: ClassActivationMap) -> Attention:
 
 def _values(row: ClassActivationMap) -> np.ndarray:
     """The map (h, w) to half a step of its 255."""
-    low, high = row.heatmap.low, row.heatmap.high
+    low, high = np.float64(row.heatmap.low), np.float64(row.heatmap.high)
     with np.errstate(invalid="ignore", over="ignore"):
         values: np.ndarray = low + row.heatmap.values * ((high - low) / 255)
     return values
@@ -101,7 +104,7 @@ def rank_correlation(old: np.ndarray, new: np.ndarray) -> float | None:
     before, after = (_ranks(values.reshape(-1)) for values in (old, new))
     before, after = before - before.mean(), after - after.mean()
     norm = float(np.linalg.norm(before) * np.linalg.norm(after))
-    return figure(np.float32(before @ after / norm)) if norm else None
+    return figure(np.float32(before @ after / norm)) if norm > 0 else None
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:

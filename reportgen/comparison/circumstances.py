@@ -13,11 +13,19 @@ from .align import Architecture
 from .drift import WeightDrift
 from .walk import Change, Value, brief
 
-# options that make of one model two things to look at
-SAID_OF = {
-    "head": "The reports are of two outputs of the model: answers and where it looked are not about the same thing.",
-    "target": "The reports explain two classes: where the models looked is not about the same thing.",
-}
+OTHER_PICTURE = (
+    "The two models were shown different pictures: answers, maps and where they looked differ for that reason too. "
+    "Only architecture and weights can be compared; make both reports of one picture for the rest."
+)
+OTHER_SIZE = (
+    "The picture was given at two sizes: maps and where they looked cannot be compared, and answers may differ for that reason."
+)
+OTHER_FIT = (
+    "The picture was cut or stretched otherwise: answers, maps and where they looked differ for that reason too. "
+    "Make both reports with one --fit and --size."
+)
+OTHER_PIXELS = "The pixels were scaled in two ways, so answers and maps would differ even if the models were the same."
+OTHER_CLASS = "The reports explain two classes: where the models looked is not about the same thing."
 EXPLAINED = 0.0  # the distance of a change that others account for
 
 
@@ -41,18 +49,27 @@ def find_circumstances(old: Report, new: Report) -> tuple[Circumstance, ...]:
 def _lines(old: Report, new: Report) -> Iterator[tuple[str, Any, Any]]:
     before, after = old.provenance, new.provenance
     yield "Model", before.model.name, after.model.name
-    yield "Model digest", before.model.digest, after.model.digest
-    yield "Parameters", before.model.parameters, after.model.parameters
+    yield "Parameters", f"{before.model.parameters:,}", f"{after.model.parameters:,}"
     yield "Input", str(before.model.input_shape), str(after.model.input_shape)
     yield "Pixels are given as", before.model.preprocessing, after.model.preprocessing
     yield "Picture", before.image.name, after.image.name
-    yield "Picture digest", before.image.digest, after.image.digest
     for name in ("reportgen", "tensorflow", "keras", "numpy"):
         yield f"Version of {name}", getattr(before.versions, name), getattr(after.versions, name)
     for option in fields(Options):
-        values = getattr(before.options, option.name), getattr(after.options, option.name)
-        if not equal(*values):
-            yield f"Option {option.name}", *values
+        was, now = getattr(before.options, option.name), getattr(after.options, option.name)
+        if not equal(was, now):
+            yield f"Option {option.name}", was, now
+    yield "Model digest", before.model.digest, after.model.digest
+    yield "Picture digest", before.image.digest, after.image.digest
+
+
+def picture_difference(old: Report, new: Report) -> str:
+    """What differs in the picture, as one of the sentences above; "" where the models were shown the same."""
+    if same_picture(old, new):
+        return ""
+    if old.provenance.image.digest != new.provenance.image.digest:
+        return OTHER_PICTURE
+    return OTHER_FIT if old.provenance.model.input_shape == new.provenance.model.input_shape else OTHER_SIZE
 
 
 def same_picture(old: Report, new: Report) -> bool:
@@ -74,25 +91,18 @@ def find_caveats(old: Report, new: Report) -> tuple[str, ...]:
 
 def _caveats(old: Report, new: Report) -> Iterator[str]:
     if not same_picture(old, new):
-        yield (
-            "The two models were shown different pictures: answers, maps and where they looked differ for that reason too. "
-            "Only architecture and weights can be compared; make both reports of one picture for the rest."
-        )
+        yield picture_difference(old, new)
     if not same_preprocessing(old, new):
-        yield "The pixels were scaled in two ways, so answers and maps would differ even if the models were the same."
+        yield OTHER_PIXELS
+    classes = [{row.class_index for row in each.rows} for each in (old.class_activation, new.class_activation)
+               if not isinstance(each, Absent)]  # fmt: skip
+    if len(classes) == 2 and classes[0] != classes[1]:
+        yield OTHER_CLASS
     for section in section_fields():
         held = [not isinstance(getattr(report, section.name), Absent) for report in (old, new)]
         if held[0] != held[1]:
             which = "new" if held[0] else "old"
             yield f"The section “{section.metadata['title']}” is not in the {which} report: it cannot be compared."
-    yield from (SAID_OF[name] for name in _differing_options(old, new) if name in SAID_OF)
-
-
-def _differing_options(old: Report, new: Report) -> Iterator[str]:
-    for option in fields(Options):
-        values = getattr(old.provenance.options, option.name), getattr(new.provenance.options, option.name)
-        if not equal(*values):
-            yield option.name
 
 
 def provenance_changes(old: Report, new: Report, architecture: Architecture, weights: WeightDrift | Absent) -> Iterator[Change]:
@@ -105,7 +115,7 @@ def provenance_changes(old: Report, new: Report, architecture: Architecture, wei
         if was != now:
             yield Change(f"model.{name}", str(was), str(now), None)
     if not same_picture(old, new):
-        yield Change("image.digest", old.provenance.image.digest, new.provenance.image.digest, None)
+        yield Change("image", old.provenance.image.digest, new.provenance.image.digest, None)
 
 
 def _explained(architecture: Architecture, weights: WeightDrift | Absent) -> bool:

@@ -17,7 +17,7 @@ from .sketches import Tensors, filters_in, sketch_in
 
 SKETCH_ERROR = 1 / math.sqrt(2 * SKETCH_LENGTH)  # one standard error of an estimated norm, as a share of it
 FIRST_KERNELS = ("kernel", "depthwise_kernel")
-FEW = 3  # places of a sketch; so few that moved are so many weights, not all of a tensor
+LEAST_ERROR = 1e-6  # sketches are kept in single precision
 
 
 @record
@@ -25,9 +25,11 @@ class TensorDrift:
     """How far one tensor moved: `relative_change` is ||new - old|| / ||old||, `cosine` that between the two.
 
     `error` is one standard error of `relative_change`; 0 where it is exact, as it is of tensors of up to 257 values, of those
-    that did not change, and of the first convolution's kernel. `weights_changed` is how many values changed, where that can be
-    told: always where exact, else where a sketch shows that they are a few. An old tensor of nothing but zeros has moved by
-    "inf". A change below about a millionth is too small for a sketch: it may read as 0 though the digests differ.
+    that did not change, and of the first convolution's kernel. `weights_changed` is how many values changed where that is known,
+    else None; `places_changed` how many places of the sketch, of which each stands for many values: so few that changed by a
+    few values in all. An old tensor of nothing but zeros has moved by "inf". A change below about a millionth is too small for a
+    sketch: it may read as 0 though the digests differ. `rearranged`: the values have the very figures that they had, in
+    another order. `dtype` is that of the new tensor, `old_dtype` of the old.
     """
 
     KEY: ClassVar = ("path", "weight")
@@ -35,11 +37,15 @@ class TensorDrift:
     path: str
     weight: str
     shape: tuple[int, ...]
+    old_dtype: str
+    dtype: str
     changed: bool
     relative_change: float
     error: float
     cosine: float
     weights_changed: int | None
+    places_changed: int
+    rearranged: bool
 
 
 @record
@@ -82,8 +88,10 @@ class _Squares:
 
     def __add__(self, other: _Squares) -> _Squares:
         total = self.difference + other.difference
-        spread = self.variance * self.difference**2 + other.variance * other.difference**2
-        return _Squares(self.old + other.old, self.new + other.new, total, spread / total**2 if total else 0.0)
+        if not (total and math.isfinite(total)):
+            return _Squares(self.old + other.old, self.new + other.new, total, 0.0)
+        spread = self.variance * (self.difference / total) ** 2 + other.variance * (other.difference / total) ** 2
+        return _Squares(self.old + other.old, self.new + other.new, total, spread)
 
     def figures(self) -> tuple[float, float, float]:
         """Relative change, its standard error, cosine."""
@@ -92,7 +100,7 @@ class _Squares:
         change = math.sqrt(self.difference / self.old) if self.old else math.inf
         scale = 2 * math.sqrt(self.old) * math.sqrt(self.new)
         cosine = (self.old + self.new - self.difference) / scale if scale else 0.0
-        error = change * math.sqrt(self.variance) / 2 if self.variance else 0.0
+        error = max(LEAST_ERROR, change * math.sqrt(self.variance) / 2) if self.variance else 0.0
         return change, error, cosine if math.isnan(cosine) else min(1.0, max(-1.0, cosine))
 
 
@@ -112,11 +120,12 @@ class _Pair:
 
     @property
     def squares(self) -> _Squares:
+        old, new = self.old.l2_norm * self.old.l2_norm, self.new.l2_norm * self.new.l2_norm
         if not self.changed:
-            return _Squares(self.old.l2_norm**2, self.new.l2_norm**2, 0.0, 0.0)
+            return _Squares(old, new, 0.0, 0.0)
         with np.errstate(invalid="ignore", over="ignore"):
             difference = float(np.sum((self.after - self.before) ** 2))
-        return _Squares(self.old.l2_norm**2, self.new.l2_norm**2, difference, 0.0 if self.exact else 4 * SKETCH_ERROR**2)
+        return _Squares(old, new, difference, 0.0 if self.exact else 4 * SKETCH_ERROR**2)
 
 
 Drift = TypeVar("Drift", TensorDrift, LayerDrift)
@@ -137,8 +146,13 @@ def _tensors(before: Tensors, after: Tensors, architecture: Architecture) -> Ite
     for old_path, new_path in architecture.new_paths().items():
         for old in before.by_layer.get(old_path, ()):
             new = after.rows.get((new_path, old.weight))
-            if new is not None and new.shape == old.shape:
+            if new is not None and new.shape == old.shape and _comparable(old.dtype, new.dtype):
                 yield old, new
+
+
+def _comparable(old: str, new: str) -> bool:
+    """Whether the numbers of two types mean the same: an integer stands for a scaled value."""
+    return ("int" in old) == ("int" in new)
 
 
 def _pair(old: Report, new: Report, row: WeightTensor, other: WeightTensor) -> _Pair:
@@ -159,9 +173,26 @@ def _first_filters(report: Report, tensor: WeightTensor) -> np.ndarray | None:
 
 def _tensor(pair: _Pair) -> TensorDrift:
     moved = int(np.count_nonzero(pair.before != pair.after))
-    known = not pair.changed or pair.exact or 0 < moved <= FEW
-    new = pair.new
-    return TensorDrift(new.path, new.weight, new.shape, pair.changed, *pair.squares.figures(), moved if known else None)
+    known = pair.exact or not pair.changed
+    old, new = pair.old, pair.new
+    figures = pair.squares.figures()
+    return TensorDrift(
+        new.path,
+        new.weight,
+        new.shape,
+        old.dtype,
+        new.dtype,
+        pair.changed,
+        *figures,
+        weights_changed=moved if known else None,
+        places_changed=moved,
+        rearranged=pair.changed and _figures(old) == _figures(new),
+    )
+
+
+def _figures(row: WeightTensor) -> tuple[float, ...]:
+    """What does not depend on the order of a tensor's values, to the digits that its sums are right to."""
+    return row.min, row.max, float(f"{row.std:.5g}"), float(f"{row.l2_norm:.5g}")
 
 
 def _layers(pairs: list[_Pair], kinds: dict[str, str]) -> list[LayerDrift]:

@@ -23,7 +23,8 @@ SHOWN = 16  # channels a layer in the pictures; a picture of all would be as lar
 class ChannelChange:
     """One channel: `distance` is ||new - old|| of its map, as a share of the layer's average ||old||.
 
-    `low` and `high` are the least and greatest value of the two maps, the scale of their pictures. `was` is the number of the old
+    `low` and `high` are the least and greatest value of the two maps, the scale of their pictures; `old_mean` and `new_mean`
+    their means. `was` is the number of the old
     channel whose very figures this one has now; else None.
     """
 
@@ -33,6 +34,8 @@ class ChannelChange:
     distance: float
     low: float
     high: float
+    old_mean: float
+    new_mean: float
     was: int | None
 
 
@@ -135,7 +138,9 @@ def _channels(
     distances, total = _distances(before, after)
     origins = _origins(old, new)
     rows = [
-        ChannelChange(channel, figure(distance), min(was.min, now.min), max(was.max, now.max), origins.get(channel))
+        ChannelChange(
+            channel, figure(distance), min(was.min, now.min), max(was.max, now.max), was.mean, now.mean, origins.get(channel)
+        )
         for channel, distance, was, now in zip(channels, distances, old, new, strict=True)
     ]
     rows.sort(key=lambda row: -np.nan_to_num(row.distance, nan=np.inf, posinf=1e300))
@@ -147,9 +152,10 @@ def _distances(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.fl
     if not len(before):
         return np.zeros(0, np.float32), np.float32(0)
     with np.errstate(all="ignore"):
-        moved = np.sum((after - before).astype(np.float64) ** 2, axis=(1, 2))
+        same = (after == before) | (np.isnan(after) & np.isnan(before))
+        moved = np.sum(np.where(same, 0, after - before).astype(np.float64) ** 2, axis=(1, 2))
         average = np.mean(np.sum(before.astype(np.float64) ** 2, axis=(1, 2)))
-        shares = np.where(moved > 0, moved / average, 0.0) if average == average else moved / average
+        shares = np.where(moved == 0, 0.0, moved / average)
         return np.sqrt(shares).astype(np.float32), np.float32(np.sqrt(shares.mean()))
 
 

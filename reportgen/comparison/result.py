@@ -27,11 +27,17 @@ class SectionChanges:
 
 @record
 class Side:
-    """One of the two reports."""
+    """One of the reports: `file` is the name that it was given by, "" where it was no file."""
 
+    file: str
     title: str
     model: ModelFacts
     image: ImageFacts
+
+    @property
+    def label(self) -> str:
+        """The title, with the file's name before it."""
+        return f"{self.file}: {self.title}" if self.file else self.title
 
 
 @record

@@ -18,6 +18,7 @@ from .sketches import Tensors
 from .walk import Change, changes_between
 
 LEAST = 1e-9  # the distance of a tensor that changed by less than a sketch can tell
+CAUSES = ("provenance", "layers", "weights", "predictions")  # what a tolerance judges; figures, maps and heatmaps follow from it
 OF_THE_PICTURE = {"overview", "class_activation", "feature_maps"}  # say nothing of the models where the pictures differ
 
 
@@ -28,11 +29,12 @@ def find_section_changes(
     weights: WeightDrift | Absent,
     answers: Answers | Absent,
     maps: MapChangesTable | Absent,
+    ignore_names: bool,
 ) -> tuple[SectionChanges, ...]:
     """How they were made, then every section in page order."""
     passed = set() if same_picture(old, new) else OF_THE_PICTURE
     known: dict[str, Iterable[Change]] = {
-        "layers": _of_layers(pairs),
+        "layers": _of_layers(pairs, ignore_names),
         "weights": () if isinstance(weights, Absent) else _of_weights(old, new, pairs, weights),
     }
     if not isinstance(answers, Absent):
@@ -56,8 +58,16 @@ def _of_absent(old: Any, new: Any) -> Iterator[Change]:
         yield Change("", before, after, None)
 
 
-def _of_layers(pairs: Architecture) -> Iterator[Change]:
+def count_as_different(sections: tuple[SectionChanges, ...], tolerance: float) -> bool:
+    """Whether any change counts: without a tolerance all do, with one those of the causes that exceed it."""
+    judged = [section for section in sections if tolerance == 0 or section.name in CAUSES]
+    return any(change.exceeds(tolerance) for section in judged for change in section.changes)
+
+
+def _of_layers(pairs: Architecture, ignore_names: bool) -> Iterator[Change]:
     for row in pairs.changed():
+        if ignore_names and row.kinds == ("renamed",):
+            continue
         yield Change(f"rows[{row.path}]", *_in_words(row), None)
 
 
@@ -77,14 +87,17 @@ def _of_weights(old: Report, new: Report, pairs: Architecture, weights: WeightDr
     counterparts = pairs.new_paths()
     before = {(counterparts.get(path, path), name): row for (path, name), row in Tensors(old).rows.items()}
     after = Tensors(new).rows
+    of_layer = {layer.path: layer.relative_change for layer in weights.layers}
     for drift in weights.rows:
         if drift.changed:
             digests = before[drift.path, drift.weight].digest, after[drift.path, drift.weight].digest
-            yield Change(f"rows[{drift.path} {drift.weight}]", *digests, _distance(drift.relative_change))
+            # what was zero has moved infinitely far: then it is what that means to its layer
+            moved = of_layer[drift.path] if math.isinf(drift.relative_change) else drift.relative_change
+            yield Change(f"rows[{drift.path} {drift.weight}]", *digests, _distance(moved))
     compared = {(drift.path, drift.weight) for drift in weights.rows}
     for key in {**after, **before}:
         if key not in compared:
-            was, now = (str(each[key].shape) if key in each else None for each in (before, after))
+            was, now = (f"{each[key].dtype} {each[key].shape}" if key in each else None for each in (before, after))
             yield Change(f"rows[{' '.join(key)}]", was, now, None)
 
 
@@ -95,7 +108,7 @@ def _distance(relative_change: float) -> float:
 def _of_answers(answers: Answers) -> Iterator[Change]:
     full = answers.full_scale()
     for row in answers.rows:
-        if row.change != 0:
+        if row.change is None or row.change != 0:
             change = None if row.change is None else abs(row.change) / full
             yield Change(f"rows[{row.class_index}].score", row.old_score, row.new_score, change)
         if row.old_label and row.new_label and row.old_label != row.new_label:
@@ -103,11 +116,12 @@ def _of_answers(answers: Answers) -> Iterator[Change]:
     if answers.largest_change > max((abs(row.change or 0) for row in answers.rows), default=0):
         yield Change("scores", None, None, answers.largest_change / full)
     if answers.labels_changed:
-        yield Change("labels_digest", "other labels", "other labels", None)
+        yield Change("labels_digest", answers.old_labels_digest, answers.new_labels_digest, None)
 
 
 def _of_maps(maps: MapChangesTable) -> Iterator[Change]:
     for layer in maps.rows:
         for row in layer.rows:
             if row.distance != 0:
-                yield Change(f"rows[{layer.path}].channels[{row.channel}]", None, None, _distance(row.distance))
+                where = f"rows[{layer.path}].channels[{row.channel}].mean"
+                yield Change(where, row.old_mean, row.new_mean, _distance(row.distance))

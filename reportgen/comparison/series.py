@@ -65,9 +65,20 @@ class Series:
         return max(moves, default=0.0)
 
 
-def series(reports: Sequence[Report], *, tolerance: float = 0.0, maps: int = SHOWN) -> Series:
+def series(
+    reports: Sequence[Report],
+    *,
+    tolerance: float = 0.0,
+    maps: int = SHOWN,
+    ignore_names: bool = False,
+    files: Sequence[str] = (),
+) -> Series:
     """What changed through three reports or more, oldest first; options as those of `diff`."""
-    steps = tuple(diff(old, new, tolerance=tolerance, maps=maps) for old, new in pairwise(reports))
+    called = files or [""] * len(reports)
+    steps = tuple(
+        diff(*pair, tolerance=tolerance, maps=maps, ignore_names=ignore_names, files=names)
+        for pair, names in zip(pairwise(reports), pairwise(called), strict=True)
+    )
     return Series(
         same=all(step.same for step in steps),
         tolerance=tolerance,
@@ -93,7 +104,7 @@ def _classes(reports: Sequence[Report]) -> Iterator[ClassLine]:
 
 
 def _layers(steps: tuple[Diff, ...]) -> list[LayerLine]:
-    """A line for every layer with weights, those that moved furthest in a single step first."""
+    """A line for every layer whose weights two versions in a row share, those that moved furthest in a step first."""
     ended: list[LayerLine] = []
     going: dict[str, tuple[float | None, ...]] = {}
     for number, step in enumerate(steps):
@@ -114,8 +125,13 @@ def _old_paths(step: Diff) -> dict[str, str]:
 
 
 def _pictures(reports: Sequence[Report], steps: tuple[Diff, ...], shown: int) -> Iterator[PictureLine]:
+    labels = [each.class_activation.rows[0].label for each in reports
+              if not isinstance(each.class_activation, Absent) and each.class_activation.rows]  # fmt: skip
+    classes = ", ".join(dict.fromkeys(labels)) + (" in turn" if len(set(labels)) > 1 else "")
     looked = [None if isinstance(each.class_activation, Absent) else each.class_activation.rows[:1] for each in reports]
-    yield PictureLine("Where it looked", "Each on its own scale", tuple(rows[0].overlay if rows else None for rows in looked))
+    yield PictureLine(
+        "Where it looked", f"Each on its own scale, for {classes}", tuple(rows[0].overlay if rows else None for rows in looked)
+    )
     yield from _first_filters([report.first_filters for report in reports])
     if all(same_picture(reports[0], report) for report in reports):
         yield from _maps(reports, steps, shown)

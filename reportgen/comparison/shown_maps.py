@@ -38,10 +38,13 @@ class ShownMaps:
         return ShownMaps(self.channels, values, self.steps, reduction)
 
 
+NOTHING = ShownMaps((), np.zeros((0, 1, 1), np.float32), np.zeros(0, np.float32), 1)
+
+
 def shown_maps(row: ConvolutionMaps, scale: str) -> ShownMaps:
     """The maps in a row's picture; raises `ReportFileError` where picture and figures contradict each other."""
     if row.picture is None or not row.channels or row.reduction < 1:
-        return ShownMaps((), np.zeros((0, 1, 1), np.float32), np.zeros(0, np.float32), 1)
+        return NOTHING
     tiles = untiled(row.picture.values, row.columns, len(row.channels))
     of_layer = (row.picture.low, row.picture.high)
     ranges = [of_layer if scale == "layer" else (channel.min, channel.max) for channel in row.channels]
@@ -57,7 +60,7 @@ def in_common(maps: Sequence[ShownMaps]) -> list[ShownMaps]:
     coarsest = max(each.reduction for each in maps)
     alike = [each.smaller(coarsest) for each in maps]
     if len({each.values.shape[1:] for each in alike}) > 1:
-        return [each.only(()) for each in alike]
+        return [NOTHING for _ in alike]
     channels = sorted(set(alike[0].channels).intersection(*(each.channels for each in alike[1:])))
     return [each.only(channels) for each in alike]
 

@@ -30,14 +30,21 @@ class Tensors:
             layers.setdefault(row.path, []).append(row)
         return layers
 
-    def kernel(self, path: str) -> np.ndarray | None:
-        """The direction (k,) of a layer's largest tensor, of length 1; None where it has none or it points nowhere."""
-        rows = self.by_layer.get(path)
+    def direction(self, path: str) -> np.ndarray | None:
+        """The direction (k,) of a layer's largest tensor that has one of its own, of length 1; None where there is none.
+
+        Tensors whose values lie about another value than 0 (a normalisation's scales, about 1) all point the same way.
+        """
+        rows = [row for row in self.by_layer.get(path, ()) if abs(row.mean) < row.std]
         if not rows:
             return None
         sketch = sketch_in(max(rows, key=lambda row: math.prod(row.shape)))
         norm = float(np.linalg.norm(sketch))
         return sketch / norm if math.isfinite(norm) and norm > 0 else None
+
+    def tell_apart(self, path: str) -> bool:
+        """Whether a layer's weights are its own: not all zeros or ones, as any new layer has."""
+        return any(row.std > 0 for row in self.by_layer.get(path, ()))
 
     def digests(self, path: str) -> tuple[str, ...]:
         """The digests of a layer's tensors."""
@@ -54,6 +61,8 @@ def filters_in(section: FirstFilters) -> np.ndarray | None:
     if section.packed_weights is None:
         return None
     shape = (section.filters, *section.shape[:2], section.channels)
+    if len(shape) != 4 or min(shape) < 1:
+        raise ReportFileError("the report's data are not as expected at the shape of the first filters.")
     return numbers_in(section.packed_weights, math.prod(shape), "the first filters").reshape(shape)
 
 
@@ -63,6 +72,6 @@ def numbers_in(text: str, count: int, where: str) -> np.ndarray:
         values = unpacked(text)
     except ValueError:
         values = np.zeros(0)
-    if len(values) != count:
+    if len(values) != count or count < 0:
         raise ReportFileError(f"the report's data are not as expected at {where}.")
     return values.astype(np.float64)

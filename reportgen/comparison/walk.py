@@ -54,7 +54,8 @@ def _of_pictures(old: Picture, new: Picture, where: str) -> Iterator[Change]:
         yield Change(where, brief(old), brief(new), None)
         return
     low, high = min(old.low, new.low), max(old.high, new.high)
-    distance = float(np.abs(_values(old) - _values(new)).mean() / (high - low)) if high > low else 0.0
+    with np.errstate(invalid="ignore", over="ignore"):
+        distance = float(np.abs(_values(old) - _values(new)).mean() / (high - low)) if high > low else 0.0
     if distance:  # pictures that differ in their colours alone show the same
         yield Change(where, brief(old), brief(new), distance)
 
@@ -69,7 +70,13 @@ def _of_records(old: Any, new: Any, renamed: dict[str, str], where: str) -> Iter
     names = [field.name for field in fields(old) if field.name not in passed]
     scale = _scale([getattr(each, name) for each in (old, new) for name in names])
     for name in names:
-        yield from changes_between(getattr(old, name), getattr(new, name), renamed, f"{where}.{name}" if where else name, scale)
+        before, after = getattr(old, name), getattr(new, name)
+        if name == "path" and renamed.get(before) == after:
+            continue  # told once, of the layer
+        if name == "class_index" and before != after:
+            yield Change(f"{where}.{name}" if where else name, before, after, None)  # a name, not a quantity
+            continue
+        yield from changes_between(before, after, renamed, f"{where}.{name}" if where else name, scale)
 
 
 def _of_rows(old: tuple[Any, ...], new: tuple[Any, ...], renamed: dict[str, str], where: str) -> Iterator[Change]:

@@ -9,6 +9,7 @@ from ..comparison.series import Series
 from .render import Composer
 
 LISTED = 100  # changes of a section that the page lists; the JSON has all
+LONGEST = 2000  # rows of a table; a browser takes seconds for tens of thousands
 
 
 def render_diff(diff: Diff, templates: Path | None = None) -> str:
@@ -29,5 +30,5 @@ def render_comparison_folder(found: Diff | Series, templates: Path | None = None
 
 def _page_with(composer: Composer, found: Diff | Series) -> str:
     if isinstance(found, Series):
-        return composer.compose("series.html.j2", series=found)
-    return composer.compose("diff.html.j2", diff=found, limit=LISTED)
+        return composer.compose("series.html.j2", series=found, longest=LONGEST)
+    return composer.compose("diff.html.j2", diff=found, limit=LISTED, longest=LONGEST)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from ..comparison.result import Diff
 from ..comparison.series import Series
-from ..comparison.words import name, plain, score, share, signed
+from ..comparison.words import name, score, share, signed
 from ..report import Absent
 
 LINES = 10  # of a table; a comment is read on a phone
@@ -18,9 +18,9 @@ def markdown(found: Diff | Series) -> str:
 
 
 def _of_diff(diff: Diff) -> Iterator[str]:
-    yield f"### {'Same' if diff.same else 'Different'}: {name(diff.old.title)} → {name(diff.new.title)}"
+    yield f"### {'Same' if diff.same else 'Different'}: {name(diff.old.label)} → {name(diff.new.label)}"
     yield f"\n{diff.verdict}"
-    yield from (f"\n> {plain(caveat)}" for caveat in diff.caveats)
+    yield from (f"\n> {caveat}" for caveat in diff.caveats)
     yield from _predictions(diff)
     yield from _architecture(diff)
     yield from _weights(diff)
@@ -60,7 +60,8 @@ def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[
     lines = list(rows)
     yield f"\n| {' | '.join(heads)} |\n|{' --- |' * len(heads)}"
     for line in lines[:LINES]:
-        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |"
+        # a bar inside of a cell would end it, and what escapes it depends on what stands before
+        yield f"| {' | '.join(cell.replace('|', '∣') for cell in line)} |"
     if len(lines) > LINES:
         yield f"\nand {len(lines) - LINES} more."
 
@@ -68,7 +69,7 @@ def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[
 def _of_series(series: Series) -> Iterator[str]:
     yield f"### {len(series.versions)} versions: {'all the same' if series.same else 'not the same'}"
     for step in series.steps:
-        yield f"\n- {name(step.old.title)} → {name(step.new.title)}: {step.verdict}"
+        yield f"\n- {name(step.old.label)} → {name(step.new.label)}: {step.verdict}"
     heads = ("Layer", *(f"Step {number}" for number in range(1, len(series.steps) + 1)))
     yield from _table(heads, ((name(line.path), *map(_moved, line.changes)) for line in series.layers))
 

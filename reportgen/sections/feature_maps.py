@@ -41,17 +41,10 @@ class ConvolutionMaps:
     """
 
     KEY: ClassVar = ("path",)
+    # places that shift, what other sections say, the looks of a report, and what a comparison reads on its own
     NOT_COMPARED: ClassVar = (
-        "index",
-        "dead_channels",
-        "dead",
-        "block_end",
-        "channels_shown",
-        "columns",
-        "reduction",
-        "channels",
-        "picture",
-    )
+        "index", "after", "block_end", "channels_shown", "columns", "reduction", "dead_channels", "dead", "channels", "picture"
+    )  # fmt: skip
 
     index: int
     path: str
@@ -109,6 +102,7 @@ def _row(maps: FeatureMaps, block_end: bool, options: Options | None) -> Convolu
     shown = 0 if options is None or maps.values is None else _channels_shown(maps.shape[2], options)
     order = _order(maps, options)[:shown] if options and shown else np.arange(0)
     columns = columns_for(shown)
+    dead = tuple(np.flatnonzero((maps.active == 0) & ~np.isnan(maps.mean)).tolist())  # nan is broken, not dead
     with np.errstate(invalid="ignore"):
         low, high, mean = maps.low.min(), maps.high.max(), maps.mean.mean(dtype=np.float64)
     return ConvolutionMaps(
@@ -119,8 +113,8 @@ def _row(maps: FeatureMaps, block_end: bool, options: Options | None) -> Convolu
         min=figure(low),
         max=figure(high),
         mean=figure(np.float32(mean)),
-        dead_channels=int((maps.active == 0).sum()),
-        dead=tuple(np.flatnonzero(maps.active == 0).tolist()),
+        dead_channels=len(dead),
+        dead=dead,
         block_end=block_end,
         channels_shown=shown,
         columns=columns,

@@ -22,7 +22,9 @@ SIGN_BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitor
 
 @record
 class WeightTensor:
-    """One weight tensor. `digest` is the sha256 of its type, shape and bytes; `sketch` see `sketch_of`, packed."""
+    """One weight tensor. `dtype` is NumPy's name of its type; `digest` the sha256 of type, shape and bytes; `sketch` what
+    `sketch_of` gives, packed.
+    """
 
     KEY: ClassVar = ("path", "weight")
     NOT_COMPARED: ClassVar = ("index", "sketch")
@@ -31,6 +33,7 @@ class WeightTensor:
     path: str
     weight: str
     shape: tuple[int, ...]
+    dtype: str
     mean: float
     std: float
     min: float
@@ -58,7 +61,8 @@ def _tensors(probe: Probe, call: LayerCall) -> Iterator[WeightTensor]:
         mean, std, low, high, norm = (figure(np.float32(value)) for value in _figures(flat))
         sketch = packed(sketch_of(flat, values.shape))
         digest = probe.weight_digest(call.index, name)
-        yield WeightTensor(call.index, call.path, name, values.shape, mean, std, low, high, norm, digest, sketch)
+        kind = values.dtype.name
+        yield WeightTensor(call.index, call.path, name, values.shape, kind, mean, std, low, high, norm, digest, sketch)
 
 
 def tensor_digest(values: np.ndarray) -> str:
@@ -114,5 +118,5 @@ def _signed_sum(part: np.ndarray, generator: np.random.SFC64) -> np.ndarray:
     signed[part.size :] = 0
     signed[: part.size] ^= np.ascontiguousarray(part).view(np.uint32)
     with np.errstate(invalid="ignore", over="ignore"):
-        sums: np.ndarray = signed.view(np.float32).reshape(rows, SKETCH_LENGTH).sum(axis=0)
-    return sums.astype(np.float64)
+        sums: np.ndarray = signed.view(np.float32).reshape(rows, SKETCH_LENGTH).sum(axis=0, dtype=np.float64)
+    return sums
