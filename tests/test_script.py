@@ -224,6 +224,10 @@ def test_a_map_under_the_pointer_shows_its_place_in_the_picture(it: Opened, repo
     assert where.inner_text().strip().endswith("row 1, column 2")
     it.page.mouse.move(2, 2)
     assert not where.is_visible()
+    button.hover()
+    assert where.is_visible()
+    button.click()
+    assert not where.is_visible()
 
 
 def test_arrows_lead_from_map_to_map(it: Opened) -> None:

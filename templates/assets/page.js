@@ -299,7 +299,7 @@
       box.style.top = (event.clientY + 24 + 230 > innerHeight ? event.clientY - 230 : event.clientY + 24) + "px";
     };
     document.addEventListener("pointermove", follow);
-    document.addEventListener("pointerleave", () => { box.hidden = true; });
+    for (const leaving of ["pointerleave", "click"]) document.addEventListener(leaving, () => { box.hidden = true; });
   };
 
   /** The arrow keys lead from an enlarged map to its neighbours. */
