@@ -21,7 +21,7 @@ from typing import Any, Literal, get_args, get_origin
 import numpy as np
 
 from .errors import ReportFileError
-from .picture import RGB, Picture, to_png, values_from_png
+from .picture import RGB, Picture, is_colormap, to_png, values_from_png
 from .report import FORMAT, Report
 
 Pictures = dict[str, bytes]
@@ -127,6 +127,7 @@ class _Decoder:
         if png is None:
             raise ReportFileError(f"the report lacks a picture that it names ({where}).")
         colormap = _checked(data["colormap"], type(data["colormap"]) is str, where)
+        _checked(colormap, colormap == RGB or is_colormap(colormap), where)
         values = values_from_png(png, rgb=colormap == RGB)
         return Picture(values, self._float(data["low"], where), self._float(data["high"], where), colormap)
 

@@ -99,6 +99,13 @@ def tile(tiles: np.ndarray, columns: int, background: int = 0) -> np.ndarray:
     return np.ascontiguousarray(grid[:-GAP, :-GAP])
 
 
+def is_colormap(name: str) -> bool:
+    """Whether `palette` knows the colours of this one."""
+    from matplotlib import colormaps
+
+    return name in colormaps
+
+
 @cache
 def palette(colormap: str) -> bytes:
     """The 256 colours of a matplotlib colormap as 768 bytes."""
