@@ -204,9 +204,10 @@
       const from = 3 * Math.min(255, 32 * at);
       stop.setAttribute("stop-color", `rgb(${colours.slice(from, from + 3).join(" ")})`);
     });
-    const layer = chosen.scale === "layer" && Number.isFinite(grid.row.min) && Number.isFinite(grid.row.max);
-    low.textContent = layer ? figure(grid.row.min) : "each map's least";
-    high.textContent = layer ? figure(grid.row.max) : "its greatest";
+    grid.words ??= [low.textContent, high.textContent];
+    const layer = [grid.row.min, grid.row.max].map((value) => Number.isFinite(value) ? figure(value) : value);
+    const shown = chosen.scale === grid.scale ? grid.words : chosen.scale === "layer" ? layer : ["each map's least", "its greatest"];
+    [low.textContent, high.textContent] = shown;
   };
   const gridOf = (canvas) => {
     const image = canvas.querySelector("image");
