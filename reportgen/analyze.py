@@ -17,7 +17,6 @@ from .model.references import Reference, check_weights, find_reference
 from .model.schemes import scheme_name
 from .options import Fit, Options, Scale, Sort
 from .page.fitting import fitted
-from .picture import is_colormap
 from .probe import Probe
 from .report import FORMAT, Provenance, Report, Versions, check_sections, find_sections
 from .sizes import parse_size
@@ -144,6 +143,8 @@ def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
 
 
 def _check_colormap(name: str) -> None:
+    from .picture import is_colormap
+
     if not is_colormap(name):
         raise OptionError(f"--colormap {name}: matplotlib has none of this name; try viridis, magma, inferno, cividis or gray.")
 
