@@ -221,11 +221,12 @@
       across: (width + 1) / row.columns, down: (height + 1) / rows,
     };
   };
-  const redraw = async (grid, chosen, made) => {
+  const redraw = async (grid, chosen, made, isLatest) => {
     const order = orderOf(grid.row, chosen.order);
     if (Object.keys(made).every((key) => made[key] === chosen[key])) grid.image.setAttribute("href", grid.source);
     else {
       grid.places ??= await placesOf(grid);
+      if (!isLatest()) return;
       paint(grid, order, chosen);
     }
     arrange(grid, order);
@@ -260,8 +261,8 @@
       const mine = ++turn;
       document.documentElement.dataset.drawn = false;
       try {
-        for (const grid of grids()) if (mine === turn) await redraw(grid, chosen, made);
-        document.documentElement.dataset.drawn = mine === turn;
+        for (const grid of grids()) if (mine === turn) await redraw(grid, chosen, made, () => mine === turn);
+        if (mine === turn) document.documentElement.dataset.drawn = true;
       } catch { tools.lastChild.textContent = "This browser keeps the pictures of a page on the disk to itself."; }
     };
     listeners.push(show);
