@@ -144,9 +144,9 @@ def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
 
 
 def _check_colormap(name: str) -> None:
-    from matplotlib import colormaps
+    from .picture import is_colormap
 
-    if name not in colormaps:
+    if not is_colormap(name):
         raise OptionError(f"--colormap {name}: matplotlib has none of this name; try viridis, magma, inferno, cividis or gray.")
 
 

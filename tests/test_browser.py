@@ -22,7 +22,7 @@ from .samples import CHOICES, HOSTILE, PAGES
 
 pytestmark = pytest.mark.browser
 
-NOT_SHOWN = {"method", "sketch", "scores", "labels_digest"}
+NOT_SHOWN = {"method", "sketch", "scores", "labels_digest", "packed_weights"}
 
 
 @pytest.fixture
@@ -157,6 +157,24 @@ def test_the_first_tab_skips_to_the_content(page: Any) -> None:
     page.keyboard.press("Tab")
     assert page.evaluate("location.hash") == "#content"
     assert page.evaluate("document.activeElement.closest('main') !== null")
+
+
+def test_a_grid_of_maps_can_be_skipped(page: Any) -> None:
+    page.locator("#maps-3 + figure .skip").focus()
+    assert page.locator(":focus").bounding_box()["x"] >= 0
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "The figures of each map of block1_conv2"
+
+
+def test_the_contents_stay_in_view(page: Any) -> None:
+    links = page.locator("nav a")
+    for place in range(links.count()):
+        links.nth(place).click()
+        top = page.locator("nav").bounding_box()["y"]
+        assert 0 <= top < 10
+        assert links.last.is_visible()
+    assert page.evaluate("location.hash") == "#provenance"
 
 
 def test_every_fold_opens_and_closes_by_enter(page: Any) -> None:

@@ -181,6 +181,7 @@ HTML = render(small_report())
         HTML.replace("data:image/png;base64,iVBO", "data:image/png;base64,AAAA"),
         HTML.replace("data:image/png;base64,iVBO", "data:image/png;base64,%%%%"),
         HTML.replace('id="report-data">{', 'id="report-data">{{'),
+        HTML.replace('"colormap":"viridis"}', '"colormap":"ultraviolet"}'),
         re.sub(r'"format":\d+', '"format":NaN', HTML),
         re.sub(r'"score":[\d.]+', '"score":Infinity', HTML),
         '<script type="application/json" id="report-data">' + "[" * 200_000 + "</script>",

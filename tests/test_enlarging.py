@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,13 @@ def test_every_map_can_be_enlarged_and_dead_ones_are_crossed(
     dead = sum(channel.active == 0 for _, channel in channels)
     assert dead == sum(crosses) == sum(label.endswith(", dead") for label, _ in buttons)
     assert 2 <= dead < len(channels)
+
+
+def test_no_picture_is_kept_twice(pages: dict[str, Path]) -> None:
+    html = pages["plain"].read_text("utf-8")
+    kept = re.findall(r"data:image/png;base64,([^\"]+)", html)
+    assert len(kept) == len(set(kept)) == 11
+    assert len(html) < 1_000_000
 
 
 def test_a_map_is_enlarged_by_keyboard_without_javascript(

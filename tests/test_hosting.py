@@ -53,6 +53,9 @@ def test_a_folder_is_whole_behind_jenkins(browser: Any, folder: Path) -> None:
         assert all(url.startswith(f"{address}/report/") for url in it.requests)
         assert "Grad-CAM asks" in it.page.inner_text("main")
         assert "minivgg on cat.png" in it.page.text_content("#report-data")
+        assert it.page.locator(".tools").count() == 0  # no script runs there
+        it.page.locator(".tiles button").nth(3).press("Enter")
+        assert it.page.locator(":popover-open svg").is_visible()
 
 
 def test_behind_jenkins_a_single_file_keeps_its_text(browser: Any, cat_report: Report, tmp_path: Path) -> None:

@@ -156,6 +156,24 @@ def test_maps_are_recoloured_rescaled_and_reordered(it: Opened, reports: dict[st
     assert scales == (["each map's least", "its greatest"] if scale == "map" else [f"{row.min:.4g}", f"{row.max:.4g}"])
 
 
+def test_the_last_of_many_quick_choices_counts(it: Opened) -> None:
+    # all in one go, while the first is still being drawn
+    it.page.evaluate("""() => {
+        const [colour, , order] = document.querySelectorAll('.tools select');
+        for (const name of ['magma', 'gray', 'cividis', 'magma', 'gray']) {
+            colour.value = name;
+            colour.dispatchEvent(new Event('change'));
+            order.value = name === 'gray' ? 'activity' : 'index';
+            order.dispatchEvent(new Event('change'));
+        }
+    }""")
+    settled(it)
+    quick = it.page.locator(".canvas image").evaluate_all("all => all.map(each => each.getAttribute('href'))")
+    at_fragment(it, "#?colour=gray&order=activity")
+    settled(it)
+    assert it.page.locator(".canvas image").evaluate_all("all => all.map(each => each.getAttribute('href'))") == quick
+
+
 def test_dead_channels_stay_crossed_where_they_went(it: Opened, reports: dict[str, Report]) -> None:
     maps: Any = reports["plain"].feature_maps
     row = max(maps.rows, key=lambda each: sum(channel.active == 0 for channel in each.channels))
@@ -223,6 +241,10 @@ def test_a_map_under_the_pointer_shows_its_place_in_the_picture(it: Opened, repo
     assert where.inner_text().strip().startswith("Channel 9")
     assert where.inner_text().strip().endswith("row 1, column 2")
     it.page.mouse.move(2, 2)
+    assert not where.is_visible()
+    button.hover()
+    assert where.is_visible()
+    button.click()
     assert not where.is_visible()
 
 

@@ -93,7 +93,7 @@ def _convolutions(report: Report) -> list[Step]:
 def _dense(report: Report) -> list[Step]:
     if isinstance(report.layers, Absent):
         return []
-    vectors = (row for row in report.layers.rows if len(row.output_shape) == 1 and row.parameters)
+    vectors = (row for row in report.layers.rows if len(row.output_shape) == 1 and "Dense" in row.type)
     return [Step(row.index, (1, 1), int(row.output_shape[0] or 1), False) for row in vectors]
 
 

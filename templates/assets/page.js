@@ -204,9 +204,10 @@
       const from = 3 * Math.min(255, 32 * at);
       stop.setAttribute("stop-color", `rgb(${colours.slice(from, from + 3).join(" ")})`);
     });
-    const layer = chosen.scale === "layer" && Number.isFinite(grid.row.min) && Number.isFinite(grid.row.max);
-    low.textContent = layer ? figure(grid.row.min) : "each map's least";
-    high.textContent = layer ? figure(grid.row.max) : "its greatest";
+    grid.words ??= [low.textContent, high.textContent];
+    const layer = [grid.row.min, grid.row.max].map((value) => Number.isFinite(value) ? figure(value) : value);
+    const shown = chosen.scale === grid.scale ? grid.words : chosen.scale === "layer" ? layer : ["each map's least", "its greatest"];
+    [low.textContent, high.textContent] = shown;
   };
   const gridOf = (canvas) => {
     const image = canvas.querySelector("image");
@@ -220,11 +221,12 @@
       across: (width + 1) / row.columns, down: (height + 1) / rows,
     };
   };
-  const redraw = async (grid, chosen, made) => {
+  const redraw = async (grid, chosen, made, isLatest) => {
     const order = orderOf(grid.row, chosen.order);
     if (Object.keys(made).every((key) => made[key] === chosen[key])) grid.image.setAttribute("href", grid.source);
     else {
       grid.places ??= await placesOf(grid);
+      if (!isLatest()) return;
       paint(grid, order, chosen);
     }
     arrange(grid, order);
@@ -259,8 +261,8 @@
       const mine = ++turn;
       document.documentElement.dataset.drawn = false;
       try {
-        for (const grid of grids()) if (mine === turn) await redraw(grid, chosen, made);
-        document.documentElement.dataset.drawn = mine === turn;
+        for (const grid of grids()) if (mine === turn) await redraw(grid, chosen, made, () => mine === turn);
+        if (mine === turn) document.documentElement.dataset.drawn = true;
       } catch { tools.lastChild.textContent = "This browser keeps the pictures of a page on the disk to itself."; }
     };
     listeners.push(show);
@@ -299,7 +301,7 @@
       box.style.top = (event.clientY + 24 + 230 > innerHeight ? event.clientY - 230 : event.clientY + 24) + "px";
     };
     document.addEventListener("pointermove", follow);
-    document.addEventListener("pointerleave", () => { box.hidden = true; });
+    for (const leaving of ["pointerleave", "click"]) document.addEventListener(leaving, () => { box.hidden = true; });
   };
 
   /** The arrow keys lead from an enlarged map to its neighbours. */
