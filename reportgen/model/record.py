@@ -65,6 +65,7 @@ class Recording:
         return named
 
 
+@deep_models()
 def record(loaded: Loaded, pixels: np.ndarray, shown: np.ndarray, options: Options) -> Recording:
     """Show the model the picture `pixels`, uint8 (h, w, channels) as it takes them; `shown` (h, w, 3) is the same for the reader.
 
@@ -104,7 +105,7 @@ def _forward(loaded: Loaded, log: CallLog, pixels: np.ndarray) -> Any:
     log.begin(batch)
     try:
         # eagerly, because inside a `tf.function` of the user's there are no values to see
-        with deep_models(), listening(log.hear), freeing(), _without_scopes(), _functions_run(eagerly=True):
+        with listening(log.hear), freeing(), _without_scopes(), _functions_run(eagerly=True):
             outputs = _called(loaded.model, batch)
     except Exception as error:  # whatever a layer raises: the model is the user's, and so is its code
         raise ModelError(_cannot_run(loaded, reason_of(error))) from error

@@ -26,6 +26,7 @@ IMAGENET_CLASSES = 1000
 NAME_COUNTS = "object_name_uids"  # under which Keras keeps how many layers of each kind it has named
 
 
+@deep_models()
 def load(
     reference: Any,
     *,
@@ -76,7 +77,7 @@ def _model(found: Reference, weights: str | None, seed: int, allow_unsafe: bool,
 
 def _from_file(path: Any, allow_unsafe: bool) -> Any:
     try:
-        with _fresh_names(), deep_models(), warnings.catch_warnings():
+        with _fresh_names(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return keras.saving.load_model(path, compile=False, safe_mode=not allow_unsafe)
     except Exception as error:  # Keras raises whatever its layers raise: a file from outside may hold anything
