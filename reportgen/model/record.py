@@ -3,7 +3,8 @@
     begin ─▶ model(batch), each layer call heard ─▶ scores ─▶ gradient at the last spatial layer ─▶ Recording
 
 Memory stays small whatever the model's size: figures of a convolution's maps are taken as the pass goes by, the maps
-themselves are kept only where they will be shown, and the tape forgets all that lies before the layer to explain.
+themselves are kept only where they will be shown, a functional model's tensors are let go after their last use, and the tape
+forgets all that lies before the layer to explain.
 """
 
 from __future__ import annotations
