@@ -28,6 +28,14 @@ def check_readable(path: Path, error: type[ReportgenError], wanted: str) -> None
         raise error(f"{path}: cannot be read ({getattr(cause, 'strerror', None) or cause}).") from cause
 
 
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder; a name that none could have is none."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def check_writable(path: Path, *inputs: Path | None) -> None:
     """Raise `OutputError` where `path` could not be written, or is one of `inputs`, before any work is done for it."""
     try:

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from ..errors import ModelError, OptionError, UnsafeModelError
-from ..files import check_readable
+from ..files import check_readable, is_folder
 from .applications import APPLICATIONS
 
 BUNDLED = {"minivgg": "minivgg.keras", "minivgg@early": "minivgg-early.keras"}
@@ -79,9 +79,9 @@ def bundled_file(name: str) -> Path:
 
 def check_model_file(path: Path) -> None:
     """Raise `ModelError` unless `path` looks like what Keras wrote: a zip with a config, such a zip unpacked, or HDF5."""
-    if path.is_dir() and (path / "config.json").is_file():
+    if is_folder(path) and (path / "config.json").is_file():
         return
-    if path.is_dir() and any((path / name).exists() for name in SAVED_MODEL):
+    if is_folder(path) and any((path / name).exists() for name in SAVED_MODEL):
         # `keras.layers.TFSMLayer` would open it, but as one layer without insides that runs whatever lies in it
         raise ModelError(
             f"{path}: a SavedModel, of which Keras 3 sees no layers; it was not opened.\n"

@@ -74,4 +74,6 @@ def _reason(probe: Probe) -> str:
             "The output is a map, and nothing says that its channels stand for classes (no softmax or sigmoid made it). "
             "--class N explains channel N, by its mean over the map."
         )
+    if not probe.maps:
+        return "No convolution took part in the forward pass, so there is no place to point at."
     return "No gradient of a score reaches the output of a convolution, so there is no place to point at."
