@@ -69,6 +69,42 @@ def write_legacy(path: Path, conv_name: str = "conv") -> dict[str, np.ndarray]:
     return {name: value for named in weights.values() for name, value in named.items()}
 
 
+SPATIAL_DROPOUT = {"name": "drop", "trainable": True, "rate": 0.5, "noise_shape": None, "seed": None, "dtype": "float32"}
+GLOROT = {"class_name": "GlorotUniform", "config": {"seed": None, "dtype": "float32"}}
+DEPTHWISE = {
+    "name": "depthwise", "trainable": True, "dtype": "float32", "kernel_size": [3, 3], "strides": [1, 1], "padding": "valid",
+    "data_format": "channels_last", "dilation_rate": [1, 1], "groups": 1, "activation": "relu", "use_bias": False,
+    "depth_multiplier": 1, "depthwise_initializer": GLOROT, "depthwise_regularizer": None, "depthwise_constraint": None,
+}  # fmt: skip
+HEAD = {"name": "head", "trainable": True, "units": 3, "activation": "softmax", "use_bias": True, "kernel_initializer": GLOROT}
+
+
+def write_legacy_sequential(path: Path, as_list: bool, nested: bool) -> dict[str, np.ndarray]:
+    """The same as a Sequential, grey 12 x 12: as a bare list until Keras 2.2; nested as in models of the Teachable Machine."""
+    front = [
+        {"class_name": "DepthwiseConv2D", "config": {**DEPTHWISE, "batch_input_shape": [None, 12, 12, 1]}},
+        {"class_name": "SpatialDropout2D", "config": SPATIAL_DROPOUT},
+        {"class_name": "GlobalAveragePooling2D", "config": {"name": "pooled", "trainable": True}},
+    ]
+    head = {"class_name": "Dense", "config": HEAD}
+    layers = [_sequential(front, "front", as_list), head] if nested else [*front, head]
+    chance = np.random.default_rng(4)
+    depthwise = {"depthwise_kernel": chance.normal(size=(3, 3, 1, 1)).astype(np.float32)}
+    dense = {"kernel": chance.normal(size=(1, 3)).astype(np.float32), "bias": chance.normal(size=3).astype(np.float32)}
+    with h5py.File(path, "w") as file:
+        file.attrs.update(
+            backend="tensorflow", keras_version="2.2.0", model_config=json.dumps(_sequential(layers, "net", as_list))
+        )
+        names = ["front", "head"] if nested else ["depthwise", "drop", "pooled", "head"]
+        first = "front" if nested else "depthwise"
+        _write_group(file.create_group("model_weights"), names, {first: depthwise, "head": dense})
+    return {**depthwise, **dense}
+
+
+def _sequential(layers: list[Any], name: str, as_list: bool) -> dict[str, Any]:
+    return {"class_name": "Sequential", "config": layers if as_list else {"name": name, "layers": layers}}
+
+
 def _weights(conv_name: str) -> dict[str, dict[str, np.ndarray]]:
     chance = np.random.default_rng(3)
 

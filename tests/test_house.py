@@ -110,6 +110,7 @@ def modules_after(*arguments: str) -> set[str]:
         ("diff", "--models", "minivgg", "vgg61", "--image", CAT),
         ("report", "missing.png"),
         ("report", CAT, "-m", "vgg61"),
+        ("report", CAT, "-m", "hf://nothing"),
         ("report", CAT, "-o", "missing/folder.html"),
         ("report", CAT, "--preprocess", "vanilla"),
         ("report", CAT, "--labels", "missing.txt"),

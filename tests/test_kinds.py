@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import reportgen
 from reportgen.report import Absent, Report
@@ -247,6 +248,17 @@ def test_any_size_and_number_of_channels(channels: int) -> None:
     unasked = reportgen.generate(model, PICTURE, preprocess="unit")
     assert unasked.provenance.model.input_shape == (224, 224, channels)
     assert any("--size" in warning for warning in unasked.warnings)
+
+
+def test_a_grey_picture_is_its_own_colours(tmp_path: Path) -> None:
+    model, grey = built("functional"), PICTURE[..., 0]
+    expected = reportgen.generate(model, np.repeat(grey[..., None], 3, axis=2), preprocess="unit")
+    Image.fromarray(grey).save(tmp_path / "grey.png")
+    for picture in (grey, grey[..., None], tmp_path / "grey.png"):
+        report = reportgen.generate(model, picture, preprocess="unit")
+        assert report.predictions == expected.predictions
+        assert report.overview == expected.overview
+        check(report, KINDS["functional"], model)
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,10 @@ import pytest
 import reportgen
 from reportgen.errors import ModelError
 from reportgen.model.backend import deep_models
+from reportgen.model.keras2 import upgraded
 from reportgen.report import Absent, Report
 
-from .legacy import write_legacy
+from .legacy import write_legacy, write_legacy_sequential
 from .models import built, ending, keras, layers, tf
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (48, 96, 3), dtype=np.uint8)
@@ -79,6 +80,39 @@ def test_a_file_of_keras_2(tmp_path: Path) -> None:
     (cam,) = part(report.class_activation).rows
     assert cam.path == "separable"
     assert cam.peak == pytest.approx(max(0, x.numpy()[0, :, :, cam.class_index].max() / 144), rel=1e-4)
+
+
+@pytest.mark.parametrize(("as_list", "nested"), [(False, False), (True, False), (False, True)])
+def test_a_sequential_of_keras_2(as_list: bool, nested: bool, tmp_path: Path) -> None:
+    weights = write_legacy_sequential(tmp_path / "old.h5", as_list, nested)
+    before = (tmp_path / "old.h5").read_bytes()
+    report = report_of(tmp_path / "old.h5")
+    assert (tmp_path / "old.h5").read_bytes() == before
+    assert report.provenance.model.input_shape == (12, 12, 1)
+    assert report.provenance.model.source == "old.h5"
+    assert [row.type for row in part(report.layers).rows] == [
+        "InputLayer", "DepthwiseConv2D", "SpatialDropout2D", "GlobalAveragePooling2D", "Dense",
+    ]  # fmt: skip
+    x = tf.constant(part(report.overview).picture.values[None, ..., :1] / np.float32(255))
+    x = tf.nn.relu(tf.nn.depthwise_conv2d(x, weights["depthwise_kernel"], (1, 1, 1, 1), "VALID"))
+    (maps,) = part(report.feature_maps).rows
+    assert (maps.max, maps.mean) == pytest.approx((x.numpy().max(), x.numpy().mean()), rel=1e-4)
+    scores = tf.nn.softmax(tf.reduce_mean(x, (1, 2)) @ weights["kernel"] + weights["bias"])[0].numpy()
+    for row in part(report.predictions).rows:
+        assert row.score == pytest.approx(scores[row.class_index], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        None, 3, [], {}, {"class_name": "Sequential"}, {"class_name": "Sequential", "config": []},
+        {"class_name": "Sequential", "config": {"layers": [3]}}, {"class_name": ["x"], "config": {"a": 1}},
+        {"class_name": "DepthwiseConv2D", "config": {"groups": 2}}, {"module": "keras", "class_name": "Sequential", "config": []},
+        {"class_name": "Sequential", "config": {"layers": [{"class_name": "InputLayer", "config": {"batch_input_shape": [1]}}]}},
+    ],
+)  # fmt: skip
+def test_other_configurations_stay_as_they_are(config: Any) -> None:
+    assert upgraded(config) == config
 
 
 def test_names_with_a_slash_are_of_keras_2_and_told_in_a_line(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from reportgen.picture import (
     quantize,
     reduced,
     scaled_picture,
+    striped,
     tile,
     to_png,
     values_from_png,
@@ -368,3 +369,14 @@ def test_heat_shows_where_it_is() -> None:
     heat: Any = np.repeat(np.array([[0, 0, 255, 255]], np.uint8), 4, axis=0)
     laid = overlay(np.full((40, 40, 3), 100, np.uint8), Picture(heat, 0.0, 1.0, "viridis")).values.astype(int)
     assert (laid[:, 30:, :2] > laid[:, :10, :2].max()).all()
+
+
+def test_stripes_where_there_is_no_number() -> None:
+    values = np.zeros((1, 4, 8), np.float32)
+    values[0, :, 4:] = [np.nan, np.inf, -np.inf, np.nan]
+    striped_ = striped(np.full((1, 4, 8), 7, np.uint8), values)
+    assert (striped_[0, :, :4] == 7).all()
+    # two pixels of each diagonal black, two white: 255 where the row and column, counted from 0, add up to 2 or 3 of every 4
+    assert striped_[0, :, 4:].tolist() == [[0, 0, 255, 255], [0, 255, 255, 0], [255, 255, 0, 0], [255, 0, 0, 255]]
+    whole = np.full((2, 3, 3, 3), 7, np.uint8)
+    assert striped(whole, np.zeros(whole.shape)) is whole

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import zipfile
@@ -271,8 +272,12 @@ def test_models_of_any_size() -> None:
 
 
 def test_models_that_take_no_picture_are_refused() -> None:
-    with pytest.raises(ModelError, match="expected pictures"):
-        load(keras.Sequential([keras.Input((10,)), layers.Dense(2)]))
+    words = [layers.Embedding(100, 4), layers.GlobalAveragePooling1D(), layers.Dense(2)]
+    sound = [layers.Conv1D(4, 3), layers.GlobalAveragePooling1D(), layers.Dense(2)]
+    volume = [layers.Conv3D(4, 3), layers.GlobalAveragePooling3D(), layers.Dense(2)]
+    for shape, net in (((10,), [layers.Dense(2)]), ((20,), words), ((30, 2), sound), ((8, 8, 8, 1), volume)):
+        with pytest.raises(ModelError, match=re.escape(f"takes arrays of shape {shape}; expected pictures")):
+            load(keras.Sequential([keras.Input(shape), *net]))
     left, right = keras.Input((8, 8, 3), name="left"), keras.Input((8, 8, 3), name="right")
     both = keras.Model([left, right], layers.Concatenate()([left, right]))
     with pytest.raises(ModelError, match=r"2 inputs \(left \(8, 8, 3\), right \(8, 8, 3\)\)"):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -14,7 +17,9 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from PIL import ExifTags, Image
 
+import reportgen
 from reportgen.errors import ModelError, UnsafeModelError
 from reportgen.model.references import LARGEST_CONFIG, find_reference
 from reportgen.model.sources import load
@@ -236,6 +241,23 @@ def test_deep_nesting_is_refused(tmp_path: Path) -> None:
         archive.writestr("model.weights.h5", b"")
     with pytest.raises(ModelError):
         load(path)
+
+
+def test_nothing_of_a_photographs_metadata_reaches_the_page(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Make], exif[ExifTags.Base.BodySerialNumber] = "SECRET-maker", "SECRET-serial"
+    exif[ExifTags.Base.ImageDescription] = "<img src=x onerror=alert(1)>"
+    exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitudeRef] = "SECRET-north"
+    path = tmp_path / "photo.jpg"
+    Image.new("RGB", (32, 32), "red").save(path, exif=exif, comment=b"SECRET-comment")
+    assert path.read_bytes().count(b"SECRET") == 4
+    page = reportgen.render(reportgen.generate("minivgg", path))
+    assert "SECRET" not in page
+    assert "<img src=x" not in page
+    for png in re.findall('data:image/png;base64,([^"]+)', page):
+        chunks = Image.open(io.BytesIO(base64.b64decode(png)))
+        assert not chunks.info
+        assert not chunks.getexif()
 
 
 def test_the_command_refuses_with_exit_code_2(tmp_path: Path, canary: Path, cat: Path) -> None:

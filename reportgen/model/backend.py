@@ -65,10 +65,15 @@ def versions() -> tuple[str, str]:
 
 @contextmanager
 def deep_models() -> Iterator[None]:
-    """Room for a model of thousands of layers: Keras follows a graph by calls in each other, one and more for every layer."""
+    """Room for a model of thousands of layers: Keras follows a graph by calls in each other, one and more for every layer.
+
+    Raises `ModelError` where that is not enough.
+    """
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(max(before, DEEPEST))
     try:
         yield
+    except RecursionError as error:
+        raise ModelError("The model's layers lie too deep in each other to be followed.") from error
     finally:
         sys.setrecursionlimit(before)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .backend import op_callbacks
+from .backend import op_callbacks, tf
 
 MAKER = "_reportgen_maker"  # on a tensor: the path of the layer that made it
 SOURCES = "_reportgen_sources"  # on a tensor that no layer made: the paths of those that what it was made of came from
@@ -33,6 +33,13 @@ def lineage() -> Iterator[None]:
 def sources_of(tensors: Iterable[Any]) -> tuple[str, ...]:
     """The paths of the layers that these come from, each once."""
     return tuple(dict.fromkeys(path for tensor in tensors for path in _sources(tensor)))
+
+
+def hand_on(outputs: Iterable[Any], path: str) -> None:
+    """Mark all that the layer at `path` gave back, but for what layers inside of it made."""
+    for output in outputs:
+        if isinstance(output, tf.Tensor) and not hasattr(output, MAKER):
+            setattr(output, SOURCES, (path,))
 
 
 def _sources(tensor: Any) -> tuple[str, ...]:

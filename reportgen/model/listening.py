@@ -15,7 +15,7 @@ from typing import Any
 
 from ..probe import LayerCall
 from .backend import keras, tf
-from .lineage import MAKER, SOURCES, lineage, sources_of
+from .lineage import MAKER, hand_on, lineage, sources_of
 
 KEPT = ("_keras_logits", "_keras_mask")  # what Keras itself leaves on tensors
 
@@ -97,9 +97,7 @@ class CallLog:
         output = _first_tensor(outputs)
         if output is not None and self._makes_a_row(operation, output, before):
             self._add(operation, self._path(operation), type(operation).__name__, inputs, output, sources)
-            for other in tf.nest.flatten(outputs):
-                if other is not output and isinstance(other, tf.Tensor) and not hasattr(other, MAKER):
-                    setattr(other, SOURCES, (self.heard[-1].row.path,))
+            hand_on(tf.nest.flatten(outputs), self.heard[-1].row.path)
         return outputs
 
     def finish(self) -> None:

@@ -3,7 +3,8 @@
     begin ─▶ model(batch), each layer call heard ─▶ scores ─▶ gradient at the last spatial layer ─▶ Recording
 
 Memory stays small whatever the model's size: figures of a convolution's maps are taken as the pass goes by, the maps
-themselves are kept only where they will be shown, and the tape forgets all that lies before the layer to explain.
+themselves are kept only where they will be shown, a functional model's tensors are let go after their last use, and the tape
+forgets all that lies before the layer to explain.
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ class Recording:
         return named
 
 
+@deep_models()
 def record(loaded: Loaded, pixels: np.ndarray, shown: np.ndarray, options: Options) -> Recording:
     """Show the model the picture `pixels`, uint8 (h, w, channels) as it takes them; `shown` (h, w, 3) is the same for the reader.
 
@@ -104,7 +106,7 @@ def _forward(loaded: Loaded, log: CallLog, pixels: np.ndarray) -> Any:
     log.begin(batch)
     try:
         # eagerly, because inside a `tf.function` of the user's there are no values to see
-        with deep_models(), listening(log.hear), freeing(), _without_scopes(), _functions_run(eagerly=True):
+        with listening(log.hear), freeing(), _without_scopes(), _functions_run(eagerly=True):
             outputs = _called(loaded.model, batch)
     except Exception as error:  # whatever a layer raises: the model is the user's, and so is its code
         raise ModelError(_cannot_run(loaded, reason_of(error))) from error

@@ -16,6 +16,7 @@ import numpy as np
 from ..errors import LabelsError, ModelError, ReportgenError, UnsafeModelError, reason_of
 from .applications import APPLICATIONS, Application
 from .backend import deep_models, global_state, keras
+from .keras2 import up_to_date
 from .labels import given_labels, imagenet_labels, minivgg_labels
 from .loaded import Loaded, described, input_shape_of, scales_its_own_input, takes_integers
 from .references import Reference, check_weights, find_reference
@@ -26,6 +27,7 @@ IMAGENET_CLASSES = 1000
 NAME_COUNTS = "object_name_uids"  # under which Keras keeps how many layers of each kind it has named
 
 
+@deep_models()
 def load(
     reference: Any,
     *,
@@ -76,9 +78,9 @@ def _model(found: Reference, weights: str | None, seed: int, allow_unsafe: bool,
 
 def _from_file(path: Any, allow_unsafe: bool) -> Any:
     try:
-        with _fresh_names(), deep_models(), warnings.catch_warnings():
+        with _fresh_names(), warnings.catch_warnings(), up_to_date(path) as current:
             warnings.simplefilter("ignore")
-            return keras.saving.load_model(path, compile=False, safe_mode=not allow_unsafe)
+            return keras.saving.load_model(current, compile=False, safe_mode=not allow_unsafe)
     except Exception as error:  # Keras raises whatever its layers raise: a file from outside may hold anything
         raise _load_error(path, error, allow_unsafe) from error
 
