@@ -132,7 +132,8 @@ class _Decoder:
         png = self.pictures.get(_checked(data["picture"], type(data["picture"]) is str, where))
         if png is None:
             raise ReportFileError(f"the report lacks a picture that it names ({where}).")
-        colormap = _checked(data["colormap"], type(data["colormap"]) is str and is_colormap(data["colormap"]), where)
+        colormap = _checked(data["colormap"], type(data["colormap"]) is str, where)
+        _checked(colormap, colormap == RGB or is_colormap(colormap), where)
         values = values_from_png(png, rgb=colormap == RGB)
         self.pixels += values.size
         if self.pixels > MOST_PIXELS:  # a small PNG can be a large picture, and be named again and again

@@ -127,8 +127,8 @@ def tile(tiles: np.ndarray, columns: int, background: int = 0) -> np.ndarray:
 
 @cache
 def is_colormap(name: str) -> bool:
-    """Whether a picture may have this colormap: "rgb", or one of matplotlib's."""
-    if name in (RGB, GREY, "viridis"):
+    """Whether `palette` knows the colours of this one."""
+    if name in (GREY, "viridis"):  # most are; matplotlib takes a while to ask
         return True
     from matplotlib import colormaps
 
