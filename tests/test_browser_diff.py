@@ -12,9 +12,10 @@ import pytest
 
 import reportgen
 from reportgen import Absent, Report
+from reportgen.page.diff import render_comparison_folder
 from reportgen.report import section_fields
 
-from .browser import OPEN_ALL, axe_findings, lacking, opened
+from .browser import OPEN_ALL, axe_findings, lacking, opened, served
 from .samples import HOSTILE, hostile_pair, spoiled
 from .test_browser import brightness
 
@@ -128,6 +129,76 @@ def test_links_lead_somewhere_ids_are_unique_and_pictures_are_told(browser: Any,
     assert len(ids) == len(set(ids))
     assert {*targets} <= {f"#{each}" for each in ids}
     assert all(len(alt) > 15 for alt in told)
+
+
+def test_the_policy_is_strict_and_stops_what_would_be_slipped_in(browser: Any, compared: dict[str, Path], tmp_path: Path) -> None:
+    breached = tmp_path / "breached.html"
+    slipped_in = "<main><img src=x onerror=document.title='pwned'><script>document.title='pwned'</script>"
+    breached.write_text(compared["changed"].read_text("utf-8").replace('<main id="content">', slipped_in), "utf-8")
+    with opened(browser, breached) as it:
+        policy = it.page.get_attribute("meta[http-equiv=Content-Security-Policy]", "content")
+        assert policy.startswith("default-src 'none'; img-src data:; style-src 'sha256-")
+        assert "unsafe" not in policy
+        assert it.page.title() == "minivgg@early on cat.png → minivgg on cat.png"
+
+
+@pytest.mark.parametrize("name", ["changed", "series"])
+def test_by_keyboard_alone(browser: Any, compared: dict[str, Path], name: str) -> None:
+    with opened(browser, compared[name], viewport={"width": 390, "height": 800}) as it:
+        it.page.keyboard.press("Tab")
+        assert it.page.inner_text(":focus") == "Skip to the content"
+        folds = it.page.locator("details")
+        states = folds.evaluate_all("all => all.map(each => each.open)")
+        for place in range(len(states)):
+            it.page.locator("summary").nth(place).press("Enter")
+        assert folds.evaluate_all("all => all.map(each => each.open)") == [not state for state in states]
+        it.page.evaluate(OPEN_ALL)
+        reach = it.page.evaluate("""[...document.querySelectorAll('main *')]
+            .filter(each => each.scrollWidth > each.clientWidth && getComputedStyle(each).overflowX === 'auto')
+            .map(each => each.tabIndex)""")
+        assert set(reach) <= {0}
+
+
+def test_dark_and_light(browser: Any, compared: dict[str, Path]) -> None:
+    corners = {}
+    for scheme in ("light", "dark"):
+        with opened(browser, compared["changed"], color_scheme=scheme) as it:
+            corners[scheme] = brightness(it.page)[0, 0]
+    assert corners["light"] > 240
+    assert corners["dark"] < 40
+
+
+def test_pictures_say_how_large_they_are(browser: Any, compared: dict[str, Path]) -> None:
+    with opened(browser, compared["changed"]) as it:
+        sizes = it.page.locator("img[data-picture]").evaluate_all(
+            "all => all.map(each => ['width', 'height'].map(name => Number(each.getAttribute(name))))"
+        )
+    assert len(sizes) == 26
+    assert all(min(size) > 0 for size in sizes)
+
+
+def test_a_table_is_filtered_and_sorted(browser: Any, compared: dict[str, Path]) -> None:
+    with opened(browser, compared["changed"]) as it:
+        weights = it.page.locator("#weights")
+        weights.get_by_label("Filter: Change of each layer's weights").fill("block4")
+        rows = weights.locator(".drift tbody tr:visible")
+        assert [text.split()[0] for text in rows.all_inner_texts()] == ["block4_conv2", "block4_conv1"]
+        weights.get_by_role("button", name="Relative change").first.click()
+        assert [text.split()[0] for text in rows.all_inner_texts()] == ["block4_conv1", "block4_conv2"]
+
+
+def test_a_folder_behind_jenkinss_header(browser: Any, cat_report: Report, tmp_path: Path) -> None:
+    found = reportgen.diff(cat_report, replace(cat_report, title="new"))
+    for name, content in render_comparison_folder(found).items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    policy = "sandbox allow-same-origin; default-src 'none'; img-src 'self'; style-src 'self'"
+    with served(tmp_path, {"Content-Security-Policy": policy}) as address, opened(browser, f"{address}/index.html") as it:
+        loaded = it.page.locator("img[data-picture]").evaluate_all("all => all.map(each => each.naturalWidth > 0)")
+        assert loaded
+        assert all(loaded)
+        assert it.page.evaluate("getComputedStyle(document.querySelector('.outcome')).borderRadius") == "99px"
+        assert all(url.startswith(address) for url in it.requests)
 
 
 def apart(one: np.ndarray, other: np.ndarray) -> float:
