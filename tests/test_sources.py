@@ -271,6 +271,14 @@ def test_models_of_any_size() -> None:
         load(built("functional"), size=(20, 30))
 
 
+@pytest.mark.parametrize("shape", [(0, 16, 3), (16, 0, 3), (2**20, 2**20, 3), (16, 16, 0)])
+def test_models_that_take_pictures_of_no_size_or_too_large_a_one_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ModelError, match=f"pictures of {shape[0]} x {shape[1]} pixels in {shape[2]} channels; expected 1 to"):
+        load(keras.Sequential([keras.Input(shape), layers.Flatten()]))
+    with pytest.raises(ModelError, match="pictures of 100000 x 100000 pixels"):
+        load(keras.Sequential([keras.Input((None, None, 3)), layers.Conv2D(2, 3)]), size=(100_000, 100_000))
+
+
 def test_models_that_take_no_picture_are_refused() -> None:
     words = [layers.Embedding(100, 4), layers.GlobalAveragePooling1D(), layers.Dense(2)]
     sound = [layers.Conv1D(4, 3), layers.GlobalAveragePooling1D(), layers.Dense(2)]

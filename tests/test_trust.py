@@ -232,6 +232,15 @@ def test_a_layer_larger_than_memory_is_refused_in_a_line(tmp_path: Path) -> None
     assert len(str(caught.value)) < 800
 
 
+@pytest.mark.parametrize("name", ["strides", "dilation_rate", "kernel_size"])
+def test_a_number_that_would_end_the_process_is_refused(name: str, tmp_path: Path) -> None:
+    steps = {name: [2**31, 1]}
+    path = crafted(tmp_path / "steps.keras", lambda config: config["config"]["layers"][1]["config"].update(steps))
+    with pytest.raises(ModelError) as caught:
+        load(path)
+    assert len(str(caught.value).splitlines()) <= 2
+
+
 def test_deep_nesting_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "deep.keras"
     shutil.copy(plain(tmp_path / "plain.keras"), path)

@@ -14,6 +14,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from ..errors import LabelsError, ModelError, ReportgenError, UnsafeModelError, reason_of
+from ..image import LARGEST_IMAGE
 from .applications import APPLICATIONS, Application
 from .backend import deep_models, global_state, keras
 from .keras2 import up_to_date
@@ -24,6 +25,7 @@ from .schemes import scheme_name
 
 Announce = Callable[[str], TextIO]
 IMAGENET_CLASSES = 1000
+LARGEST_STEP = 2**31 - 1
 NAME_COUNTS = "object_name_uids"  # under which Keras keeps how many layers of each kind it has named
 
 
@@ -55,7 +57,9 @@ def load(
         model = _model(found, weights, seed, allow_unsafe, announce)
     else:
         raise ModelError(f"a {type(reference).__name__} is no model: expected a name, a path or a keras.Model.")
+    _check_steps(model)
     input_shape, channels_first, size_warnings = input_shape_of(model, size or _own_size(found))
+    _check_pixels(found.name, *input_shape)
     scheme, scheme_warnings = _scheme(scheme, found, model)
     return Loaded(
         model=model,
@@ -103,6 +107,22 @@ def _load_error(path: Any, error: Exception, allow_unsafe: bool) -> ReportgenErr
             "Import your class and call reportgen.generate(model, image) with the loaded model."
         )
     return ModelError(f"{path}: Keras cannot load it ({first_line}).")
+
+
+def _check_pixels(name: str, height: int, width: int, channels: int) -> None:
+    if min(height, width, channels) < 1 or height * width > LARGEST_IMAGE:
+        raise ModelError(
+            f"{name}: pictures of {height} x {width} pixels in {channels} channels; expected 1 to {LARGEST_IMAGE:,} pixels."
+        )
+
+
+def _check_steps(model: Any) -> None:
+    """Raise `ModelError` for steps over a picture that are no 32-bit numbers: TensorFlow ends the process at sight of them."""
+    for layer in model._flatten_layers(include_self=False):
+        for name in ("strides", "dilation_rate", "kernel_size", "pool_size"):
+            steps = keras.tree.flatten(getattr(layer, name, None))
+            if any(isinstance(step, int) and step > LARGEST_STEP for step in steps):
+                raise ModelError(f"{layer.name}: {name} {tuple(steps)}; TensorFlow takes {LARGEST_STEP:,} at most.")
 
 
 def _application(application: Application, weights: str, seed: int, announce: Announce | None) -> Any:
