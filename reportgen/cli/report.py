@@ -25,7 +25,7 @@ REPORT_HELP = """Make the report of a model on one image.
 def report(
     image: Annotated[Path, typer.Argument(readable=False, help="A photograph: JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF.")],
     model: Annotated[
-        str, typer.Option("--model", "-m", help="A name (see reportgen models) or a .keras, .h5 or .hdf5 file.")
+        str, typer.Option("--model", "-m", help="A name (see reportgen models), a .keras, .h5 or .hdf5 file, or hf://USER/MODEL.")
     ] = "minivgg",
     output: Annotated[
         Optional[Path],
