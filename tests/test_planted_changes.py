@@ -381,6 +381,18 @@ def test_weights_of_another_type_are_told(cat: Path) -> None:
     assert "weights that were `float32` are `float16`" in verdict
 
 
+@pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method")
+def test_quantized_weights_are_told_and_not_measured(cat: Path) -> None:
+    quantized = net()
+    quantized.quantize("int8")
+    diff = compared(net(), quantized, cat)
+    assert "weights that were `float32` are `int8`" in diff.verdict
+    assert "do not show" not in diff.verdict
+    assert not isinstance(diff.weights, Absent)
+    assert ("answer", "kernel") not in {(row.path, row.weight) for row in diff.weights.rows}
+    assert not diff.same
+
+
 def test_weights_that_are_not_numbers(cat: Path) -> None:
     def broken(kernel: np.ndarray) -> None:
         kernel[0, 0, 0, 0] = np.nan

@@ -119,4 +119,6 @@ def provenance_changes(old: Report, new: Report, architecture: Architecture, wei
 
 
 def _explained(architecture: Architecture, weights: WeightDrift | Absent) -> bool:
-    return bool(architecture.changed()) or (not isinstance(weights, Absent) and any(row.changed for row in weights.rows))
+    if architecture.changed():
+        return True
+    return not isinstance(weights, Absent) and (weights.retyped > 0 or any(row.changed for row in weights.rows))

@@ -63,10 +63,16 @@ class LayerDrift:
 
 @record
 class WeightDrift:
-    """The tensors that both models have in one shape, and their layers; both sorted worst first."""
+    """The tensors that both models have in one shape, and their layers; both sorted worst first.
+
+    `types` are the pairs of types (old, new) of tensors that are kept as other numbers now. Between integers, which stand for
+    scaled values, and floats nothing can be told: such tensors are not in `rows`, `retyped` counts them.
+    """
 
     layers: tuple[LayerDrift, ...]
     rows: tuple[TensorDrift, ...]
+    types: tuple[tuple[str, str], ...]
+    retyped: int
 
     def moved(self) -> tuple[LayerDrift, ...]:
         """The layers that changed."""
@@ -137,16 +143,22 @@ def find_drift(old: Report, new: Report, architecture: Architecture) -> WeightDr
     before, after = Tensors(old), Tensors(new)
     if not (before.known and after.known):
         return Absent("A report without weights cannot be compared by them.")
-    pairs = [_pair(old, new, *tensors) for tensors in _tensors(before, after, architecture)]
-    kinds = {row.new.path: row.new.type for row in architecture.rows if row.new}
-    return WeightDrift(_worst_first(_layers(pairs, kinds)), _worst_first([_tensor(pair) for pair in pairs]))
+    tensors = list(_tensors(before, after, architecture))
+    types = {(a.dtype, b.dtype) for a, b in tensors if a.dtype != b.dtype}
+    pairs = [_pair(old, new, a, b) for a, b in tensors if a.shape == b.shape and _comparable(a.dtype, b.dtype)]
+    return WeightDrift(
+        _worst_first(_layers(pairs, {row.new.path: row.new.type for row in architecture.rows if row.new})),
+        _worst_first([_tensor(pair) for pair in pairs]),
+        tuple(sorted(types)),
+        sum(not _comparable(a.dtype, b.dtype) for a, b in tensors),
+    )
 
 
 def _tensors(before: Tensors, after: Tensors, architecture: Architecture) -> Iterator[tuple[WeightTensor, WeightTensor]]:
     for old_path, new_path in architecture.new_paths().items():
         for old in before.by_layer.get(old_path, ()):
             new = after.rows.get((new_path, old.weight))
-            if new is not None and new.shape == old.shape and _comparable(old.dtype, new.dtype):
+            if new is not None:
                 yield old, new
 
 

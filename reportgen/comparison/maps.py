@@ -24,8 +24,7 @@ class ChannelChange:
     """One channel: `distance` is ||new - old|| of its map, as a share of the layer's average ||old||.
 
     `low` and `high` are the least and greatest value of the two maps, the scale of their pictures; `old_mean` and `new_mean`
-    their means. `was` is the number of the old
-    channel whose very figures this one has now; else None.
+    their means. `was` is the number of the old channel whose very figures this one has now; else None.
     """
 
     KEY: ClassVar = ("channel",)

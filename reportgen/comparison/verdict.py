@@ -99,8 +99,7 @@ def _described(kind: Kind, row: LayerPair) -> str:
 
 def _of_types(weights: WeightDrift) -> Iterator[str]:
     """That tensors are kept as numbers of another type."""
-    types = {(row.old_dtype, row.dtype) for row in weights.rows if row.old_dtype != row.dtype}
-    for old, new in sorted(types):
+    for old, new in weights.types:
         yield f"weights that were {name(old)} are {name(new)}"
 
 
@@ -109,6 +108,9 @@ def _of_weights(weights: WeightDrift, diff: Diff) -> Iterator[str]:
     if not weights.layers:
         return
     whole = isinstance(diff.architecture, Absent) or not _in_part(diff.architecture)
+    if not moved and weights.retyped:
+        yield "the other weights are the same"
+        return
     if not moved:
         yield "every weight is the same" if whole else "the weights of the layers that both have are the same"
         return
