@@ -231,6 +231,13 @@ def test_the_same_page_twice(folder: Path) -> None:
     assert (folder / "a.html").read_bytes() == (folder / "b.html").read_bytes()
 
 
+def test_a_comparison_is_no_report(folder: Path) -> None:
+    run("diff", "v1.html", "v2.html", "-o", "diff.html", folder=folder)
+    result = run("diff", "v1.html", "diff.html", folder=folder)
+    assert result.returncode == 2
+    assert "diff.html: this is a comparison; expected a report." in result.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -21,6 +21,7 @@ LARGEST_REPORT = 500_000_000  # bytes, of a folder those of all its files
 MOST_VALUES = 10_000_000  # as many take about a gigabyte of memory; a report of a thousand layers has some 100,000
 DATA_ID = "report-data"
 DATA_URI = "data:image/png;base64,"
+COMPARISON = '<p class="outcome'  # stands on the pages of comparisons alone
 GZIP = b"\x1f\x8b"
 
 
@@ -68,6 +69,8 @@ def _parse(html: str, where: str, folder: Path | None) -> Report:
         island.feed(html)
         island.close()
         if not island.found:
+            if COMPARISON in html:
+                raise ReportFileError("this is a comparison; expected a report.")
             raise ReportFileError("not a report that reportgen wrote, or cut short: it holds no data.")
         return decode_report(_data_in("".join(island.text)), island.pictures)
     except ReportFileError as error:
