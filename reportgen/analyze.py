@@ -69,7 +69,7 @@ def generate(
     report = Report(
         format=FORMAT,
         title=asked.title or f"{loaded.name} on {photograph.facts.name}",
-        warnings=(*loaded.warnings, *_head_warnings(probe.heads, asked), *_warnings(probe)),
+        warnings=(*_warnings(probe), *loaded.warnings, *_head_warnings(probe.heads, asked)),
         provenance=_provenance(photograph, probe, asked, None if from_memory else find_reference(model)),
         **find_sections(probe, asked),
     )

@@ -32,7 +32,7 @@ def filled(report: Report) -> Report:
     made = report.provenance
     options = replace(made.options, weights="w", labels="l", target="t", layers="y", only=("o",), skip=("s",), title="t")
     maps: Any = report.feature_maps
-    dead = {row.index: tuple(replace(each, active=0.0) for each in row.channels[:2]) for row in maps.rows}
+    dead = {row.index: tuple(replace(each, min=0.0, max=0.0, active=0.0) for each in row.channels[:2]) for row in maps.rows}
     rows = tuple(replace(row, after=("a", "b"), channels=dead[row.index] + row.channels[2:]) for row in maps.rows)
     return replace(
         report,

@@ -223,7 +223,7 @@ def test_a_model_without_a_convolution_makes_a_report(folder: Path) -> None:
     assert result.returncode == 0, result.stderr
     values = json.loads(reportgen("data", "cat-no_convolution.html", cwd=folder).stdout)
     for section in ("class_activation", "filters", "first_filters", "feature_maps"):
-        assert "no convolution" in values[section]["reason"].lower()
+        assert "no two-dimensional convolution" in values[section]["reason"].lower()
 
 
 def test_warnings_go_to_standard_error_and_not_with_quiet(folder: Path) -> None:

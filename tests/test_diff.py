@@ -19,9 +19,10 @@ from reportgen.comparison.series import series
 from reportgen.comparison.shown_maps import shown_maps, untiled
 from reportgen.comparison.sketches import Tensors
 from reportgen.comparison.walk import Change, changes_between
-from reportgen.comparison.words import pieces, share, signed
+from reportgen.comparison.words import pieces, plain, share, signed
 from reportgen.errors import ReportFileError
 from reportgen.options import Options
+from reportgen.page.formats import signed_bar
 from reportgen.picture import Picture, quantize, reduced, tile
 from reportgen.probe import LayerCall
 from reportgen.report import LEFT_OUT, Absent, Report
@@ -420,7 +421,7 @@ def test_a_series_of_the_same_is_the_same() -> None:
         (0.000234, "0.023 %"),
         (12.5, "1,250 %"),
         (math.inf, "from zero"),
-        (math.nan, "no longer numbers"),
+        (math.nan, "not numbers on one side"),
         (0, "0 %"),
     ],
 )
@@ -435,3 +436,14 @@ def test_other_words() -> None:
 
 def test_an_architecture_without_layers() -> None:
     assert align((), (), tensors({}), tensors({})) == Architecture(())
+
+
+def test_names_cannot_command_a_terminal() -> None:
+    assert plain("a\x1b[31mRED\x1b]0;title\x07\nb\u202ec") == "a [31mRED ]0;title b c"
+
+
+def test_bars_of_raw_scores_grow_from_zero_to_either_side() -> None:
+    scores = [3.0, 1.0, -1.0]  # zero lies a quarter of the way from the left
+    assert [signed_bar(score, scores) for score in scores] == [(25.0, 75.0), (25.0, 25.0), (0.0, 25.0)]
+    assert signed_bar(None, scores) == signed_bar(math.nan, scores) == (0.0, 0.0)
+    assert signed_bar(0.0, [0.0]) == (0.0, 0.0)

@@ -32,7 +32,7 @@ def test_every_map_can_be_enlarged_and_dead_ones_are_crossed(
         crosses = it.page.locator(".dead").evaluate_all("all => all.map(each => each.getAttribute('d').split('M').length - 1)")
     assert [place for _, place in buttons] == [f"maps-{index}-{channel.channel}" for index, channel in channels]
     assert all(f"Channel {channel.channel} of" in text for text, (_, channel) in zip(texts, channels, strict=True))
-    dead = sum(channel.active == 0 for _, channel in channels)
+    dead = sum(channel.dead for _, channel in channels)
     assert dead == sum(crosses) == sum(label.endswith(", dead") for label, _ in buttons)
     assert 2 <= dead < len(channels)
 

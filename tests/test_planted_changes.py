@@ -393,11 +393,19 @@ def test_quantized_weights_are_told_and_not_measured(cat: Path) -> None:
     assert not diff.same
 
 
+def test_two_labels_fit_the_one_score_of_a_yes_or_no_answer(cat: Path) -> None:
+    layers = [keras.layers.Conv2D(2, 3), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(1, activation="sigmoid")]
+    model = keras.Sequential([keras.Input((16, 16, 3)), *layers])
+    report = report_of(model, cat, labels=("sound", "cracked"))
+    assert not isinstance(report.predictions, Absent)
+    assert report.predictions.rows[0].label == "cracked"
+
+
 def test_weights_that_are_not_numbers(cat: Path) -> None:
     def broken(kernel: np.ndarray) -> None:
         kernel[0, 0, 0, 0] = np.nan
 
     diff = compared(net(), with_kernel(net(), "conv1", broken), cat)
-    assert "`conv1` (no longer numbers)" in diff.verdict
+    assert "`conv1` (not numbers on one side)" in diff.verdict
     assert not diff.same
     assert not reportgen.diff(report_of(net(), cat), report_of(with_kernel(net(), "conv1", broken), cat), tolerance=9).same

@@ -176,10 +176,10 @@ def test_the_last_of_many_quick_choices_counts(it: Opened) -> None:
 
 def test_dead_channels_stay_crossed_where_they_went(it: Opened, reports: dict[str, Report]) -> None:
     maps: Any = reports["plain"].feature_maps
-    row = max(maps.rows, key=lambda each: sum(channel.active == 0 for channel in each.channels))
+    row = max(maps.rows, key=lambda each: sum(channel.dead for channel in each.channels))
     chosen(it, "viridis", "map", "activity")
     path = it.page.locator(f"#maps-{row.index} + figure .dead").get_attribute("d")
-    dead = sum(channel.active == 0 for channel in row.channels)
+    dead = sum(channel.dead for channel in row.channels)
     assert path.count("M") == dead > 0
     # the least active are last: all crosses begin in the last rows
     height = -(-row.shape[0] // row.reduction) + 1

@@ -64,8 +64,9 @@ def _root(
 
 
 def tell(line: str) -> None:
-    """Say something on standard error."""
-    typer.echo(line.encode("utf-8", "replace").decode(), err=True)
+    """Say something on standard error, without what could command the terminal: names come from files of others."""
+    shown = "".join(each if each.isprintable() or each == "\n" else "\ufffd" for each in line)
+    typer.echo(shown.encode("utf-8", "replace").decode(), err=True)
 
 
 @contextmanager

@@ -17,14 +17,15 @@ def name(text: object) -> str:
 
 def plain(text: object) -> str:
     """Text from outside in one line without backticks; of a long one the beginning and the end."""
-    line = " ".join(str(text).replace("`", "'").split())
+    printable = "".join(each if each.isprintable() else " " for each in str(text))
+    line = " ".join(printable.replace("`", "'").split())
     return line if len(line) <= 100 else f"{line[:64]} … {line[-32:]}"
 
 
 def share(value: float) -> str:
     """A relative change in percent, with as many digits as it needs: "31 %", "0.02 %"."""
     if math.isnan(value):
-        return "no longer numbers"
+        return "not numbers on one side"
     if math.isinf(value):
         return "from zero"
     if 0 < value < 1e-6:

@@ -225,6 +225,8 @@ def _scheme(asked: str | None, found: Reference, model: Any) -> tuple[str, tuple
 def _labels(asked: tuple[str, ...] | None, found: Reference, model: Any) -> tuple[str, ...] | None:
     classes = _classes(model)
     if asked is not None:
+        if classes == 1 and len(asked) == 2:
+            return asked[1:]  # of a yes-or-no answer the one score is that of the second label
         if classes is not None and len(asked) != classes:
             raise LabelsError(f"--labels: {len(asked)} labels for {classes} classes; expected one for each.")
         return asked

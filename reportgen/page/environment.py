@@ -11,7 +11,16 @@ from ..comparison.words import pieces, share, signed
 from ..errors import OptionError, OutputError
 from ..report import Absent
 from ..sizes import size_in_words
-from .formats import bar_width, colour_stops, format_figure, format_percent, format_score, format_shape, format_value
+from .formats import (
+    bar_width,
+    colour_stops,
+    format_figure,
+    format_percent,
+    format_score,
+    format_shape,
+    format_value,
+    signed_bar,
+)
 
 
 def check_templates(folder: Path | None) -> None:
@@ -46,6 +55,7 @@ def environment_with(templates: Path | None) -> jinja2.Environment:
         percent=format_percent,
         score=format_score,
         bar=bar_width,
+        signed_bar=signed_bar,
         shape=format_shape,
         stops=colour_stops,
     )

@@ -11,6 +11,7 @@ import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from jinja2 import TemplateSyntaxError
 from markupsafe import Markup
 
 from ..codec import Encoder
@@ -92,7 +93,9 @@ class Composer:
         except Exception as error:
             if self._templates is None:
                 raise
-            raise OptionError(f"--templates {self._templates}: {type(error).__name__}: {reason_of(error)}") from error
+            place = f" in {error.name}, line {error.lineno}" if isinstance(error, TemplateSyntaxError) else ""
+            reason = f"{type(error).__name__}: {reason_of(error)}{place}"
+            raise OptionError(f"--templates {self._templates}: {reason}") from error
         # half of a surrogate pair, which a name from outside may hold, is no text that a file can hold
         return html.encode("utf-8", "replace").decode()
 

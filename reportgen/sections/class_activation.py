@@ -80,5 +80,5 @@ def _reason(probe: Probe) -> str:
             "--class N explains channel N, by its mean over the map."
         )
     if not probe.maps:
-        return "No convolution took part in the forward pass, so there is no place to point at."
+        return "No two-dimensional convolution took part in the forward pass, so there is no place to point at."
     return "No gradient of a score reaches the output of a convolution, so there is no place to point at."

@@ -20,7 +20,7 @@ LARGEST_TILE = 160  # pixels: more than a screen gives a map of a grid, and a re
 
 @record
 class Channel:
-    """One map: its range, mean, and the share of its values above 0. Dead where that share is 0."""
+    """One map: its range, mean, and the share of its values above 0. Dead where it is 0 everywhere."""
 
     KEY: ClassVar = ("channel",)
 
@@ -30,12 +30,17 @@ class Channel:
     mean: float
     active: float
 
+    @property
+    def dead(self) -> bool:
+        """Whether nothing passes: a map that is never above 0 may still say something below it."""
+        return self.min == 0 == self.max
+
 
 @record
 class ConvolutionMaps:
     """A convolution's maps after the normalisation and activation that directly follow it (`after` names those layers).
 
-    `min`, `max` and `mean` are over the whole layer. A channel is dead where no value of its map is above 0; `dead` holds the
+    `min`, `max` and `mean` are over the whole layer. A channel is dead where its map is 0 everywhere; `dead` holds the
     numbers of all that are. `block_end` marks the last convolution at its resolution. `picture` tiles the first `channels_shown`
     maps in `columns`, or is None; one pixel of it is the mean over `reduction` x `reduction`, 1 unless they are very large.
     """
@@ -86,7 +91,7 @@ def is_shown(path: str, block_end: bool, first: bool, options: Options) -> bool:
 
 def find_feature_maps(probe: Probe, options: Options) -> ConvolutionMapsTable:
     if not probe.maps:
-        raise NotApplicable("No convolution took part in the forward pass, so there are no feature maps.")
+        raise NotApplicable("No two-dimensional convolution took part in the forward pass, so there are no feature maps.")
     ends = block_ends((maps.index, maps.shape) for maps in probe.maps)
     rows = []
     for maps in probe.maps:
@@ -102,7 +107,7 @@ def _row(maps: FeatureMaps, block_end: bool, options: Options | None) -> Convolu
     shown = 0 if options is None or maps.values is None else _channels_shown(maps.shape[2], options)
     order = _order(maps, options)[:shown] if options and shown else np.arange(0)
     columns = columns_for(shown)
-    dead = tuple(np.flatnonzero((maps.active == 0) & ~np.isnan(maps.mean)).tolist())  # nan is broken, not dead
+    dead = tuple(np.flatnonzero((maps.low == 0) & (maps.high == 0)).tolist())
     with np.errstate(invalid="ignore"):
         low, high, mean = maps.low.min(), maps.high.max(), maps.mean.mean(dtype=np.float64)
     return ConvolutionMaps(

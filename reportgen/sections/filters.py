@@ -40,7 +40,7 @@ class FilterShapes:
 def find_filters(probe: Probe, options: Options) -> FilterShapes:
     rows = tuple(row for call in probe.calls for row in _filters(probe, call))
     if not rows:
-        raise NotApplicable("The model has no convolution, so it has no filters.")
+        raise NotApplicable("The model has no two-dimensional convolution, so it has no filters.")
     return FilterShapes(rows)
 
 

@@ -45,7 +45,7 @@ def find_first_filters(probe: Probe, options: Options) -> FirstFilters:
     for call in probe.calls:
         for name in probe.kernels(call.index)[:1]:
             return _first_filters(call.path, call.type, probe.weights(call.index)[name].astype(np.float32))
-    raise NotApplicable("The model has no convolution, so it has no filters.")
+    raise NotApplicable("The model has no two-dimensional convolution, so it has no filters.")
 
 
 def _first_filters(path: str, kind: str, kernel: np.ndarray) -> FirstFilters:

@@ -63,11 +63,11 @@
     table.element.tBodies[0].append(...sorted);
   };
   const filterRows = (table, rows) => {
-    const wanted = (state.get(table.key + ".find") ?? "").toLowerCase();
+    const asked = state.get(table.key + ".find") ?? "", wanted = asked.toLowerCase();
     for (const row of rows) row.hidden = !words(row).toLowerCase().includes(wanted);
     const left = rows.filter((row) => !row.hidden).length;
     table.count.textContent = wanted ? left + " of " + rows.length + " rows" : "";
-    if (table.input.value.toLowerCase() !== wanted) table.input.value = wanted;
+    if (table.input.value !== asked) table.input.value = asked;
   };
 
   /** A cell as a spreadsheet may have it: quoted, and never a formula. */
@@ -193,7 +193,7 @@
       const button = grid.buttons[from];
       lines[Math.floor(to / row.columns)].insertBefore(button, lines[Math.floor(to / row.columns)].children[to % row.columns] ?? null);
       button.popoverTargetElement.querySelector("svg").setAttribute("viewBox", `${x} ${y} ${across - 1} ${down - 1}`);
-      return channel.active === 0 ? cross(x, y, across - 1, down - 1) : "";
+      return channel.min === 0 && channel.max === 0 ? cross(x, y, across - 1, down - 1) : "";
     });
     grid.canvas.querySelector(".dead")?.setAttribute("d", crosses.join(""));
   };
