@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import os
 import random
@@ -13,20 +14,22 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from ..errors import LabelsError, ModelError, ReportgenError, UnsafeModelError, reason_of
+from ..errors import LabelsError, ModelError, ReportgenError, reason_of
 from ..image import LARGEST_IMAGE
 from .applications import APPLICATIONS, Application
 from .backend import deep_models, global_state, keras
+from .gate import foreign_parts, in_words, refusal
 from .keras2 import up_to_date
 from .labels import given_labels, imagenet_labels, minivgg_labels
 from .loaded import Loaded, described, input_shape_of, scales_its_own_input, takes_integers
-from .references import Reference, check_weights, find_reference
+from .references import HUB, HUB_PACKAGE, Reference, check_weights, find_reference
 from .schemes import scheme_name
 
 Announce = Callable[[str], TextIO]
 IMAGENET_CLASSES = 1000
 LARGEST_STEP = 2**31 - 1
 NAME_COUNTS = "object_name_uids"  # under which Keras keeps how many layers of each kind it has named
+SCOPE = "custom_objects_scope_dict"  # under which Keras keeps the classes that a `custom_object_scope` brings
 
 
 @deep_models()
@@ -49,12 +52,13 @@ def load(
     """
     user_labels = given_labels(labels)
     scheme = None if preprocess == "auto" else scheme_name(preprocess)
+    file_warnings: tuple[str, ...] = ()
     if isinstance(reference, keras.Model):
         found, model = Reference(reference.name), reference
     elif isinstance(reference, (str, Path)):
         found = find_reference(reference)
         check_weights(found, weights)
-        model = _model(found, weights, seed, allow_unsafe, announce)
+        model, file_warnings = _model(found, weights, seed, allow_unsafe, announce)
     else:
         raise ModelError(f"a {type(reference).__name__} is no model: expected a name, a path or a keras.Model.")
     _check_steps(model)
@@ -70,36 +74,54 @@ def load(
         input_shape=input_shape,
         channels_first=channels_first,
         labels=_labels(user_labels, found, model),
-        warnings=(*_weight_warnings(found, weights), *scheme_warnings, *size_warnings),
+        warnings=(*file_warnings, *_weight_warnings(found, weights), *scheme_warnings, *size_warnings),
     )
 
 
-def _model(found: Reference, weights: str | None, seed: int, allow_unsafe: bool, announce: Announce | None) -> Any:
+def _model(
+    found: Reference, weights: str | None, seed: int, allow_unsafe: bool, announce: Announce | None
+) -> tuple[Any, tuple[str, ...]]:
     if found.application is None:
         return _from_file(found.hub or found.file, allow_unsafe)
-    return _application(APPLICATIONS[found.application], weights or "imagenet", seed, announce)
+    return _application(APPLICATIONS[found.application], weights or "imagenet", seed, announce), ()
 
 
-def _from_file(path: Any, allow_unsafe: bool) -> Any:
+def _from_file(path: Any, allow_unsafe: bool) -> tuple[Any, tuple[str, ...]]:
+    """The model in a file, a folder or on the Hub, and a warning where code of its own was allowed to run."""
     try:
-        with _fresh_names(), warnings.catch_warnings(), up_to_date(path) as current:
+        with _fresh_names(), warnings.catch_warnings(), up_to_date(_local(path)) as current:
             warnings.simplefilter("ignore")
-            return keras.saving.load_model(current, compile=False, safe_mode=not allow_unsafe)
+            parts = foreign_parts(current, _registered())
+            if parts and not allow_unsafe:
+                raise refusal(path, parts)
+            model = keras.saving.load_model(current, compile=False, safe_mode=not allow_unsafe)
+    except ReportgenError:
+        raise
     except Exception as error:  # Keras raises whatever its layers raise: a file from outside may hold anything
-        raise _load_error(path, error, allow_unsafe) from error
+        raise _load_error(path, error) from error
+    return model, (f"Code inside the model file was allowed to run: {in_words(parts)}.",) if parts else ()
 
 
-def _load_error(path: Any, error: Exception, allow_unsafe: bool) -> ReportgenError:
+def _local(path: Any) -> Path:
+    """Where the model lies: one of the Hub is fetched as Keras would fetch it, so that it can be checked before it is loaded."""
+    if not str(path).startswith(HUB):
+        return Path(path)
+    hub = importlib.import_module(HUB_PACKAGE)
+    repository = str(path).removeprefix(HUB)
+    return Path(hub.snapshot_download(repo_id=repository, library_name="keras", library_version=keras.__version__))
+
+
+def _registered() -> frozenset[str]:
+    """The names of the classes and functions that whoever runs this process made known to Keras."""
+    return frozenset(keras.saving.get_custom_objects()) | frozenset(global_state.get_global_attribute(SCOPE) or ())
+
+
+def _load_error(path: Any, error: Exception) -> ReportgenError:
     reason, first_line = str(error), reason_of(error)
     if "No model config found" in reason or "No model found in config" in reason:
         return ModelError(
             f"{path}: the file holds weights only. Name the architecture (--model vgg16 --weights {Path(path).name}), "
             "or save the whole with model.save(...)."
-        )
-    if not allow_unsafe and any(word in reason.lower() for word in ("safe_mode", "unsafe", "lambda")):
-        return UnsafeModelError(
-            f"{path}: the file brings code of its own ({first_line}).\n"
-            "It was not run. If you trust whoever made the file, --allow-unsafe lets it run."
         )
     if "Could not locate class" in reason or "Unknown layer" in reason or "could not be found" in reason.lower():
         return ModelError(

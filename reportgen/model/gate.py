@@ -1,0 +1,197 @@
+"""The gate: a model file's configuration is held against the list of what may pass, before Keras reads it.
+
+Keras is not needed for it: nothing that a configuration names is looked up, imported or called.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..errors import ModelError, UnsafeModelError, reason_of
+from . import allowlist
+
+CONFIG = "config.json"
+BYTECODE = "__lambda__"
+MOST_NAMED = 5
+LONGEST_NAME = 60
+
+
+class Part(NamedTuple):
+    """Something that a configuration asks for and the list does not have.
+
+    name: as a reader would say it. runs: whether Keras, left to itself, might build or call it; it does not know the classes of
+    other packages, unless they are registered with it.
+    """
+
+    name: str
+    runs: bool
+
+
+def foreign_parts(path: Path, registered: Collection[str] = ()) -> tuple[Part, ...]:
+    """All that a model file asks for beyond the list, in the order of the file, each once.
+
+    registered: the names under which this process registered classes and functions with Keras; they may pass. Raises
+    `ModelError` where the configuration cannot be read.
+    """
+    found: dict[Part, None] = {}
+    for configuration in _configurations(path):
+        found.update(dict.fromkeys(parts_beyond_the_list(configuration, registered)))
+    return tuple(found)
+
+
+def parts_beyond_the_list(configuration: Any, registered: Collection[str] = ()) -> Iterator[Part]:
+    """All that a deserialized configuration asks for beyond the list, from its first line to its last."""
+    waiting = [configuration]
+    while waiting:  # no recursion: a configuration may lie deeper than Python's calls
+        part = waiting.pop()
+        if isinstance(part, dict):
+            yield from _beyond_the_list(part, registered)
+            inside = list(part.values())
+            if part.get("class_name") == "Lambda":
+                inside = [_without_bytecode(value) for value in inside]  # it is what a Lambda is for: one name is enough
+        elif isinstance(part, (list, tuple)):
+            inside = list(part)
+        else:
+            continue
+        waiting.extend(reversed(inside))
+
+
+def refusal(path: Any, parts: Collection[Part]) -> UnsafeModelError:
+    """What is said of a file that asks for these."""
+    running = [part for part in parts if part.runs]
+    names = in_words(running or parts)
+    if running:
+        return UnsafeModelError(
+            f"{path}: the file needs more than plain layers: {names}.\n"
+            "It was not run. If you trust whoever made the file, --allow-unsafe lets it run."
+        )
+    return UnsafeModelError(
+        f"{path}: it needs what Keras does not have: {names}. It was not run.\n"
+        "Import your class and call reportgen.generate(model, image) with the loaded model."
+    )
+
+
+def in_words(parts: Collection[Part]) -> str:
+    """Their names, separated by commas; of many, the first."""
+    names = [part.name for part in parts]
+    return ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")
+
+
+def _configurations(path: Path) -> Iterator[Any]:
+    """Every configuration that a reader might find at `path`, whatever its name ends with: a file can be a zip and HDF5 at once.
+
+    Read as Keras reads them: the same libraries, the same member or attribute. What makes two readers see two things is refused.
+    """
+    import h5py
+
+    try:
+        if path.is_dir():
+            yield _as_keras_takes_it(_decoded((path / CONFIG).read_text()))  # in the encoding of the place, as Keras does
+            return
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                count = [member.filename for member in archive.infolist()].count(CONFIG)
+                if count > 1:
+                    raise ValueError(f"{count} members are called {CONFIG}")
+                if count:
+                    yield _as_keras_takes_it(_decoded(archive.read(CONFIG).decode()))
+        if h5py.is_hdf5(path):
+            with h5py.File(path) as file:
+                text = file.attrs.get("model_config")
+            if text is not None:  # otherwise a file of weights only, as Keras will tell
+                yield _decoded(text.decode() if isinstance(text, bytes) else text)
+    except Exception as error:  # a file from outside may hold anything, and h5py and zipfile raise anything
+        raise ModelError(f"{path}: its configuration cannot be read ({reason_of(error)}); it was not opened.") from error
+
+
+def _decoded(text: str) -> Any:
+    return json.loads(text, object_pairs_hook=_with_single_keys)
+
+
+def _with_single_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(keys := {key for key, _ in pairs}) < len(pairs):
+        raise ValueError(f"one of the keys {', '.join(sorted(keys))[:100]!r} stands twice")
+    return dict(pairs)
+
+
+def _as_keras_takes_it(configuration: Any) -> Any:
+    """Without the outermost model's loss and optimizer: loading with `compile=False` drops them before anything is built.
+
+    A loss of the user's own is no reason to refuse a model that is only looked at.
+    """
+    if not isinstance(configuration, dict):
+        return configuration
+    return {key: value for key, value in configuration.items() if key != "compile_config"}
+
+
+def _without_bytecode(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {key: each for key, each in value.items() if not (isinstance(each, dict) and each.get("class_name") == BYTECODE)}
+
+
+def _beyond_the_list(part: dict[Any, Any], registered: Collection[str]) -> Iterator[Part]:
+    """What one object of a configuration asks for itself, whatever lies inside it."""
+    for key, value in part.items():
+        if key != "name" and isinstance(value, str) and value in allowlist.FUNCTION_WORDS:
+            yield Part(f"the function keras.layers.{value}", runs=True)
+    if "class_name" not in part:
+        return
+    kind, module, config = part["class_name"], part.get("module"), part.get("config")
+    if not isinstance(kind, str) or not isinstance(module, str | None) or not isinstance(part.get("registered_name"), str | None):
+        yield Part("a class whose name is not text", runs=True)
+    elif kind == BYTECODE:
+        yield Part("a Python lambda", runs=True)
+    elif kind == "function":
+        if not _is_listed_function(part, registered):
+            name = config if module in (None, "", "builtins") else f"{module}.{config}"
+            yield Part(f"the function {_shown(name)}", _is_of_keras(module))
+    elif not _is_listed_class(part, registered):
+        place = "" if module in (None, "", "keras.layers") else f" of {_shown(module)}"
+        yield Part(_called(kind, config) + place, kind in allowlist.CODE or _is_of_keras(module))
+    elif kind in allowlist.LOOKUPS and isinstance(config, dict):
+        for key in ("vocabulary", "idf_weights"):
+            if isinstance(config.get(key), str):
+                yield Part(f"{_called(kind, config)} with the file {_shown(config[key])}", runs=True)
+
+
+def _is_listed_class(part: dict[Any, Any], registered: Collection[str]) -> bool:
+    kind, module = part["class_name"], part.get("module")
+    # An HDF5 file's outermost objects are looked up by class name alone, all others by registered name first
+    if part.get("registered_name", kind) in registered and kind not in allowlist.CODE | allowlist.FUNCTION_WORDS:
+        return True
+    if not module:
+        return kind in allowlist.VALUES or kind in allowlist.WITHOUT_MODULE
+    if module in allowlist.OPERATIONS:
+        return allowlist.OPERATION.fullmatch(kind) is not None and kind not in allowlist.TAKE_FUNCTIONS
+    return kind in allowlist.CLASSES.get(module, ())
+
+
+def _is_listed_function(part: dict[Any, Any], registered: Collection[str]) -> bool:
+    name, module = part.get("config"), part.get("module")
+    if not isinstance(name, str):
+        return False
+    if name in registered or (module == "builtins" and any(each.endswith(f">{name}") for each in registered)):
+        return True
+    # Keras looks some functions up by the one name and some by the other
+    if part.get("registered_name") not in (None, "function", name):
+        return False
+    return name in allowlist.FUNCTIONS.get(module or "", ())
+
+
+def _is_of_keras(module: Any) -> bool:
+    return isinstance(module, str) and module.partition(".")[0] in allowlist.PACKAGES
+
+
+def _called(kind: str, config: Any) -> str:
+    name = config.get("name") if isinstance(config, dict) else None
+    return f"{_shown(kind)} `{_shown(name)}`" if isinstance(name, str) else _shown(kind)
+
+
+def _shown(name: Any) -> str:
+    text = "".join(each if each.isprintable() and each != "`" else " " for each in str(name))
+    return text if len(text) <= LONGEST_NAME else f"{text[:LONGEST_NAME]}..."
