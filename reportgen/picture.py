@@ -125,6 +125,20 @@ def tile(tiles: np.ndarray, columns: int, background: int = 0) -> np.ndarray:
     return np.ascontiguousarray(grid[:-GAP, :-GAP])
 
 
+def untiled(grid: np.ndarray, columns: int, count: int) -> np.ndarray:
+    """The tiles (count, h, w) that `tile` made a grid (H, W) of; raises `ReportFileError` for a grid that it did not make."""
+    rows = -(-count // columns) if columns > 0 else 0
+    height, width = ((size + GAP) // max(1, parts) for size, parts in zip(grid.shape, (rows, columns), strict=True))
+    if rows < 1 or min(height, width) <= GAP or (rows * height - GAP, columns * width - GAP) != grid.shape:
+        raise ReportFileError(
+            f"the report's data are not as expected: {count} maps in {columns} columns of a picture {grid.shape}."
+        )
+    cells = np.zeros((rows * height, columns * width), grid.dtype)
+    cells[: grid.shape[0], : grid.shape[1]] = grid
+    tiles = cells.reshape(rows, height, columns, width).swapaxes(1, 2).reshape(-1, height, width)
+    return tiles[:count, :-GAP, :-GAP]
+
+
 @cache
 def is_colormap(name: str) -> bool:
     """Whether `palette` knows the colours of this one."""

@@ -16,14 +16,14 @@ from reportgen.comparison.diff import diff
 from reportgen.comparison.drift import WeightDrift, find_drift
 from reportgen.comparison.maps import find_map_changes
 from reportgen.comparison.series import series
-from reportgen.comparison.shown_maps import shown_maps, untiled
+from reportgen.comparison.shown_maps import shown_maps
 from reportgen.comparison.sketches import Tensors
 from reportgen.comparison.walk import Change, changes_between
 from reportgen.comparison.words import pieces, plain, share, signed
 from reportgen.errors import ReportFileError
 from reportgen.options import Options
 from reportgen.page.formats import signed_bar
-from reportgen.picture import Picture, quantize, reduced, tile
+from reportgen.picture import Picture, quantize, reduced, tile, untiled
 from reportgen.probe import LayerCall
 from reportgen.report import LEFT_OUT, Absent, Report
 from reportgen.sections.feature_maps import find_feature_maps

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..errors import ReportFileError
-from ..picture import GAP, reduced
+from ..picture import reduced, untiled
 from ..records import record
 from ..sections.feature_maps import ConvolutionMaps
 
@@ -63,17 +62,3 @@ def in_common(maps: Sequence[ShownMaps]) -> list[ShownMaps]:
         return [NOTHING for _ in alike]
     channels = sorted(set(alike[0].channels).intersection(*(each.channels for each in alike[1:])))
     return [each.only(channels) for each in alike]
-
-
-def untiled(grid: np.ndarray, columns: int, count: int) -> np.ndarray:
-    """The tiles (count, h, w) that `tile` made a grid (H, W) of; raises `ReportFileError` for a grid that it did not make."""
-    rows = -(-count // columns) if columns > 0 else 0
-    height, width = ((size + GAP) // max(1, parts) for size, parts in zip(grid.shape, (rows, columns), strict=True))
-    if rows < 1 or min(height, width) <= GAP or (rows * height - GAP, columns * width - GAP) != grid.shape:
-        raise ReportFileError(
-            f"the report's data are not as expected: {count} maps in {columns} columns of a picture {grid.shape}."
-        )
-    cells = np.zeros((rows * height, columns * width), grid.dtype)
-    cells[: grid.shape[0], : grid.shape[1]] = grid
-    tiles = cells.reshape(rows, height, columns, width).swapaxes(1, 2).reshape(-1, height, width)
-    return tiles[:count, :-GAP, :-GAP]

@@ -107,11 +107,7 @@ def _blocks(steps: Sequence[Step]) -> list[list[Step]]:
 
 
 def _block(kind: str, steps: Sequence[Step], left: float, tallest: float) -> Block:
-    drawn = (
-        steps
-        if len(steps) <= MOST_BOXES
-        else [steps[place * (len(steps) - 1) // (MOST_BOXES - 1)] for place in range(MOST_BOXES)]
-    )
+    drawn = _spread(steps)
     widths = [_width(step.channels) for step in drawn]
     total = sum(widths) + GAP * (len(widths) - 1)
     middle = left + max(LABEL, total) / 2

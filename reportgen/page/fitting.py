@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import OptionError
-from ..picture import GAP, Picture, reduced, tile, to_png
+from ..picture import Picture, reduced, tile, to_png, untiled
 from ..report import Absent, Report
 from ..sections.feature_maps import ConvolutionMaps
 from ..sizes import size_in_words
@@ -53,15 +53,8 @@ def _bytes_of(row: ConvolutionMaps) -> int:
     return len(base64.b64encode(to_png(row.picture)))
 
 
-def _tile_size(row: ConvolutionMaps) -> tuple[int, int]:
-    assert row.picture is not None
-    height, width = row.picture.values.shape
-    rows = -(-row.channels_shown // row.columns)
-    return (height + GAP) // rows - GAP, (width + GAP) // row.columns - GAP
-
-
 def _can_shrink(row: ConvolutionMaps) -> bool:
-    return row.picture is not None and min(_tile_size(row)) >= 2 * SMALLEST_TILE
+    return row.picture is not None and min(_tiles(row).shape[1:]) >= 2 * SMALLEST_TILE
 
 
 def halved(row: ConvolutionMaps) -> ConvolutionMaps:
@@ -76,9 +69,4 @@ def halved(row: ConvolutionMaps) -> ConvolutionMaps:
 def _tiles(row: ConvolutionMaps) -> np.ndarray:
     """The maps (n, h, w) of a row's picture: what `tile` was given."""
     assert row.picture is not None
-    height, width = _tile_size(row)
-    rows = -(-row.channels_shown // row.columns)
-    padded = np.pad(row.picture.values, ((0, GAP), (0, GAP)))
-    cells = padded.reshape(rows, height + GAP, row.columns, width + GAP).swapaxes(1, 2).reshape(-1, height + GAP, width + GAP)
-    tiles: np.ndarray = cells[: row.channels_shown, :height, :width]
-    return tiles
+    return untiled(row.picture.values, row.columns, row.channels_shown)
