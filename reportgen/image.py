@@ -30,7 +30,6 @@ SRGB = ImageCms.createProfile("sRGB")
 
 PILLOW_SETTINGS = threading.Lock()
 Turn = Callable[[Image.Image], Image.Image]
-
 TURNED_NOTE = "Turned upright, as the camera's orientation mark says."
 WHITE_NOTE = "Transparent parts are shown, and were given to the model, on white."
 
@@ -47,10 +46,7 @@ class ImageFacts:
 
 @record
 class GivenImage:
-    """An image as upright pixels: uint8 (h, w, 3) in sRGB, its facts, and what was done to it, in words.
-
-    `from_file`: it was read from a file, and not given as an array.
-    """
+    """An image as upright pixels: uint8 (h, w, 3) in sRGB, its facts, what was done to it, and whether a file holds it."""
 
     pixels: np.ndarray
     facts: ImageFacts
