@@ -25,11 +25,9 @@ from .errors import (
 from .version import __version__
 
 if TYPE_CHECKING:
-    from .analyze import generate
     from .comparison.diff import diff
-    from .comparison.result import Diff
-    from .comparison.series import Series, series
-    from .model.sources import load
+    from .comparison.result import Diff, Series
+    from .comparison.series import series
     from .options import Options
     from .page.diff import render_diff, render_series
     from .page.markdown import markdown
@@ -37,6 +35,7 @@ if TYPE_CHECKING:
     from .page.render import render, render_folder
     from .picture import Picture
     from .report import Absent, Report
+    from .reporter import Reporter, generate, load
 
 __all__ = [
     "Absent",
@@ -51,6 +50,7 @@ __all__ = [
     "Picture",
     "Report",
     "ReportFileError",
+    "Reporter",
     "ReportgenError",
     "Series",
     "UnsafeModelError",
@@ -69,15 +69,16 @@ __all__ = [
 
 # fetched when first asked for: numpy, Jinja and above all TensorFlow are not needed to print a help text
 _ROOMS = {
-    "generate": "analyze",
+    "generate": "reporter",
+    "Reporter": "reporter",
     "diff": "comparison.diff",
     "Diff": "comparison.result",
-    "Series": "comparison.series",
+    "Series": "comparison.result",
     "series": "comparison.series",
     "markdown": "page.markdown",
     "render_diff": "page.diff",
     "render_series": "page.diff",
-    "load": "model.sources",
+    "load": "reporter",
     "Options": "options",
     "read": "page.read",
     "render": "page.render",

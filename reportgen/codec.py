@@ -1,6 +1,7 @@
 """The report's records to and from JSON values, by their type hints; and the JSON Schema that says what comes out.
 
     record           {"field": ..}          tuple       [..]
+    mapping          {name: ..}
     float            number, or "nan", "inf", "-inf"
     Picture          {"picture": id, "low": .., "high": .., "colormap": ..}, the pixels go to a table of PNGs by id
 
@@ -11,10 +12,11 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 import types
 import typing
-from collections.abc import Hashable, Iterator
-from dataclasses import fields, is_dataclass
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import MISSING, fields, is_dataclass, replace
 from functools import cache
 from typing import Any, Literal, get_args, get_origin
 
@@ -22,10 +24,12 @@ import numpy as np
 
 from .errors import ReportFileError
 from .picture import RGB, Picture, is_colormap, to_png, values_from_png
+from .records import FORMER_NAMES, FORMER_VALUES
 from .report import FORMAT, Report
 
 Pictures = dict[str, bytes]
 MOST_PIXELS = 1_000_000_000  # bytes of all pictures unpacked; all maps of EfficientNetB7 are a quarter of it
+VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){0,3}(?:(?:a|b|rc|\.dev)[0-9]{1,4})?")
 NON_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
@@ -34,6 +38,7 @@ class Encoder:
 
     def __init__(self) -> None:
         self.pictures: Pictures = {}
+        self.colormaps: dict[str, None] = {}  # those of the pictures, in the order in which they first come
         self._ids: dict[int, str] = {}
 
     def encode(self, value: Any) -> Any:
@@ -47,6 +52,8 @@ class Encoder:
             }
         if is_dataclass(value):
             return {field.name: self.encode(getattr(value, field.name)) for field in fields(value)}
+        if isinstance(value, Mapping):
+            return {name: self.encode(item) for name, item in value.items()}
         if isinstance(value, tuple):
             return [self.encode(item) for item in value]
         return _number(value) if isinstance(value, float) else value
@@ -57,6 +64,7 @@ class Encoder:
             png = to_png(picture)
             identity = hashlib.sha256(png).hexdigest()[:16]
             self.pictures[identity] = png
+            self.colormaps[picture.colormap] = None
             self._ids[id(picture)] = identity
         return self._ids[id(picture)]
 
@@ -68,23 +76,41 @@ def _number(value: float) -> float | str:
 
 
 def decode_report(data: Any, pictures: Pictures) -> Report:
-    """The report that `data` and its PNGs were encoded from; raises `ReportFileError`."""
+    """The report that `data` and its PNGs were encoded from, by this version or an earlier one; raises `ReportFileError`.
+
+    Of an earlier format, what a record lacks is its default, and what it no longer has is passed over.
+    """
     if not isinstance(data, dict) or type(data.get("format")) is not int:
         raise ReportFileError("this is no report: its data lack a format number.")
     if data["format"] > FORMAT:
-        raise ReportFileError(
-            f"a newer version of reportgen wrote this (format {str(data['format'])[:20]}, ours is {FORMAT}): update reportgen."
-        )
-    if data["format"] != FORMAT:
+        raise ReportFileError(_made_by_newer(data))
+    if data["format"] < 1:
         raise ReportFileError(f"this report has format {str(data['format'])[:20]}, which no released reportgen wrote.")
-    report = _Decoder(pictures).decode(Report, data, "report")
+    report = _Decoder(pictures, older=data["format"] < FORMAT).decode(Report, data, "report")
     assert isinstance(report, Report)
-    return report
+    return replace(report, format=FORMAT)
+
+
+def _made_by_newer(data: dict[str, Any]) -> str:
+    """That a later version made the report, and which to install, where its data say so."""
+    provenance = data.get("provenance")
+    versions = provenance.get("versions") if isinstance(provenance, dict) else None
+    version = versions.get("reportgen") if isinstance(versions, dict) else None
+    known = isinstance(version, str) and VERSION.fullmatch(version)
+    which = f"reportgen {version}" if known else "a newer version of reportgen"
+    wanted = f"cnn-reportgen>={version}" if known else "cnn-reportgen"
+    return (
+        f"{which} wrote this, in format {str(data['format'])[:20]}; this version reads formats up to {FORMAT}.\n"
+        f"Install it: pip install --upgrade '{wanted}'"
+    )
 
 
 class _Decoder:
-    def __init__(self, pictures: Pictures) -> None:
+    """Decodes values by their type hints; `older` data may lack fields, have fields that are no more, and call them otherwise."""
+
+    def __init__(self, pictures: Pictures, *, older: bool) -> None:
         self.pictures = pictures
+        self.older = older
         self.pixels = 0
 
     def decode(self, hint: Any, data: Any, where: str) -> Any:
@@ -104,15 +130,49 @@ class _Decoder:
         return _checked(data, type(data) is hint, where)
 
     def _record(self, hint: Any, data: Any, where: str) -> Any:
-        hints = _hints(hint)
-        _checked(data, type(data) is dict and data.keys() == hints.keys(), where)
-        return hint(**{name: self.decode(hints[name], data[name], f"{where}.{name}") for name in hints})
+        _checked(data, self._could_be(hint, data), where)
+        hints, values = _hints(hint), self._values(hint, data)
+        return hint(**{name: self.decode(hints[name], values[name], f"{where}.{name}") for name in values})
+
+    def _values(self, hint: Any, data: dict[str, Any]) -> dict[str, Any]:
+        """The values of a record's fields by the names that they have today; without those that the data lack."""
+        if not self.older:
+            return data
+        values = {}
+        for each in fields(hint):
+            names = (each.name, *each.metadata.get(FORMER_NAMES, ()))
+            name = next((name for name in names if name in data), None)
+            if name is not None:
+                former = each.metadata.get(FORMER_VALUES, {})
+                values[each.name] = former.get(data[name], data[name]) if type(data[name]) is str else data[name]
+        return values
 
     def _any_of(self, hints: tuple[Any, ...], data: Any, where: str) -> Any:
         for hint in hints:
-            if _could_be(hint, data):
+            if self._could_be(hint, data):
                 return self.decode(hint, data, where)
         raise _mismatch(where)
+
+    def _could_be(self, hint: Any, data: Any) -> bool:
+        """Whether data have the form of `hint`, as far as one look tells."""
+        if hint is type(None):
+            return data is None
+        if hint is Picture:
+            return type(data) is dict and "picture" in data
+        if is_dataclass(hint):
+            return type(data) is dict and self._has_fields_of(hint, data)
+        if get_origin(hint) is tuple:
+            return type(data) is list
+        if get_origin(hint) is Literal:
+            return type(data) is str and data in get_args(hint)
+        return type(data) is hint
+
+    def _has_fields_of(self, hint: Any, data: dict[str, Any]) -> bool:
+        if not self.older:
+            return data.keys() == _hints(hint).keys()
+        known = self._values(hint, data).keys()
+        needed = {each.name for each in fields(hint) if each.default is MISSING and each.default_factory is MISSING}
+        return needed <= known and bool(known) == bool(data)
 
     def _tuple(self, hints: tuple[Any, ...], data: Any, where: str) -> tuple[Any, ...]:
         _checked(data, type(data) is list, where)
@@ -139,21 +199,6 @@ class _Decoder:
         if self.pixels > MOST_PIXELS:  # a small PNG can be a large picture, and be named again and again
             raise ReportFileError("its pictures are larger than those of any report of ours.")
         return Picture(values, self._float(data["low"], where), self._float(data["high"], where), colormap)
-
-
-def _could_be(hint: Any, data: Any) -> bool:
-    if hint is type(None):
-        return data is None
-    if hint is Picture:
-        return type(data) is dict and "picture" in data
-    if is_dataclass(hint):
-        expected = _hints(typing.cast(type, hint)).keys()
-        return type(data) is dict and data.keys() == expected
-    if get_origin(hint) is tuple:
-        return type(data) is list
-    if get_origin(hint) is Literal:
-        return type(data) is str and data in get_args(hint)
-    return type(data) is hint
 
 
 def _checked(data: Any, fits: bool, where: str) -> Any:

@@ -30,7 +30,6 @@ SRGB = ImageCms.createProfile("sRGB")
 
 PILLOW_SETTINGS = threading.Lock()
 Turn = Callable[[Image.Image], Image.Image]
-
 TURNED_NOTE = "Turned upright, as the camera's orientation mark says."
 WHITE_NOTE = "Transparent parts are shown, and were given to the model, on white."
 
@@ -46,12 +45,13 @@ class ImageFacts:
 
 
 @record
-class Photograph:
-    """An image as upright pixels: uint8 (h, w, 3) in sRGB, its facts, and what was done to it, in words."""
+class GivenImage:
+    """An image as upright pixels: uint8 (h, w, 3) in sRGB, its facts, what was done to it, and whether a file holds it."""
 
     pixels: np.ndarray
     facts: ImageFacts
     notes: tuple[str, ...]
+    from_file: bool
 
 
 def check_image(path: Path) -> None:
@@ -70,7 +70,7 @@ def check_image(path: Path) -> None:
         raise ImageError(f"{path}: {status.st_size:,} bytes; at most {LARGEST_FILE:,} are read. Make it smaller.")
 
 
-def load_image(path: Path) -> Photograph:
+def load_image(path: Path) -> GivenImage:
     """The image in `path`, upright by its EXIF orientation, in sRGB; raises `ImageError`.
 
     Of an animation the first frame is taken; transparent parts become white; 16 bits a channel become 8. Of a file's metadata
@@ -86,10 +86,10 @@ def load_image(path: Path) -> Photograph:
         raise ImageError(f"{path}: cannot be read ({error.strerror or error}); name an image you may read.") from error
     # a name of undecodable bytes could not be written into a report
     name = os.fsencode(path.name).decode("utf-8", "replace")
-    return Photograph(pixels, ImageFacts(name, digest, pixels.shape[1], pixels.shape[0]), tuple(notes))
+    return GivenImage(pixels, ImageFacts(name, digest, pixels.shape[1], pixels.shape[0]), tuple(notes), from_file=True)
 
 
-def image_from_array(pixels: np.ndarray) -> Photograph:
+def image_from_array(pixels: np.ndarray) -> GivenImage:
     """The same for an array, uint8 (h, w), (h, w, 1), (h, w, 3) or (h, w, 4); raises `ImageError`. The array is not changed."""
     fits = pixels.ndim in (2, 3) and (pixels.ndim == 2 or pixels.shape[2] in (1, 3, 4)) and pixels.size > 0
     if pixels.dtype != np.uint8 or not fits:
@@ -99,7 +99,8 @@ def image_from_array(pixels: np.ndarray) -> Photograph:
     digest.update(squeezed.data)
     notes: list[str] = []
     colours = _pixels(Image.fromarray(squeezed), notes)
-    return Photograph(colours, ImageFacts("array", digest.hexdigest(), pixels.shape[1], pixels.shape[0]), tuple(notes))
+    facts = ImageFacts("array", digest.hexdigest(), pixels.shape[1], pixels.shape[0])
+    return GivenImage(colours, facts, tuple(notes), from_file=False)
 
 
 @contextmanager

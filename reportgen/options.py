@@ -28,6 +28,7 @@ class Options:
     scale: each map by its own range ("map") or all by the layer's ("layer").
     sort: the maps of a layer by channel ("index"), or those with the greatest share of active values first ("activity").
     colormap: matplotlib's name of the colours of maps and heatmaps.
+    explain: names of the attribution methods that explain the answer, or "all".
     only, skip: names of the sections to make, or to leave out.
     max_size: the most bytes that the page may have, or text such as "5MB": the largest maps are shown smaller until it fits.
     title: the page's heading; None for "<model> on <image>".
@@ -48,6 +49,7 @@ class Options:
     scale: Scale = "map"
     sort: Sort = "index"
     colormap: str = "viridis"
+    explain: tuple[str, ...] = ("grad-cam",)
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
     max_size: int | None = None

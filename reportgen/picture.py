@@ -1,4 +1,4 @@
-"""`Picture`: pixels with the values they stand for, to and from PNG; and maps tiled into one grid."""
+"""`Picture`: pixels with the values they stand for, to and from PNG; and `Grid`: maps laid out in one picture."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import math
 import struct
 import warnings
 import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
@@ -15,9 +17,11 @@ from PIL import Image
 
 from .errors import ReportFileError
 from .records import record
+from .tensors import figure
 
 RGB = "rgb"
 GREY = "gray"
+DIVERGING = "RdBu_r"  # blue below the middle, red above it
 GAP = 1  # pixels between the tiles of a grid
 LARGEST_PICTURE = 100_000_000  # pixels; a report that claims more is refused before memory is taken
 
@@ -34,6 +38,16 @@ class Picture:
     low: float
     high: float
     colormap: str
+
+    def numbers(self) -> np.ndarray:
+        """The values that the pixels stand for, float64, each right to half a step of (high - low) / 255."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            numbers: np.ndarray = self.low + self.values * ((np.float64(self.high) - self.low) / 255)
+        return numbers
+
+    def size_in_page(self) -> int:
+        """The bytes that the picture takes in a page: its PNG as base64."""
+        return 4 * math.ceil(len(to_png(self)) / 3)
 
 
 class Part(NamedTuple):
@@ -101,8 +115,52 @@ def reduced(values: np.ndarray, factor: int) -> np.ndarray:
     return values
 
 
+@dataclass(frozen=True)
+class Grid:
+    """Tiles (n, h, w) or (n, h, w, 3), uint8, row by row in `columns`, with `GAP` pixels between them."""
+
+    tiles: np.ndarray
+    columns: int
+
+    @classmethod
+    def of(cls, tiles: np.ndarray) -> Grid:
+        """The tiles in as many columns as `columns_for` gives."""
+        return cls(tiles, columns_for(len(tiles)))
+
+    @classmethod
+    def cut(cls, pixels: np.ndarray, columns: int, count: int) -> Grid:
+        """The grid of `count` tiles whose `pixels()` (H, W) these are; raises `ReportFileError` for pixels of no such grid."""
+        rows = -(-count // columns) if columns > 0 else 0
+        height, width = ((size + GAP) // max(1, parts) for size, parts in zip(pixels.shape, (rows, columns), strict=True))
+        if rows < 1 or min(height, width) <= GAP or (rows * height - GAP, columns * width - GAP) != pixels.shape:
+            raise ReportFileError(
+                f"the report's data are not as expected: {count} maps in {columns} columns of a picture {pixels.shape}."
+            )
+        cells = np.zeros((rows * height, columns * width), pixels.dtype)
+        cells[: pixels.shape[0], : pixels.shape[1]] = pixels
+        tiles = cells.reshape(rows, height, columns, width).swapaxes(1, 2).reshape(-1, height, width)
+        return cls(tiles[:count, :-GAP, :-GAP], columns)
+
+    def pixels(self, background: int = 0) -> np.ndarray:
+        """The grid as one image; gaps and places without a tile are `background`.
+
+        64 tiles of (56, 56) in 8 columns give (455, 455).
+        """
+        count, height, width, *colour = self.tiles.shape
+        rows = -(-count // self.columns)
+        cells = np.full((rows * self.columns, height + GAP, width + GAP, *colour), background, np.uint8)
+        cells[:count, :height, :width] = self.tiles
+        grid = cells.reshape(rows, self.columns, height + GAP, width + GAP, *colour).swapaxes(1, 2)
+        grid = grid.reshape(rows * (height + GAP), self.columns * (width + GAP), *colour)
+        return np.ascontiguousarray(grid[:-GAP, :-GAP])
+
+    def picture(self, low: float, high: float, colormap: str) -> Picture:
+        """The grid as a picture."""
+        return Picture(self.pixels(), low, high, colormap)
+
+
 def columns_for(count: int) -> int:
-    """How many columns make a grid of `count` tiles nearly square and, where that can be, without a gap at its end.
+    """How many columns make a grid of `count` tiles nearly square and, where possible, without a gap at its end.
 
     64 tiles are 8 x 8, 32 are 8 x 4, 37 are 7 x 6 with five places empty.
     """
@@ -111,18 +169,17 @@ def columns_for(count: int) -> int:
     return next(full, square)
 
 
-def tile(tiles: np.ndarray, columns: int, background: int = 0) -> np.ndarray:
-    """Tiles (n, h, w) or (n, h, w, 3), uint8, as one grid, row by row, with `GAP` pixels of `background` between them.
+def difference_picture(
+    old: np.ndarray, new: np.ndarray, draw: Callable[[np.ndarray], np.ndarray] = lambda pixels: pixels
+) -> Picture:
+    """new - old, (n, h, w) or (h, w), on a scale from minus to plus the greatest change: blue is less, red is more.
 
-    64 tiles of (56, 56) in 8 columns give (455, 455). Places without a tile are background.
+    Values (n, h, w, 3) are drawn as colours, where grey is no change. `draw` makes one image of the quantized values.
     """
-    count, height, width, *colour = tiles.shape
-    rows = -(-count // columns)
-    cells = np.full((rows * columns, height + GAP, width + GAP, *colour), background, np.uint8)
-    cells[:count, :height, :width] = tiles
-    grid = cells.reshape(rows, columns, height + GAP, width + GAP, *colour).swapaxes(1, 2)
-    grid = grid.reshape(rows * (height + GAP), columns * (width + GAP), *colour)
-    return np.ascontiguousarray(grid[:-GAP, :-GAP])
+    with np.errstate(invalid="ignore", over="ignore"):
+        difference = new - old
+    most = figure(np.float32(max(map(abs, finite_range(difference)))))
+    return Picture(draw(quantize(difference, -most, most)), -most, most, RGB if difference.ndim == 4 else DIVERGING)
 
 
 @cache

@@ -1,26 +1,31 @@
-"""What a section may ask of a model that has seen an image: `Probe`, and the numpy-typed records it answers with.
+"""What a section may ask: `Network`, a model alone, and `Probe`, a network that has seen one image.
 
-    model + image ──model/record.py──▶ Probe ──sections/*.py──▶ the report's data
+    model ──loading, inspection──▶ Network ─┐
+    image ──────────────────────────────────┴─inspection──▶ Probe ──sections──▶ the report's data
 
-A section knows no TensorFlow; a test hands it a fake `Probe` made of arrays.
+Both answer with numpy arrays and records of these. A section knows no TensorFlow; a test hands it fakes made of arrays.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 
+from .options import Options
 from .picture import WHOLE, Part
 from .records import record
+from .tensors import TensorFigures
 
 Shape = tuple[int | None, ...]
 ScoreKind = Literal["probabilities", "independent", "raw"]
+INPUT = "input"  # where a gradient is taken unless it is at a layer
 
 
-@record
+@record(kw_only=True)
 class ModelFacts:
     """The model in a few words. `source` says where it came from, without any folder; shapes carry no batch axis."""
 
@@ -34,7 +39,7 @@ class ModelFacts:
     preprocessing: str
 
 
-@record
+@record(kw_only=True)
 class LayerCall:
     """One call of one layer: a row of the layer table, counted from the input layer as 0.
 
@@ -54,7 +59,7 @@ class LayerCall:
     inputs: tuple[str, ...]
 
 
-@record
+@record(kw_only=True)
 class FeatureMaps:
     """What a convolution made of the image, after the normalisation and activation that directly follow it.
 
@@ -74,16 +79,16 @@ class FeatureMaps:
     values: np.ndarray | None
 
     def without_values(self) -> FeatureMaps:
-        """The same figures, the maps let go."""
+        """The same figures without the maps."""
         return replace(self, values=None)
 
 
-@record
+@record(kw_only=True)
 class Explained:
-    """A class's logit y and the layer it is explained at: `activations` A and `gradients` dy/dA, both (h, w, k).
+    """A class's score y and the layer it is explained at: `activations` A and `gradients` dy/dA, both (h, w, channels).
 
-    `unit` says what y is: a "logit", or the model's raw "output" where no logit could be had. `part` is the part of the picture
-    that A shows, where the model's own layers cut the picture first.
+    `unit` says what y is: a "logit", or the model's raw "output" where no logit could be had. `part` is the part of the image
+    that A shows, where the model's own layers cut the image first.
     """
 
     path: str
@@ -94,22 +99,60 @@ class Explained:
     part: Part = WHOLE
 
 
-class Probe(Protocol):
-    """A model that has seen an image.
+class Network(Protocol):
+    """A model alone: what holds for every image, and what can be asked of it.
 
-    `pixels` is uint8 (h, w, 3), the picture as it was fitted to the input. `scores` (classes,) is the model's answer, and
+    A `batch` is float32 (n, h, w, channels), channels last whatever the model wants, scaled as the model takes it: `prepared`
+    makes one of pixels. Batches of any length are run in parts of a safe size.
+    """
+
+    @property
+    def facts(self) -> ModelFacts: ...
+    @property
+    def labels(self) -> tuple[str, ...] | None: ...
+    @property
+    def layers(self) -> tuple[LayerCall, ...]: ...
+    @property
+    def not_loaded(self) -> tuple[str, ...]:
+        """The paths of layers that kept fresh random weights because the model's file holds none for them."""
+
+    def weights(self, index: int) -> Mapping[str, np.ndarray]:
+        """The weight tensors of the layer in row `index` by name ("kernel", "bias", ...); empty for a second call."""
+
+    def figures(self, index: int, name: str) -> TensorFigures:
+        """The figures of one of them, computed once per model."""
+
+    def kernels(self, index: int) -> tuple[str, ...]:
+        """The names among `weights(index)` that are convolution kernels; empty where the layer is no convolution."""
+
+    def prepared(self, pixels: np.ndarray) -> np.ndarray:
+        """uint8 pixels (n, h, w, channels) as a batch."""
+
+    def scores(self, batch: np.ndarray) -> np.ndarray:
+        """The class scores (n, classes) float32; of an output that is a map each channel's mean."""
+
+    def maps(self, path: str, batch: np.ndarray) -> np.ndarray:
+        """What the layer at `path` puts out: (n, h, w, channels) float32, or (n, ...) where it is no map."""
+
+    def gradient(self, batch: np.ndarray, class_index: int, at: str = INPUT) -> np.ndarray:
+        """d y / d x for every image, float32, in the shape of x: the batch, or the output of the layer whose path is `at`.
+
+        y is the class's logit, or the model's output where no logit could be had.
+        """
+
+
+class Probe(Protocol):
+    """A network that has seen an image.
+
+    `pixels` is uint8 (h, w, 3), the image as it was fitted to the input. `scores` (classes,) is the model's answer, and
     `score_kind` what kind: one choice among classes, independent yes-or-no answers, or raw numbers. None where the
     output is no list of scores; likewise `explained` where there is no convolution to look at.
     """
 
     @property
-    def model(self) -> ModelFacts: ...
+    def network(self) -> Network: ...
     @property
     def pixels(self) -> np.ndarray: ...
-    @property
-    def labels(self) -> tuple[str, ...] | None: ...
-    @property
-    def calls(self) -> tuple[LayerCall, ...]: ...
     @property
     def maps(self) -> tuple[FeatureMaps, ...]: ...
     @property
@@ -118,15 +161,6 @@ class Probe(Protocol):
     def score_kind(self) -> ScoreKind: ...
     @property
     def explained(self) -> Explained | None: ...
-
-    def weights(self, index: int) -> Mapping[str, np.ndarray]:
-        """The weight tensors of the layer in row `index` by name ("kernel", "bias", ...); empty for a second call."""
-
-    def weight_digest(self, index: int, name: str) -> str:
-        """The sha256 of one of them: see `sections.weights.tensor_digest`."""
-
-    def kernels(self, index: int) -> tuple[str, ...]:
-        """The names among `weights(index)` that are convolution kernels; empty where the layer is no convolution."""
 
 
 def label_of(labels: tuple[str, ...] | None, class_index: int) -> str:
@@ -143,3 +177,10 @@ def block_ends(maps: Iterable[tuple[int, tuple[int, int, int]]]) -> tuple[int, .
     pairs = [(index, shape[:2]) for index, shape in maps]
     spatial = [pair for pair in pairs if pair[1] != (1, 1)] or pairs
     return tuple(sorted({size: index for index, size in spatial}.values()))
+
+
+def is_shown(path: str, block_end: bool, first: bool, options: Options) -> bool:
+    """Whether a convolution's maps are drawn: those that `--layers` names, else the first and the last of each block."""
+    if options.layers is None:
+        return first or block_end
+    return options.layers == "all" or any(fnmatchcase(path, part.strip()) for part in options.layers.split(","))

@@ -1,27 +1,44 @@
-"""`@record`: the frozen dataclasses that a report is made of, nan equal to nan in them; and how they keep numbers."""
+"""`@record`: the frozen dataclasses that a report is made of, nan equal to nan in them."""
 
 from __future__ import annotations
 
-import base64
-from dataclasses import dataclass, fields
-from typing import Any, TypeVar, dataclass_transform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar, cast, dataclass_transform, overload
 
 import numpy as np
 
 Class = TypeVar("Class")
+FORMER_NAMES, FORMER_VALUES = "former_names", "former_values"
 
 
-@dataclass_transform(frozen_default=True)
-def record(cls: type[Class]) -> type[Class]:
+def formerly(*names: str, values: Mapping[str, str] | None = None, **options: Any) -> Any:
+    """A field that reports of older formats keep under one of `names`, and with the values that are keys of `values`.
+
+    `options` are those of `dataclasses.field`.
+    """
+    return field(metadata={FORMER_NAMES: names, FORMER_VALUES: values or {}}, **options)
+
+
+@overload
+def record(cls: type[Class]) -> type[Class]: ...
+@overload
+def record(*, kw_only: bool) -> Callable[[type[Class]], type[Class]]: ...
+@dataclass_transform(frozen_default=True, field_specifiers=(field, formerly))
+def record(cls: type[Class] | None = None, *, kw_only: bool = False) -> Any:
     """A frozen dataclass whose equality also holds where a figure is nan or a field is an array.
 
-    A record that is a row of a table names in `KEY` the fields that tell its rows apart, and any may name in `NOT_COMPARED` those
-    that a comparison of two reports passes over: places in a table, which shift, and numbers that are kept to compute with.
+    A record of more than four fields is `kw_only`. One that is a row of a table names in `KEY` the fields that tell its rows
+    apart, and any record may name in `NOT_COMPARED` those that a comparison of two reports passes over: places in a table, which
+    shift, and numbers that are kept to compute with.
     """
-    decorated = dataclass(frozen=True, eq=False)(cls)
-    methods: Any = decorated
-    methods.__eq__, methods.__hash__ = _records_equal, None
-    return decorated
+
+    def decorated(cls: type[Class]) -> type[Class]:
+        made: Any = dataclass(frozen=True, eq=False, kw_only=kw_only)(cls)
+        made.__eq__, made.__hash__ = _records_equal, None
+        return cast("type[Class]", made)
+
+    return decorated if cls is None else decorated(cls)
 
 
 def _records_equal(self: Any, other: Any) -> bool:
@@ -39,21 +56,3 @@ def equal(left: Any, right: Any) -> bool:
     if isinstance(left, float) and isinstance(right, float):
         return left == right or (left != left and right != right)
     return bool(left == right)
-
-
-def figure(value: Any) -> float:
-    """A number as a Python float, by the shortest decimals that its own precision (float16, float32, ...) tells apart."""
-    value = np.asarray(value)
-    if value.dtype in (np.float16, np.float32):
-        return float(str(value[()]))
-    return float(value)
-
-
-def packed(values: np.ndarray) -> str:
-    """Numbers as base64 of float32, little-endian, in C order: a third of the room that their digits take."""
-    return base64.b64encode(np.ascontiguousarray(values, "<f4").tobytes()).decode()
-
-
-def unpacked(text: str) -> np.ndarray:
-    """The numbers (n,) float32 that `packed` wrote; raises `ValueError` for any other text."""
-    return np.frombuffer(base64.b64decode(text, validate=True), "<f4")

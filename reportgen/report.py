@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import Field, field, fields
-from typing import Any
+from collections.abc import Collection, Iterator
+from dataclasses import field, fields
+from typing import Any, TypeVar
 
 from .errors import NotApplicable, OptionError
 from .image import ImageFacts
+from .matching.align import Marks
 from .options import Options
-from .probe import ModelFacts, Probe
-from .records import record
-from .sections.class_activation import ClassActivation, find_class_activation
-from .sections.feature_maps import ConvolutionMapsTable, find_feature_maps
-from .sections.filters import FilterShapes, find_filters
-from .sections.first_filters import FirstFilters, find_first_filters
-from .sections.layers import Layers, find_layers
-from .sections.overview import Overview, find_overview
-from .sections.predictions import Predictions, find_predictions
-from .sections.weights import Weights, find_weights
+from .probe import LayerCall, ModelFacts, Probe
+from .records import FORMER_NAMES, record
+from .sections.attributions import SECTION as ATTRIBUTIONS, Attributions
+from .sections.feature_maps import SECTION as FEATURE_MAPS, ConvolutionMapsTable
+from .sections.filters import SECTION as FILTERS, FilterShapes
+from .sections.first_filters import SECTION as FIRST_FILTERS, FirstFilters
+from .sections.layers import SECTION as LAYERS, Layers
+from .sections.overview import SECTION as OVERVIEW, Overview
+from .sections.predictions import SECTION as PREDICTIONS, Predictions
+from .sections.section import LEVELS, Finding, Section
+from .sections.weights import SECTION as WEIGHTS, Weights
+from .tensors import tensor_digest
 
-FORMAT = 1
+FORMAT = 2
+Data = TypeVar("Data")
 
 
 @record
@@ -31,21 +35,30 @@ class Absent:
 
 
 LEFT_OUT = Absent("Left out, as the options say.")
+MADE_BEFORE = Absent("This report was made before reportgen had this section.")
+
+
+def present(section: Data | Absent) -> Data | None:
+    """The section's data, or None where it has nothing to show."""
+    return None if isinstance(section, Absent) else section
 
 
 @record
 class Versions:
+    """The versions of the packages that made the report."""
+
     reportgen: str
     tensorflow: str
     keras: str
     numpy: str
 
 
-@record
+@record(kw_only=True)
 class Provenance:
     """How the report was made. Neither a time nor a folder is in it: the same inputs give the same report.
 
     `command` is the command line that makes it again; `notes` what was done to the image on its way to the model.
+    `input_digest` is that of the pixels that the model was given (`tensors.tensor_digest`), "" in reports of format 1.
     """
 
     model: ModelFacts
@@ -54,13 +67,22 @@ class Provenance:
     options: Options
     command: str
     notes: tuple[str, ...]
-
-
-def _section(title: str, find: Callable[[Probe, Options], Any]) -> Any:
-    return field(metadata={"title": title, "find": find})
+    input_digest: str = ""
 
 
 @record
+class Checks:
+    """What the checks of all sections found, the most serious first; `ran` is how many checks there were."""
+
+    ran: int
+    rows: tuple[Finding, ...]
+
+
+def _section(section: Section[Any, Any], *former_names: str) -> Any:
+    return field(default_factory=lambda: MADE_BEFORE, metadata={"section": section, FORMER_NAMES: former_names})
+
+
+@record(kw_only=True)
 class Report:
     """All that one look at one model with one image found; `warnings` are what a reader must know before the rest."""
 
@@ -68,38 +90,87 @@ class Report:
     title: str
     warnings: tuple[str, ...]
     provenance: Provenance
-    overview: Overview | Absent = _section("Overview", find_overview)
-    predictions: Predictions | Absent = _section("Predictions", find_predictions)
-    class_activation: ClassActivation | Absent = _section("Where it looked", find_class_activation)
-    layers: Layers | Absent = _section("Layers", find_layers)
-    filters: FilterShapes | Absent = _section("Filter shapes", find_filters)
-    first_filters: FirstFilters | Absent = _section("First-layer filters", find_first_filters)
-    feature_maps: ConvolutionMapsTable | Absent = _section("Feature maps", find_feature_maps)
-    weights: Weights | Absent = _section("Weights", find_weights)
+    checks: Checks | Absent = field(default_factory=lambda: MADE_BEFORE)
+    overview: Overview | Absent = _section(OVERVIEW)
+    predictions: Predictions | Absent = _section(PREDICTIONS)
+    attributions: Attributions | Absent = _section(ATTRIBUTIONS, "class_activation")
+    layers: Layers | Absent = _section(LAYERS)
+    filters: FilterShapes | Absent = _section(FILTERS)
+    first_filters: FirstFilters | Absent = _section(FIRST_FILTERS)
+    feature_maps: ConvolutionMapsTable | Absent = _section(FEATURE_MAPS)
+    weights: Weights | Absent = _section(WEIGHTS)
+
+    def findings(self) -> tuple[Finding, ...]:
+        """What the checks found; nothing where there were none."""
+        checks = present(self.checks)
+        return checks.rows if checks else ()
+
+    def layer_calls(self) -> tuple[LayerCall, ...]:
+        """The layers; without a layer table those that hold weights, of which nothing but the path is known."""
+        table = present(self.layers)
+        if table is not None:
+            return table.rows
+        return tuple(
+            LayerCall(index=place, path=path, type="", output_shape=(), parameters=0, trainable=True, inputs=())
+            for place, path in enumerate(self.layer_marks())
+        )
+
+    def layer_marks(self) -> Marks:
+        """What tells each layer by its weights; nothing where the report has none."""
+        weights = present(self.weights)
+        return {} if weights is None else weights.marks()
+
+    def input_digest(self) -> str:
+        """The digest of the pixels that the model was given; "" where the report does not tell."""
+        overview = present(self.overview)
+        return self.provenance.input_digest or ("" if overview is None else tensor_digest(overview.picture.values))
 
 
-def section_fields() -> tuple[Field[Any], ...]:
-    """The fields of `Report` that are sections, in page order; `.metadata["title"]` heads each."""
-    return tuple(each for each in fields(Report) if "find" in each.metadata)
+def section_names() -> tuple[str, ...]:
+    """The names of all sections, in page order."""
+    return tuple(SECTIONS)
+
+
+# by name, in page order
+SECTIONS: dict[str, Section[Any, Any]] = {
+    each.name: each.metadata["section"] for each in fields(Report) if "section" in each.metadata
+}
 
 
 def check_sections(names: Collection[str]) -> None:
     """Raise `OptionError` for a name that is no section's."""
-    known = [each.name for each in section_fields()]
     for name in names:
-        if name not in known:
-            raise OptionError(f"{name}: no section of this name; there are {', '.join(known)}.")
+        if name not in SECTIONS:
+            raise OptionError(f"{name}: no section of this name; there are {', '.join(SECTIONS)}.")
 
 
-def find_sections(probe: Probe, options: Options) -> dict[str, Any]:
-    """Every section by name: what its `find` returned, or `Absent` where it does not apply or was not asked for."""
-    return {each.name: _found(each, probe, options) for each in section_fields()}
+def find_sections(probe: Probe, options: Options, of_model: dict[str, Any]) -> dict[str, Any]:
+    """Every section by name, and `checks`.
+
+    A section is what its `find` returned, or `Absent` where it does not apply or was not asked for. Those about the model are
+    looked up in `of_model`, and kept there for the next image.
+    """
+    found = {name: _found(name, section, probe, options, of_model) for name, section in SECTIONS.items()}
+    findings = sorted(_findings(found, probe), key=lambda finding: LEVELS.index(finding.level))
+    return {**found, "checks": Checks(sum(len(section.checks) for section in SECTIONS.values()), tuple(findings))}
 
 
-def _found(section: Field[Any], probe: Probe, options: Options) -> Any:
-    if section.name in options.skip or (options.only and section.name not in options.only):
+def _found(name: str, section: Section[Any, Any], probe: Probe, options: Options, of_model: dict[str, Any]) -> Any:
+    if name in options.skip or (options.only and name not in options.only):
         return LEFT_OUT
+    if name in of_model:
+        return of_model[name]
     try:
-        return section.metadata["find"](probe, options)
+        found = section.find(probe.network if section.about == "model" else probe, options)
     except NotApplicable as reason:
-        return Absent(str(reason))
+        found = Absent(str(reason))
+    if section.about == "model":
+        of_model[name] = found
+    return found
+
+
+def _findings(found: dict[str, Any], probe: Probe) -> Iterator[Finding]:
+    for name, section in SECTIONS.items():
+        data = present(found[name])
+        for check in section.checks:
+            yield from check(data, probe)

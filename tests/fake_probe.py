@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from reportgen.probe import Explained, FeatureMaps, LayerCall, ModelFacts, ScoreKind
-from reportgen.sections.weights import tensor_digest
+from reportgen.sections.weights.find import tensor_digest
 
 FACTS = ModelFacts("net", "net.keras", "0" * 64, 10, 8, (8, 8, 3), (3,), "none: pixels as they are, 0 to 255")
 

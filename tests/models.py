@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from reportgen.model.backend import keras, tf
+from reportgen.backend import keras, tf
 
 layers = keras.layers
 

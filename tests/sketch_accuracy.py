@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import reportgen
-from reportgen.comparison.drift import WeightDrift
+from reportgen.sections.weights.compare import WeightDrift
 
 
 class Compared(NamedTuple):

@@ -14,7 +14,7 @@ import pytest
 
 import reportgen
 from reportgen.image import fit, load_image
-from reportgen.model.applications import APPLICATIONS
+from reportgen.loading.applications import APPLICATIONS
 from reportgen.report import Absent, Report
 
 from .benchmarks.applications import MEASURE

@@ -280,7 +280,7 @@ def test_progress_where_somebody_watches(folder: Path) -> None:
 
 
 def test_models_lists_every_name(folder: Path) -> None:
-    from reportgen.model.applications import APPLICATIONS
+    from reportgen.loading.applications import APPLICATIONS
 
     result = reportgen("models", cwd=folder)
     names = [line.split()[0] for line in result.stdout.splitlines()[1:]]

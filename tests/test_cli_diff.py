@@ -20,7 +20,7 @@ import reportgen
 from reportgen import Report, ReportFileError
 from reportgen.codec import Encoder, decode_report
 from reportgen.report import LEFT_OUT
-from reportgen.sections.layers import Layers
+from reportgen.sections.layers.find import Layers
 
 from .fake_probe import call, f32
 from .samples import hostile_pair

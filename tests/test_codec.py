@@ -13,12 +13,12 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
+from reportgen.page.formats import format_percent, format_score
 
 from reportgen.codec import MOST_PIXELS, Encoder, decode_report, schema
 from reportgen.errors import ReportFileError
 from reportgen.image import ImageFacts
 from reportgen.options import Options
-from reportgen.page.formats import format_percent, format_score
 from reportgen.page.read import LARGEST_REPORT, read
 from reportgen.page.render import render
 from reportgen.picture import Picture, to_png

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import reportgen
-from reportgen.model.cropping import part_left
+from reportgen.inspection.cropping import part_left
 from reportgen.picture import WHOLE, Part, Picture, overlay
 from reportgen.report import Absent
 

@@ -9,27 +9,27 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-from reportgen.comparison.align import Architecture, align
-from reportgen.comparison.attention import overlap, rank_correlation
-from reportgen.comparison.diff import diff
-from reportgen.comparison.drift import WeightDrift, find_drift
-from reportgen.comparison.maps import find_map_changes
-from reportgen.comparison.series import series
-from reportgen.comparison.shown_maps import shown_maps, untiled
 from reportgen.comparison.sketches import Tensors
-from reportgen.comparison.walk import Change, changes_between
-from reportgen.comparison.words import pieces, plain, share, signed
-from reportgen.errors import ReportFileError
-from reportgen.options import Options
 from reportgen.page.formats import signed_bar
-from reportgen.picture import Picture, quantize, reduced, tile
+
+from reportgen.comparison.diff import diff
+from reportgen.comparison.series import series
+from reportgen.errors import ReportFileError
+from reportgen.formatting import pieces, plain, share, signed
+from reportgen.matching.align import Architecture, align
+from reportgen.matching.changes import Change, changes_between
+from reportgen.options import Options
+from reportgen.picture import Picture, quantize, reduced, tile, untiled
 from reportgen.probe import LayerCall
 from reportgen.report import LEFT_OUT, Absent, Report
-from reportgen.sections.feature_maps import find_feature_maps
-from reportgen.sections.filters import FilterShapes
-from reportgen.sections.layers import Layers
-from reportgen.sections.weights import Weights, find_weights
+from reportgen.sections.attributions.compare import overlap, rank_correlation
+from reportgen.sections.feature_maps.compare import find_map_changes
+from reportgen.sections.feature_maps.find import find_feature_maps
+from reportgen.sections.feature_maps.shown import shown_maps
+from reportgen.sections.filters.find import FilterShapes
+from reportgen.sections.layers.find import Layers
+from reportgen.sections.weights.compare import WeightDrift, find_drift
+from reportgen.sections.weights.find import Weights, find_weights
 
 from .fake_probe import FakeProbe, call, f32, maps_of
 from .test_codec import small_report
@@ -225,7 +225,7 @@ def test_damaged_sketches_are_refused() -> None:
 def test_total_variation_and_rank_moves_by_hand() -> None:
     old = small_report()  # scores 0.2, 0.5, 0.3 of a, b, c
     probe = FakeProbe(labels=("a", "b", "c"), scores=f32([0.6, 0.3, 0.1]))
-    from reportgen.sections.predictions import find_predictions
+    from reportgen.sections.predictions.find import find_predictions
 
     found = diff(old, replace(old, predictions=find_predictions(probe, Options()))).predictions
     assert not isinstance(found, Absent)
@@ -236,7 +236,7 @@ def test_total_variation_and_rank_moves_by_hand() -> None:
 
 
 def test_ranks_of_classes_that_only_one_report_shows_come_from_all_scores() -> None:
-    from reportgen.sections.predictions import find_predictions
+    from reportgen.sections.predictions.find import find_predictions
 
     def answers(scores: Any) -> Report:
         return replace(small_report(), predictions=find_predictions(FakeProbe(scores=f32(scores)), Options()))

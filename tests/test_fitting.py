@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from reportgen.sizes import parse_size, size_in_words
 
 from reportgen.errors import OptionError
 from reportgen.options import Options
@@ -14,7 +15,6 @@ from reportgen.page.fitting import fitted, halved
 from reportgen.page.read import read
 from reportgen.page.render import render
 from reportgen.report import Report, find_sections
-from reportgen.sizes import parse_size, size_in_words
 
 from .fake_probe import FakeProbe, f32, maps_of
 from .test_codec import small_report

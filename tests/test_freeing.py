@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reportgen.model.backend import SymbolicArguments
-from reportgen.model.freeing import FILL_IN, RUN, freeing
-from reportgen.model.listening import listening
+from reportgen.backend import SymbolicArguments
+from reportgen.inspection.freeing import FILL_IN, RUN, freeing
+from reportgen.inspection.listening import listening
 
 from .models import built, keras, layers, tf
 
@@ -126,6 +126,6 @@ def test_other_threads_run_as_ever() -> None:
 
 
 def test_a_keras_without_its_table_runs_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reportgen.model.freeing.SymbolicArguments", None)
+    monkeypatch.setattr("reportgen.inspection.freeing.SymbolicArguments", None)
     with freeing():
         np.testing.assert_array_equal(chain(2)(X), np.maximum(X, 0))

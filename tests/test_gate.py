@@ -83,7 +83,7 @@ WATCHED = """
 import json, os, sys
 from pathlib import Path
 from reportgen.errors import UnsafeModelError
-from reportgen.model.sources import load
+from reportgen.loading.sources import load
 
 seen, watching = [], False
 

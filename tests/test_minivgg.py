@@ -10,10 +10,10 @@ import pytest
 
 import reportgen
 from reportgen.image import fit, load_image
-from reportgen.model.minivgg.network import CLASSES, convolution_names, fold, network, training_network
-from reportgen.model.minivgg.train import STAGES, augment, batches
-from reportgen.model.references import BUNDLED, bundled_file
-from reportgen.model.sources import load
+from reportgen.loading.minivgg.network import CLASSES, convolution_names, fold, network, training_network
+from reportgen.loading.minivgg.train import STAGES, augment, batches
+from reportgen.loading.references import BUNDLED, bundled_file
+from reportgen.loading.sources import load
 
 from .models import keras, tf
 

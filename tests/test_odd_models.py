@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 import reportgen
+from reportgen.backend import deep_models
 from reportgen.errors import ModelError
-from reportgen.model.backend import deep_models
-from reportgen.model.keras2 import upgraded
+from reportgen.loading.keras2 import upgraded
 from reportgen.report import Absent, Report
 
 from .legacy import write_legacy, write_legacy_sequential

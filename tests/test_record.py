@@ -8,19 +8,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from reportgen.inspection.record import Recording, record
 
 import reportgen
 from reportgen.errors import LabelsError, ModelError, OptionError
 from reportgen.image import with_channels
-from reportgen.model.listening import listening
-from reportgen.model.loaded import as_array
-from reportgen.model.record import Recording, record
-from reportgen.model.sources import load
+from reportgen.inspection.listening import listening
+from reportgen.loading.loaded import as_array
+from reportgen.loading.sources import load
 from reportgen.options import Options
 from reportgen.probe import LayerCall
 from reportgen.report import Absent
-from reportgen.sections.class_activation import ClassActivation, grad_cam
-from reportgen.sections.feature_maps import ConvolutionMapsTable
+from reportgen.sections.attributions.find import ClassActivation, grad_cam
+from reportgen.sections.feature_maps.find import ConvolutionMapsTable
 
 from .models import MODELS, Residual, Subclassed, built, grad_cam_net, keras, layers, tf
 

@@ -15,12 +15,12 @@ from reportgen.options import Options
 from reportgen.probe import Explained, block_ends
 from reportgen.records import unpacked
 from reportgen.report import Absent, check_sections, find_sections, section_fields
-from reportgen.sections.class_activation import find_class_activation, grad_cam
-from reportgen.sections.feature_maps import find_feature_maps
-from reportgen.sections.filters import find_filters
-from reportgen.sections.first_filters import FILTER_SIDE, enlargement, find_first_filters
-from reportgen.sections.predictions import find_predictions
-from reportgen.sections.weights import SKETCH_LENGTH, find_weights, sketch_of, tensor_digest
+from reportgen.sections.attributions.find import find_class_activation, grad_cam
+from reportgen.sections.feature_maps.find import find_feature_maps
+from reportgen.sections.filters.find import find_filters
+from reportgen.sections.first_filters.find import FILTER_SIDE, enlargement, find_first_filters
+from reportgen.sections.predictions.find import find_predictions
+from reportgen.sections.weights.find import SKETCH_LENGTH, find_weights, sketch_of, tensor_digest
 
 from .fake_probe import FakeProbe, call, f32, maps_of
 

@@ -19,11 +19,11 @@ import pytest
 
 import reportgen
 from reportgen.errors import LabelsError, ModelError, OptionError
-from reportgen.model.applications import APPLICATIONS
-from reportgen.model.labels import imagenet_labels, read_labels
-from reportgen.model.references import find_reference
-from reportgen.model.schemes import SCHEMES, scale, scheme_name
-from reportgen.model.sources import load
+from reportgen.loading.applications import APPLICATIONS
+from reportgen.loading.labels import imagenet_labels, read_labels
+from reportgen.loading.references import find_reference
+from reportgen.loading.schemes import SCHEMES, scale, scheme_name
+from reportgen.loading.sources import load
 
 from .models import built, keras, layers
 

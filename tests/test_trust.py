@@ -21,8 +21,8 @@ from PIL import ExifTags, Image
 
 import reportgen
 from reportgen.errors import ModelError, UnsafeModelError
-from reportgen.model.references import LARGEST_CONFIG, find_reference
-from reportgen.model.sources import load
+from reportgen.loading.references import LARGEST_CONFIG, find_reference
+from reportgen.loading.sources import load
 
 from .models import keras, layers, tf
 

@@ -10,7 +10,7 @@ import pytest
 
 import reportgen
 from reportgen.image import fit, load_image
-from reportgen.model.sources import load
+from reportgen.loading.sources import load
 
 from .models import keras, tf
 

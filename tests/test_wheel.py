@@ -31,9 +31,9 @@ def test_the_wheel_holds_templates_models_and_labels(wheel: Path) -> None:
         if path.is_file()
     }
     expected |= {
-        f"reportgen/model/minivgg/{name}" for name in ("minivgg.keras", "minivgg-early.keras", "minivgg.json", "labels.txt")
+        f"reportgen/loading/minivgg/{name}" for name in ("minivgg.keras", "minivgg-early.keras", "minivgg.json", "labels.txt")
     }
-    expected |= {"reportgen/model/imagenet_labels.txt", "reportgen/py.typed"}
+    expected |= {"reportgen/loading/imagenet_labels.txt", "reportgen/py.typed"}
     assert expected <= names
     assert not [name for name in names if name.startswith("tests/")]
 

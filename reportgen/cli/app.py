@@ -15,7 +15,7 @@ from ..errors import ReportgenError
 from ..version import __version__
 
 if TYPE_CHECKING:
-    from ..analyze import Announce, Progress
+    from ..reporter import Announce, Progress
 
 app = typer.Typer(
     name="reportgen",

@@ -31,6 +31,6 @@ def data(
 
 @app.command(help="List the models that can be called by name.\n\n[bold]Example[/bold]\n\n    reportgen models")
 def models() -> None:
-    from ..model.references import listing
+    from ..loading.references import listing
 
     typer.echo(listing())

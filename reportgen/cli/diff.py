@@ -16,8 +16,7 @@ from .output import check_output, open_in_browser, write_page
 from .report import size_from
 
 if TYPE_CHECKING:
-    from ..comparison.result import Diff
-    from ..comparison.series import Series
+    from ..comparison.result import Diff, Series
     from ..report import Report
 
 HELP = """Show what changed between two reports, or through three and more. Needs neither the models nor TensorFlow.
@@ -157,10 +156,11 @@ def _read(reports: list[Path]) -> list[Report]:
 
 
 def _made(models: tuple[str, str], image: Path, quiet: bool, options: dict[str, Any]) -> list[Report]:
-    from ..analyze import check_options, generate
     from ..image import check_image
-    from ..model.labels import given_labels
-    from ..model.references import check_weights, find_reference
+    from ..loading.labels import given_labels
+    from ..loading.references import check_weights, find_reference
+    from ..reporter import generate
+    from ..request import check_options
 
     check_image(image)
     for model in models:
@@ -189,12 +189,13 @@ def _as_text(found: Diff | Series, as_json: bool) -> str:
 
     data = Encoder().encode(found)
     for step in data.get("steps", [data]):
+        step.update(step.pop("parts"))
         step["weights"].setdefault("rows", [])  # also where there are none to compare, for those who read it
     return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _write(found: Diff | Series, page: Path, templates: Path | None, folder: bool) -> None:
-    from ..comparison.series import Series
+    from ..comparison.result import Series
     from ..page.diff import render_comparison_folder, render_diff, render_series
 
     if folder:
@@ -210,7 +211,7 @@ def _say(found: Diff | Series, page: Path, quiet: bool) -> None:
 
 
 def _verdicts(found: Diff | Series) -> Iterator[str]:
-    from ..comparison.series import Series
+    from ..comparison.result import Series
 
     steps = found.steps if isinstance(found, Series) else (found,)
     for step in steps:

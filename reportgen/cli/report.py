@@ -85,12 +85,13 @@ def report(
         bool, typer.Option("--allow-unsafe", help="Let code inside the model file run. Only for files you trust.")
     ] = False,
 ) -> None:
-    from ..analyze import check_options, generate
     from ..image import check_image
-    from ..model.labels import given_labels
-    from ..model.references import check_weights, find_reference
+    from ..loading.labels import given_labels
+    from ..loading.references import check_weights, find_reference
     from ..page.environment import check_templates
     from ..page.render import render, render_folder
+    from ..reporter import generate
+    from ..request import check_options
 
     # everything that can be wrong with the command is found before TensorFlow is imported
     check_image(image)
@@ -128,6 +129,8 @@ def report(
     if not quiet:
         for warning in made.warnings:
             tell(f"Warning: {warning}")
+        for finding in made.findings():
+            tell(f"{finding.level.capitalize()}: {finding.text}")
     typer.echo(str(path).encode("utf-8", "replace").decode())
     if open_page:
         open_in_browser(path)
@@ -144,10 +147,10 @@ def size_from(text: str | None) -> tuple[int, int] | None:
 
 
 def _bytes(text: str | None) -> int | None:
-    from ..sizes import parse_size
+    from ..formatting import parse_file_size
 
     try:
-        return None if text is None else parse_size(text)
+        return None if text is None else parse_file_size(text)
     except ValueError as error:
         raise OptionError(f"--max-size {text}: expected a size such as 5MB or 800kB.") from error
 

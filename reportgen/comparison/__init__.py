@@ -1,5 +1,4 @@
-"""Two reports, or more, set against each other: what changed, worked out from the reports alone.
+"""Two reports, or more, set against each other, from the reports alone. Knows no section by name.
 
-Report, Report ──align──▶ which layer is which ──answers, drift, first_filters, maps, attention──▶ Diff
-                                               ──walk──▶ every figure that changed ───────────────▶
+Report, Report ──matching──▶ which layer is which ──each section's compare, changes, tell──▶ Diff
 """

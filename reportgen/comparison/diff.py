@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-from ..probe import LayerCall
-from ..report import Absent, Report
-from .align import Architecture, align
-from .answers import find_answers
-from .attention import find_attention
-from .circumstances import find_caveats, find_circumstances, picture_difference, same_picture
-from .drift import find_drift
-from .first_filters import find_filter_changes
-from .maps import SHOWN, find_map_changes
+from ..report import SECTIONS, Report, present
+from ..sections.section import Section
+from .pair import Pair
+from .provenance import find_circumstances, provenance_caveats
 from .result import Diff, Side
-from .sections import count_as_different, find_section_changes
-from .sketches import Tensors
 from .verdict import find_verdict
 
+SHOWN = 16  # channels a layer in the pictures; a picture of all would be as large as both reports together
 Files = tuple[str, str]
-NO_LAYERS = Absent("A report without its layer table cannot be compared by it.")
 
 
 @np.errstate(all="ignore")  # the figures of a report may be any numbers
@@ -35,41 +29,40 @@ def diff(
     the same. files: what the reports are called, beside their titles. Raises `ReportFileError` for a report whose data
     contradict each other.
     """
-    pairs = _pairs(old, new)
-    drift, answers = find_drift(old, new, pairs), find_answers(old, new)
-    other_picture = Absent(picture_difference(old, new))
-    shown = find_map_changes(old, new, pairs, maps) if same_picture(old, new) else other_picture
-    sections = find_section_changes(old, new, pairs, drift, answers, shown, ignore_names)
-    found = Diff(
-        same=not count_as_different(sections, tolerance),
-        verdict="",
-        caveats=find_caveats(old, new),
+    return diff_of(Pair(old, new, maps, ignore_names), tolerance, files)
+
+
+def diff_of(pair: Pair, tolerance: float, files: Files) -> Diff:
+    """The diff of two reports; see `diff`."""
+    old, new = pair.old, pair.new
+    sections = pair.all_changes()
+    judged = [each for each in sections if tolerance == 0 or each.name == "provenance" or SECTIONS[each.name].cause]
+    same = not any(change.exceeds(tolerance) for each in judged for change in each.changes)
+    return Diff(
+        same=same,
+        verdict=find_verdict(pair, sections, same, tolerance),
+        caveats=tuple(_caveats(pair)),
         tolerance=tolerance,
-        old=_side(old, files[0]),
-        new=_side(new, files[1]),
+        old=Side(files[0], old.title, old.provenance.model, old.provenance.image),
+        new=Side(files[1], new.title, new.provenance.model, new.provenance.image),
         circumstances=find_circumstances(old, new),
-        predictions=answers,
-        architecture=NO_LAYERS if isinstance(old.layers, Absent) or isinstance(new.layers, Absent) else pairs,
-        weights=drift,
-        first_filters=find_filter_changes(old, new, pairs),
-        feature_maps=shown,
-        class_activation=find_attention(old, new) if same_picture(old, new) else other_picture,
+        parts={name: pair.part(section) for name, section in _in_order() if section.compare},
         sections=sections,
     )
-    return replace(found, verdict=find_verdict(found))
 
 
-def _side(report: Report, file: str) -> Side:
-    return Side(file, report.title, report.provenance.model, report.provenance.image)
+def _in_order() -> list[tuple[str, Section[Any, Any]]]:
+    """The sections as a diff shows them: in page order, details last."""
+    return sorted(SECTIONS.items(), key=lambda item: item[1].topic == "detail")
 
 
-def _pairs(old: Report, new: Report) -> Architecture:
-    before, after = Tensors(old), Tensors(new)
-    if isinstance(old.layers, Absent) or isinstance(new.layers, Absent):
-        return align(_holders(before), _holders(after), before, after)
-    return align(old.layers.rows, new.layers.rows, before, after)
-
-
-def _holders(tensors: Tensors) -> tuple[LayerCall, ...]:
-    """The layers that hold weights, where a report says nothing else of them."""
-    return tuple(LayerCall(place, path, "", (), 0, True, ()) for place, path in enumerate(tensors.by_layer))
+def _caveats(pair: Pair) -> Iterator[str]:
+    yield from provenance_caveats(pair.old, pair.new)
+    for section in SECTIONS.values():
+        found = pair.found(section)
+        if found is not None and section.caveats:
+            yield from section.caveats(found, pair)
+    for name, section in SECTIONS.items():
+        held = [present(getattr(report, name)) is not None for report in (pair.old, pair.new)]
+        if held[0] != held[1]:
+            yield f"The section “{section.title}” is not in the {'new' if held[0] else 'old'} report: it cannot be compared."

@@ -1,19 +1,17 @@
-"""`Diff`: all that the page, the JSON and the Markdown of a comparison say, as plain data."""
+"""`Diff` and `Series`: all that the page, the JSON and the Markdown of a comparison say, as plain data."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ..image import ImageFacts
+from ..matching.changes import Change
 from ..probe import ModelFacts
 from ..records import record
-from ..report import Absent
-from .align import Architecture
-from .answers import Answers
-from .attention import Attention
-from .circumstances import Circumstance
-from .drift import WeightDrift
-from .first_filters import FilterChanges
-from .maps import MapChangesTable
-from .walk import Change
+from ..report import Absent, present
+from ..sections.section import FigureTable, PictureLine
+from .provenance import Circumstance
 
 
 @record
@@ -40,12 +38,13 @@ class Side:
         return f"{self.file}: {self.title}" if self.file else self.title
 
 
-@record
+@record(kw_only=True)
 class Diff:
     """Two reports set against each other.
 
     `same`: nothing that counts differs, where a change counts if its distance is greater than `tolerance`. `verdict` says it in
-    a sentence or two, names between backticks; `caveats` what cannot be compared, and why.
+    a sentence or two, names between backticks; `caveats` what cannot be compared, and why. `parts` holds what each section that
+    has a picture of its own of two reports found, or `Absent`, by the section's name: `diff.weights` is `diff.parts["weights"]`.
     """
 
     same: bool
@@ -55,10 +54,34 @@ class Diff:
     old: Side
     new: Side
     circumstances: tuple[Circumstance, ...]
-    predictions: Answers | Absent
-    architecture: Architecture | Absent
-    weights: WeightDrift | Absent
-    first_filters: FilterChanges | Absent
-    feature_maps: MapChangesTable | Absent
-    class_activation: Attention | Absent
+    parts: Mapping[str, Any]
     sections: tuple[SectionChanges, ...]
+
+    def __getattr__(self, name: str) -> Any:
+        parts = self.__dict__.get("parts", {})
+        if name not in parts:
+            raise AttributeError(f"a Diff has no {name!r}; its parts are {', '.join(parts)}.")
+        return parts[name]
+
+    def part(self, name: str) -> Any:
+        """What a section found, or None where it is absent."""
+        return present(self.parts.get(name, Absent("")))
+
+
+@record(kw_only=True)
+class Series:
+    """Versions in a row. `steps` holds the diff of each to the one before it; `same` says that all of them are.
+
+    `tables` and `pictures` are what the sections show of all versions.
+    """
+
+    same: bool
+    tolerance: float
+    versions: tuple[Side, ...]
+    steps: tuple[Diff, ...]
+    tables: tuple[FigureTable, ...]
+    pictures: tuple[PictureLine, ...]
+
+    def table(self, name: str) -> FigureTable | None:
+        """The table of this name, or None."""
+        return next((table for table in self.tables if table.name == name), None)

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from ..report import Absent, Report
+from ..report import Report, present
 
 MOST_BLOCKS = 24
 MOST_BOXES = 4  # of a block; what it holds is said in words
@@ -83,17 +83,16 @@ def drawing_of(report: Report) -> Drawing | None:
 
 
 def _convolutions(report: Report) -> list[Step]:
-    if isinstance(report.feature_maps, Absent):
-        return []
-    steps = [Step(row.index, row.shape[:2], row.shape[2], row.picture is not None) for row in report.feature_maps.rows]
-    # squeeze-and-excite branches have maps of a single pixel: no place that the picture passes through
+    maps = present(report.feature_maps)
+    rows = maps.rows if maps else ()
+    steps = [Step(row.index, row.shape[:2], row.shape[2], row.picture is not None) for row in rows]
+    # squeeze-and-excite branches have maps of a single pixel: no place that the image passes through
     return [step for step in steps if step.size != (1, 1)] or steps
 
 
 def _dense(report: Report) -> list[Step]:
-    if isinstance(report.layers, Absent):
-        return []
-    vectors = (row for row in report.layers.rows if len(row.output_shape) == 1 and "Dense" in row.type)
+    layers = present(report.layers)
+    vectors = (row for row in (layers.rows if layers else ()) if len(row.output_shape) == 1 and "Dense" in row.type)
     return [Step(row.index, (1, 1), int(row.output_shape[0] or 1), False) for row in vectors]
 
 
@@ -107,11 +106,7 @@ def _blocks(steps: Sequence[Step]) -> list[list[Step]]:
 
 
 def _block(kind: str, steps: Sequence[Step], left: float, tallest: float) -> Block:
-    drawn = (
-        steps
-        if len(steps) <= MOST_BOXES
-        else [steps[place * (len(steps) - 1) // (MOST_BOXES - 1)] for place in range(MOST_BOXES)]
-    )
+    drawn = _spread(steps)
     widths = [_width(step.channels) for step in drawn]
     total = sum(widths) + GAP * (len(widths) - 1)
     middle = left + max(LABEL, total) / 2

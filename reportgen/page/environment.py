@@ -7,20 +7,25 @@ from pathlib import Path
 
 import jinja2
 
-from ..comparison.words import pieces, share, signed
+from .. import formatting
 from ..errors import OptionError, OutputError
 from ..report import Absent
-from ..sizes import size_in_words
-from .formats import (
-    bar_width,
-    colour_stops,
-    format_figure,
-    format_percent,
-    format_score,
-    format_shape,
-    format_value,
-    signed_bar,
-)
+from .bars import bar_width, colour_stops, signed_bar
+
+FILTERS = {
+    "figure": formatting.number,
+    "size": formatting.file_size,
+    "percent": formatting.percent,
+    "score": formatting.score,
+    "share": formatting.relative_change,
+    "signed": formatting.signed,
+    "shape": formatting.shape,
+    "value": formatting.any_value,
+    "pieces": formatting.pieces,
+    "bar": bar_width,
+    "signed_bar": signed_bar,
+    "stops": colour_stops,
+}
 
 
 def check_templates(folder: Path | None) -> None:
@@ -29,14 +34,15 @@ def check_templates(folder: Path | None) -> None:
         raise OptionError(f"--templates {folder}: expected a folder of templates.")
 
 
+@cache
 def environment_with(templates: Path | None) -> jinja2.Environment:
-    """An environment whose templates are ours, and before them those in the folder `templates`; escapes everything."""
-    folders = [our_templates()]
+    """An environment whose templates are ours, and before them those in the folder `templates`; escapes everything.
+
+    Made once for a folder: reading and compiling the templates takes longer than filling them.
+    """
     check_templates(templates)
-    if templates is not None:
-        folders.insert(0, templates)
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folders),
+        loader=jinja2.FileSystemLoader([*([templates] if templates else []), our_templates()]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -49,17 +55,7 @@ def environment_with(templates: Path | None) -> jinja2.Environment:
         "separators": (",", ":"),
         "ensure_ascii": False,
     }
-    environment.filters.update(
-        figure=format_figure,
-        size=size_in_words,
-        percent=format_percent,
-        score=format_score,
-        bar=bar_width,
-        signed_bar=signed_bar,
-        shape=format_shape,
-        stops=colour_stops,
-    )
-    environment.filters.update(share=share, signed=signed, pieces=pieces, value=format_value)
+    environment.filters.update(FILTERS)
     environment.tests["absent"] = lambda value: isinstance(value, Absent)
     return environment
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import math
+from collections.abc import Iterable
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,12 +17,10 @@ from markupsafe import Markup
 
 from ..codec import Encoder
 from ..errors import OptionError, reason_of
-from ..picture import Picture, palette
-from ..report import Absent, Report, section_fields
-from ..sections.feature_maps import reduction_for
-from ..sections.weights import SKETCH_LENGTH
+from ..picture import RGB, Picture, palette
+from ..report import SECTIONS, Report
 from .drawing import drawing_of
-from .environment import environment_with, source_of
+from .environment import FILTERS, environment_with, source_of
 from .folder import INDEX, SCRIPT, STYLE, picture_name
 from .read import DATA_ID, DATA_URI
 
@@ -40,28 +39,20 @@ def render_folder(report: Report, templates: Path | None = None) -> dict[str, by
 
 
 def _report_with(composer: Composer, report: Report) -> str:
+    data = composer.encoder.encode(report)
     return composer.compose(
         "report.html.j2",
-        data=composer.encoder.encode(report),
+        data=data,
         report=report,
-        lowered=_lowered(report),
         drawing=drawing_of(report),
-        colormaps=_colormaps(report),
-        sections=[(each.name, each.metadata["title"], getattr(report, each.name)) for each in section_fields()],
-        sketch_error=1 / math.sqrt(2 * SKETCH_LENGTH),
+        colormaps=_colormaps(composer.encoder.colormaps),
+        sections=[(name, section.title, getattr(report, name)) for name, section in SECTIONS.items()],
     )
 
 
-def _lowered(report: Report) -> list[str]:
-    """The paths of the layers whose maps are shown smaller than they would be, so that the page fits."""
-    rows = () if isinstance(report.feature_maps, Absent) else report.feature_maps.rows
-    return [row.path for row in rows if row.picture and row.reduction > reduction_for(row.shape, row.channels_shown)]
-
-
-def _colormaps(report: Report) -> dict[str, str]:
-    """The colours that the maps are in, and those that they may be given in the page: 256 each, as base64."""
-    rows = () if isinstance(report.feature_maps, Absent) else report.feature_maps.rows
-    names = dict.fromkeys((*(row.picture.colormap for row in rows if row.picture), *OFFERED))
+def _colormaps(used: Iterable[str]) -> dict[str, str]:
+    """The colours that pictures are in, and those that maps may be given in the page: 256 each, as base64."""
+    names = dict.fromkeys((*(name for name in used if name != RGB), *OFFERED))
     return {name: base64.b64encode(palette(name)).decode() for name in names}
 
 
@@ -82,10 +73,10 @@ class Composer:
         self._templates = templates
         self._linked = linked
         self.environment = environment_with(templates)
-        self.environment.filters["shown"] = self._shown
 
     def compose(self, template: str, **variables: Any) -> str:
         """The page that `template` makes of `variables`; raises `OptionError` where a user's own template fails."""
+        composing = COMPOSING.set(self)
         try:
             html = self.environment.get_template(template).render(
                 **variables, **self._inline(STYLE), **self._inline(SCRIPT), data_id=DATA_ID, linked=self._linked
@@ -96,6 +87,8 @@ class Composer:
             place = f" in {error.name}, line {error.lineno}" if isinstance(error, TemplateSyntaxError) else ""
             reason = f"{type(error).__name__}: {reason_of(error)}{place}"
             raise OptionError(f"--templates {self._templates}: {reason}") from error
+        finally:
+            COMPOSING.reset(composing)
         # half of a surrogate pair, which a name from outside may hold, is no text that a file can hold
         return html.encode("utf-8", "replace").decode()
 
@@ -112,9 +105,21 @@ class Composer:
         text, kind = self._asset(name), "style" if name == STYLE else "script"
         return {kind: Markup(text), f"{kind}_hash": base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}
 
-    def _shown(self, picture: Picture) -> ShownPicture:
+    def shown(self, picture: Picture) -> ShownPicture:
+        """The picture with its address in the page."""
         identity = self.encoder.identify(picture)
         height, width = picture.values.shape[:2]
         png = self.encoder.pictures[identity]
         source = picture_name(identity) if self._linked else DATA_URI + base64.b64encode(png).decode()
         return ShownPicture(identity, source, width, height)
+
+
+COMPOSING: ContextVar[Composer] = ContextVar("COMPOSING")  # an environment is shared by all pages that are made of it
+
+
+def shown(picture: Picture) -> ShownPicture:
+    """The filter of the templates that gives a picture its place in the page that is being composed."""
+    return COMPOSING.get().shown(picture)
+
+
+FILTERS["shown"] = shown

@@ -1,1 +1,1 @@
-"""A module a section: its frozen dataclass, and `find_NAME(probe, options)` that fills it. Numpy only."""
+"""A folder a section, each with its whole life: its data and how they are found, checked, compared and told. See `section`."""

@@ -195,7 +195,7 @@
       button.popoverTargetElement.querySelector("svg").setAttribute("viewBox", `${x} ${y} ${across - 1} ${down - 1}`);
       return channel.min === 0 && channel.max === 0 ? cross(x, y, across - 1, down - 1) : "";
     });
-    grid.canvas.querySelector(".dead")?.setAttribute("d", crosses.join(""));
+    grid.canvas.querySelector(".inactive")?.setAttribute("d", crosses.join(""));
   };
   const explain = (grid, chosen) => {
     const [low, high] = all(".scale > span", grid.figure);

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from reportgen.model.applications import APPLICATIONS
+from reportgen.loading.applications import APPLICATIONS
 
 IMAGE = Path(__file__).parent.parent.parent / "sample_images" / "cat.png"
 
@@ -25,7 +25,7 @@ start = time.perf_counter()
 import reportgen
 loaded = reportgen.load(sys.argv[1], weights="random")
 built = time.perf_counter()
-import reportgen.model.sources as sources
+import reportgen.loading.sources as sources
 sources.load = lambda *arguments, **options: loaded
 report = reportgen.generate(sys.argv[1], sys.argv[2], weights="random")
 page = reportgen.render(report)

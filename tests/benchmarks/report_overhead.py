@@ -20,7 +20,7 @@ START = """
 import json, resource, sys, time
 from pathlib import Path
 start = time.perf_counter()
-from reportgen.model.sources import load
+from reportgen.loading.sources import load
 loaded = load({model!r}, weights={weights!r})
 built = time.perf_counter()
 """
@@ -31,7 +31,7 @@ loaded.model(loaded.preprocess(np.zeros((1, height, width, channels), np.uint8))
 """
 REPORT = """
 import reportgen
-import reportgen.model.sources as sources
+import reportgen.loading.sources as sources
 sources.load = lambda *arguments, **options: loaded
 from reportgen.files import write_atomically
 page = reportgen.render(reportgen.generate({model!r}, {image!r}, weights={weights!r}))

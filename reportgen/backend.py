@@ -1,0 +1,79 @@
+"""TensorFlow and Keras, imported quietly: the one place that the rest of `model` takes them from."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from .errors import ModelError
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+
+@contextmanager
+def _without_native_log() -> Iterator[None]:
+    """Standard error closed to C++ code for the time of an import.
+
+    TensorFlow logs processor features and missing GPUs there before its own log level holds. Python's exceptions still come.
+    """
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is no standard error
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+if os.environ["KERAS_BACKEND"] != "tensorflow" and "keras" not in sys.modules:
+    raise ModelError(f"KERAS_BACKEND is {os.environ['KERAS_BACKEND']}; reportgen needs tensorflow: set it so, or unset it.")
+
+with _without_native_log():
+    import keras
+    import tensorflow as tf
+    from keras.src.backend.common import global_state
+
+    try:
+        from keras.src.ops.symbolic_arguments import SymbolicArguments
+    except ImportError:  # private, and only used to save memory
+        SymbolicArguments = None
+    try:
+        from tensorflow.python.framework import op_callbacks
+    except ImportError:  # private, and only used to tell what feeds a layer across bare operations
+        op_callbacks = None
+
+if keras.backend.backend() != "tensorflow":
+    raise ModelError(f"Keras runs on {keras.backend.backend()} here; reportgen needs TensorFlow. Set KERAS_BACKEND=tensorflow.")
+
+__all__ = ["SymbolicArguments", "deep_models", "global_state", "keras", "op_callbacks", "tf", "versions"]
+DEEPEST = 20_000  # calls in each other
+
+
+def versions() -> tuple[str, str]:
+    """TensorFlow's and Keras's."""
+    return tf.__version__, keras.__version__
+
+
+@contextmanager
+def deep_models() -> Iterator[None]:
+    """Room for a model of thousands of layers: Keras follows a graph by calls in each other, one and more for every layer.
+
+    Raises `ModelError` where that is not enough.
+    """
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, DEEPEST))
+    try:
+        yield
+    except RecursionError as error:
+        raise ModelError("The model's layers lie too deep in each other to be followed.") from error
+    finally:
+        sys.setrecursionlimit(before)

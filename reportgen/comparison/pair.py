@@ -1,0 +1,83 @@
+"""`Pair`: two reports, as the sections see them when they compare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import Any
+
+from ..errors import NotApplicable
+from ..matching.align import Alignment, align
+from ..matching.changes import Change
+from ..report import LEFT_OUT, MADE_BEFORE, SECTIONS, Absent, Report, present
+from ..sections.section import Section
+from .provenance import image_difference, provenance_changes, same_image
+from .result import SectionChanges
+
+UNTOLD = (LEFT_OUT.reason, MADE_BEFORE.reason)  # why a section is absent that says nothing of the model
+
+
+class Pair:
+    """Two reports: fulfils `sections.section.Comparison`. What a section's `compare` finds is found once."""
+
+    def __init__(self, old: Report, new: Report, maps: int, ignore_names: bool) -> None:
+        self.old, self.new = old, new
+        self.maps = maps
+        self.ignore_names = ignore_names
+        self.same_image = same_image(old, new)
+        self._parts: dict[Section[Any, Any], Any] = {}
+
+    @cached_property
+    def layers(self) -> Alignment:
+        old, new = self.old, self.new
+        return align(old.layer_calls(), new.layer_calls(), old.layer_marks(), new.layer_marks())
+
+    def both(self, section: Section[Any, Any]) -> tuple[Any, Any] | None:
+        old, new = (present(getattr(report, _name_of(section))) for report in (self.old, self.new))
+        return None if old is None or new is None else (old, new)
+
+    def found(self, section: Section[Any, Any]) -> Any:
+        return present(self.part(section))
+
+    def part(self, section: Section[Any, Any]) -> Any:
+        """What the section's `compare` found, or `Absent` with the reason."""
+        if section not in self._parts:
+            self._parts[section] = self._compared(section)
+        return self._parts[section]
+
+    def _compared(self, section: Section[Any, Any]) -> Any:
+        data = self.both(section)
+        if data is None:
+            return Absent("A report without this section cannot be compared by it.")
+        if section.about == "image" and not self.same_image:
+            return Absent(image_difference(self.old, self.new))
+        try:
+            return section.compare(*data, self) if section.compare else Absent("")
+        except NotApplicable as reason:
+            return Absent(str(reason))
+
+    def all_changes(self) -> tuple[SectionChanges, ...]:
+        """How the reports were made, then every section in page order."""
+        found = [SectionChanges(name, section.title, tuple(self._changes(name, section))) for name, section in SECTIONS.items()]
+        model_changed = any(SECTIONS[each.name].about == "model" and each.changes for each in found)
+        made = tuple(provenance_changes(self.old, self.new, model_changed))
+        return (SectionChanges("provenance", "How this was made", made), *found)
+
+    def _changes(self, name: str, section: Section[Any, Any]) -> Iterable[Change]:
+        data = self.both(section)
+        if data is None:
+            return _of_absent(getattr(self.old, name), getattr(self.new, name))
+        if section.about == "image" and not self.same_image:
+            return ()
+        return section.changes(*data, self.found(section), self)
+
+
+def _name_of(section: Section[Any, Any]) -> str:
+    return next(name for name, each in SECTIONS.items() if each is section)
+
+
+def _of_absent(old: Any, new: Any) -> Iterator[Change]:
+    """A section that has something to say of one of the models only."""
+    if type(old) is not type(new) and not any(getattr(each, "reason", "") in UNTOLD for each in (old, new)):
+        before, after = (f"absent: {each.reason}" if isinstance(each, Absent) else "present" for each in (old, new))
+        yield Change("", before, after, None)

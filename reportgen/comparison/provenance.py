@@ -1,0 +1,136 @@
+"""What was compared: models, images, versions, options; and what cannot be compared because they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
+from typing import Any
+
+from ..formatting import name
+from ..matching.changes import Change, Value, brief
+from ..options import Options
+from ..records import equal, record
+from ..report import Report
+
+OTHER_IMAGE = (
+    "The two models were shown different images: answers, maps and where they looked differ for that reason too. "
+    "Only architecture and weights can be compared; make both reports of one image for the rest."
+)
+OTHER_SIZE = (
+    "The image was given at two sizes: maps and where they looked cannot be compared, and answers may differ for that reason."
+)
+OTHER_FIT = (
+    "The image was cut or stretched otherwise: answers, maps and where they looked differ for that reason too. "
+    "Make both reports with one --fit and --size."
+)
+OTHER_PIXELS = "The pixels were scaled in two ways, so answers and maps would differ even if the models were the same."
+EXPLAINED = 0.0  # the distance of a change that others account for
+
+
+@record
+class Circumstance:
+    """One line of how the two reports were made."""
+
+    name: str
+    old: Value
+    new: Value
+    same: bool
+
+
+def find_circumstances(old: Report, new: Report) -> tuple[Circumstance, ...]:
+    """How the two were made, line by line; of the options only those that are not the same."""
+    return tuple(
+        Circumstance(line, brief(before), brief(after), equal(before, after)) for line, before, after in _lines(old, new)
+    )
+
+
+def _lines(old: Report, new: Report) -> Iterator[tuple[str, Any, Any]]:
+    before, after = old.provenance, new.provenance
+    yield "Model", before.model.name, after.model.name
+    yield "Parameters", f"{before.model.parameters:,}", f"{after.model.parameters:,}"
+    yield "Input", str(before.model.input_shape), str(after.model.input_shape)
+    yield "Pixels are given as", before.model.preprocessing, after.model.preprocessing
+    yield "Image", before.image.name, after.image.name
+    for package in ("reportgen", "tensorflow", "keras", "numpy"):
+        yield f"Version of {package}", getattr(before.versions, package), getattr(after.versions, package)
+    for option in fields(Options):
+        was, now = getattr(before.options, option.name), getattr(after.options, option.name)
+        if not equal(was, now):
+            yield f"Option {option.name}", was, now
+    yield "Model digest", before.model.digest, after.model.digest
+    yield "Image digest", before.image.digest, after.image.digest
+
+
+def image_difference(old: Report, new: Report) -> str:
+    """What differs in the image, as one of the sentences above; "" where the models were shown the same."""
+    if same_image(old, new):
+        return ""
+    if old.provenance.image.digest != new.provenance.image.digest:
+        return OTHER_IMAGE
+    return OTHER_FIT if old.provenance.model.input_shape == new.provenance.model.input_shape else OTHER_SIZE
+
+
+def same_image(old: Report, new: Report) -> bool:
+    """Whether the models were shown the same: the same pixels, where both reports tell, else the same file."""
+    before, after = old.input_digest(), new.input_digest()
+    if before and after:
+        return before == after
+    return old.provenance.image.digest == new.provenance.image.digest
+
+
+def same_preprocessing(old: Report, new: Report) -> bool:
+    """Whether the pixels were scaled in the same way."""
+    return old.provenance.model.preprocessing == new.provenance.model.preprocessing
+
+
+def provenance_caveats(old: Report, new: Report) -> Iterator[str]:
+    """What makes a comparison say less, in plain sentences."""
+    if not same_image(old, new):
+        yield image_difference(old, new)
+    if not same_preprocessing(old, new):
+        yield OTHER_PIXELS
+
+
+def provenance_changes(old: Report, new: Report, model_changed: bool) -> Iterator[Change]:
+    """What differs in the model and what it was shown; names of files, versions and the looks of a report are no difference.
+
+    `model_changed`: layers or weights differ, which accounts for another digest.
+    """
+    before, after = old.provenance.model, new.provenance.model
+    if before.digest != after.digest:
+        yield Change("model.digest", before.digest, after.digest, EXPLAINED if model_changed else None)
+    for fact in ("input_shape", "output_shape", "preprocessing"):
+        was, now = getattr(before, fact), getattr(after, fact)
+        if was != now:
+            yield Change(f"model.{fact}", str(was), str(now), None)
+    if not same_image(old, new):
+        yield _image_change(old, new)
+
+
+def _image_change(old: Report, new: Report) -> Change:
+    """The first of file, fit and pixels that differs: a size of its own is told by the input's shape."""
+    before, after = old.provenance, new.provenance
+    if before.image.digest != after.image.digest:
+        return Change("image", before.image.digest, after.image.digest, None)
+    if before.options.fit != after.options.fit:
+        return Change("options.fit", before.options.fit, after.options.fit, None)
+    return Change("input_digest", old.input_digest(), new.input_digest(), None)
+
+
+def tell_provenance(old: Report, new: Report) -> Iterator[str]:
+    """How the image or its pixels differ."""
+    names = name(old.provenance.image.name), name(new.provenance.image.name)
+    difference = image_difference(old, new)
+    if difference == OTHER_IMAGE:
+        yield f"another image ({names[0]}, now {names[1]})" if names[0] != names[1] else f"another image of the name {names[0]}"
+    elif difference:
+        yield f"the image given {'at another size' if difference == OTHER_SIZE else 'cut or stretched otherwise'}"
+    if not same_preprocessing(old, new):
+        was, now = name(old.provenance.model.preprocessing), name(new.provenance.model.preprocessing)
+        yield f"pixels scaled otherwise ({was}, now {now})"
+
+
+def tell_digest(changes: Iterable[Change]) -> Iterator[str]:
+    """That the models differ in what no section shows."""
+    if any(change.where == "model.digest" and change.distance is None for change in changes):
+        yield "the models differ in something that the reports do not show (their digests are not the same)"

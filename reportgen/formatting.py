@@ -1,0 +1,122 @@
+"""Numbers, shares, scores, shapes, sizes and names in words: for the page, verdicts, Markdown and the terminal."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+FILE_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) ?([KMG]?I?B|)", re.IGNORECASE)
+DIGITS = 4  # significant, of any figure that needs no more
+MOST_DIGITS = 17  # as many tell any two floats apart
+
+
+def number(value: float, digits: int = DIGITS) -> str:
+    """A figure with four significant digits, or as many as keep it from reading as 0, 1 or -1 when it is none of them."""
+    if value == 0 or not math.isfinite(value):
+        return "0" if value == 0 else str(value)
+    texts = (f"{value:.{count}g}" for count in range(digits, MOST_DIGITS + 1))
+    return next(text for text in texts if float(text) == value or float(text) not in (-1, 0, 1))
+
+
+def two_numbers(old: float, new: float, digits: int = DIGITS) -> tuple[str, str]:
+    """Two figures with as many digits as tell them apart; the same text only where they are equal."""
+    for count in range(digits, MOST_DIGITS + 1):
+        texts = number(old, count), number(new, count)
+        if texts[0] != texts[1] or old == new or not (math.isfinite(old) and math.isfinite(new)):
+            break
+    return texts
+
+
+def score(value: float) -> str:
+    """A class score with three decimals where it is of the size of a probability, else as `number`."""
+    if 0.001 <= abs(value) < 0.9995:
+        return f"{value:.3f}"
+    return number(value)
+
+
+def two_scores(old: float, new: float) -> tuple[str, str]:
+    """Two class scores with as many decimals as tell them apart."""
+    texts = score(old), score(new)
+    return texts if texts[0] != texts[1] or old == new else two_numbers(old, new, 3)
+
+
+def percent(share: float) -> str:
+    """A share 0..1 in percent with one decimal; "0 %" only for nothing at all, "100 %" only for all of it."""
+    if not math.isfinite(share):
+        return str(share)
+    if 0 < share < 0.001:
+        return "< 0.1 %"
+    if 0.999 < share < 1:
+        return "> 99.9 %"
+    return f"{share * 100:.1f} %" if share not in (0, 1) else f"{share * 100:.0f} %"
+
+
+def relative_change(value: float) -> str:
+    """How far something moved, as a share of its size before: "31 %", "0.02 %"."""
+    if math.isnan(value):
+        return "not numbers on one side"
+    if math.isinf(value):
+        return "from zero"
+    if 0 < value < 1e-6:
+        return "< 0.0001 %"
+    return f"{value * 100:.2g} %" if value < 0.995 or value >= 1e4 else f"{value * 100:,.0f} %"
+
+
+def signed(value: float) -> str:
+    """A change with its sign and three digits: "+0.29", "-0.004"; "0" for none."""
+    return "0" if value == 0 else f"{value:+.3g}"
+
+
+def shape(sizes: tuple[Any, ...] | None) -> str:
+    """(3, 3, 3, 64) as Python writes it; a dash where there is none."""
+    return "–" if sizes is None or sizes == () else str(tuple(sizes))
+
+
+def any_value(value: str | float | None) -> str:
+    """Whatever a comparison names: a dash for nothing, long words cut."""
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return number(value)
+    text = str(value)
+    return text if len(text) <= 120 else f"{text[:117]}..."
+
+
+def file_size(size: int) -> str:
+    """Bytes as a reader wants them: 5 MB, 812 kB."""
+    if size < 1000:
+        return f"{size} bytes"
+    return f"{size / 1e6:.3g} MB" if size >= 999_500 else f"{size / 1e3:.3g} kB"
+
+
+def parse_file_size(text: str) -> int:
+    """The bytes that a text such as "5MB", "800 kB" or "1.5 MiB" stands for; raises `ValueError` where it is no size."""
+    found = FILE_SIZE.fullmatch(text.strip())
+    unit = UNITS.get(found[2].upper()) if found else None
+    if found is None or unit is None:
+        raise ValueError(f"{text}: no size")
+    return int(float(found[1]) * unit)
+
+
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """ "one layer", "3 layers"."""
+    return f"one {noun}" if count == 1 else f"{count:,} {plural or noun + 's'}"
+
+
+def name(text: object) -> str:
+    """A name from outside, between backticks and without any of its own."""
+    return f"`{plain(text) or '(no name)'}`"
+
+
+def plain(text: object) -> str:
+    """Text from outside in one line without backticks; of a long one the beginning and the end."""
+    printable = "".join(each if each.isprintable() else " " for each in str(text))
+    line = " ".join(printable.replace("`", "'").split())
+    return line if len(line) <= 100 else f"{line[:64]} … {line[-32:]}"
+
+
+def pieces(sentence: str) -> list[tuple[str, bool]]:
+    """A sentence in pieces, with whether each is a name: one that stood between backticks."""
+    return [(text, place % 2 == 1) for place, text in enumerate(sentence.split("`")) if text]

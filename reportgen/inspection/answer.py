@@ -1,0 +1,125 @@
+"""What the model answered, and which class of it is explained."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from ..backend import tf
+from ..errors import LabelsError, ModelError, OptionError
+from ..probe import ScoreKind
+from .following import LOGITS
+
+
+def heads_of(model: Any, outputs: Any) -> dict[str, Any]:
+    """Each output of a model by its name, in the model's order; "output" where a single one has none, "boxes/0" inside "boxes".
+
+    Raises `ModelError` where there is none.
+    """
+    named = dict(_named(outputs))
+    if not named:
+        raise ModelError(f"{model.name}: the model gave no tensor back; a report needs an output to look at.")
+    if isinstance(outputs, dict):
+        return named
+    names = getattr(model, "output_names", None) or []
+    if len(names) != len(named) or len(set(names)) != len(names):
+        names = [f"output{place}" for place in range(len(named))] if len(named) > 1 else ["output"]
+    return dict(zip(names, named.values(), strict=True))
+
+
+def _named(outputs: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(outputs, (dict, list, tuple)):
+        items = outputs.items() if isinstance(outputs, dict) else enumerate(outputs)
+        for name, inner in items:
+            yield from _named(inner, f"{before}/{name}" if before else str(name))
+    elif tf.is_tensor(outputs):
+        yield before, outputs
+
+
+def chosen_head(heads: dict[str, Any], asked: str | None) -> Any:
+    """The head asked for, else the first; raises `OptionError` for a name that is none of them."""
+    if asked is None:
+        return next(iter(heads.values()))
+    if asked not in heads:
+        raise OptionError(f"--head {asked}: the model has no such output; there are {', '.join(heads)}.")
+    return heads[asked]
+
+
+class Answer(NamedTuple):
+    """A model's output as scores (classes,), or None where it is no list of scores.
+
+    `differentiated` (classes,) is the tensor whose entries are explained, or None; by `means` (classes,) the best is chosen.
+    """
+
+    scores: np.ndarray | None
+    kind: ScoreKind
+    means: np.ndarray | None
+    differentiated: Any
+    unit: Literal["logit", "output"]
+
+
+def answer_of(outputs: Any) -> Answer:
+    """What the model says, and what of it to differentiate.
+
+    Logits rather than probabilities: where a softmax is sure of itself its gradient vanishes. Keras leaves the logits on what
+    softmax and sigmoid return. Of an output that is a map, each class stands for its mean over the map.
+    """
+    if len(outputs.shape) == 1:  # a number for each picture: one class
+        outputs = outputs[:, None]
+    logits = getattr(outputs, LOGITS, None)
+    differentiated = _per_class(logits if logits is not None else outputs)
+    unit: Literal["logit", "output"] = "output" if logits is None else "logit"
+    means = None if differentiated is None else np.asarray(_per_class(outputs).numpy(), np.float32)
+    if len(outputs.shape) != 2:
+        # a map of classes has passed a softmax or sigmoid; the maps of a headless network stand for no class
+        return Answer(None, "raw", means if logits is not None else None, differentiated, unit)
+    scores = np.asarray(outputs.numpy(), np.float32)[0]
+    return Answer(scores, _kind(scores, logits), means, differentiated, unit)
+
+
+def _kind(scores: np.ndarray, logits: Any) -> ScoreKind:
+    if not np.isfinite(scores).all():
+        return "raw"
+    return "probabilities" if _is_choice(scores, logits) else "raw" if logits is None else "independent"
+
+
+def _is_choice(scores: np.ndarray, logits: Any) -> bool:
+    """Whether the scores are those of a softmax. That they add up to 1 is not enough: two sigmoids of 0.5 do, too."""
+    if len(scores) < 2 or scores.min() < 0 or not abs(float(scores.sum()) - 1) < 1e-2:
+        return False
+    return logits is None or bool(np.allclose(scores, tf.nn.softmax(tf.cast(logits, tf.float32))[0], atol=1e-2))
+
+
+def _per_class(outputs: Any) -> Any:
+    if len(outputs.shape) < 2 or not outputs.dtype.is_floating:
+        return None
+    places = list(range(1, len(outputs.shape) - 1))
+    return tf.cast(tf.reduce_mean(outputs, axis=places)[0], tf.float32)
+
+
+def class_to_explain(target: int | str | None, answer: Answer, labels: tuple[str, ...] | None) -> int | None:
+    """The class asked for, else the best; None where the output has no classes."""
+    if answer.differentiated is None:
+        return None
+    if target is not None:
+        return find_class(target, int(answer.differentiated.shape[0]), labels)
+    return None if answer.means is None else int(np.argmax(np.nan_to_num(answer.means, nan=-np.inf)))
+
+
+def find_class(target: int | str, classes: int, labels: tuple[str, ...] | None) -> int:
+    """The index of a class given by index or label, upper or lower case alike; raises `LabelsError`."""
+    text = str(target).strip()
+    if text.isdecimal():
+        if int(text) >= classes:
+            raise LabelsError(f"--class {text}: the model has {classes} classes, counted from 0.")
+        return int(text)
+    for index, label in enumerate(labels or ()):
+        if label.casefold() == text.casefold():
+            return index
+    if not labels:
+        raise LabelsError(f"--class {text}: the model has no labels; give the class's index, or --labels FILE.")
+    close = difflib.get_close_matches(text, labels, n=3, cutoff=0.5) or labels[:5]
+    raise LabelsError(f"--class {text}: the model has no such label; there are {len(labels)}, such as {', '.join(close)}.")

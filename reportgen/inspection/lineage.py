@@ -1,0 +1,54 @@
+"""Which layers a tensor comes from, also where bare TensorFlow lies between: a cast, a slice, attention's own products.
+
+A layer's output carries its path. While `lineage` lasts, whatever an operation makes of tensors carries on what they carried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ..backend import op_callbacks, tf
+
+MAKER = "_reportgen_maker"  # on a tensor: the path of the layer that made it
+SOURCES = "_reportgen_sources"  # on a tensor that no layer made: the paths of those that what it was made of came from
+
+
+@contextmanager
+def lineage() -> Iterator[None]:
+    """While this lasts, tensors made in this thread know where they come from. Where a later TensorFlow does not tell of its
+    operations, only those that layers made do.
+    """
+    if op_callbacks is None:
+        yield
+        return
+    op_callbacks.add_op_callback(_carry_on)
+    try:
+        yield
+    finally:
+        op_callbacks.remove_op_callback(_carry_on)
+
+
+def sources_of(tensors: Iterable[Any]) -> tuple[str, ...]:
+    """The paths of the layers that these come from, each once."""
+    return tuple(dict.fromkeys(path for tensor in tensors for path in _sources(tensor)))
+
+
+def hand_on(outputs: Iterable[Any], path: str) -> None:
+    """Mark all that the layer at `path` gave back, but for what layers inside of it made."""
+    for output in outputs:
+        if isinstance(output, tf.Tensor) and not hasattr(output, MAKER):
+            setattr(output, SOURCES, (path,))
+
+
+def _sources(tensor: Any) -> tuple[str, ...]:
+    maker = getattr(tensor, MAKER, None)
+    return getattr(tensor, SOURCES, ()) if maker is None else (maker,)
+
+
+def _carry_on(_kind: str, inputs: Any, _attributes: Any, outputs: Any, _name: Any = None, graph: Any = None) -> None:
+    sources = sources_of(inputs) if graph is None else ()
+    if sources:
+        for output in outputs:
+            setattr(output, SOURCES, sources)

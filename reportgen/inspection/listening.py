@@ -1,0 +1,197 @@
+"""Hearing every layer call of one forward pass, whatever kind of model it is.
+
+Functional, Sequential, nested, subclassed, layer-in-layer and shared layers all go through `keras.Layer.__call__`, bare
+operations through `keras.Operation.__call__`; replacing both for the time of one eager pass hears them all, where a second
+`keras.Model(inputs, layer.output)` fails on most.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..backend import keras, tf
+from ..probe import LayerCall
+from .lineage import MAKER, hand_on, lineage, sources_of
+
+KEPT = ("_keras_logits", "_keras_mask")  # what Keras itself leaves on tensors
+
+
+@contextmanager
+def listening(hear: Callable[[Any, Callable[[], Any], Any], Any]) -> Iterator[None]:
+    """While this lasts, each operation called in this thread goes through `hear(operation, run, inputs)`."""
+    thread = threading.get_ident()
+
+    def heard(original: Callable[..., Any], layers: bool) -> Callable[..., Any]:
+        def call(operation: Any, *args: Any, **kwargs: Any) -> Any:
+            if threading.get_ident() != thread or isinstance(operation, keras.Layer) is not layers:
+                return original(operation, *args, **kwargs)
+            return hear(operation, lambda: original(operation, *args, **kwargs), (args, kwargs))
+
+        return call
+
+    # a layer is heard at its own __call__, before that casts its inputs to the layer's type: a cast tensor has no maker
+    layer_call, operation_call = keras.Layer.__call__, keras.Operation.__call__
+    keras.Layer.__call__, keras.Operation.__call__ = heard(layer_call, True), heard(operation_call, False)
+    try:
+        with lineage():
+            yield
+    finally:
+        keras.Layer.__call__, keras.Operation.__call__ = layer_call, operation_call
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One call that makes a row: the layer, the row, and the variables counted in it."""
+
+    layer: Any
+    row: LayerCall
+    variables: tuple[Any, ...]
+
+
+@dataclass
+class CallLog:
+    """Turns what `listening` hears into rows, and hands each on to `listener(heard, input tensors, output tensor)`.
+
+    No tensor is kept here: a big network's would fill the memory.
+
+    A row is made of every call that holds no further ones; and of one that does, where it has weights of its own or does
+    work of its own after the last of them (a residual block that adds its input). Other holders only lend their names to the
+    paths.
+    """
+
+    model: Any
+    listener: Callable[[Heard, tuple[Any, ...], Any], None]
+    heard: list[Heard] = field(default_factory=list)
+    _holders: list[Any] = field(default_factory=list)
+    _counted: set[int] = field(default_factory=set)
+    _of_model: set[int] = field(default_factory=set)
+    _calls_of_path: dict[str, int] = field(default_factory=dict)
+
+    def begin(self, batch: Any) -> None:
+        """Row 0: the input layer."""
+        self._add(None, _input_name(self.model), "InputLayer", (), batch)
+
+    def hear(self, operation: Any, run: Callable[[], Any], given: Any) -> Any:
+        """Run the operation and take note of it."""
+        if operation is self.model and not self._holders:
+            self._holders.append(operation)
+            try:
+                return run()
+            finally:
+                self._holders.pop()
+        if not self._counts(operation):
+            return run()
+        inputs = tuple(tensor for tensor in tf.nest.flatten(given) if isinstance(tensor, tf.Tensor))
+        sources = sources_of(inputs)
+        before = len(self.heard)
+        self._holders.append(operation)
+        try:
+            outputs = run()
+        finally:
+            self._holders.pop()
+        outputs = _told_apart(outputs, inputs)
+        output = _first_tensor(outputs)
+        if output is not None and self._makes_a_row(operation, output, before):
+            self._add(operation, self._path(operation), type(operation).__name__, inputs, output, sources)
+            hand_on(tf.nest.flatten(outputs), self.heard[-1].row.path)
+        return outputs
+
+    def finish(self) -> None:
+        """Rows for weights that this pass did not touch, so that the column of parameters adds up."""
+        for path, layer in (*_paths(self.model), (self.model.name, self.model)):
+            if any(id(variable) not in self._counted for variable in _own_variables(layer)):
+                self._add(layer, path, type(layer).__name__, (), None)
+
+    def _counts(self, operation: Any) -> bool:
+        # a bare operation inside a layer's own call is a detail of that layer
+        return isinstance(operation, keras.Layer) or all(isinstance(holder, keras.Model) for holder in self._holders)
+
+    def _makes_a_row(self, operation: Any, output: Any, before: int) -> bool:
+        if len(self.heard) == before:
+            return True
+        made = {heard.row.path for heard in self.heard[before:]}
+        return getattr(output, MAKER, None) not in made or any(
+            id(variable) not in self._counted for variable in _all_variables(operation)
+        )
+
+    def _is_new(self, variable: Any) -> bool:
+        """Whether a variable is of the model, which what a Lambda has caught is not, and not counted in an earlier row."""
+        if id(variable) not in self._of_model:
+            self._of_model = {id(each) for each in self.model.weights}  # again: a layer may have been built on the way
+        return id(variable) in self._of_model and id(variable) not in self._counted
+
+    def _path(self, operation: Any) -> str:
+        return "/".join(holder.name for holder in (*self._holders[1:], operation))
+
+    def _add(self, layer: Any, path: str, kind: str, inputs: tuple[Any, ...], output: Any, sources: tuple[str, ...] = ()) -> None:
+        variables = tuple(variable for variable in _all_variables(layer) if self._is_new(variable))
+        self._counted.update(map(id, variables))
+        count = self._calls_of_path[path] = self._calls_of_path.get(path, 0) + 1
+        unique = path if count == 1 else f"{path}#{count}"
+        row = LayerCall(
+            index=len(self.heard),
+            path=unique,
+            type=kind,
+            output_shape=tuple(output.shape[1:]) if output is not None else (),
+            parameters=sum(_size(variable) for variable in variables),
+            trainable=any(variable.trainable for variable in variables),
+            inputs=sources,
+        )
+        if output is not None:
+            setattr(output, MAKER, unique)
+        self.heard.append(Heard(layer, row, variables))
+        if output is not None:
+            self.listener(self.heard[-1], inputs, output)
+
+
+def _input_name(model: Any) -> str:
+    """The name of the input layer; "input" where a subclassed model has none."""
+    inputs = tf.nest.flatten(getattr(model, "inputs", None) or [])
+    return str(inputs[0]._keras_history.operation.name) if inputs else "input"
+
+
+def _told_apart(outputs: Any, inputs: tuple[Any, ...]) -> Any:
+    """The outputs; a tensor that is the very one that went in (a Dropout at rest) as a new one, so that each has one maker."""
+    if not any(outputs is each for each in inputs):
+        return outputs
+    copy = tf.identity(outputs)
+    for name in KEPT:
+        if hasattr(outputs, name):
+            setattr(copy, name, getattr(outputs, name))
+    return copy
+
+
+def _paths(layer: Any, holders: str = "") -> Iterator[tuple[str, Any]]:
+    """Every layer below `layer` with its path."""
+    for child in layer._flatten_layers(include_self=False, recursive=False):
+        yield holders + child.name, child
+        yield from _paths(child, f"{holders}{child.name}/")
+
+
+def _all_variables(layer: Any) -> list[Any]:
+    return list(getattr(layer, "weights", ()))
+
+
+def _own_variables(layer: Any) -> list[Any]:
+    counted = {id(variable) for variable in layer.weights}  # the state of random seeds is no weight
+    own = (*layer._trainable_variables, *layer._non_trainable_variables)
+    return [variable for variable in own if id(variable) in counted]
+
+
+def _size(variable: Any) -> int:
+    size = 1
+    for length in variable.shape:
+        size *= int(length)
+    return size
+
+
+def _first_tensor(outputs: Any) -> Any:
+    """The first eager tensor among the outputs; None for symbolic ones, which come up while a layer is being built."""
+    for tensor in tf.nest.flatten(outputs):
+        if isinstance(tensor, tf.Tensor) and hasattr(tensor, "numpy"):
+            return tensor
+    return None

@@ -1,0 +1,72 @@
+"""A model's architecture as text that is the same in every process and every folder: what its digest is made of."""
+
+from __future__ import annotations
+
+import base64
+import json
+import marshal
+from types import CodeType
+from typing import Any
+
+import numpy as np
+
+from ..backend import keras
+
+LAMBDA = "__lambda__"  # under which Keras writes down a function without a name: its marshalled code, defaults and closure
+tree = keras.tree
+
+
+def architecture(model: Any) -> str:
+    """The model's configuration as JSON, the same in every process.
+
+    A subclassed model's own configuration says little or nothing of what it is made of: its layers' do.
+    """
+    config = _config_of(model)
+    is_kerass_own = type(model).__module__.startswith("keras.")  # Functional and Sequential, which say all
+    parts = [] if is_kerass_own else model._flatten_layers(include_self=False)
+    config.pop("name", None)
+    return json.dumps([type(model).__name__, config, *map(_layer_config, parts)], sort_keys=True, default=_stable)
+
+
+def _layer_config(layer: Any) -> list[Any]:
+    return [type(layer).__name__, _config_of(layer)]
+
+
+def _config_of(layer: Any) -> dict[str, Any]:
+    try:
+        config = _with_text_keys(layer.get_config())
+    except Exception:  # a layer of the user's own may have none, or a faulty one
+        return {}
+    return config if isinstance(config, dict) else {}
+
+
+def _with_text_keys(value: Any) -> Any:
+    if isinstance(value, dict):
+        if value.get("class_name") == LAMBDA:
+            return [LAMBDA, *map(_without_place, tree.flatten(value.get("config")))]
+        return {str(key): _with_text_keys(each) for key, each in value.items()}
+    return [_with_text_keys(each) for each in value] if isinstance(value, (list, tuple)) else value
+
+
+def _stable(value: Any) -> Any:
+    return str(value) if isinstance(value, (keras.DTypePolicy, np.generic)) else type(value).__name__
+
+
+def _without_place(part: Any) -> Any:
+    """A part of a lambda's configuration; its code without the names of the file and the lines that it was written in."""
+    try:
+        code = marshal.loads(base64.b64decode(part))  # we have just had Keras marshal it: the function is in memory
+    except (ValueError, TypeError, EOFError):
+        return part
+    return _instructions(code) if isinstance(code, CodeType) else part
+
+
+def _instructions(code: CodeType) -> list[Any]:
+    constants = [_instructions(each) if isinstance(each, CodeType) else _constant(each) for each in code.co_consts]
+    names = [code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars]
+    counts = [code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags]
+    return [code.co_code.hex(), constants, names, counts]
+
+
+def _constant(value: Any) -> str:
+    return repr(sorted(map(repr, value)) if isinstance(value, frozenset) else value)  # a set's order is another in every process

@@ -1,0 +1,61 @@
+"""Class labels: ImageNet's and MiniVGG's, which ship, and those of a user's file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from ..errors import LabelsError
+from ..files import check_readable
+
+LARGEST_LABELS_FILE = 16_000_000  # bytes
+
+
+def imagenet_labels() -> tuple[str, ...]:
+    """ImageNet's 1000 labels in the order of the ILSVRC classes."""
+    return tuple(files("reportgen.loading").joinpath("imagenet_labels.txt").read_text("utf-8").splitlines())
+
+
+def minivgg_labels() -> tuple[str, ...]:
+    """CIFAR-10's ten labels."""
+    return tuple(files("reportgen.loading.minivgg").joinpath("labels.txt").read_text("utf-8").splitlines())
+
+
+def given_labels(labels: str | Path | Sequence[str] | None) -> tuple[str, ...] | None:
+    """Labels given as a file or as they are; raises `LabelsError`."""
+    if labels is None:
+        return None
+    return read_labels(Path(labels)) if isinstance(labels, (str, Path)) else tuple(labels)
+
+
+def read_labels(path: Path) -> tuple[str, ...]:
+    """The labels in a text file (a label a line) or in JSON; raises `LabelsError`.
+
+    JSON may be a list of labels, {"0": "cat"}, {"cat": 0}, or {"0": ["n02123045", "cat"]} as Keras writes for ImageNet.
+    """
+    check_readable(path, LabelsError, "a file of labels")
+    if path.stat().st_size > LARGEST_LABELS_FILE:
+        raise LabelsError(f"{path}: larger than a list of labels can be.")
+    try:
+        text = path.read_text("utf-8-sig")
+        labels = _from_json(json.loads(text)) if path.suffix.lower() == ".json" else text.rstrip().splitlines()
+    except (ValueError, TypeError, RecursionError, IndexError) as error:
+        raise LabelsError(f"{path}: expected UTF-8 text with a label a line, or JSON with a list of labels.") from error
+    if not labels:
+        raise LabelsError(f"{path}: there is no label in it.")
+    return tuple(label.strip() for label in labels)
+
+
+def _from_json(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        by_index = value.items() if all(str(key).isdecimal() for key in value) else ((index, key) for key, index in value.items())
+        ordered = sorted((int(index), label) for index, label in by_index)
+        if [index for index, _ in ordered] != list(range(len(ordered))):
+            raise ValueError("the indices do not count up from 0")
+        value = [label for _, label in ordered]
+    if not isinstance(value, list):
+        raise TypeError("neither a list nor a mapping")
+    return [str(label[-1] if isinstance(label, list) else label) for label in value]

@@ -1,0 +1,147 @@
+"""`Loaded`: a model with all that is needed to show it a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..backend import keras, tf
+from ..errors import ModelError, OptionError
+from .schemes import SCHEMES, scale
+
+SCALING_LAYERS = (keras.layers.Rescaling, keras.layers.Normalization)
+ARITHMETIC = ("TrueDivide", "Divide", "Subtract", "Multiply", "Add")
+ANY_SIZE = 224  # what a model that takes any size is given, unless --size says otherwise
+
+
+@dataclass
+class Loaded:
+    """What a reference stands for.
+
+    model: the `keras.Model`.
+    name: short, as the report calls it. source: where it came from, without any folder.
+    scheme: how pixels are scaled, a key of `schemes.SCHEMES`; preprocessing: the same in words.
+    input_shape: (h, w, channels) of the pictures it takes, channels last even where the model wants them first.
+    labels: of its classes, or None. warnings: what a reader of its report must know.
+    fresh: the `id` of every variable that kept its initial values, because the file holds none for it.
+    """
+
+    model: Any
+    name: str
+    source: str
+    scheme: str
+    preprocessing: str
+    input_shape: tuple[int, int, int]
+    channels_first: bool
+    labels: tuple[str, ...] | None
+    warnings: tuple[str, ...] = ()
+    fresh: frozenset[int] = frozenset()
+
+    def preprocess(self, images: np.ndarray) -> np.ndarray:
+        """uint8 images (n, h, w, channels) as what the model takes: float32, (n, channels, h, w) where it wants that."""
+        scaled = scale(images, self.scheme)
+        return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2)) if self.channels_first else scaled
+
+
+def as_array(variable: Any) -> np.ndarray:
+    """A variable's values; where its type allows, a read-only view of the very memory, for fc1 of VGG16 is 411 MB."""
+    tensor = tf.convert_to_tensor(variable.value)
+    try:
+        return np.asarray(memoryview(tensor))
+    except (TypeError, ValueError, BufferError):
+        return np.asarray(tensor.numpy())
+
+
+def input_shape_of(model: Any, size: tuple[int, int] | None) -> tuple[tuple[int, int, int], bool, tuple[str, ...]]:
+    """The (h, w, channels) of the pictures to give the model, whether it wants channels first, and warnings.
+
+    Raises `ModelError` for a model that does not take one batch of pictures, `OptionError` for a size that it does not take.
+    """
+    shape = _declared_input(model)
+    channels_first = _wants_channels_first(model)
+    height, width, channels = (*shape[2:], shape[1]) if channels_first else shape[1:]
+    if channels is None:
+        channels = 3
+    if size is not None:
+        if any(own not in (None, wanted) for own, wanted in zip((height, width), size, strict=True)):
+            raise OptionError(f"--size {size[0]}x{size[1]}: the model takes {height} x {width} and nothing else.")
+        return (*size, channels), channels_first, ()
+    if height is not None and width is not None:
+        return (height, width, channels), channels_first, ()
+    chosen = (height or ANY_SIZE, width or ANY_SIZE)
+    warning = f"The model takes pictures of any size; it was given {chosen[0]} x {chosen[1]}. Choose another with --size HxW."
+    return (*chosen, channels), channels_first, (warning,)
+
+
+def _declared_input(model: Any) -> tuple[int | None, ...]:
+    shape = _any_declared_shape(model)
+    if shape is None:
+        # never built: a picture of three channels is the best guess, and the forward pass tells if it is wrong
+        return (None, None, None, 3)
+    if isinstance(shape, dict) or (len(shape) > 0 and isinstance(shape[0], (tuple, list))):
+        named = [f"{tensor.name} {tuple(tensor.shape[1:])}" for tensor in keras.tree.flatten(model.inputs or [])]
+        if len(named) != 1:
+            raise ModelError(
+                f"{model.name}: the model takes {len(named)} inputs ({', '.join(named)}); a report needs one picture."
+            )
+        shape = model.inputs[0].shape if isinstance(model.inputs, list) else keras.tree.flatten(model.inputs)[0].shape
+    if len(shape) != 4:
+        raise ModelError(
+            f"{model.name}: the model takes arrays of shape {tuple(shape[1:])}; expected pictures, (height, width, channels)."
+        )
+    return tuple(shape)
+
+
+def _any_declared_shape(model: Any) -> Any:
+    try:
+        shape = model.input_shape
+    except AttributeError:
+        shape = None
+    if shape is None:
+        # a subclassed model that was saved and loaded has no `input_shape`, but remembers what it was built with
+        shape = (model.get_build_config() or {}).get("input_shape")
+    return shape
+
+
+def _wants_channels_first(model: Any) -> bool:
+    for layer in model._flatten_layers(include_self=False):
+        data_format = getattr(layer, "data_format", None)
+        if data_format is not None and hasattr(layer, "kernel_size"):
+            return bool(data_format == "channels_first")
+    return False
+
+
+def takes_integers(model: Any) -> bool:
+    """Whether the model declares an integer input: pixels as they are, then."""
+    inputs = tf.nest.flatten(getattr(model, "inputs", None) or [])
+    return bool(inputs) and "int" in str(inputs[0].dtype)
+
+
+def scales_its_own_input(model: Any) -> bool:
+    """Whether something scales the pixels before the first layer that has weights.
+
+    That is `Rescaling`, `Normalization`, or arithmetic, as `keras.applications.*.preprocess_input` leaves in a functional model.
+    """
+    for operation in _operations(model):
+        if isinstance(operation, SCALING_LAYERS) or type(operation).__name__ in ARITHMETIC:
+            return True
+        if getattr(operation, "weights", None):
+            return False
+    return False
+
+
+def _operations(model: Any) -> Iterator[Any]:
+    """The model's layers and bare operations, nested ones opened up, in the order in which they are called where it has one."""
+    for operation in getattr(model, "operations", None) or model._flatten_layers(include_self=False, recursive=False):
+        if isinstance(operation, keras.Model):
+            yield from _operations(operation)
+        else:
+            yield operation
+
+
+def described(scheme: str) -> str:
+    """A scheme in words, as the report shows it."""
+    return f"{scheme}: {SCHEMES[scheme][1]}"

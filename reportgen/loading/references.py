@@ -1,0 +1,158 @@
+"""What a model reference says, checked before TensorFlow is imported: a bundled model, an application, or a file."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+import json
+import math
+import os
+import zipfile
+from importlib.resources import files
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+from ..errors import ModelError, OptionError, UnsafeModelError
+from ..files import check_readable, is_folder
+from .applications import APPLICATIONS
+
+BUNDLED = {"minivgg": "minivgg.keras", "minivgg@early": "minivgg-early.keras"}
+SUFFIXES = (".keras", ".h5", ".hdf5")
+HUB, HUB_PACKAGE = "hf://", "huggingface_hub"
+SAVED_MODEL = ("saved_model.pb", "saved_model.pbtxt")
+LARGEST_CONFIG = 64_000_000  # bytes of JSON; the largest application has under 1 MB
+MOST_COMPRESSION = 100  # times; zip packs zeros a thousandfold, weights hardly at all
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+
+class Reference(NamedTuple):
+    """What a reference stands for: an application's key, a file that ships with us, a user's file (or folder), a model of the
+    Hugging Face Hub ("hf://USER/MODEL"), or a model in memory. `name` is what the report calls it.
+    """
+
+    name: str
+    application: str | None = None
+    file: Path | None = None
+    bundled: bool = False
+    hub: str | None = None
+
+
+def find_reference(reference: str | Path) -> Reference:
+    """What `reference` stands for; raises `ModelError` where it is neither a known name nor a model file."""
+    text = str(reference)
+    if isinstance(reference, str) and text.lower() in BUNDLED:
+        return Reference(text.lower(), file=bundled_file(BUNDLED[text.lower()]), bundled=True)
+    if isinstance(reference, str) and text.lower() in APPLICATIONS:
+        return Reference(text.lower(), application=text.lower())
+    if text.startswith(HUB):
+        _check_hub(text)
+        return Reference(text.rpartition("/")[2], hub=text)
+    path = Path(reference)
+    if path.suffix.lower() not in SUFFIXES and len(path.parts) == 1 and not os.path.lexists(text[:255]):
+        raise ModelError(f"{text}: no model of this name and no such file.{_close_to(text)} `reportgen models` lists the names.")
+    check_model_file(path)
+    return Reference(path.stem, file=path)
+
+
+def _check_hub(reference: str) -> None:
+    parts = reference.removeprefix(HUB).split("/")
+    if len(parts) != 2 or not all(parts):
+        raise ModelError(f"{reference}: expected hf://USER/MODEL, a model that Keras saved to the Hugging Face Hub.")
+    if importlib.util.find_spec(HUB_PACKAGE) is None:
+        raise ModelError(f"{reference}: models of the Hugging Face Hub need one more package: pip install {HUB_PACKAGE}")
+
+
+def check_weights(found: Reference, weights: str | None) -> None:
+    """Raise `OptionError` where `--weights` makes no sense for the model, or names no file."""
+    if weights is None:
+        return
+    if found.application is None:
+        raise OptionError(f"--weights is for an architecture known by name; {found.name} brings its own.")
+    if weights not in ("imagenet", "random"):
+        check_readable(Path(weights), OptionError, "imagenet, random, or a file of weights")
+
+
+def bundled_file(name: str) -> Path:
+    """The path of a file that ships beside MiniVGG's code."""
+    return Path(str(files("reportgen.loading.minivgg").joinpath(name)))
+
+
+def check_model_file(path: Path) -> None:
+    """Raise `ModelError` unless `path` looks like what Keras wrote: a zip with a config, such a zip unpacked, or HDF5."""
+    if is_folder(path) and (path / "config.json").is_file():
+        return
+    if is_folder(path) and any((path / name).exists() for name in SAVED_MODEL):
+        # `keras.layers.TFSMLayer` would open it, but as one layer without insides that runs whatever lies in it
+        raise ModelError(
+            f"{path}: a SavedModel, of which Keras 3 sees no layers; it was not opened.\n"
+            'Open it with the Keras that wrote it, and save it anew: model.save("model.keras").'
+        )
+    check_readable(path, ModelError, "a .keras or .h5 file, made by model.save(...)")
+    with path.open("rb") as file:
+        start = file.read(8)
+    if start == HDF5_SIGNATURE:
+        _check_size(path, _declared_in_hdf5(path), MOST_COMPRESSION * path.stat().st_size)
+    else:
+        _check_archive(path)
+
+
+def _check_archive(path: Path) -> None:
+    """A `.keras` file is a zip of a few members, inside of its folder, that unpack to a size one would expect."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {member.filename: member for member in archive.infolist()}
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        members = {}
+    if "config.json" not in members:
+        raise ModelError(f"{path}: not a model that Keras saved; expected a .keras or .h5 file, made by model.save(...).")
+    for name in members:
+        if name.startswith(("/", "\\")) or ".." in PurePosixPath(name.replace("\\", "/")).parts:
+            raise UnsafeModelError(
+                f"{path}: the archive wants to write outside of its folder ({name[:100]!r}); it was not opened."
+            )
+    _check_size(path, members["config.json"].file_size, LARGEST_CONFIG)
+    _check_size(path, sum(member.file_size for member in members.values()), MOST_COMPRESSION * path.stat().st_size)
+
+
+def _declared_in_hdf5(path: Path) -> int:
+    """How many bytes all arrays of an HDF5 file take once they are read; 0 where it is damaged, of which Keras will tell."""
+    import h5py
+
+    sizes: list[int] = []
+
+    def add(_name: str, each: Any) -> None:
+        if isinstance(each, h5py.Dataset):
+            sizes.append(math.prod(each.shape or ()) * each.dtype.itemsize)
+
+    try:
+        with h5py.File(path) as file:
+            file.visititems(add)
+    except Exception:  # of a damaged file h5py raises whatever it comes upon
+        return 0
+    return sum(sizes)
+
+
+def _check_size(path: Path, unpacked: int, limit: int) -> None:
+    if unpacked > max(limit, LARGEST_CONFIG):
+        raise ModelError(
+            f"{path}: the file unpacks to {unpacked / 1e6:,.0f} MB, which no model of its size does; it was not opened."
+        )
+
+
+def _close_to(text: str) -> str:
+    close = difflib.get_close_matches(text.lower(), [*BUNDLED, *APPLICATIONS], n=3)
+    return f" Did you mean {' or '.join(sorted(close))}?" if close else ""
+
+
+def listing() -> str:
+    """The models that can be called by name, as a table of text."""
+    accuracy = json.loads(bundled_file("minivgg.json").read_text("utf-8"))
+    rows = [("NAME", "INPUT", "PARAMETERS", "WEIGHTS")]
+    for name, file in BUNDLED.items():
+        facts = accuracy[file.removesuffix(".keras")]
+        right = f"bundled; {facts['test_accuracy']['all']:.2%} right on CIFAR-10's test images"
+        rows.append((name, "64 x 64", f"{facts['parameters']:,}", right))
+    for name, application in sorted(APPLICATIONS.items()):
+        size = f"{application.size} x {application.size}"
+        rows.append((name, size, f"{application.parameters:,}", f"ImageNet, {application.megabytes:,} MB, downloaded once"))
+    return "\n".join(f"{name:<20}{size:>11}{parameters:>14}   {weights}" for name, size, parameters, weights in rows)

@@ -1,0 +1,267 @@
+"""From a reference to a model: a bundled one, an application, a file, or a `keras.Model` at hand."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import os
+import random
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from ..backend import deep_models, global_state, keras
+from ..errors import LabelsError, ModelError, ReportgenError, reason_of
+from ..image import LARGEST_IMAGE
+from .applications import APPLICATIONS, Application
+from .gate import foreign_parts, in_words, refusal
+from .keras2 import up_to_date
+from .labels import given_labels, imagenet_labels, minivgg_labels
+from .loaded import Loaded, described, input_shape_of, scales_its_own_input, takes_integers
+from .references import HUB, HUB_PACKAGE, Reference, check_weights, find_reference
+from .schemes import scheme_name
+
+Announce = Callable[[str], TextIO]
+IMAGENET_CLASSES = 1000
+LARGEST_STEP = 2**31 - 1
+NAME_COUNTS = "object_name_uids"  # under which Keras keeps how many layers of each kind it has named
+SCOPE = "custom_objects_scope_dict"  # under which Keras keeps the classes that a `custom_object_scope` brings
+
+
+@deep_models()
+def load(
+    reference: Any,
+    *,
+    weights: str | None = None,
+    seed: int = 0,
+    preprocess: str = "auto",
+    labels: str | Path | Sequence[str] | None = None,
+    size: tuple[int, int] | None = None,
+    allow_unsafe: bool = False,
+    announce: Announce | None = None,
+) -> Loaded:
+    """What a reference (a name, a path, or a `keras.Model`) stands for; raises `ModelError`, `OptionError`, `LabelsError`.
+
+    weights: for an application, "imagenet" (the default), "random" (by `seed`) or a file. preprocess: "auto", a scheme, or an
+    application's name. size: (h, w) for a model that takes any. allow_unsafe: let the file's own code run. announce: is told of a
+    download before it starts, and returns the stream for its progress bar.
+    """
+    user_labels = given_labels(labels)
+    scheme = None if preprocess == "auto" else scheme_name(preprocess)
+    file_warnings: tuple[str, ...] = ()
+    if isinstance(reference, keras.Model):
+        found, model = Reference(reference.name), reference
+    elif isinstance(reference, (str, Path)):
+        found = find_reference(reference)
+        check_weights(found, weights)
+        model, file_warnings = _model(found, weights, seed, allow_unsafe, announce)
+    else:
+        raise ModelError(f"a {type(reference).__name__} is no model: expected a name, a path or a keras.Model.")
+    _check_steps(model)
+    input_shape, channels_first, size_warnings = input_shape_of(model, size or _own_size(found))
+    _check_pixels(found.name, *input_shape)
+    scheme, scheme_warnings = _scheme(scheme, found, model)
+    return Loaded(
+        model=model,
+        name=found.name,
+        source=_source(found, weights, seed),
+        scheme=scheme,
+        preprocessing=described(scheme),
+        input_shape=input_shape,
+        channels_first=channels_first,
+        labels=_labels(user_labels, found, model),
+        warnings=(*file_warnings, *_weight_warnings(found, weights), *scheme_warnings, *size_warnings),
+    )
+
+
+def _model(
+    found: Reference, weights: str | None, seed: int, allow_unsafe: bool, announce: Announce | None
+) -> tuple[Any, tuple[str, ...]]:
+    if found.application is None:
+        return _from_file(found.hub or found.file, allow_unsafe)
+    return _application(APPLICATIONS[found.application], weights or "imagenet", seed, announce), ()
+
+
+def _from_file(path: Any, allow_unsafe: bool) -> tuple[Any, tuple[str, ...]]:
+    """The model in a file, a folder or on the Hub, and a warning where code of its own was allowed to run."""
+    try:
+        with _fresh_names(), warnings.catch_warnings(), up_to_date(_local(path)) as current:
+            warnings.simplefilter("ignore")
+            parts = foreign_parts(current, _registered())
+            if parts and not allow_unsafe:
+                raise refusal(path, parts)
+            model = keras.saving.load_model(current, compile=False, safe_mode=not allow_unsafe)
+    except ReportgenError:
+        raise
+    except Exception as error:  # Keras raises whatever its layers raise: a file from outside may hold anything
+        raise _load_error(path, error) from error
+    return model, (f"Code inside the model file was allowed to run: {in_words(parts)}.",) if parts else ()
+
+
+def _local(path: Any) -> Path:
+    """Where the model lies: one of the Hub is fetched as Keras would fetch it, so that it can be checked before it is loaded."""
+    if not str(path).startswith(HUB):
+        return Path(path)
+    hub = importlib.import_module(HUB_PACKAGE)
+    repository = str(path).removeprefix(HUB)
+    return Path(hub.snapshot_download(repo_id=repository, library_name="keras", library_version=keras.__version__))
+
+
+def _registered() -> frozenset[str]:
+    """The names of the classes and functions that whoever runs this process made known to Keras."""
+    return frozenset(keras.saving.get_custom_objects()) | frozenset(global_state.get_global_attribute(SCOPE) or ())
+
+
+def _load_error(path: Any, error: Exception) -> ReportgenError:
+    reason, first_line = str(error), reason_of(error)
+    if "No model config found" in reason or "No model found in config" in reason:
+        return ModelError(
+            f"{path}: the file holds weights only. Name the architecture (--model vgg16 --weights {Path(path).name}), "
+            "or save the whole with model.save(...)."
+        )
+    if "Could not locate class" in reason or "Unknown layer" in reason or "could not be found" in reason.lower():
+        return ModelError(
+            f"{path}: it needs a class that Keras does not have ({first_line}).\n"
+            "Import your class and call reportgen.generate(model, image) with the loaded model."
+        )
+    return ModelError(f"{path}: Keras cannot load it ({first_line}).")
+
+
+def _check_pixels(name: str, height: int, width: int, channels: int) -> None:
+    if min(height, width, channels) < 1 or height * width > LARGEST_IMAGE:
+        raise ModelError(
+            f"{name}: pictures of {height} x {width} pixels in {channels} channels; expected 1 to {LARGEST_IMAGE:,} pixels."
+        )
+
+
+def _check_steps(model: Any) -> None:
+    """Raise `ModelError` for steps over a picture that are no 32-bit numbers: TensorFlow ends the process at sight of them."""
+    for layer in model._flatten_layers(include_self=False):
+        for name in ("strides", "dilation_rate", "kernel_size", "pool_size"):
+            steps = keras.tree.flatten(getattr(layer, name, None))
+            if any(isinstance(step, int) and step > LARGEST_STEP for step in steps):
+                raise ModelError(f"{layer.name}: {name} {tuple(steps)}; TensorFlow takes {LARGEST_STEP:,} at most.")
+
+
+def _application(application: Application, weights: str, seed: int, announce: Announce | None) -> Any:
+    build = getattr(keras.applications, application.function)
+    if weights == "imagenet":
+        return _with_imagenet_weights(application, build, announce)
+    if weights == "random":
+        with _fresh_names(), _seeded(seed):
+            return build(weights=None)
+    path = Path(weights)
+    with _fresh_names():
+        model = build(weights=None)
+    try:
+        model.load_weights(path)
+    except Exception as error:
+        raise ModelError(f"{path}: these weights do not fit {application.function} ({reason_of(error)}).") from error
+    return model
+
+
+@contextlib.contextmanager
+def _fresh_names() -> Iterator[None]:
+    """Layers without a name of their own are numbered from the start, as in a new process: the same model, the same report."""
+    counts = global_state.get_global_attribute(NAME_COUNTS)
+    global_state.set_global_attribute(NAME_COUNTS, None)
+    try:
+        yield
+    finally:
+        global_state.set_global_attribute(NAME_COUNTS, counts)
+
+
+@contextlib.contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Random weights by `seed`; Python's and NumPy's own random numbers then go on as before, TensorFlow's do not."""
+    python, numpy = random.getstate(), np.random.get_state()
+    keras.utils.set_random_seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+
+
+def _with_imagenet_weights(application: Application, build: Any, announce: Announce | None) -> Any:
+    cache = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
+    bar: TextIO = io.StringIO()
+    if announce is not None and not (cache / application.cache).exists():
+        size = f"{application.megabytes:,} MB"
+        bar = announce(f"The ImageNet weights of {application.function} ({size}) are downloaded once, to {cache}")
+    try:
+        # Keras's own progress bar goes to standard output, which is for results
+        with _fresh_names(), contextlib.redirect_stdout(bar), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # MobileNetV3 warns of the input that it is made for
+            return build(weights="imagenet")
+    except Exception as error:
+        name = application.function.lower()
+        raise ModelError(
+            f"The ImageNet weights of {application.function} could not be had ({reason_of(error)}).\n"
+            f"Without network: copy {name}'s file into {cache}, or use --weights FILE or --weights random."
+        ) from error
+
+
+def _source(found: Reference, weights: str | None, seed: int) -> str:
+    if found.bundled:
+        return "bundled with reportgen"
+    if found.application is None:
+        return found.hub or (found.file.name if found.file is not None else "a model in memory")
+    function = f"keras.applications.{APPLICATIONS[found.application].function}"
+    if weights == "random":
+        return f"{function}, random weights, seed {seed}"
+    return f"{function}, {'ImageNet weights' if weights in (None, 'imagenet') else f'weights of {Path(str(weights)).name}'}"
+
+
+def _own_size(found: Reference) -> tuple[int, int] | None:
+    """The size an application was made for, where its architecture would take any."""
+    if found.application is None:
+        return None
+    side = APPLICATIONS[found.application].size
+    return side, side
+
+
+def _weight_warnings(found: Reference, weights: str | None) -> tuple[str, ...]:
+    if found.application is not None and weights == "random":
+        return ("The weights are random: the network has learned nothing, and its predictions mean nothing.",)
+    return ()
+
+
+def _scheme(asked: str | None, found: Reference, model: Any) -> tuple[str, tuple[str, ...]]:
+    if asked is not None:
+        return asked, ()
+    if found.application is not None:
+        return APPLICATIONS[found.application].scheme, ()
+    if takes_integers(model) or scales_its_own_input(model):
+        return "none", ()
+    return "unit", (
+        "How this model wants its pixels scaled cannot be known from it; pixel / 255 was assumed. "
+        "If it was trained otherwise, say so with --preprocess.",
+    )
+
+
+def _labels(asked: tuple[str, ...] | None, found: Reference, model: Any) -> tuple[str, ...] | None:
+    classes = _classes(model)
+    if asked is not None:
+        if classes == 1 and len(asked) == 2:
+            return asked[1:]  # of a yes-or-no answer the one score is that of the second label
+        if classes is not None and len(asked) != classes:
+            raise LabelsError(f"--labels: {len(asked)} labels for {classes} classes; expected one for each.")
+        return asked
+    if found.bundled:
+        return minivgg_labels()
+    if found.application is not None and classes == IMAGENET_CLASSES:
+        return imagenet_labels()
+    return None
+
+
+def _classes(model: Any) -> int | None:
+    try:
+        shape = model.output_shape
+    except AttributeError:
+        return None
+    return shape[-1] if isinstance(shape, tuple) and len(shape) == 2 else None

@@ -1,0 +1,30 @@
+"""Lengths of bars and colours of scales, as the templates draw them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from ..picture import palette
+
+
+def bar_width(score: float, full: float) -> float:
+    """How long the bar of a score is, in percent of that of the score `full`; 0 where there is nothing to show."""
+    share = score / full if full > 0 and math.isfinite(full) else 0.0
+    return round(100 * min(max(share, 0.0), 1.0), 2) if math.isfinite(share) else 0.0
+
+
+def signed_bar(score: float | None, scores: Iterable[float | None]) -> tuple[float, float]:
+    """Where the bar of a score of either sign begins and how long it is, in percent of the range of `scores` and 0."""
+    known = [each for each in scores if each is not None and math.isfinite(each)]
+    low, high = min([0.0, *known]), max([0.0, *known])
+    if score is None or not math.isfinite(score) or not 0 < high - low < math.inf:
+        return 0.0, 0.0
+    begin, end = sorted((0.0, score))
+    return round(100 * (begin - low) / (high - low), 2), round(100 * (end - begin) / (high - low), 2)
+
+
+def colour_stops(colormap: str) -> list[str]:
+    """Nine colours along a colormap, as "#rrggbb", from its low end to its high one."""
+    colours = palette(colormap)
+    return ["#" + colours[3 * place : 3 * place + 3].hex() for place in [*range(0, 256, 32), 255]]

@@ -1,0 +1,220 @@
+"""`Reporter`: a model opened once, and a report of it on any number of images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import numpy as np
+
+from .errors import ImageError, OptionError
+from .image import GivenImage, fit, image_from_array, load_image, with_channels
+from .loading.labels import given_labels
+from .loading.references import Reference, check_weights, find_reference
+from .options import Options
+from .page.fitting import fitted
+from .picture import WHOLE
+from .probe import Probe
+from .report import FORMAT, Provenance, Report, Versions, find_sections
+from .request import check_options, command_line
+from .tensors import tensor_digest
+from .version import __version__
+
+if TYPE_CHECKING:
+    from .inspection.network import KerasNetwork
+
+Progress = Callable[[str], None]
+Announce = Callable[[str], TextIO]
+OF_THE_MODEL = ("weights", "seed", "preprocess", "labels", "head", "size", "allow_unsafe")
+
+
+def generate(
+    model: Any,
+    image: str | Path | np.ndarray,
+    *,
+    announce: Announce | None = None,
+    progress: Progress = lambda step: None,
+    **options: Any,
+) -> Report:
+    """A report of `model` on `image`; raises a `ReportgenError` that says in a line or two what is wrong.
+
+    model: a reference (`reportgen models` lists the names; else a path) or a `keras.Model`, whose weights stay as they are.
+    image: a path, or an array (h, w, channels) uint8. options: those of `reportgen.Options`. announce: is told of a download
+    before it starts, and returns the stream for its progress bar. progress: is called with the name of each step.
+    """
+    check_request(model, check_options(**options))
+    given = given_image(image)  # before TensorFlow is imported: a mistake is told at once
+    return Reporter(model, announce=announce, progress=progress, **options).report(given)
+
+
+def load(
+    model: Any,
+    *,
+    weights: str | None = None,
+    seed: int = 0,
+    preprocess: str = "auto",
+    labels: str | Path | Sequence[str] | None = None,
+    size: tuple[int, int] | None = None,
+    head: str | None = None,
+    allow_unsafe: bool = False,
+    announce: Announce | None = None,
+) -> KerasNetwork:
+    """The model that a reference (a name, a path, or a `keras.Model`) stands for, with all that is needed to show it an image.
+
+    Options as in `reportgen.Options`. Raises `ModelError`, `OptionError` or `LabelsError`.
+    """
+    from .inspection.network import KerasNetwork
+    from .loading.sources import load as loaded
+
+    found = loaded(
+        model,
+        weights=weights,
+        seed=seed,
+        preprocess=preprocess,
+        labels=labels,
+        size=size,
+        allow_unsafe=allow_unsafe,
+        announce=announce,
+    )
+    return KerasNetwork(found, head)
+
+
+def check_request(model: Any, asked: Options) -> None:
+    """Raise a `ReportgenError` for a model that cannot be had, or options that do not fit it; without TensorFlow."""
+    if isinstance(model, (str, Path)):
+        check_weights(find_reference(model), asked.weights)
+    given_labels(asked.labels)
+
+
+def given_image(image: str | Path | np.ndarray | GivenImage) -> GivenImage:
+    """The pixels and facts of an image given as a path or an array; raises `ImageError`."""
+    if isinstance(image, GivenImage):
+        return image
+    if isinstance(image, np.ndarray):
+        return image_from_array(image)
+    if isinstance(image, (str, Path)):
+        return load_image(Path(image))
+    raise ImageError(f"a {type(image).__name__} is no image: expected a path, or an array (h, w, channels) of uint8.")
+
+
+class Reporter:
+    """Opens a model once and makes reports of it.
+
+        reporter = Reporter("vgg16", weights="random")
+        for path in paths:
+            report = reporter.report(path)
+
+    What is true of the model alone (its layers, filters and weights) is found with the first image, and shared by all reports.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        *,
+        announce: Announce | None = None,
+        progress: Progress = lambda step: None,
+        **options: Any,
+    ) -> None:
+        """Load the model; arguments as for `generate`. Raises `ModelError`, `OptionError` or `LabelsError`."""
+        self.options = check_options(**options)
+        check_request(model, self.options)
+        self._reference = find_reference(model) if isinstance(model, (str, Path)) else None
+        self._progress = progress
+        progress("Loading TensorFlow and the model")
+        asked = self.options
+        self.network = load(
+            model,
+            weights=asked.weights,
+            seed=asked.seed,
+            preprocess=asked.preprocess,
+            labels=asked.labels,
+            size=asked.size,
+            head=asked.head,
+            allow_unsafe=asked.allow_unsafe,
+            announce=announce,
+        )
+        self._of_model: list[tuple[Any, dict[str, Any]]] = []
+
+    def report(self, image: str | Path | np.ndarray | GivenImage, **options: Any) -> Report:
+        """A report of the model on `image`, a path or an array (h, w, channels) uint8.
+
+        `options` go before those that the reporter was made with; what concerns the model is settled there, and refused here.
+        """
+        asked = self._options(options)
+        given = given_image(image)
+        height, width, channels = self.network.loaded.input_shape
+        shown = fit(given.pixels, height, width, asked.fit)
+        self._progress("Forward pass")
+        from .inspection.inspect import inspect
+
+        seen = _as_seen(shown, channels)
+        probe = inspect(self.network, with_channels(shown, channels), seen, asked)
+        self._progress("Sections")
+        report = Report(
+            format=FORMAT,
+            title=asked.title or f"{self.network.name} on {given.facts.name}",
+            warnings=(*self.network.loaded.warnings, *_head_warnings(probe.heads, asked)),
+            provenance=_provenance(given, probe, asked, self._reference),
+            **find_sections(probe, asked, self._known(probe, asked)),
+        )
+        if asked.max_size is None:
+            return report
+        return fitted(report, probe, asked.max_size, Path(asked.templates) if asked.templates else None)
+
+    def _options(self, options: dict[str, Any]) -> Options:
+        settled = [name for name in options if name in OF_THE_MODEL]
+        if settled:
+            raise OptionError(f"{settled[0]}: concerns the model; give it to Reporter(...), which opens the model once.")
+        if not options:
+            return self.options
+        ours = {each.name: getattr(self.options, each.name) for each in fields(Options)}
+        return check_options(**{**ours, **options})
+
+    def _known(self, probe: Probe, asked: Options) -> dict[str, Any]:
+        """The sections about the model that were found so far, for this way through its layers."""
+        way = probe.network.layers, asked.colormap
+        for known, sections in self._of_model:
+            if known == way:
+                return sections
+        self._of_model.append((way, {}))
+        return self._of_model[-1][1]
+
+
+def _as_seen(shown: np.ndarray, channels: int) -> np.ndarray:
+    """The image (h, w, 3) as a model of so many channels sees it: in grey where it takes one."""
+    return np.repeat(with_channels(shown, 1), 3, axis=2) if channels == 1 else shown
+
+
+def _head_warnings(heads: tuple[str, ...], asked: Options) -> tuple[str, ...]:
+    if len(heads) == 1 or asked.head is not None:
+        return ()
+    return (f"The model has {len(heads)} outputs ({', '.join(heads)}); this is the first. Choose another with --head.",)
+
+
+def _provenance(given: GivenImage, probe: Probe, asked: Options, reference: Reference | None) -> Provenance:
+    from .backend import versions
+
+    tensorflow, keras = versions()
+    named = replace(
+        asked,
+        labels=Path(asked.labels).name if isinstance(asked.labels, str) else asked.labels,
+        weights=Path(asked.weights).name if asked.weights is not None else None,
+        templates=Path(asked.templates).name if asked.templates is not None else None,
+    )
+    return Provenance(
+        model=probe.network.facts,
+        image=given.facts,
+        versions=Versions(reportgen=__version__, tensorflow=tensorflow, keras=keras, numpy=np.__version__),
+        options=named,
+        command=command_line(reference, given.facts.name, named) if reference is not None and given.from_file else "",
+        notes=(*given.notes, *_cut_notes(probe)),
+        input_digest=tensor_digest(probe.pixels),
+    )
+
+
+def _cut_notes(probe: Probe) -> tuple[str, ...]:
+    if probe.explained is None or probe.explained.part == WHOLE:
+        return ()
+    return ("The model's own layers cut or frame the image first; where it looked is drawn on the part that they leave.",)

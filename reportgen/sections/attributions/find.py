@@ -1,0 +1,100 @@
+"""Where the model looked: maps of how much each place contributed to the score of a class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+import numpy as np
+
+from ...errors import NotApplicable
+from ...methods.attribution import METHODS, Method
+from ...options import Options
+from ...picture import Picture, finite_range, overlay, quantize
+from ...probe import Explained, Probe, label_of
+from ...records import formerly, record
+from ...tensors import figure
+
+
+@record(kw_only=True)
+class Attribution:
+    """One class explained by one method at the output of the layer `path`.
+
+    `low` and `peak` are the map's least and greatest value before any scaling, in the unit of the score. `heatmap` (h, w) is the
+    bare map, from 0 to `peak`; `overlay` the same over the image.
+    """
+
+    KEY: ClassVar = ("method", "class_index", "path")
+    NOT_COMPARED: ClassVar = ("overlay",)  # the heatmap, in colours
+
+    method: str = formerly(values={"grad_cam": "grad-cam"})
+    path: str
+    class_index: int
+    label: str
+    unit: str
+    low: float = 0.0
+    peak: float
+    heatmap: Picture
+    overlay: Picture
+
+    @property
+    def title(self) -> str:
+        """The method's name as its paper writes it."""
+        return METHODS[self.method].title if self.method in METHODS else self.method
+
+    @property
+    def meaning(self) -> str:
+        """What bright and dark places mean; "" of a method that this version does not know."""
+        return METHODS[self.method].meaning if self.method in METHODS else ""
+
+
+@record
+class Attributions:
+    """A row for every method, in the order asked for."""
+
+    rows: tuple[Attribution, ...]
+
+
+def find_attributions(probe: Probe, options: Options) -> Attributions:
+    """The maps of the methods asked for; raises `NotApplicable` where there is no place to point at, or no number there."""
+    explained = probe.explained
+    if explained is None:
+        raise NotApplicable(_reason(probe))
+    rows = tuple(_rows(explained, probe, options))
+    if not rows:
+        raise NotApplicable(f"The maps of {explained.path}, or the gradients there, are no numbers (nan or infinite).")
+    return Attributions(rows)
+
+
+def _rows(explained: Explained, probe: Probe, options: Options) -> Iterator[Attribution]:
+    for name in METHODS if "all" in options.explain else options.explain:
+        heat = METHODS[name].attribute(explained).astype(np.float32)
+        if np.isfinite(heat).any():
+            yield _row(METHODS[name], heat, explained, probe, options)
+
+
+def _row(method: Method, heat: np.ndarray, explained: Explained, probe: Probe, options: Options) -> Attribution:
+    low, peak = (figure(np.float32(value)) for value in finite_range(heat))
+    heatmap = Picture(quantize(heat, 0, peak), 0.0, peak, options.colormap)
+    return Attribution(
+        method=method.name,
+        path=explained.path,
+        class_index=explained.class_index,
+        label=label_of(probe.network.labels, explained.class_index),
+        unit=explained.unit,
+        low=low,
+        peak=peak,
+        heatmap=heatmap,
+        overlay=overlay(probe.pixels, heatmap, explained.part),
+    )
+
+
+def _reason(probe: Probe) -> str:
+    if probe.maps and probe.scores is None:
+        return (
+            "The output is a map, and nothing says that its channels stand for classes (no softmax or sigmoid made it). "
+            "--class N explains channel N, by its mean over the map."
+        )
+    if not probe.maps:
+        return "No two-dimensional convolution took part in the forward pass, so there is no place to point at."
+    return "No gradient of a score reaches the output of a convolution, so there is no place to point at."

@@ -1,0 +1,20 @@
+"""Where the versions of a model looked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ..section import PictureLine, Versions
+from .find import Attributions
+
+
+def follow_attributions(
+    sections: Sequence[Attributions | None], changes: Sequence[Any], versions: Versions
+) -> Iterator[PictureLine]:
+    """The first map of each version over the image."""
+    rows = [section.rows[0] if section and section.rows else None for section in sections]
+    labels = [row.label for row in rows if row]
+    classes = ", ".join(dict.fromkeys(labels)) + (" in turn" if len(set(labels)) > 1 else "")
+    overlays = tuple(row.overlay if row else None for row in rows)
+    yield PictureLine("Where it looked", f"Each on its own scale, for {classes}", overlays)

@@ -1,0 +1,22 @@
+"""The feature maps of each convolution on the image."""
+
+from ..section import Section
+from .checks import non_finite_maps
+from .compare import MapChangesTable, compare_feature_maps, map_changes, tell_feature_maps
+from .find import ConvolutionMapsTable, find_feature_maps, with_smaller_maps
+from .follow import follow_feature_maps
+
+__all__ = ["SECTION", "ConvolutionMapsTable"]
+
+SECTION: Section[ConvolutionMapsTable, MapChangesTable] = Section(
+    title="Feature maps",
+    noun="feature maps",
+    about="image",
+    find=find_feature_maps,
+    smaller=with_smaller_maps,
+    checks=(non_finite_maps,),
+    compare=compare_feature_maps,
+    changes=map_changes,
+    tell=tell_feature_maps,
+    follow=follow_feature_maps,
+)

@@ -1,0 +1,56 @@
+"""The maps of a layer through the versions of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...picture import GREY, finite_range
+from ..section import PictureLine, Versions
+from .compare import on_own_scales
+from .find import ConvolutionMaps, ConvolutionMapsTable
+from .shown import in_common, shown_maps
+
+
+def follow_feature_maps(
+    sections: Sequence[ConvolutionMapsTable | None], changes: Sequence[Any], versions: Versions
+) -> Iterator[PictureLine]:
+    """The maps of every layer that all versions show, where they were shown one image."""
+    tables = [section for section in sections if section is not None]
+    if len(tables) < len(sections) or not versions.same_image:
+        return
+    for row in tables[-1].rows:
+        rows = _through(row.path, tables, versions)
+        if row.picture and rows and all(each.picture and each.shape == row.shape for each in rows):
+            yield from _maps_of(rows, tables, versions.maps)
+
+
+def _through(path: str, tables: list[ConvolutionMapsTable], versions: Versions) -> list[ConvolutionMaps]:
+    """The rows of one layer in every version, oldest first, by its path in the last; none where a version lacks it."""
+    paths = [path]
+    for step in reversed(versions.steps):
+        origins = {new: old for old, new in step.layers.new_paths().items()}
+        paths.append(origins.get(paths[-1], ""))
+    found = [[row for row in table.rows if row.path == each] for table, each in zip(tables, reversed(paths), strict=True)]
+    return [rows[0] for rows in found] if all(found) else []
+
+
+def _maps_of(rows: list[ConvolutionMaps], tables: list[ConvolutionMapsTable], shown: int) -> Iterator[PictureLine]:
+    held = in_common([shown_maps(row, table.scale) for row, table in zip(rows, tables, strict=True)])
+    numbers = held[0].channels
+    if not numbers:
+        return
+    values = np.stack([each.values for each in held])  # (versions, channels, h, w)
+    with np.errstate(invalid="ignore", over="ignore"):
+        moved = np.nan_to_num(np.sum((values[-1] - values[0]).astype(np.float64) ** 2, axis=(1, 2)))
+    channels = np.argsort(-moved, kind="stable")[:shown]
+    scales = [finite_range(values[:, channel]) for channel in channels]
+    colormap = rows[-1].picture.colormap if rows[-1].picture else GREY
+    names = ", ".join(str(numbers[place]) for place in channels)
+    yield PictureLine(
+        f"Feature maps, {rows[-1].path}",
+        f"The channels that changed most from the first version to the last ({names}), each on one scale",
+        tuple(on_own_scales(of[channels], scales, colormap) for of in values),
+    )

@@ -1,0 +1,103 @@
+"""The first convolution's filters, old and new: exact, for the reports hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from ...errors import NotApplicable
+from ...picture import GREY, RGB, Grid, Picture, columns_for, difference_picture, finite_range, quantize
+from ...records import record
+from ...tensors import figure
+from ..section import Comparison
+from .find import FirstFilters, enlarged, filters_shown
+
+
+@record
+class FilterChange:
+    """One filter: how far it moved, ||new - old|| / ||old||, and how many of its weights changed.
+
+    `was` is the number of the old filter that stands in this place now, where it is another one's very weights; else None.
+    """
+
+    KEY: ClassVar = ("filter",)
+
+    filter: int
+    relative_change: float
+    weights_changed: int
+    was: int | None
+
+
+@record(kw_only=True)
+class FilterChanges:
+    """The filters that changed, worst first; pictures of all of them, in their order.
+
+    `old` and `new` are on one scale, the least to the greatest weight of both; `difference` is new - old, on a scale from minus
+    to plus the greatest change.
+    """
+
+    path: str
+    filters: int
+    filters_shown: int
+    columns: int
+    rows: tuple[FilterChange, ...]
+    old: Picture
+    new: Picture
+    difference: Picture
+
+
+def compare_first_filters(before: FirstFilters, after: FirstFilters, comparison: Comparison) -> FilterChanges:
+    """The filters that changed; raises `NotApplicable` where there are not two first convolutions of one shape."""
+    if comparison.layers.new_paths().get(before.path) != after.path or before.shape != after.shape:
+        raise NotApplicable(
+            f"The first convolutions are not the same layer: {before.path} {before.shape}, {after.path} {after.shape}."
+        )
+    old, new = before.all_filters(), after.all_filters()
+    if old is None or new is None or old.shape != new.shape:
+        raise NotApplicable("The first convolution has so many weights that a report does not hold them.")
+    places = {each.tobytes(): place for place, each in enumerate(old)}
+    changed = [place for place in range(len(old)) if old[place].tobytes() != new[place].tobytes()]
+    rows = [_row(place, old[place], new[place], places.get(new[place].tobytes())) for place in changed]
+    rows.sort(key=lambda row: -np.nan_to_num(row.relative_change, nan=np.inf))
+    shown = len(filters_shown(old))
+    of_old, of_new, difference = _pictures(old[:shown], new[:shown])
+    return FilterChanges(
+        path=after.path,
+        filters=len(old),
+        filters_shown=shown,
+        columns=columns_for(shown),
+        rows=tuple(rows),
+        old=of_old,
+        new=of_new,
+        difference=difference,
+    )
+
+
+def _row(place: int, old: np.ndarray, new: np.ndarray, was: int | None) -> FilterChange:
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+        change = np.linalg.norm(new - old) / np.linalg.norm(old)
+    return FilterChange(place, figure(np.float32(change)), int(np.count_nonzero(old != new)), was)
+
+
+def _pictures(old: np.ndarray, new: np.ndarray) -> tuple[Picture, Picture, Picture]:
+    """Old and new on one scale, and new - old; in colour where there are three input channels, else the mean over them."""
+    was, now = drawn_on_one_scale([old, new])
+    return was, now, difference_picture(_seen(old), _seen(new), draw=_laid_out)
+
+
+def drawn_on_one_scale(versions: Sequence[np.ndarray]) -> list[Picture]:
+    """The filters (filters, h, w, input channels) of several versions as pictures on one scale."""
+    values = [_seen(filters) for filters in versions]
+    low, high = finite_range(np.stack(values))
+    colormap = RGB if values[0].ndim == 4 else GREY
+    return [Picture(_laid_out(quantize(each, low, high)), low, high, colormap) for each in values]
+
+
+def _seen(filters: np.ndarray) -> np.ndarray:
+    return filters if filters.shape[3] == 3 else filters.mean(axis=3)
+
+
+def _laid_out(tiles: np.ndarray) -> np.ndarray:
+    return Grid.of(enlarged(tiles)).pixels()

@@ -1,0 +1,22 @@
+"""The first convolution's filters through the versions of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ..section import PictureLine, Versions
+from .compare import drawn_on_one_scale
+from .find import FirstFilters, filters_shown
+
+
+def follow_first_filters(
+    sections: Sequence[FirstFilters | None], changes: Sequence[Any], versions: Versions
+) -> Iterator[PictureLine]:
+    """The filters in every version on one scale; nothing where a version lacks them or has them in another shape."""
+    held = [section for section in sections if section is not None]
+    filters = [each for each in (section.all_filters() for section in held) if each is not None]
+    if len(filters) < len(sections) or len({each.shape for each in filters}) > 1:
+        return
+    pictures = drawn_on_one_scale([filters_shown(each) for each in filters])
+    yield PictureLine(f"First-layer filters, {held[-1].path}", "On one scale", tuple(pictures))

@@ -1,0 +1,22 @@
+"""The layer table, and what happened to the layers between two versions."""
+
+from ...matching.align import Alignment
+from ..section import Section
+from .compare import compare_layers, layer_changes, layer_table, tell_layers
+from .find import Layers, find_layers
+
+__all__ = ["SECTION", "Layers"]
+
+SECTION: Section[Layers, Alignment] = Section(
+    title="Layers",
+    title_of_two="Architecture",
+    noun="architecture",
+    about="model",
+    find=find_layers,
+    compare=compare_layers,
+    changes=layer_changes,
+    tell=tell_layers,
+    table=layer_table,
+    topic="architecture",
+    cause=True,
+)

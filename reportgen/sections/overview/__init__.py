@@ -1,0 +1,11 @@
+"""The image as the model sees it."""
+
+from ..section import Section
+from .find import Overview, find_overview
+
+__all__ = ["SECTION", "Overview"]
+
+# that the image differs is told by how the two reports were made
+SECTION: Section[Overview, None] = Section(
+    title="Overview", about="image", find=find_overview, tell=lambda _changes, _comparison: ()
+)

@@ -1,0 +1,25 @@
+"""The model's answer: its best classes."""
+
+from ..section import Section
+from .checks import non_finite_scores
+from .compare import Answers, compare_predictions, prediction_changes, prediction_table, tell_predictions
+from .find import Predictions, find_predictions
+from .follow import follow_predictions
+
+__all__ = ["SECTION", "Predictions"]
+
+SECTION: Section[Predictions, Answers] = Section(
+    title="Predictions",
+    title_of_two="What they answered",
+    noun="answers",
+    about="image",
+    find=find_predictions,
+    checks=(non_finite_scores,),
+    compare=compare_predictions,
+    changes=prediction_changes,
+    tell=tell_predictions,
+    table=prediction_table,
+    topic="answer",
+    cause=True,
+    follow=follow_predictions,
+)

@@ -1,0 +1,209 @@
+"""What the two models answered."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from ...errors import NotApplicable
+from ...formatting import counted, name, score, signed, two_scores
+from ...matching.changes import Change, changes_between
+from ...probe import ScoreKind
+from ...records import equal, record
+from ...tensors import figure
+from ..section import Comparison, Table
+from .find import Prediction, Predictions
+
+
+@record(kw_only=True)
+class ScoreChange:
+    """One class in both answers. What a report does not say (a class beyond its best five, where it does not hold all
+    scores) is None; `change` is new - old.
+    """
+
+    class_index: int
+    old_label: str | None
+    new_label: str | None
+    old_rank: int | None
+    new_rank: int | None
+    old_score: float | None
+    new_score: float | None
+    change: float | None
+
+    @property
+    def label(self) -> str:
+        """The new label, or the old one where the new report does not say it."""
+        return self.new_label or self.old_label or f"class {self.class_index}"
+
+
+@record(kw_only=True)
+class Answers:
+    """The classes that are among the best of either, in the new order.
+
+    `total_variation` is half the sum of all scores' absolute changes: 0 for the same distribution, 1 for two that share nothing;
+    None where the scores are no distribution or not all are known. `largest_change` is the largest absolute change of any known
+    score. `labels_changed`: the same class has another name, or there are other labels.
+    """
+
+    kind: ScoreKind
+    old_answer: Prediction
+    new_answer: Prediction
+    rows: tuple[ScoreChange, ...]
+    total_variation: float | None
+    largest_change: float
+    labels_changed: bool
+    old_labels_digest: str | None
+    new_labels_digest: str | None
+
+    @property
+    def answer_changed(self) -> bool:
+        """Whether another class is the best now."""
+        return self.old_answer.class_index != self.new_answer.class_index
+
+    def full_scale(self) -> float:
+        """What a full bar stands for: 1, or the greatest score of `rows` where they are raw."""
+        if self.kind != "raw":
+            return 1.0
+        scores = (abs(score) for row in self.rows for score in (row.old_score, row.new_score) if score is not None)
+        return max((score for score in scores if math.isfinite(score)), default=0.0) or 1.0
+
+
+def compare_predictions(before: Predictions, after: Predictions, comparison: Comparison) -> Answers:
+    """The two answers side by side; raises `NotApplicable` where they are not of one kind and length."""
+    if not before.rows or not after.rows:
+        raise NotApplicable("A report without predictions cannot be compared by them.")
+    if (before.classes, before.kind) != (after.classes, after.kind):
+        raise NotApplicable(
+            f"The answers cannot be compared: {_kind(before)}, now {_kind(after)}. "
+            f"The best was {name(before.rows[0].label)} and is {name(after.rows[0].label)}."
+        )
+    old_scores, new_scores = before.all_scores(), after.all_scores()
+    rows = tuple(_rows(before, after, old_scores, new_scores))
+    return Answers(
+        kind=before.kind,
+        old_answer=before.rows[0],
+        new_answer=after.rows[0],
+        rows=rows,
+        total_variation=_total_variation(before.kind, old_scores, new_scores),
+        largest_change=_largest_change(rows, old_scores, new_scores),
+        labels_changed=before.labels_digest != after.labels_digest,
+        old_labels_digest=before.labels_digest,
+        new_labels_digest=after.labels_digest,
+    )
+
+
+def _kind(section: Predictions) -> str:
+    kinds = {"probabilities": "probabilities of", "independent": "independent scores of", "raw": "raw scores of"}
+    return f"{kinds[section.kind]} {counted(section.classes, 'class', 'classes')}"
+
+
+def _rows(
+    before: Predictions, after: Predictions, old_scores: np.ndarray | None, new_scores: np.ndarray | None
+) -> Iterator[ScoreChange]:
+    old, new = ({row.class_index: row for row in section.rows} for section in (before, after))
+    for index in {**new, **old}:
+        if not 0 <= index < before.classes:
+            continue
+        old_rank, old_score = standing(index, old.get(index), old_scores)
+        new_rank, new_score = standing(index, new.get(index), new_scores)
+        change = None if old_score is None or new_score is None else _change(old_score, new_score)
+        old_label, new_label = (each[index].label if index in each else None for each in (old, new))
+        if before.labels_digest == after.labels_digest:
+            old_label = new_label = old_label or new_label
+        yield ScoreChange(
+            class_index=index,
+            old_label=old_label,
+            new_label=new_label,
+            old_rank=old_rank,
+            new_rank=new_rank,
+            old_score=old_score,
+            new_score=new_score,
+            change=change,
+        )
+
+
+def _change(old: float, new: float) -> float:
+    return 0.0 if equal(old, new) else figure(np.float32(new - old))
+
+
+def _apart(old: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """The absolute changes of all scores; what is not a number in both has not changed."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        same = (old == new) | (np.isnan(old) & np.isnan(new))
+        apart: np.ndarray = np.where(same, np.float32(0), np.abs(new - old))
+    return apart
+
+
+def standing(index: int, row: Prediction | None, scores: np.ndarray | None) -> tuple[int | None, float | None]:
+    """Rank and score of a class, from its row among the best or else from all scores; None where neither says them."""
+    if row is not None:
+        return row.rank, row.score
+    if scores is None:
+        return None, None
+    return 1 + int((scores > scores[index]).sum()), figure(scores[index])
+
+
+def _total_variation(kind: ScoreKind, old: np.ndarray | None, new: np.ndarray | None) -> float | None:
+    if kind != "probabilities" or old is None or new is None:
+        return None
+    return figure(np.float32(0.5 * _apart(old, new).sum(dtype=np.float64)))
+
+
+def _largest_change(rows: tuple[ScoreChange, ...], old: np.ndarray | None, new: np.ndarray | None) -> float:
+    if old is not None and new is not None:
+        return figure(_apart(old, new).max(initial=0))
+    return max((abs(row.change) for row in rows if row.change is not None), default=0.0)
+
+
+def prediction_changes(
+    before: Predictions, after: Predictions, answers: Answers | None, comparison: Comparison
+) -> Iterator[Change]:
+    """A change for each score and label that differs; every figure where the two answers are of different kinds."""
+    if answers is None:
+        yield from changes_between(before, after, {})
+        return
+    full = answers.full_scale()
+    for row in answers.rows:
+        if row.change is None or row.change != 0:
+            change = None if row.change is None else abs(row.change) / full
+            yield Change(f"rows[{row.class_index}].score", row.old_score, row.new_score, change)
+        if row.old_label and row.new_label and row.old_label != row.new_label:
+            yield Change(f"rows[{row.class_index}].label", row.old_label, row.new_label, None)
+    if answers.largest_change > max((abs(row.change or 0) for row in answers.rows), default=0):
+        yield Change("scores", None, None, answers.largest_change / full)
+    if answers.labels_changed:
+        yield Change("labels_digest", answers.old_labels_digest, answers.new_labels_digest, None)
+
+
+def tell_predictions(answers: Answers, comparison: Comparison) -> Iterator[str]:
+    """Whether the answer is another one, and how sure the model was and is."""
+    old, new = answers.old_answer, answers.new_answer
+    was, now = two_scores(old.score, new.score)
+    if answers.answer_changed:
+        yield f"the answer changed from {name(old.label)} {was} to {name(new.label)} {now}"
+    elif old.label != new.label:
+        yield f"the labels differ: the answer, class {new.class_index}, was {name(old.label)} and is {name(new.label)}"
+    elif equal(old.score, new.score):
+        yield f"the answer is {name(new.label)} {score(new.score)} in both"
+    else:
+        yield f"the answer is still {name(new.label)}, {was} and now {now}"
+    if answers.labels_changed and old.label == new.label:
+        yield "the labels of other classes differ"
+
+
+def prediction_table(answers: Answers) -> Table | None:
+    """Old and new score of the best classes, where any score changed."""
+    if not answers.largest_change:
+        return None
+    rows = ((name(row.label), _known(row.old_score), _known(row.new_score), _change_of(row)) for row in answers.rows)
+    return Table(("Answer", "Old", "New", "Change"), tuple(rows))
+
+
+def _known(value: float | None) -> str:
+    return "–" if value is None else score(value)
+
+
+def _change_of(row: ScoreChange) -> str:
+    return "–" if row.change is None else signed(row.change)

@@ -1,0 +1,156 @@
+"""What a section is: how it finds its data, how two of them are compared, and what is told of that."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, Literal, NamedTuple, Protocol, TypeVar
+
+from ..matching.align import Alignment
+from ..matching.changes import Change, changes_between
+from ..options import Options
+from ..picture import Picture
+from ..probe import Probe
+from ..records import record
+
+Data = TypeVar("Data")
+Compared = TypeVar("Compared")
+
+About = Literal["model", "image"]
+Level = Literal["error", "warning", "note"]
+LEVELS: tuple[Level, ...] = ("error", "warning", "note")
+# what a verdict speaks of, in this order; a section that is no more than a detail comes last on the page of a diff, too
+Topic = Literal["input", "architecture", "weights", "model", "answer", "detail"]
+TOPICS: tuple[Topic, ...] = ("input", "architecture", "weights", "model", "answer", "detail")
+
+
+@record(kw_only=True)
+class Finding:
+    """Something that a check found. `path` is the layer's, "" for the whole model; `value` reached or passed `threshold`."""
+
+    KEY: ClassVar = ("name", "path")
+
+    name: str
+    level: Level
+    path: str
+    text: str
+    value: float | None
+    threshold: float | None
+
+
+@record
+class FigureLine:
+    """One thing through the versions of a model: its figure in each, or None."""
+
+    label: str
+    values: tuple[float | None, ...]
+
+
+@record(kw_only=True)
+class FigureTable:
+    """Lines of one kind: class scores, a figure for each version, or relative changes, a figure for each step between two."""
+
+    name: str
+    title: str
+    caption: str
+    kind: Literal["scores", "changes"]
+    lines: tuple[FigureLine, ...]
+
+    def greatest(self) -> float:
+        """The greatest finite figure; 0 where there is none."""
+        figures = (each for line in self.lines for each in line.values if each is not None and math.isfinite(each))
+        return max(figures, default=0.0)
+
+
+@record
+class PictureLine:
+    """The same thing in every version, as pictures on one scale (None: a version does not show it)."""
+
+    title: str
+    caption: str
+    pictures: tuple[Picture | None, ...]
+
+
+class Table(NamedTuple):
+    """What Markdown and mail show of a comparison: texts, names between backticks."""
+
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+Told = FigureTable | PictureLine
+
+
+class Comparison(Protocol):
+    """Two reports side by side, as a section sees them.
+
+    `layers` says which layer is which, `same_image` whether both models were shown the same pixels. `maps` is how many
+    channels of a layer are drawn; with `ignore_names` a layer under another name is the same.
+    """
+
+    @property
+    def layers(self) -> Alignment: ...
+    @property
+    def same_image(self) -> bool: ...
+    @property
+    def maps(self) -> int: ...
+    @property
+    def ignore_names(self) -> bool: ...
+
+    def both(self, section: Section[Data, Any]) -> tuple[Data, Data] | None:
+        """The section's data in both reports; None where one lacks it."""
+
+    def found(self, section: Section[Any, Compared]) -> Compared | None:
+        """What the section's `compare` found; None where there is nothing to compare."""
+
+
+class Versions(Protocol):
+    """Three reports or more in a row, oldest first, as a section sees them; `steps` are the comparisons of each two in a row."""
+
+    @property
+    def steps(self) -> Sequence[Comparison]: ...
+    @property
+    def same_image(self) -> bool: ...
+    @property
+    def maps(self) -> int: ...
+
+
+def every_figure(old: Data, new: Data, _found: Any, comparison: Comparison) -> Iterable[Change]:
+    """The changes of every field that a section's records do not leave out."""
+    return changes_between(old, new, comparison.layers.new_paths())
+
+
+@dataclass(frozen=True, eq=False)
+class Section(Generic[Data, Compared]):
+    """A section's whole life. Only `title`, `about` and `find` are needed; the rest refines what every section has.
+
+    about: "model": true of the model whatever the image, and found once for all its reports; `find` is given a `Network`.
+        "image": found anew for each image by a `Probe`, and not compared where two reports show different images.
+    find: raises `NotApplicable` where the section has nothing to say.
+    title_of_two: the heading of the section in a diff, where it is another. noun: what a verdict calls what both have the same.
+    smaller: gives the data back with less detail, to save so many bytes of the page, with the bytes that it saved.
+    checks: what is wrong, from the probe and the data (None where the section was left out).
+    compare: what a diff shows of two; raises `NotApplicable` where they cannot be compared. None: the list of changes.
+    changes: everything that differs.
+    tell: sentences for the verdict, given what `compare` found; without a `compare`, given the changes.
+    table: what a summary shows, or None where there is nothing to show. caveats: what a reader of the diff must know first.
+    cause: whether a tolerance judges its changes; the others follow from these.
+    follow: what a series shows, given the data of each version and what `compare` found of each two in a row (None: absent).
+    """
+
+    title: str
+    about: About
+    find: Callable[[Any, Options], Data]
+    title_of_two: str = ""
+    noun: str = ""
+    smaller: Callable[[Data, Probe, Options, int], tuple[Data, int]] | None = None
+    checks: tuple[Callable[[Data | None, Probe], Iterable[Finding]], ...] = ()
+    compare: Callable[[Data, Data, Comparison], Compared] | None = None
+    changes: Callable[[Data, Data, Compared | None, Comparison], Iterable[Change]] = every_figure
+    tell: Callable[[Any, Comparison], Iterable[str]] | None = None
+    table: Callable[[Compared], Table | None] | None = None
+    caveats: Callable[[Compared, Comparison], Iterable[str]] | None = None
+    topic: Topic = "detail"
+    cause: bool = False
+    follow: Callable[[Sequence[Data | None], Sequence[Compared | None], Versions], Iterable[Told]] | None = None

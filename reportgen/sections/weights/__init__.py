@@ -1,0 +1,25 @@
+"""Every weight tensor: its figures, and how far it moved between two versions."""
+
+from ..section import Section
+from .checks import non_finite_weights, weights_not_loaded
+from .compare import WeightDrift, compare_weights, weight_changes
+from .find import Weights, find_weights
+from .follow import follow_weights
+from .tell import tell_weights, weight_table
+
+__all__ = ["SECTION", "Weights"]
+
+SECTION: Section[Weights, WeightDrift] = Section(
+    title="Weights",
+    noun="weights",
+    about="model",
+    find=find_weights,
+    checks=(non_finite_weights, weights_not_loaded),
+    compare=compare_weights,
+    changes=weight_changes,
+    tell=tell_weights,
+    table=weight_table,
+    topic="weights",
+    cause=True,
+    follow=follow_weights,
+)

@@ -1,0 +1,109 @@
+"""Every weight tensor of the model: its figures, its digest, and a sketch from which drift can be told without the model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+
+from ...errors import NotApplicable
+from ...matching.align import LayerMark
+from ...options import Options
+from ...probe import LayerCall, Network
+from ...records import record
+from ...tensors import SKETCH_LENGTH, packed, unpacked
+
+SKETCH_ERROR = 1 / math.sqrt(2 * SKETCH_LENGTH)  # one standard error of an estimated norm, as a share of it
+
+
+@record(kw_only=True)
+class WeightTensor:
+    """One weight tensor. `dtype` is NumPy's name of its type; `digest` the sha256 of type, shape and bytes; `sketch` what
+    `tensors.sketch_of` gives, packed.
+    """
+
+    KEY: ClassVar = ("path", "weight")
+    NOT_COMPARED: ClassVar = ("index", "sketch")
+
+    index: int
+    path: str
+    weight: str
+    shape: tuple[int, ...]
+    dtype: str
+    mean: float
+    std: float
+    min: float
+    max: float
+    l2_norm: float
+    digest: str
+    sketch: str
+
+    def sketched(self) -> np.ndarray:
+        """The sketch (k,) float64: all values of a tensor of no more than 257."""
+        return unpacked(self.sketch, min(math.prod(self.shape), SKETCH_LENGTH), f"the sketch of {self.path[:100]}")
+
+
+@record
+class Weights:
+    """A row for every weight tensor, in layer order."""
+
+    rows: tuple[WeightTensor, ...]
+
+    @property
+    def sketch_error(self) -> float:
+        """One standard error of a distance that two sketches tell, as a share of it."""
+        return SKETCH_ERROR
+
+    @cached_property
+    def tensors(self) -> dict[tuple[str, str], WeightTensor]:
+        """The rows by the layer's path and the tensor's name."""
+        return {(row.path, row.weight): row for row in self.rows}
+
+    @cached_property
+    def by_layer(self) -> dict[str, list[WeightTensor]]:
+        """The rows of each layer, by its path."""
+        layers: dict[str, list[WeightTensor]] = {}
+        for row in self.tensors.values():
+            layers.setdefault(row.path, []).append(row)
+        return layers
+
+    def marks(self) -> dict[str, LayerMark]:
+        """What tells each layer by its weights."""
+        return {path: _mark(rows) for path, rows in self.by_layer.items()}
+
+
+def _mark(rows: list[WeightTensor]) -> LayerMark:
+    # tensors whose values lie about another value than 0 (a normalisation's scales, about 1) all point the same way
+    telling = [row for row in rows if abs(row.mean) < row.std]
+    direction = None
+    if telling:
+        sketch = max(telling, key=lambda row: math.prod(row.shape)).sketched()
+        norm = float(np.linalg.norm(sketch))
+        direction = sketch / norm if math.isfinite(norm) and norm > 0 else None
+    return LayerMark(direction, tuple(row.digest for row in rows) if any(row.std > 0 for row in rows) else ())
+
+
+def find_weights(network: Network, options: Options) -> Weights:
+    """A row for every tensor; raises `NotApplicable` for a model without weights."""
+    rows = tuple(row for call in network.layers for row in _tensors(network, call))
+    if not rows:
+        raise NotApplicable("The model has no weights.")
+    return Weights(rows)
+
+
+def _tensors(network: Network, call: LayerCall) -> Iterator[WeightTensor]:
+    for name, values in network.weights(call.index).items():
+        figures = network.figures(call.index, name)
+        yield WeightTensor(
+            index=call.index,
+            path=call.path,
+            weight=name,
+            shape=values.shape,
+            dtype=values.dtype.name,
+            digest=figures.digest,
+            sketch=packed(figures.sketch),
+            **figures.statistics._asdict(),
+        )

@@ -1,0 +1,100 @@
+"""How far the weights moved, in a sentence; and what exactly happened where only one layer changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...formatting import counted, name, relative_change
+from ...matching.align import Alignment
+from ..feature_maps import SECTION as FEATURE_MAPS
+from ..first_filters import SECTION as FIRST_FILTERS
+from ..section import Comparison, Table
+from .compare import LayerDrift, TensorDrift, WeightDrift
+
+TELLING = 1e-5  # a relative change below which a sketch does not tell how many weights changed
+
+
+def tell_weights(weights: WeightDrift, comparison: Comparison) -> Iterator[str]:
+    """Which tensors have another type now, and how many layers moved, with the one that moved furthest."""
+    for old, new in weights.types:
+        yield f"weights that were {name(old)} are {name(new)}"
+    moved = weights.moved()
+    if not weights.layers:
+        return
+    whole = not _in_part(comparison.layers)
+    if not moved and weights.retyped:
+        yield "the other weights are the same"
+        return
+    if not moved:
+        yield "every weight is the same" if whole else "the weights of the layers that both have are the same"
+        return
+    worst = f"{name(moved[0].path)} ({relative_change(max(moved[0].relative_change, 1e-9))})"
+    count, of = len(moved), counted(len(weights.layers), "layer")
+    if count == 1:
+        only = "only " if whole else f"of the {of} that can be compared only "
+        yield f"{only}the weights of {worst} changed{_exactly(moved[0].path, weights, comparison)}"
+    elif count == len(weights.layers):
+        which = "every layer's weights moved" if whole else f"the weights of all {of} that can be compared moved"
+        yield f"{which}, most in {worst}"
+    else:
+        can = "" if whole else " that can be compared"
+        yield f"the weights of {count} of {of}{can} moved, most in {worst}"
+
+
+def _in_part(layers: Alignment) -> bool:
+    """Whether layers with weights were added, removed or changed, so that not all can be compared."""
+    return any(
+        (row.old and row.old.parameters) or (row.new and row.new.parameters)
+        for kind in ("added", "removed", "changed")
+        for row in layers.of_kind(kind)
+    )
+
+
+def _exactly(path: str, weights: WeightDrift, comparison: Comparison) -> str:
+    """What exactly happened in the one layer that changed, where that can be told."""
+    rows = [row for row in weights.rows if row.path == path]
+    changed = [row for row in rows if row.changed]
+    swapped = _swapped(path, changed, comparison)
+    if swapped:
+        return f": {swapped}"
+    filters = comparison.found(FIRST_FILTERS)
+    moved = filters.rows if filters and filters.path == path else ()
+    if len(changed) == 1 and changed[0].places_changed == 1 and changed[0].relative_change > TELLING:
+        count = "one weight" if changed[0].weights_changed == 1 else "one weight, or very few,"
+        where = f", in filter {moved[0].filter}" if len(moved) == 1 else ""
+        return f": {count} of its {name(changed[0].weight)}{where}"
+    if filters and 0 < len(moved) < filters.filters:
+        return f": {len(moved)} of its {counted(filters.filters, 'filter')}"
+    return f": its {name(changed[0].weight)}" if len(changed) == 1 < len(rows) else ""
+
+
+def _swapped(path: str, changed: list[TensorDrift], comparison: Comparison) -> str:
+    """That filters changed places; "" unless all filters are known and every changed tensor holds the same values as before."""
+    places = _places(path, comparison)
+    if not places or not all(row.rearranged for row in changed):
+        return ""
+    return f"filters {places[0]} and {places[1]} changed places" if len(places) == 2 else f"{len(places)} filters changed places"
+
+
+def _places(path: str, comparison: Comparison) -> list[int]:
+    """The filters that stand where another one stood; none unless these are all that changed."""
+    filters, maps = comparison.found(FIRST_FILTERS), comparison.found(FEATURE_MAPS)
+    origins: list[tuple[int, int | None]] = []
+    if filters and filters.path == path:
+        origins = [(row.filter, row.was) for row in filters.rows]
+    elif maps:
+        layers = [layer for layer in maps.rows if layer.path == path and len(layer.rows) == layer.shape[2]]
+        origins = [(row.channel, row.was) for layer in layers for row in layer.rows if row.distance]
+    places = sorted(place for place, _ in origins)
+    return places if places == sorted(was for _, was in origins if was is not None) else []
+
+
+def weight_table(weights: WeightDrift) -> Table | None:
+    """How far each layer moved, those that moved furthest first."""
+    rows = tuple((name(row.path), _estimated(row), f"{row.cosine:.3g}") for row in weights.moved())
+    return Table(("Layer", "Weights moved", "Cosine"), rows) if rows else None
+
+
+def _estimated(row: LayerDrift) -> str:
+    error = f" ± {relative_change(row.error)}" if row.error else ""
+    return f"{relative_change(row.relative_change)}{error}"

@@ -1,0 +1,134 @@
+"""Figures of a tensor, each computed in one place: statistics, digests, sketches, and numbers as text."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .errors import ReportFileError
+
+# prime, so that a stride through the tensor (one filter, one column) meets every place of the sketch, not the same few
+SKETCH_LENGTH = 257
+CHUNK_ROWS = 1024  # rows of SKETCH_LENGTH at a time: 1 MB, which stays in the processor's cache
+# for every byte, the highest bits of eight floats: where set, the float's sign is turned
+SIGN_BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little").astype(np.uint32) << 31
+
+
+class Statistics(NamedTuple):
+    """Figures over all values of a tensor; `std` is the population's, `l2_norm` the square root of the sum of squares."""
+
+    mean: float
+    std: float
+    min: float
+    max: float
+    l2_norm: float
+
+
+class TensorFigures(NamedTuple):
+    """All that a report keeps of a tensor: see `statistics_of`, `tensor_digest` and `sketch_of`."""
+
+    statistics: Statistics
+    digest: str
+    sketch: np.ndarray
+
+
+def figures_of(values: np.ndarray) -> TensorFigures:
+    """The figures of a tensor of any shape and numeric type."""
+    return TensorFigures(statistics_of(values), tensor_digest(values), sketch_of(values))
+
+
+def statistics_of(values: np.ndarray) -> Statistics:
+    """The statistics of a tensor of any shape and numeric type, as the shortest decimals that float32 tells apart.
+
+    The mean comes first, then the deviations from it, in float64: E[x^2] - E[x]^2 would lose the spread of values about a large
+    mean. Chunks are joined as Chan, Golub and LeVeque do (1979, "Updating formulae and a pairwise algorithm for computing
+    sample variances", equation 2.1), so that a large tensor passes through the cache once. nan and infinity spread to every
+    figure that they take part in.
+    """
+    count, mean, squares = 0, 0.0, 0.0  # `squares`: the sum of squared deviations from `mean`
+    low, high = math.inf, -math.inf
+    with np.errstate(invalid="ignore", over="ignore"):
+        for part in _chunks(values.reshape(-1)):
+            low, high = float(np.minimum(low, part.min())), float(np.maximum(high, part.max()))
+            deviations = part.astype(np.float64)
+            part_mean = float(deviations.mean())
+            deviations -= part_mean
+            apart = part_mean - mean
+            count += part.size
+            squares += float(np.dot(deviations, deviations)) + apart * apart * (count - part.size) * part.size / count
+            mean += apart * part.size / count
+        found = mean, math.sqrt(squares / max(1, count)), low, high, math.sqrt(squares + count * mean * mean)
+        return Statistics(*(figure(np.float32(value)) for value in found))
+
+
+def figure(value: Any) -> float:
+    """A number as a Python float, by the shortest decimals that its own precision (float16, float32, ...) tells apart."""
+    value = np.asarray(value)
+    if value.dtype in (np.float16, np.float32):
+        return float(str(value[()]))
+    return float(value)
+
+
+def tensor_digest(values: np.ndarray) -> str:
+    """sha256 over the tensor's type, shape and bytes."""
+    digest = hashlib.sha256(f"{values.dtype.name} {values.shape} ".encode())
+    digest.update(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+def sketch_of(values: np.ndarray) -> np.ndarray:
+    """A random projection (k,) of a tensor's n values, float64, k = 257 at most.
+
+    Up to k values are kept whole. More are cut into rows of k, each value gets a random sign, and the rows are added up (a
+    count sketch: Charikar, Chen and Farach-Colton 2002). The norm of the difference of two sketches estimates the norm
+    of the difference of the tensors, with a standard error of about 1 / sqrt(2k) of it: 4.4 %. The signs depend on the
+    shape alone, so that any two tensors of one shape can be compared, also under another name.
+    """
+    flat = values.reshape(-1)
+    if flat.size <= SKETCH_LENGTH:
+        return flat.astype(np.float64)
+    seed = int.from_bytes(hashlib.sha256(repr(tuple(values.shape)).encode()).digest()[:8], "little")
+    generator = np.random.SFC64(seed)  # its raw stream is the same in every version of numpy
+    sketch = np.zeros(SKETCH_LENGTH)
+    for part in _chunks(flat):
+        sketch += _signed_sum(part, generator)
+    return sketch
+
+
+def _signed_sum(part: np.ndarray, generator: np.random.SFC64) -> np.ndarray:
+    rows = -(-part.size // SKETCH_LENGTH)
+    words = generator.random_raw(-(-rows * SKETCH_LENGTH // 64)).astype("<u8", copy=False)
+    # turning a float's sign bit is several times faster than multiplying by 1 or -1
+    signed = SIGN_BITS.take(words.view(np.uint8), axis=0).reshape(-1)[: rows * SKETCH_LENGTH]
+    signed[part.size :] = 0
+    signed[: part.size] ^= np.ascontiguousarray(part).view(np.uint32)
+    with np.errstate(invalid="ignore", over="ignore"):
+        sums: np.ndarray = signed.view(np.float32).reshape(rows, SKETCH_LENGTH).sum(axis=0, dtype=np.float64)
+    return sums
+
+
+def _chunks(flat: np.ndarray) -> Iterator[np.ndarray]:
+    step = CHUNK_ROWS * SKETCH_LENGTH
+    for start in range(0, flat.size, step):
+        yield flat[start : start + step].astype(np.float32, copy=False)
+
+
+def packed(values: np.ndarray) -> str:
+    """Numbers as base64 of float32, little-endian, in C order: a third of the room that their digits take."""
+    return base64.b64encode(np.ascontiguousarray(values, "<f4").tobytes()).decode()
+
+
+def unpacked(text: str, count: int, where: str) -> np.ndarray:
+    """The `count` numbers (count,) float64 that `packed` wrote; raises `ReportFileError`, which names `where`, for other text."""
+    try:
+        values = np.frombuffer(base64.b64decode(text, validate=True), "<f4")
+    except ValueError:
+        values = np.zeros(0)
+    if len(values) != count or count < 0:
+        raise ReportFileError(f"the report's data are not as expected at {where}.")
+    return values.astype(np.float64)
