@@ -69,8 +69,10 @@ class KerasNetwork:
 
     @property
     def not_loaded(self) -> tuple[str, ...]:
-        fresh = self.loaded.fresh
-        return tuple(heard.row.path for heard in self._heard if any(id(each) in fresh for each in heard.variables))
+        assigned = self.loaded.assigned
+        if assigned is None:
+            return ()
+        return tuple(heard.row.path for heard in self._heard if any(each not in assigned for each in heard.variables))
 
     def weights(self, index: int) -> Mapping[str, np.ndarray]:
         return {name: as_array(variable) for name, variable in self._named(index).items()}

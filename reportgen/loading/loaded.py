@@ -10,6 +10,7 @@ import numpy as np
 
 from ..backend import keras, tf
 from ..errors import ModelError, OptionError
+from .assigned import Assigned
 from .schemes import SCHEMES, scale
 
 SCALING_LAYERS = (keras.layers.Rescaling, keras.layers.Normalization)
@@ -26,7 +27,7 @@ class Loaded:
     scheme: how pixels are scaled, a key of `schemes.SCHEMES`; preprocessing: the same in words.
     input_shape: (h, w, channels) of the pictures it takes, channels last even where the model wants them first.
     labels: of its classes, or None. warnings: what a reader of its report must know.
-    fresh: the `id` of every variable that kept its initial values, because the file holds none for it.
+    assigned: the variables that the model's file gave values to; None where there is no file.
     """
 
     model: Any
@@ -38,7 +39,7 @@ class Loaded:
     channels_first: bool
     labels: tuple[str, ...] | None
     warnings: tuple[str, ...] = ()
-    fresh: frozenset[int] = frozenset()
+    assigned: Assigned | None = None
 
     def preprocess(self, images: np.ndarray) -> np.ndarray:
         """uint8 images (n, h, w, channels) as what the model takes: float32, (n, channels, h, w) where it wants that."""

@@ -18,6 +18,7 @@ from ..backend import deep_models, global_state, keras
 from ..errors import LabelsError, ModelError, ReportgenError, reason_of
 from ..image import LARGEST_IMAGE
 from .applications import APPLICATIONS, Application
+from .assigned import Assigned, noting_assignments
 from .gate import foreign_parts, in_words, refusal
 from .keras2 import up_to_date
 from .labels import given_labels, imagenet_labels, minivgg_labels
@@ -53,12 +54,18 @@ def load(
     user_labels = given_labels(labels)
     scheme = None if preprocess == "auto" else scheme_name(preprocess)
     file_warnings: tuple[str, ...] = ()
+    assigned: Assigned | None = None
     if isinstance(reference, keras.Model):
         found, model = Reference(reference.name), reference
     elif isinstance(reference, (str, Path)):
         found = find_reference(reference)
         check_weights(found, weights)
-        model, file_warnings = _model(found, weights, seed, allow_unsafe, announce)
+        with noting_assignments() as assigned:
+            model, file_warnings = _model(found, weights, seed, allow_unsafe, announce)
+        if weights == "random":
+            assigned = None
+        elif assigned.none_of(model.weights):
+            raise ModelError(f"{weights or reference}: it holds no weights for the model's layers. Save the model anew.")
     else:
         raise ModelError(f"a {type(reference).__name__} is no model: expected a name, a path or a keras.Model.")
     _check_steps(model)
@@ -74,6 +81,7 @@ def load(
         input_shape=input_shape,
         channels_first=channels_first,
         labels=_labels(user_labels, found, model),
+        assigned=assigned,
         warnings=(*file_warnings, *_weight_warnings(found, weights), *scheme_warnings, *size_warnings),
     )
 
@@ -158,7 +166,9 @@ def _application(application: Application, weights: str, seed: int, announce: An
     with _fresh_names():
         model = build(weights=None)
     try:
-        model.load_weights(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of weights that do not fit Keras says the same in dozens of lines
+            model.load_weights(path)
     except Exception as error:
         raise ModelError(f"{path}: these weights do not fit {application.function} ({reason_of(error)}).") from error
     return model
