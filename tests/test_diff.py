@@ -12,6 +12,7 @@ import pytest
 
 from reportgen.comparison.diff import SHOWN, diff
 from reportgen.comparison.pair import Pair
+from reportgen.comparison.provenance import OTHER_FIT, OTHER_IMAGE
 from reportgen.comparison.series import series
 from reportgen.errors import ReportFileError
 from reportgen.matching.align import Alignment, align
@@ -20,12 +21,14 @@ from reportgen.options import Options
 from reportgen.page.bars import signed_bar
 from reportgen.picture import Grid, Picture, quantize, reduced
 from reportgen.probe import LayerCall
-from reportgen.report import LEFT_OUT, Absent, Report
+from reportgen.report import LEFT_OUT, SECTIONS, Absent, Report
 from reportgen.sections.attributions.compare import overlap, rank_correlation
+from reportgen.sections.attributions.find import Attributions
 from reportgen.sections.feature_maps.compare import MapChangesTable, compare_feature_maps
 from reportgen.sections.feature_maps.find import ConvolutionMapsTable, find_feature_maps
 from reportgen.sections.feature_maps.shown import shown_maps
-from reportgen.sections.filters.find import FilterShapes
+from reportgen.sections.filters.find import FilterShapes, find_filters
+from reportgen.sections.first_filters.find import find_first_filters
 from reportgen.sections.layers.find import Layers
 from reportgen.sections.predictions.find import find_predictions
 from reportgen.sections.weights.compare import WeightDrift, compare_weights
@@ -101,9 +104,7 @@ def test_moved() -> None:
 
 
 def test_changed_says_how() -> None:
-    found = align(
-        (layer("a"),), (replace(layer("a", shape=(8, 8, 6), parameters=1_200), trainable=False),), {}, {}
-    )
+    found = align((layer("a"),), (replace(layer("a", shape=(8, 8, 6), parameters=1_200), trainable=False),), {}, {})
     assert found.rows[0].kinds == ("changed",)
     assert found.rows[0].details == ("shape (8, 8, 4) → (8, 8, 6)", "parameters 10 → 1,200", "frozen")
 
@@ -353,12 +354,135 @@ def test_what_the_walk_finds() -> None:
     assert gone == [Change("rows[conv kernel]", "Filters", None, None)]
 
 
+def with_attributions(*rows: dict[str, Any]) -> Report:
+    """The small report with its one attribution row as often as there are `rows`, each changed in some fields."""
+    report = small_report()
+    assert isinstance(report.attributions, Attributions)
+    return replace(report, attributions=Attributions(tuple(replace(report.attributions.rows[0], **row) for row in rows)))
+
+
+@pytest.mark.parametrize(
+    "other", [{"class_index": 2, "label": "c"}, {"path": "conv_1"}, {"path": ""}, {"method": "occlusion"}], ids=str
+)
+@pytest.mark.parametrize("order", [1, -1])
+def test_rows_of_one_method_do_not_hide_each_other(other: dict[str, Any], order: int) -> None:
+    """Two classes, or two layers, explained by one method: a change of either is found, wherever it stands."""
+    for changed in ({}, other):
+        old = with_attributions(*[{}, other][::order])
+        new = with_attributions(*[{**each, "peak": 99.0} if each == changed else each for each in ({}, other)][::order])
+        found = diff(old, new)
+        changes = next(section for section in found.sections if section.name == "attributions").changes
+        assert [(change.before, change.after) for change in changes] == [(4.0, 99.0)]  # four channels of 1, their gradients too
+        assert changes[0].where.endswith(".peak")
+        assert all(str(value) in changes[0].where for name, value in changed.items() if name != "label")
+        assert not found.same
+    assert diff(old, with_attributions(*[other, {}][::order])).same  # the order of rows is no difference
+    gone = diff(old, with_attributions({}))
+    changes = next(section for section in gone.sections if section.name == "attributions").changes
+    assert [(change.before, change.after) for change in changes] == [("Attribution", None)]
+
+
+def test_a_layer_that_is_called_as_its_tensor_is() -> None:
+    row = find_filters(network_with({"kernel": np.ones((1, 1, 3, 2), np.float32)}), Options()).rows[0]
+    old, new = FilterShapes((row,)), FilterShapes((replace(row, path="other"),))
+    assert list(changes_between(old, new, {"kernel": "other"})) == []
+
+
 def test_pictures_that_differ_in_colours_alone_are_the_same() -> None:
     values = np.arange(9, dtype=np.uint8).reshape(3, 3)
     old = Picture(values, 0.0, 1.0, "viridis")
     assert list(changes_between(old, replace(old, colormap="magma"), {})) == []
     lifted = replace(old, values=values + np.uint8(51))
     assert next(changes_between(old, lifted, {})).distance == pytest.approx(0.2)
+
+
+def with_image(report: Report, file: str = "", pixels: str = "", **options: Any) -> Report:
+    """The report on another file, other pixels, or with other options."""
+    made = report.provenance
+    return replace(
+        report,
+        provenance=replace(
+            made,
+            image=replace(made.image, digest=file or made.image.digest),
+            options=replace(made.options, **options),
+            input_digest=pixels or made.input_digest,
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"file": "f", "pixels": "p"}, Change("image", "1" * 64, "f", None)),
+        ({"file": "f", "pixels": "p", "fit": "crop"}, Change("image", "1" * 64, "f", None)),
+        ({"pixels": "p", "fit": "crop"}, Change("options.fit", "stretch", "crop", None)),
+        ({"pixels": "p"}, Change("input_digest", small_report().input_digest(), "p", None)),
+    ],
+)
+def test_another_image_is_one_change_which_says_what_differs(changed: dict[str, Any], expected: Change) -> None:
+    old = small_report()
+    for left_out in (None, LEFT_OUT):  # the pixels are told apart also where the report does not show them
+        before, after = (
+            each if left_out is None else replace(each, overview=left_out) for each in (old, with_image(old, **changed))
+        )
+        found = diff(before, after)
+        assert found.sections[0].changes == (expected,)
+        assert not found.same
+        assert not any(section.changes for section in found.sections[1:])
+        assert isinstance(found.predictions, Absent)
+        assert found.predictions.reason == found.caveats[0]
+        assert found.caveats[0] in (OTHER_IMAGE, OTHER_FIT)
+
+
+@pytest.mark.parametrize("changed", [{"file": "f"}, {"fit": "crop"}, {"file": "f", "fit": "pad"}])
+def test_a_change_of_the_image_that_is_none_is_not_told(changed: dict[str, Any]) -> None:
+    """Another file with the very pixels; a square image, which is cut to what it is."""
+    found = diff(small_report(), with_image(small_report(), **changed))
+    assert found.sections[0].changes == ()
+    assert found.same
+    assert found.caveats == ()
+    assert found.verdict == "The same: architecture, weights, answers, where they looked and feature maps."
+
+
+def test_of_older_reports_the_pixels_or_else_the_files_tell_the_image() -> None:
+    older = replace(small_report(), provenance=replace(small_report().provenance, input_digest=""))
+    assert diff(older, small_report()).same
+    blind = replace(older, overview=LEFT_OUT)
+    assert diff(blind, blind).same
+    assert diff(blind, with_image(blind, file="f")).sections[0].changes == (Change("image", "1" * 64, "f", None),)
+
+
+@pytest.mark.parametrize("digests", ["same", "other"])
+@pytest.mark.parametrize(
+    ("only", "told"),
+    [
+        ("filters", "Filter shapes: 3 figures changed."),
+        ("first_filters", "First-layer filters: 2 figures changed."),
+        ("attributions", "Where it looked: one figure changed."),
+        ("feature_maps", "Feature maps: 3 figures changed."),
+    ],
+)
+def test_a_verdict_says_something_of_any_section_alone(only: str, told: str, digests: str) -> None:
+    """Where the sections that have sentences are left out, it counts figures."""
+
+    def alone(value: float) -> Report:
+        report = small_report(**{name: LEFT_OUT for name in SECTIONS if name != only})
+        network = network_with({"conv": np.full((1, 1, 3, 2), value, np.float32)})
+        found = {
+            "filters": find_filters(network, Options()),
+            "first_filters": find_first_filters(network, Options()),
+            "attributions": with_attributions({"peak": value}).attributions,
+            "feature_maps": map_report(np.full((2, 2, 1), value)).feature_maps,
+        }
+        model = replace(report.provenance.model, digest=str(value) if digests == "other" else "d")
+        return replace(report, provenance=replace(report.provenance, model=model), **{only: found[only]})
+
+    assert diff(alone(1), alone(1)).verdict.startswith("The same")
+    found = diff(alone(1), alone(2))
+    assert not found.same
+    hidden = digests == "other" and SECTIONS[only].about == "image"  # a changed filter accounts for another digest
+    assert (found.verdict == told) != hidden
+    assert ("something that the reports do not show" in found.verdict) == hidden
 
 
 def test_left_out_sections_are_told_and_are_no_difference() -> None:

@@ -61,5 +61,6 @@ def _told(topic: Topic, pair: Pair, sections: Sections) -> Iterator[str]:
 def _counted(sections: Iterable[SectionChanges]) -> Iterator[str]:
     """How many figures changed, of each section in which any did."""
     for each in sections:
-        if each.changes:
-            yield f"{each.title.lower()}: {counted(len(each.changes), 'figure')} changed"
+        count = sum(change.exceeds(0) for change in each.changes)
+        if count:
+            yield f"{each.title.lower()}: {counted(count, 'figure')} changed"
