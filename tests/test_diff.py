@@ -327,6 +327,17 @@ def test_maps_at_two_resolutions_are_compared_at_the_lower() -> None:
     assert found.rows[0].reduction == 2
 
 
+def test_maps_in_colours_are_no_maps() -> None:
+    report = small_report()
+    assert isinstance(report.feature_maps, ConvolutionMapsTable)
+    row = report.feature_maps.rows[0]
+    assert row.picture is not None
+    colours = Picture(np.repeat(row.picture.values[..., None], 3, axis=2), 0.0, 1.0, "rgb")
+    bad = replace(report, feature_maps=replace(report.feature_maps, rows=(replace(row, picture=colours),)))
+    with pytest.raises(ReportFileError, match="not as expected"):
+        diff(report, bad)
+
+
 def test_overlap_and_rank_correlation_by_hand() -> None:
     # ten places: the upper fifth are two of them; one of them is in both: 1 / 3
     old = np.array([[9, 8, 1, 1, 1, 1, 1, 1, 1, 1]], float)
