@@ -39,7 +39,7 @@ def score(value: float) -> str:
 def two_scores(old: float, new: float) -> tuple[str, str]:
     """Two class scores with as many decimals as tell them apart."""
     texts = score(old), score(new)
-    return texts if texts[0] != texts[1] or old == new else two_numbers(old, new, 3)
+    return texts if texts[0] != texts[1] or old == new else two_numbers(old, new)
 
 
 def percent(share: float) -> str:

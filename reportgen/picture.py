@@ -131,7 +131,7 @@ class Grid:
     def cut(cls, pixels: np.ndarray, columns: int, count: int) -> Grid:
         """The grid of `count` tiles whose `pixels()` (H, W) these are; raises `ReportFileError` for pixels of no such grid."""
         rows = -(-count // columns) if columns > 0 else 0
-        height, width = ((size + GAP) // max(1, parts) for size, parts in zip(pixels.shape, (rows, columns), strict=True))
+        height, width = ((size + GAP) // max(1, parts) for size, parts in zip(pixels.shape[:2], (rows, columns), strict=True))
         if rows < 1 or min(height, width) <= GAP or (rows * height - GAP, columns * width - GAP) != pixels.shape:
             raise ReportFileError(
                 f"the report's data are not as expected: {count} maps in {columns} columns of a picture {pixels.shape}."

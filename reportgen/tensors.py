@@ -48,21 +48,26 @@ def statistics_of(values: np.ndarray) -> Statistics:
     The mean comes first, then the deviations from it, in float64: E[x^2] - E[x]^2 would lose the spread of values about a large
     mean. Chunks are joined as Chan, Golub and LeVeque do (1979, "Updating formulae and a pairwise algorithm for computing
     sample variances", equation 2.1), so that a large tensor passes through the cache once. nan and infinity spread to every
-    figure that they take part in.
+    figure that they take part in. A tensor without values has zeros.
     """
-    count, mean, squares = 0, 0.0, 0.0  # `squares`: the sum of squared deviations from `mean`
+    if values.size == 0:
+        return Statistics(0.0, 0.0, 0.0, 0.0, 0.0)
+    count, total, squares, length = 0, 0.0, 0.0, 0.0  # `squares`: of the deviations from the mean; `length`: of the values
     low, high = math.inf, -math.inf
     with np.errstate(invalid="ignore", over="ignore"):
         for part in _chunks(values.reshape(-1)):
             low, high = float(np.minimum(low, part.min())), float(np.maximum(high, part.max()))
             deviations = part.astype(np.float64)
-            part_mean = float(deviations.mean())
-            deviations -= part_mean
-            apart = part_mean - mean
+            part_total = float(deviations.sum())
+            length += float(np.dot(deviations, deviations))
+            deviations -= part_total / part.size
+            squares += float(np.dot(deviations, deviations))
+            if count:
+                apart = part_total / part.size - total / count
+                squares += apart * apart * count * part.size / (count + part.size)
             count += part.size
-            squares += float(np.dot(deviations, deviations)) + apart * apart * (count - part.size) * part.size / count
-            mean += apart * part.size / count
-        found = mean, math.sqrt(squares / max(1, count)), low, high, math.sqrt(squares + count * mean * mean)
+            total += part_total
+        found = total / count, math.sqrt(squares / count), low, high, math.sqrt(length)
         return Statistics(*(figure(np.float32(value)) for value in found))
 
 

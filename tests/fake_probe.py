@@ -1,4 +1,4 @@
-"""A `Probe` made of arrays: sections, codec and page are tested with it in a moment, without TensorFlow."""
+"""A `Network` and a `Probe` made of arrays: sections, codec and page are tested with them in a moment, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -8,47 +8,94 @@ from typing import Any
 
 import numpy as np
 
-from reportgen.probe import Explained, FeatureMaps, LayerCall, ModelFacts, ScoreKind
-from reportgen.sections.weights.find import tensor_digest
+from reportgen.probe import INPUT, Explained, FeatureMaps, LayerCall, ModelFacts, ScoreKind
+from reportgen.tensors import TensorFigures, figures_of
 
-FACTS = ModelFacts("net", "net.keras", "0" * 64, 10, 8, (8, 8, 3), (3,), "none: pixels as they are, 0 to 255")
+FACTS = ModelFacts(
+    name="net",
+    source="net.keras",
+    digest="0" * 64,
+    parameters=10,
+    trainable_parameters=8,
+    input_shape=(8, 8, 3),
+    output_shape=(3,),
+    preprocessing="none: pixels as they are, 0 to 255",
+)
 
 
 @dataclass
-class FakeProbe:
-    """Fulfils `Probe`; `tensors` holds the weights by (index of the row, name)."""
+class FakeNetwork:
+    """Fulfils `Network`; `tensors` holds the weights by (index of the row, name).
 
-    model: ModelFacts = field(default_factory=lambda: FACTS)
-    pixels: np.ndarray = field(default_factory=lambda: np.zeros((8, 8, 3), np.uint8))
+    Every layer hands on what it is given, and the score of class k is k times the mean of the image.
+    """
+
+    facts: ModelFacts = field(default_factory=lambda: FACTS)
     labels: tuple[str, ...] | None = None
-    calls: tuple[LayerCall, ...] = ()
-    maps: tuple[FeatureMaps, ...] = ()
-    scores: np.ndarray | None = None
-    score_kind: ScoreKind = "probabilities"
-    explained: Explained | None = None
+    layers: tuple[LayerCall, ...] = ()
+    not_loaded: tuple[str, ...] = ()
     tensors: dict[tuple[int, str], np.ndarray] = field(default_factory=dict)
+    classes: int = 3
 
     def weights(self, index: int) -> Mapping[str, np.ndarray]:
         return {name: values for (row, name), values in self.tensors.items() if row == index}
 
-    def weight_digest(self, index: int, name: str) -> str:
-        return tensor_digest(self.tensors[index, name])
+    def figures(self, index: int, name: str) -> TensorFigures:
+        return figures_of(self.tensors[index, name])
 
     def kernels(self, index: int) -> tuple[str, ...]:
         return tuple(name for name in self.weights(index) if name.endswith("kernel"))
 
+    def prepared(self, pixels: np.ndarray) -> np.ndarray:
+        return pixels.astype(np.float32)
+
+    def scores(self, batch: np.ndarray) -> np.ndarray:
+        return np.outer(batch.mean(axis=(1, 2, 3)), np.arange(self.classes)).astype(np.float32)
+
+    def maps(self, path: str, batch: np.ndarray) -> np.ndarray:
+        return batch
+
+    def gradient(self, batch: np.ndarray, class_index: int, at: str = INPUT) -> np.ndarray:
+        return np.full(batch.shape, class_index / batch[0].size, np.float32)
+
+
+@dataclass
+class FakeProbe:
+    """Fulfils `Probe`."""
+
+    network: FakeNetwork = field(default_factory=FakeNetwork)
+    pixels: np.ndarray = field(default_factory=lambda: np.zeros((8, 8, 3), np.uint8))
+    maps: tuple[FeatureMaps, ...] = ()
+    scores: np.ndarray | None = None
+    score_kind: ScoreKind = "probabilities"
+    explained: Explained | None = None
+
 
 def call(index: int, path: str, kind: str = "Conv2D", parameters: int = 0) -> LayerCall:
     """A row of the layer table."""
-    return LayerCall(index, path, kind, (8, 8, 4), parameters, True, ())
+    return LayerCall(index=index, path=path, type=kind, output_shape=(8, 8, 4), parameters=parameters, trainable=True, inputs=())
 
 
 def maps_of(index: int, path: str, values: np.ndarray) -> FeatureMaps:
     """The maps (h, w, channels) of a convolution, with figures by plain numpy."""
     height, width, channels = values.shape
     flat = values.reshape(-1, channels)
-    figures = (flat.min(0), flat.max(0), flat.mean(0), (flat > 0).mean(0).astype(np.float32))
-    return FeatureMaps(index, path, (height, width, channels), (), *figures, values=values)
+    return FeatureMaps(
+        index=index,
+        path=path,
+        shape=(height, width, channels),
+        after=(),
+        low=flat.min(0),
+        high=flat.max(0),
+        mean=flat.mean(0),
+        active=(flat > 0).mean(0).astype(np.float32),
+        values=values,
+    )
+
+
+def explained_by(activations: np.ndarray, gradients: np.ndarray, path: str = "conv", class_index: int = 0) -> Explained:
+    """A class explained by these arrays (h, w, channels), its logit's gradients."""
+    return Explained(path=path, class_index=class_index, activations=activations, gradients=gradients, unit="logit")
 
 
 def f32(values: Any) -> np.ndarray:

@@ -7,11 +7,13 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from reportgen import Absent, Picture, Report
-from reportgen.report import section_fields
+from reportgen.report import SECTIONS, Checks
+from reportgen.sections.section import LEVELS, Finding, Level
 
 HOSTILE = "\"></script></title></style><img src=x onerror=document.title='pwned'><script>alert(1)</script> {{7*7}} חתול 猫 🐈"
-PACKED = {"sketch", "scores", "packed_weights"}  # numbers as text, which a comparison reads
-CHOICES = {"kind", "scale", "sort", "fit"}  # strings out of a fixed few, which the report's reader would refuse
+# numbers as text, which a comparison reads, and what tells it that both models were shown the same
+PACKED = {"sketch", "scores", "packed_weights", "input_digest"}
+CHOICES = {"kind", "scale", "sort", "fit", "level"}  # strings out of a fixed few, which the report's reader would refuse
 PAGES = ("plain", "hostile", "absent", "long")
 
 
@@ -28,24 +30,31 @@ def spoiled(value: Any, text: str, name: str = "", keep: Collection[str] = ()) -
 
 
 def filled(report: Report) -> Report:
-    """`report` with a string wherever one can stand: none of the texts, options and notes is empty. And with dead channels."""
+    """`report` with a string wherever one can stand: none of the texts, options and notes is empty; and with inactive channels,
+    and a finding of every level.
+    """
     made = report.provenance
     options = replace(made.options, weights="w", labels="l", target="t", layers="y", only=("o",), skip=("s",), title="t")
     maps: Any = report.feature_maps
-    dead = {row.index: tuple(replace(each, min=0.0, max=0.0, active=0.0) for each in row.channels[:2]) for row in maps.rows}
-    rows = tuple(replace(row, after=("a", "b"), channels=dead[row.index] + row.channels[2:]) for row in maps.rows)
+    inactive = {row.index: tuple(replace(each, min=0.0, max=0.0, active=0.0) for each in row.channels[:2]) for row in maps.rows}
+    rows = tuple(replace(row, after=("a", "b"), channels=inactive[row.index] + row.channels[2:]) for row in maps.rows)
     return replace(
         report,
         warnings=("w", "w"),
         provenance=replace(made, options=options, notes=("n", "n")),
+        checks=Checks(ran=3, rows=tuple(_finding(level) for level in LEVELS)),
         feature_maps=replace(maps, rows=rows),
     )
+
+
+def _finding(level: Level) -> Finding:
+    return Finding(name=f"huge-{level}", level=level, path="p", text="t", value=9.0, threshold=8.0)
 
 
 def sample_reports(report: Report) -> dict[str, Report]:
     """`report` itself, and what became of it, by the names in `PAGES`."""
     full = filled(report)
-    nothing: dict[str, Any] = {section.name: Absent("Nothing to show.") for section in section_fields()}
+    nothing: dict[str, Any] = dict.fromkeys((*SECTIONS, "checks"), Absent("Nothing to show."))
     absent = replace(full, **nothing)
     hostile, long = (spoiled(full, text) for text in (HOSTILE, "x" * 300))
     return dict(zip(PAGES, (report, hostile, spoiled(absent, HOSTILE), long), strict=True))

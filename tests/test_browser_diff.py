@@ -13,10 +13,10 @@ import pytest
 import reportgen
 from reportgen import Absent, Report
 from reportgen.page.diff import render_comparison_folder
-from reportgen.report import section_fields
+from reportgen.report import SECTIONS
 
 from .browser import OPEN_ALL, axe_findings, lacking, opened, served
-from .samples import HOSTILE, hostile_pair, spoiled
+from .samples import HOSTILE, PACKED, hostile_pair, spoiled
 from .test_browser import brightness
 
 pytestmark = pytest.mark.browser
@@ -30,8 +30,8 @@ def compared(cat_report: Report, cat: Path, tmp_path_factory: pytest.TempPathFac
     """Pages of comparisons, by the names above."""
     early = reportgen.generate("minivgg@early", cat)
     hostile = hostile_pair(cat_report)
-    nothing: dict[str, Any] = {section.name: Absent(f"reason {HOSTILE}") for section in section_fields()}
-    long = [spoiled(report, "x" * 300, keep={"sketch", "scores", "packed_weights"}) for report in (early, cat_report)]
+    nothing: dict[str, Any] = dict.fromkeys(SECTIONS, Absent(f"reason {HOSTILE}"))
+    long = [spoiled(report, "x" * 300, keep=PACKED) for report in (early, cat_report)]
     pages = {
         "changed": reportgen.render_diff(reportgen.diff(early, cat_report)),
         "same": reportgen.render_diff(reportgen.diff(cat_report, cat_report)),
@@ -210,7 +210,7 @@ def apart(one: np.ndarray, other: np.ndarray) -> float:
 def test_the_new_picture_slides_over_the_old_by_keyboard(browser: Any, compared: dict[str, Path]) -> None:
     with opened(browser, compared["changed"], viewport={"width": 1280, "height": 900}) as it:
         # the bare heatmaps: four points across, so that it does not matter if a column is a fraction of a pixel wider
-        versus = it.page.locator("#class_activation .versus").nth(1)
+        versus = it.page.locator("#attributions .versus").nth(1)
         before, after = (versus.locator(f".{age} .stack") for age in ("old", "new"))
         old, new = brightness(before), brightness(after)
         assert apart(old, new) > 5

@@ -19,7 +19,7 @@ import pytest
 import reportgen
 from reportgen import Report, ReportFileError
 from reportgen.codec import Encoder, decode_report
-from reportgen.report import LEFT_OUT
+from reportgen.report import FORMAT, LEFT_OUT
 from reportgen.sections.layers.find import Layers
 
 from .fake_probe import call, f32
@@ -78,6 +78,8 @@ def test_json_has_what_the_contract_names(folder: Path) -> None:
     assert (result.returncode, result.stderr) == (1, "")
     data = json.loads(result.stdout)
     assert data["same"] is False
+    assert data["verdict"].startswith("Same architecture; only the weights of `conv` (80 %) changed")
+    assert "parts" not in data  # each stands by its own name
     sections = {section["name"]: section["changes"] for section in data["sections"]}
     assert next(iter(sections)) == "provenance"
     change = sections["weights"][0]
@@ -200,7 +202,8 @@ def test_three_versions(folder: Path) -> None:
     assert "v1.html: net on cat → v2.html: net on cat: " in result.stderr
     data = json.loads(run("diff", "v1.html", "v2.html", "v3.html", "--json", folder=folder).stdout)
     assert [step["same"] for step in data["steps"]] == [False, False]
-    assert data["layers"][0]["path"] == "conv"
+    tables = {table["name"]: table for table in data["tables"]}
+    assert tables["layers"]["lines"][0] == {"label": "conv", "values": [0.8, pytest.approx(1.3)]}
     markdown = run("diff", "v1.html", "v2.html", "v3.html", "--markdown", folder=folder).stdout
     assert "| `conv` | 80 % | 130 % |" in markdown
 
@@ -276,11 +279,12 @@ def test_models_are_reported_on_and_compared(tmp_path: Path, cat: Path) -> None:
 
 def test_a_report_of_another_format_says_which_version_reads_it(folder: Path) -> None:
     text = (folder / "v1.html").read_text("utf-8")
-    (folder / "newer.html").write_text(text.replace('{"format":1,', '{"format":99,'), "utf-8")
+    (folder / "newer.html").write_text(text.replace(f'{{"format":{FORMAT},', '{"format":99,'), "utf-8")
     result = run("diff", "v1.html", "newer.html", folder=folder)
     assert result.returncode == 2
-    assert "format 99" in result.stderr
-    assert "newer version of reportgen" in result.stderr
+    first, second = result.stderr.splitlines()
+    assert "newer.html: reportgen 0 wrote this, in format 99" in first
+    assert second == "Install it: pip install --upgrade 'cnn-reportgen>=0'"
 
 
 def git(*arguments: str, folder: Path) -> str:

@@ -9,52 +9,58 @@ from typing import Any
 
 import numpy as np
 import pytest
-from reportgen.comparison.sketches import Tensors
-from reportgen.page.formats import signed_bar
 
-from reportgen.comparison.diff import diff
+from reportgen.comparison.diff import SHOWN, diff
+from reportgen.comparison.pair import Pair
+from reportgen.comparison.provenance import OTHER_FIT, OTHER_IMAGE
 from reportgen.comparison.series import series
 from reportgen.errors import ReportFileError
-from reportgen.formatting import pieces, plain, share, signed
-from reportgen.matching.align import Architecture, align
+from reportgen.matching.align import Alignment, align
 from reportgen.matching.changes import Change, changes_between
 from reportgen.options import Options
-from reportgen.picture import Picture, quantize, reduced, tile, untiled
+from reportgen.page.bars import signed_bar
+from reportgen.picture import Grid, Picture, quantize, reduced
 from reportgen.probe import LayerCall
-from reportgen.report import LEFT_OUT, Absent, Report
+from reportgen.report import LEFT_OUT, SECTIONS, Absent, Report
 from reportgen.sections.attributions.compare import overlap, rank_correlation
-from reportgen.sections.feature_maps.compare import find_map_changes
-from reportgen.sections.feature_maps.find import find_feature_maps
+from reportgen.sections.attributions.find import Attributions
+from reportgen.sections.feature_maps.compare import MapChangesTable, compare_feature_maps
+from reportgen.sections.feature_maps.find import ConvolutionMapsTable, find_feature_maps
 from reportgen.sections.feature_maps.shown import shown_maps
-from reportgen.sections.filters.find import FilterShapes
+from reportgen.sections.filters.find import FilterShapes, find_filters
+from reportgen.sections.first_filters.find import find_first_filters
 from reportgen.sections.layers.find import Layers
-from reportgen.sections.weights.compare import WeightDrift, find_drift
+from reportgen.sections.predictions.find import find_predictions
+from reportgen.sections.weights.compare import WeightDrift, compare_weights
 from reportgen.sections.weights.find import Weights, find_weights
 
-from .fake_probe import FakeProbe, call, f32, maps_of
+from .fake_probe import FakeNetwork, FakeProbe, call, f32, maps_of
 from .test_codec import small_report
 
 
 def layer(path: str, kind: str = "Conv2D", shape: Any = (8, 8, 4), parameters: int = 10, inputs: Any = ()) -> LayerCall:
-    return LayerCall(0, path, kind, shape, parameters, True, tuple(inputs))
+    return LayerCall(
+        index=0, path=path, type=kind, output_shape=shape, parameters=parameters, trainable=True, inputs=tuple(inputs)
+    )
 
 
 def aligned(old: list[LayerCall], new: list[LayerCall]) -> list[tuple[str, tuple[str, ...]]]:
     """Each row's path and what happened to it."""
-    found = align(tuple(old), tuple(new), tensors({}), tensors({}))
+    found = align(tuple(old), tuple(new), {}, {})
     return [(row.path, row.kinds) for row in found.rows]
 
 
-def tensors(values: dict[str, np.ndarray]) -> Tensors:
-    return Tensors(report_with(values))
+def network_with(values: dict[str, np.ndarray]) -> FakeNetwork:
+    """A network whose layers hold these kernels."""
+    calls = tuple(call(place, path) for place, path in enumerate(values))
+    return FakeNetwork(layers=calls, tensors={(place, "kernel"): each for place, each in enumerate(values.values())})
 
 
 def report_with(values: dict[str, np.ndarray]) -> Report:
     """A report whose layers hold these kernels."""
-    calls = tuple(call(place, path) for place, path in enumerate(values))
-    probe = FakeProbe(calls=calls, tensors={(place, "kernel"): each for place, each in enumerate(values.values())})
-    weights = find_weights(probe, Options()) if values else Weights(())
-    return replace(small_report(), weights=weights, layers=Layers(calls, 0, 0), first_filters=LEFT_OUT)
+    network = network_with(values)
+    weights = find_weights(network, Options())
+    return replace(small_report(), weights=weights, layers=Layers(network.layers, 0, 0), first_filters=LEFT_OUT)
 
 
 def test_the_same_layers_are_the_same() -> None:
@@ -85,7 +91,8 @@ def test_names_that_shifted_are_seen_through_by_the_weights() -> None:
     first, second, inserted = (generator.normal(size=(3, 3, 4, 4)).astype(np.float32) for _ in range(3))
     old = {"conv": first, "conv_1": second}
     new = {"conv": inserted, "conv_1": first * 1.01, "conv_2": second}
-    found = align(tuple(map(layer, old)), tuple(map(layer, new)), tensors(old), tensors(new))
+    marks = [find_weights(network_with(each), Options()).marks() for each in (old, new)]
+    found = align(tuple(map(layer, old)), tuple(map(layer, new)), *marks)
     assert found.new_paths() == {"conv": "conv_1", "conv_1": "conv_2"}
     assert [row.path for row in found.of_kind("added")] == ["conv"]
 
@@ -97,9 +104,7 @@ def test_moved() -> None:
 
 
 def test_changed_says_how() -> None:
-    found = align(
-        (layer("a"),), (replace(layer("a", shape=(8, 8, 6), parameters=1_200), trainable=False),), tensors({}), tensors({})
-    )
+    found = align((layer("a"),), (replace(layer("a", shape=(8, 8, 6), parameters=1_200), trainable=False),), {}, {})
     assert found.rows[0].kinds == ("changed",)
     assert found.rows[0].details == ("shape (8, 8, 4) → (8, 8, 6)", "parameters 10 → 1,200", "frozen")
 
@@ -109,7 +114,7 @@ def test_an_insertion_does_not_rewire_what_follows_it_but_a_new_shortcut_does() 
     inserted = [layer("a"), layer("x", "ReLU", inputs=["a"]), layer("b", inputs=["x"]), layer("add", "Add", inputs=["b", "x"])]
     assert [kinds for _, kinds in aligned(old, inserted)] == [(), ("added",), (), ()]
     rewired = [layer("a"), layer("b", inputs=["a"]), layer("add", "Add", inputs=["b", "b"])]
-    found = align(tuple(old), tuple(rewired), tensors({}), tensors({}))
+    found = align(tuple(old), tuple(rewired), {}, {})
     assert found.rows[2].details == ("fed by `b`, `a` → `b`, `b`",)
 
 
@@ -123,7 +128,7 @@ def test_alignment_of_a_thousand_layers_is_quick_and_right() -> None:
     old = [layer(f"old_{place}", "Conv2D" if place % 2 else "ReLU", (place % 7, 1)) for place in range(1000)]
     new = [layer(f"new_{place}", each.type, each.output_shape) for place, each in enumerate(old) if place not in (300, 700)]
     start = time.perf_counter()
-    found = align(tuple(old), tuple(new), tensors({}), tensors({}))
+    found = align(tuple(old), tuple(new), {}, {})
     assert time.perf_counter() - start < 5  # 0.1 s where nothing else is going on
     assert len(found.of_kind("renamed")) == 998
     assert len(found.of_kind("removed")) == 2
@@ -133,7 +138,7 @@ def test_alignment_of_a_thousand_layers_is_quick_and_right() -> None:
 def test_so_many_layers_that_no_table_holds_them_are_aligned_by_name() -> None:
     old = [layer("first", "X"), *(layer(f"{place}") for place in range(4100))]
     new = [*(layer(f"{place}", "Y") for place in range(4100)), layer("last", "Z")]
-    found = align(tuple(old), tuple(new), tensors({}), tensors({}))
+    found = align(tuple(old), tuple(new), {}, {})
     assert len(found.of_kind("changed")) == 4100
     assert [row.path for row in found.of_kind("removed")] == ["first"]
     assert [row.path for row in found.of_kind("added")] == ["last"]
@@ -141,12 +146,9 @@ def test_so_many_layers_that_no_table_holds_them_are_aligned_by_name() -> None:
 
 def drift_between(old: dict[str, Any], new: dict[str, Any]) -> WeightDrift:
     before, after = report_with(old), report_with(new)
-    assert not isinstance(before.layers, Absent)
-    assert not isinstance(after.layers, Absent)
-    pairs = align(before.layers.rows, after.layers.rows, Tensors(before), Tensors(after))
-    found = find_drift(before, after, pairs)
-    assert isinstance(found, WeightDrift)
-    return found
+    assert isinstance(before.weights, Weights)
+    assert isinstance(after.weights, Weights)
+    return compare_weights(before.weights, after.weights, Pair(before, after, SHOWN, ignore_names=False))
 
 
 def test_drift_of_a_small_tensor_is_exact() -> None:
@@ -160,8 +162,8 @@ def test_drift_of_a_small_tensor_is_exact() -> None:
 def test_drift_of_a_layer_is_that_of_all_its_tensors_as_one_vector() -> None:
     # kernel (3, 0) to (3, 3), bias (4) to (0): step (0, 3, -4) of length 5, old (3, 0, 4) of length 5: 1
     def two(kernel: Any, bias: Any) -> Report:
-        probe = FakeProbe(calls=(call(0, "a"),), tensors={(0, "kernel"): f32(kernel), (0, "bias"): f32(bias)})
-        return replace(report_with({"a": f32([0])}), weights=find_weights(probe, Options()))
+        network = FakeNetwork(layers=(call(0, "a"),), tensors={(0, "kernel"): f32(kernel), (0, "bias"): f32(bias)})
+        return replace(report_with({"a": f32([0])}), weights=find_weights(network, Options()))
 
     old, new = two([3, 0], [4]), two([3, 3], [0])
     found = diff(old, new).weights
@@ -224,9 +226,7 @@ def test_damaged_sketches_are_refused() -> None:
 
 def test_total_variation_and_rank_moves_by_hand() -> None:
     old = small_report()  # scores 0.2, 0.5, 0.3 of a, b, c
-    probe = FakeProbe(labels=("a", "b", "c"), scores=f32([0.6, 0.3, 0.1]))
-    from reportgen.sections.predictions.find import find_predictions
-
+    probe = FakeProbe(network=FakeNetwork(labels=("a", "b", "c")), scores=f32([0.6, 0.3, 0.1]))
     found = diff(old, replace(old, predictions=find_predictions(probe, Options()))).predictions
     assert not isinstance(found, Absent)
     assert found.total_variation == pytest.approx(0.4)  # half of 0.4 + 0.2 + 0.2
@@ -236,8 +236,6 @@ def test_total_variation_and_rank_moves_by_hand() -> None:
 
 
 def test_ranks_of_classes_that_only_one_report_shows_come_from_all_scores() -> None:
-    from reportgen.sections.predictions.find import find_predictions
-
     def answers(scores: Any) -> Report:
         return replace(small_report(), predictions=find_predictions(FakeProbe(scores=f32(scores)), Options()))
 
@@ -252,7 +250,10 @@ def map_report(values: np.ndarray, **options: Any) -> Report:
     return replace(small_report(), feature_maps=find_feature_maps(probe, Options(**options)))
 
 
-SAME = align((layer("conv"),), (layer("conv"),), tensors({}), tensors({}))
+def maps_between(old: Report, new: Report) -> MapChangesTable:
+    assert isinstance(old.feature_maps, ConvolutionMapsTable)
+    assert isinstance(new.feature_maps, ConvolutionMapsTable)
+    return compare_feature_maps(old.feature_maps, new.feature_maps, Pair(old, new, SHOWN, ignore_names=False))
 
 
 @pytest.mark.parametrize("options", [{}, {"scale": "layer"}, {"sort": "activity"}, {"scale": "layer", "sort": "activity"}])
@@ -271,8 +272,7 @@ def test_map_distances_by_hand() -> None:
     # two channels of 1 x 2: (3, 4) to (3, 4), and (0, 5) to (0, 0); the average squared length is (25 + 25) / 2
     old = np.array([[[3, 0], [4, 5]]], float)
     new = np.array([[[3, 0], [4, 0]]], float)
-    found = find_map_changes(map_report(old), map_report(new), SAME)
-    assert not isinstance(found, Absent)
+    found = maps_between(map_report(old), map_report(new))
     row = found.rows[0]
     assert [(each.channel, each.distance) for each in row.rows] == [(1, pytest.approx(1.0)), (0, 0.0)]
     assert row.distance == pytest.approx(math.sqrt(0.5))
@@ -289,8 +289,7 @@ def test_map_distances_by_hand() -> None:
 
 def test_reports_that_sort_their_maps_in_two_ways_are_compared_by_channel() -> None:
     values = np.random.default_rng(0).normal(size=(4, 4, 6)) + np.arange(6) - 3
-    found = find_map_changes(map_report(values), map_report(values, sort="activity"), SAME)
-    assert not isinstance(found, Absent)
+    found = maps_between(map_report(values), map_report(values, sort="activity"))
     assert found.rows[0].distance == 0
 
 
@@ -316,26 +315,27 @@ def test_maps_at_two_resolutions_are_compared_at_the_lower() -> None:
         section: Any = report.feature_maps
         tiles = np.stack([quantize(each, each.min(), each.max()) for each in of.transpose(2, 0, 1)])
         small = np.rint(reduced(tiles.transpose(1, 2, 0).astype(np.float32), 2)).astype(np.uint8).transpose(2, 0, 1)
-        picture = replace(section.rows[0].picture, values=tile(small, section.rows[0].columns))
+        picture = replace(section.rows[0].picture, values=Grid(small, section.rows[0].columns).pixels())
         row = replace(section.rows[0], picture=picture, reduction=2)
         return replace(report, feature_maps=replace(section, rows=(row,)))
 
     assert diff(map_report(values), halved(values)).same
     moved = values.copy()
     moved[:4, :4, 1] += 30
-    found = find_map_changes(map_report(values), halved(moved), SAME)
-    assert not isinstance(found, Absent)
+    found = maps_between(map_report(values), halved(moved))
     assert [row.channel for row in found.rows[0].rows if row.distance] == [1]
     assert found.rows[0].reduction == 2
 
 
-def test_a_grid_that_was_not_made_of_so_many_tiles_is_refused() -> None:
-    tiles = np.arange(6 * 4 * 5, dtype=np.uint8).reshape(6, 4, 5)
-    assert (untiled(tile(tiles, 3), 3, 6) == tiles).all()
-    assert (untiled(tile(tiles[:5], 3), 3, 5) == tiles[:5]).all()
-    for columns, count in ((0, 6), (-1, 6), (4, 6), (3, 100), (1000, 1)):
-        with pytest.raises(ReportFileError):
-            untiled(tile(tiles, 3), columns, count)
+def test_maps_in_colours_are_no_maps() -> None:
+    report = small_report()
+    assert isinstance(report.feature_maps, ConvolutionMapsTable)
+    row = report.feature_maps.rows[0]
+    assert row.picture is not None
+    colours = Picture(np.repeat(row.picture.values[..., None], 3, axis=2), 0.0, 1.0, "rgb")
+    bad = replace(report, feature_maps=replace(report.feature_maps, rows=(replace(row, picture=colours),)))
+    with pytest.raises(ReportFileError, match="not as expected"):
+        diff(report, bad)
 
 
 def test_overlap_and_rank_correlation_by_hand() -> None:
@@ -365,12 +365,135 @@ def test_what_the_walk_finds() -> None:
     assert gone == [Change("rows[conv kernel]", "Filters", None, None)]
 
 
+def with_attributions(*rows: dict[str, Any]) -> Report:
+    """The small report with its one attribution row as often as there are `rows`, each changed in some fields."""
+    report = small_report()
+    assert isinstance(report.attributions, Attributions)
+    return replace(report, attributions=Attributions(tuple(replace(report.attributions.rows[0], **row) for row in rows)))
+
+
+@pytest.mark.parametrize(
+    "other", [{"class_index": 2, "label": "c"}, {"path": "conv_1"}, {"path": ""}, {"method": "occlusion"}], ids=str
+)
+@pytest.mark.parametrize("order", [1, -1])
+def test_rows_of_one_method_do_not_hide_each_other(other: dict[str, Any], order: int) -> None:
+    """Two classes, or two layers, explained by one method: a change of either is found, wherever it stands."""
+    for changed in ({}, other):
+        old = with_attributions(*[{}, other][::order])
+        new = with_attributions(*[{**each, "peak": 99.0} if each == changed else each for each in ({}, other)][::order])
+        found = diff(old, new)
+        changes = next(section for section in found.sections if section.name == "attributions").changes
+        assert [(change.before, change.after) for change in changes] == [(4.0, 99.0)]  # four channels of 1, their gradients too
+        assert changes[0].where.endswith(".peak")
+        assert all(str(value) in changes[0].where for name, value in changed.items() if name != "label")
+        assert not found.same
+    assert diff(old, with_attributions(*[other, {}][::order])).same  # the order of rows is no difference
+    gone = diff(old, with_attributions({}))
+    changes = next(section for section in gone.sections if section.name == "attributions").changes
+    assert [(change.before, change.after) for change in changes] == [("Attribution", None)]
+
+
+def test_a_layer_that_is_called_as_its_tensor_is() -> None:
+    row = find_filters(network_with({"kernel": np.ones((1, 1, 3, 2), np.float32)}), Options()).rows[0]
+    old, new = FilterShapes((row,)), FilterShapes((replace(row, path="other"),))
+    assert list(changes_between(old, new, {"kernel": "other"})) == []
+
+
 def test_pictures_that_differ_in_colours_alone_are_the_same() -> None:
     values = np.arange(9, dtype=np.uint8).reshape(3, 3)
     old = Picture(values, 0.0, 1.0, "viridis")
     assert list(changes_between(old, replace(old, colormap="magma"), {})) == []
     lifted = replace(old, values=values + np.uint8(51))
     assert next(changes_between(old, lifted, {})).distance == pytest.approx(0.2)
+
+
+def with_image(report: Report, file: str = "", pixels: str = "", **options: Any) -> Report:
+    """The report on another file, other pixels, or with other options."""
+    made = report.provenance
+    return replace(
+        report,
+        provenance=replace(
+            made,
+            image=replace(made.image, digest=file or made.image.digest),
+            options=replace(made.options, **options),
+            input_digest=pixels or made.input_digest,
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"file": "f", "pixels": "p"}, Change("image", "1" * 64, "f", None)),
+        ({"file": "f", "pixels": "p", "fit": "crop"}, Change("image", "1" * 64, "f", None)),
+        ({"pixels": "p", "fit": "crop"}, Change("options.fit", "stretch", "crop", None)),
+        ({"pixels": "p"}, Change("input_digest", small_report().input_digest(), "p", None)),
+    ],
+)
+def test_another_image_is_one_change_which_says_what_differs(changed: dict[str, Any], expected: Change) -> None:
+    old = small_report()
+    for left_out in (None, LEFT_OUT):  # the pixels are told apart also where the report does not show them
+        before, after = (
+            each if left_out is None else replace(each, overview=left_out) for each in (old, with_image(old, **changed))
+        )
+        found = diff(before, after)
+        assert found.sections[0].changes == (expected,)
+        assert not found.same
+        assert not any(section.changes for section in found.sections[1:])
+        assert isinstance(found.predictions, Absent)
+        assert found.predictions.reason == found.caveats[0]
+        assert found.caveats[0] in (OTHER_IMAGE, OTHER_FIT)
+
+
+@pytest.mark.parametrize("changed", [{"file": "f"}, {"fit": "crop"}, {"file": "f", "fit": "pad"}])
+def test_a_change_of_the_image_that_is_none_is_not_told(changed: dict[str, Any]) -> None:
+    """Another file with the very pixels; a square image, which is cut to what it is."""
+    found = diff(small_report(), with_image(small_report(), **changed))
+    assert found.sections[0].changes == ()
+    assert found.same
+    assert found.caveats == ()
+    assert found.verdict == "The same: architecture, weights, answers, where they looked and feature maps."
+
+
+def test_of_older_reports_the_pixels_or_else_the_files_tell_the_image() -> None:
+    older = replace(small_report(), provenance=replace(small_report().provenance, input_digest=""))
+    assert diff(older, small_report()).same
+    blind = replace(older, overview=LEFT_OUT)
+    assert diff(blind, blind).same
+    assert diff(blind, with_image(blind, file="f")).sections[0].changes == (Change("image", "1" * 64, "f", None),)
+
+
+@pytest.mark.parametrize("digests", ["same", "other"])
+@pytest.mark.parametrize(
+    ("only", "told"),
+    [
+        ("filters", "Filter shapes: 3 figures changed."),
+        ("first_filters", "First-layer filters: 2 figures changed."),
+        ("attributions", "Where it looked: one figure changed."),
+        ("feature_maps", "Feature maps: 3 figures changed."),
+    ],
+)
+def test_a_verdict_says_something_of_any_section_alone(only: str, told: str, digests: str) -> None:
+    """Where the sections that have sentences are left out, it counts figures."""
+
+    def alone(value: float) -> Report:
+        report = small_report(**{name: LEFT_OUT for name in SECTIONS if name != only})
+        network = network_with({"conv": np.full((1, 1, 3, 2), value, np.float32)})
+        found = {
+            "filters": find_filters(network, Options()),
+            "first_filters": find_first_filters(network, Options()),
+            "attributions": with_attributions({"peak": value}).attributions,
+            "feature_maps": map_report(np.full((2, 2, 1), value)).feature_maps,
+        }
+        model = replace(report.provenance.model, digest=str(value) if digests == "other" else "d")
+        return replace(report, provenance=replace(report.provenance, model=model), **{only: found[only]})
+
+    assert diff(alone(1), alone(1)).verdict.startswith("The same")
+    found = diff(alone(1), alone(2))
+    assert not found.same
+    hidden = digests == "other" and SECTIONS[only].about == "image"  # a changed filter accounts for another digest
+    assert (found.verdict == told) != hidden
+    assert ("something that the reports do not show" in found.verdict) == hidden
 
 
 def test_left_out_sections_are_told_and_are_no_difference() -> None:
@@ -394,7 +517,7 @@ def test_other_digests_of_models_whose_weights_are_left_out_are_a_difference() -
 def test_weights_are_compared_also_where_the_layer_table_is_left_out() -> None:
     old, new = (replace(report_with({"a": f32(values)}), layers=LEFT_OUT) for values in ([3, 4], [3, 0]))
     found = diff(old, new)
-    assert isinstance(found.architecture, Absent)
+    assert isinstance(found.layers, Absent)
     assert isinstance(found.weights, WeightDrift)
     assert found.weights.rows[0].relative_change == pytest.approx(0.8)
 
@@ -404,42 +527,21 @@ def test_a_series_follows_layers_through_new_names() -> None:
     versions = [report_with({"a": one}), report_with({"b": one}), report_with({"b": two, "late": f32([1])})]
     found = series(versions)
     assert not found.same
-    assert [line.path for line in found.layers] == ["b"]
-    assert found.layers[0].changes == pytest.approx((0.0, 0.8))
+    layers, answers = found.table("layers"), found.table("answers")
+    assert layers is not None
+    assert [line.label for line in layers.lines] == ["b"]
+    assert layers.lines[0].values == pytest.approx((0.0, 0.8))
     assert len(found.steps) == 2
-    assert [line.label for line in found.classes] == ["b", "c", "a"]
+    assert answers is not None
+    assert [line.label for line in answers.lines] == ["b", "c", "a"]
 
 
 def test_a_series_of_the_same_is_the_same() -> None:
     assert series([small_report()] * 3).same
 
 
-@pytest.mark.parametrize(
-    ("value", "words"),
-    [
-        (0.31, "31 %"),
-        (0.000234, "0.023 %"),
-        (12.5, "1,250 %"),
-        (math.inf, "from zero"),
-        (math.nan, "not numbers on one side"),
-        (0, "0 %"),
-    ],
-)
-def test_shares_in_words(value: float, words: str) -> None:
-    assert share(value) == words
-
-
-def test_other_words() -> None:
-    assert (signed(0.29), signed(-0.0041), signed(0)) == ("+0.29", "-0.0041", "0")
-    assert pieces("a `b` c") == [("a ", False), ("b", True), (" c", False)]
-
-
 def test_an_architecture_without_layers() -> None:
-    assert align((), (), tensors({}), tensors({})) == Architecture(())
-
-
-def test_names_cannot_command_a_terminal() -> None:
-    assert plain("a\x1b[31mRED\x1b]0;title\x07\nb\u202ec") == "a [31mRED ]0;title b c"
+    assert align((), (), {}, {}) == Alignment(())
 
 
 def test_bars_of_raw_scores_grow_from_zero_to_either_side() -> None:

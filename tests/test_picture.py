@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import math
 import struct
@@ -14,14 +15,17 @@ from typing import Any
 import matplotlib
 import numpy as np
 import pytest
+from hypothesis import example, given, strategies as st
 from PIL import Image
 
 from reportgen.errors import ReportFileError
 from reportgen.picture import (
     GREY,
     RGB,
+    Grid,
     Picture,
     columns_for,
+    difference_picture,
     finite_range,
     overlay,
     palette,
@@ -29,7 +33,6 @@ from reportgen.picture import (
     reduced,
     scaled_picture,
     striped,
-    tile,
     to_png,
     values_from_png,
 )
@@ -174,7 +177,7 @@ def test_a_grid_is_nearly_square_and_holds_all(count: int) -> None:
 def test_tiles_stand_row_by_row_with_a_gap() -> None:
     # three tiles of 1 x 2 in two columns: 1 | 2 over 3 | empty, with background 9 between and in the empty place
     tiles = np.array([[[1, 1]], [[2, 2]], [[3, 3]]], np.uint8)
-    assert tile(tiles, 2, background=9).tolist() == [
+    assert Grid(tiles, 2).pixels(background=9).tolist() == [
         [1, 1, 9, 2, 2],
         [9, 9, 9, 9, 9],
         [3, 3, 9, 9, 9],
@@ -183,7 +186,7 @@ def test_tiles_stand_row_by_row_with_a_gap() -> None:
 
 def test_64_tiles_are_8_by_8() -> None:
     tiles = np.broadcast_to(np.arange(64, dtype=np.uint8)[:, None, None], (64, 56, 56))
-    grid = tile(tiles, columns_for(64))
+    grid = Grid.of(tiles).pixels()
     assert grid.shape == (455, 455)  # 8 * 56 + 7
     assert np.array_equal(grid[::57, ::57], np.arange(64).reshape(8, 8))
     assert not grid[56::57].any()
@@ -192,11 +195,126 @@ def test_64_tiles_are_8_by_8() -> None:
 
 def test_tiles_of_colour() -> None:
     tiles = np.array([[[[1, 2, 3]]], [[[4, 5, 6]]]], np.uint8)
-    assert tile(tiles, 2, background=255).tolist() == [[[1, 2, 3], [255, 255, 255], [4, 5, 6]]]
+    assert Grid(tiles, 2).pixels(background=255).tolist() == [[[1, 2, 3], [255, 255, 255], [4, 5, 6]]]
 
 
 def test_a_single_tile_has_no_gap() -> None:
-    assert tile(np.full((1, 2, 3), 5, np.uint8), 1).tolist() == [[5, 5, 5], [5, 5, 5]]
+    assert Grid(np.full((1, 2, 3), 5, np.uint8), 1).pixels().tolist() == [[5, 5, 5], [5, 5, 5]]
+
+
+@given(st.integers(1, 40), st.integers(1, 9), st.integers(1, 9), st.none() | st.integers(1, 12))
+@example(1, 1, 1, None)
+@example(5, 1, 1, 3)  # a place left empty at the end
+@example(3, 1, 7, 1)
+def test_tiles_come_back_out_of_their_grid(count: int, height: int, width: int, columns: int | None) -> None:
+    tiles = np.random.default_rng(count).integers(0, 256, (count, height, width), dtype=np.uint8)
+    grid = Grid.of(tiles) if columns is None else Grid(tiles, columns)
+    cut = Grid.cut(grid.pixels(background=7), grid.columns, count)
+    assert np.array_equal(cut.tiles, tiles)
+    assert cut.columns == grid.columns
+    assert np.array_equal(cut.pixels(background=7), grid.pixels(background=7))
+
+
+def test_a_grid_of_other_numbers_is_cut_too() -> None:
+    tiles = np.arange(12, dtype=np.uint8).reshape(3, 2, 2)
+    pixels = Grid(tiles, 2).pixels().astype(np.float32)
+    assert np.array_equal(Grid.cut(pixels, 2, 3).tiles, tiles)
+
+
+def test_pixels_of_no_such_grid_are_refused() -> None:
+    pixels = Grid(np.arange(6 * 4 * 5, dtype=np.uint8).reshape(6, 4, 5), 3).pixels()
+    for columns, count in (
+        (0, 6),
+        (-1, 6),
+        (4, 6),
+        (3, 100),
+        (1000, 1),
+        (3, 0),
+        (3, -1),
+        (10**12, 10**12),
+        (17, 17),
+        (17, 9 * 17),
+    ):
+        with pytest.raises(ReportFileError, match=f"{count} maps in {columns} columns"):
+            Grid.cut(pixels, columns, count)
+    for size in ((9, 18), (10, 17), (0, 0), (1, 1), (9, 17, 3)):
+        with pytest.raises(ReportFileError, match="not as expected"):
+            Grid.cut(np.zeros(size, np.uint8), 3, 6)
+
+
+def test_a_grid_as_a_picture_keeps_its_scale() -> None:
+    tiles = np.array([[[0, 255]], [[51, 102]]], np.uint8)
+    picture = Grid.of(tiles).picture(-1.0, 4.0, "magma")
+    assert picture == Picture(np.array([[0, 255, 0, 51, 102]], np.uint8), -1.0, 4.0, "magma")
+    assert np.array_equal(Grid.cut(picture.numbers(), 2, 2).tiles, [[[-1, 4]], [[0, 1]]])
+
+
+# Numbers
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0.0, 255.0, [0, 51, 255]),
+        (-1.0, 4.0, [-1, 0, 4]),
+        (2.0, 2.0, [2, 2, 2]),
+        (5.0, 0.0, [5, 4, 0]),
+        (math.nan, 1.0, [math.nan] * 3),
+        (0.0, math.inf, [math.nan, math.inf, math.inf]),
+    ],
+)
+def test_the_numbers_of_a_picture(low: float, high: float, expected: list[float]) -> None:
+    numbers = Picture(np.array([0, 51, 255], np.uint8), low, high, "gray").numbers()
+    assert numbers.dtype == np.float64
+    np.testing.assert_allclose(numbers, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(7, 9), (3, 4, 3)])
+@pytest.mark.parametrize(("mean", "spread"), [(0, 1), (100, 0.01), (0, 1e30), (-1e-9, 1e-12)])
+def test_the_numbers_are_right_to_half_a_step(shape: tuple[int, ...], mean: float, spread: float) -> None:
+    values = np.random.default_rng(0).normal(mean, spread, shape).astype(np.float32)
+    picture = scaled_picture(values, RGB if len(shape) == 3 else "viridis")
+    step = (picture.high - picture.low) / 255
+    assert np.abs(picture.numbers() - values).max() <= step * 0.51
+    assert picture.numbers().shape == shape
+
+
+def test_the_numbers_survive_the_file() -> None:
+    picture = scaled_picture(np.random.default_rng(0).normal(size=(5, 6)), "viridis")
+    back = Picture(values_from_png(to_png(picture), rgb=False), picture.low, picture.high, picture.colormap)
+    assert np.array_equal(back.numbers(), picture.numbers())
+
+
+def test_a_difference_is_grey_where_nothing_changed() -> None:
+    old = np.array([[1.0, 2.0, 3.0, 4.0]])
+    picture = difference_picture(old, old + np.array([[0, -2, 1, 2]]))
+    # from -2 to 2: 0 is 127.5, to the even 128; 1 is 191.25
+    assert picture.values.tolist() == [[128, 0, 191, 255]]
+    assert (picture.low, picture.high, picture.colormap) == (-2.0, 2.0, "RdBu_r")
+    same = difference_picture(old, old)
+    assert (same.low, same.high) == (0.0, 0.0)
+    assert len(np.unique(same.values)) == 1
+
+
+def test_a_difference_of_maps_and_of_colours() -> None:
+    old = np.zeros((2, 1, 2))
+    maps = difference_picture(old, old + 1, draw=lambda tiles: Grid.of(tiles).pixels(background=9))
+    assert maps.values.tolist() == [[255, 255, 9, 255, 255]]
+    old = np.zeros((1, 1, 1, 3))
+    colours = difference_picture(old, old + np.array([1, 0, -1]), draw=lambda tiles: Grid.of(tiles).pixels())
+    assert colours.values.tolist() == [[[255, 128, 0]]]
+    assert colours.colormap == RGB
+
+
+def test_a_difference_of_broken_numbers_is_scaled_by_the_others() -> None:
+    picture = difference_picture(np.array([[0.0, math.nan, math.inf, 1.0]]), np.array([[3.0, 1.0, math.inf, math.inf]]))
+    assert (picture.low, picture.high) == (-3.0, 3.0)
+    assert picture.values[0, 0] == 255
+
+
+def test_how_much_of_a_page_a_picture_takes() -> None:
+    picture = Picture(random_values(30, 40), 0.0, 1.0, "viridis")
+    assert picture.size_in_page() == len(base64.b64encode(to_png(picture)))
 
 
 # PNG

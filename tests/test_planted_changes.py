@@ -92,8 +92,8 @@ def test_two_filters_swapped(cat: Path, layer: str) -> None:
 def test_a_layer_inserted(cat: Path) -> None:
     diff = compared(net(), net(inserted=True), cat)
     assert diff.verdict.startswith("One layer added (`extra`); the weights of the layers that both have are the same;")
-    assert not isinstance(diff.architecture, Absent)
-    assert [(row.path, row.kinds) for row in diff.architecture.changed()] == [("extra", ("added",))]
+    assert not isinstance(diff.layers, Absent)
+    assert [(row.path, row.kinds) for row in diff.layers.changed()] == [("extra", ("added",))]
 
 
 def test_a_layer_removed(cat: Path) -> None:
@@ -151,20 +151,20 @@ def test_other_labels_of_classes_that_are_not_shown(cat: Path) -> None:
     assert not diff.same
 
 
-def test_another_picture(cat: Path, tmp_path: Path) -> None:
+def test_another_image(cat: Path, tmp_path: Path) -> None:
     from PIL import Image
 
     other = tmp_path / "other.png"
     Image.open(cat).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(other)
     diff = reportgen.diff(report_of(net(), cat), report_of(net(), other))
-    assert diff.verdict.startswith("Another picture (`cat.png`, now `other.png`); same architecture; every weight is the same;")
-    assert "different pictures" in diff.caveats[0]
-    assert isinstance(diff.feature_maps, Absent)
-    assert isinstance(diff.class_activation, Absent)
+    assert diff.verdict == "Another image (`cat.png`, now `other.png`); same architecture; every weight is the same."
+    assert "different images" in diff.caveats[0]
+    for part in (diff.predictions, diff.attributions, diff.feature_maps):
+        assert part == Absent(diff.caveats[0])
     assert not diff.same
 
 
-def test_the_same_picture_in_another_file_is_the_same(cat: Path, tmp_path: Path) -> None:
+def test_the_same_image_in_another_file_is_the_same(cat: Path, tmp_path: Path) -> None:
     from PIL import Image
 
     copy = tmp_path / "copy.bmp"
@@ -283,8 +283,8 @@ def test_a_model_built_anew_differs_in_names_alone(cat: Path) -> None:
     new = blocks()  # Keras goes on counting: conv2d_5, batch_normalization_5, ...
     new.set_weights(old.get_weights())
     diff = compared(old, new, cat)
-    assert not isinstance(diff.architecture, Absent)
-    assert {row.kinds for row in diff.architecture.changed()} == {("renamed",)}
+    assert not isinstance(diff.layers, Absent)
+    assert {row.kinds for row in diff.layers.changed()} == {("renamed",)}
     assert "every weight is the same" in diff.verdict
     assert reportgen.diff(report_of(old, cat), report_of(new, cat), ignore_names=True).same
 
@@ -298,8 +298,8 @@ def test_a_block_inserted_where_keras_counts_names_anew(cat: Path) -> None:
     assert not isinstance(diff.weights, Absent)
     moved = [row.path for row in diff.weights.moved()]
     assert set(moved) <= {"conv2d"}, diff.verdict
-    assert not isinstance(diff.architecture, Absent)
-    assert len(diff.architecture.of_kind("added")) - len(diff.architecture.of_kind("removed")) == 3
+    assert not isinstance(diff.layers, Absent)
+    assert len(diff.layers.of_kind("added")) - len(diff.layers.of_kind("removed")) == 3
 
 
 def test_broken_numbers_against_themselves_are_the_same(cat: Path) -> None:
@@ -339,16 +339,14 @@ def test_filters_swapped_and_more_are_not_called_swapped(cat: Path) -> None:
         assert "changed places" not in verdict
 
 
-def test_the_same_picture_given_otherwise(cat: Path) -> None:
+def test_the_same_image_given_otherwise(cat: Path) -> None:
     cropped = reportgen.diff(report_of(net(), cat), report_of(net(), cat, fit="crop"))
-    assert cropped.verdict.startswith(
-        "The picture given cut or stretched otherwise; same architecture; every weight is the same;"
-    )
+    assert cropped.verdict == "The image given cut or stretched otherwise; same architecture; every weight is the same."
     assert "--fit" in cropped.caveats[0]
     wide = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(4, 3, name="conv"),
                              keras.layers.GlobalAveragePooling2D(), keras.layers.Softmax()])  # fmt: skip
     sized = reportgen.diff(report_of(wide, cat, size=(20, 20)), report_of(wide, cat, size=(30, 30)))
-    assert sized.verdict.startswith("The picture given at another size; ")
+    assert sized.verdict.startswith("The image given at another size; ")
 
 
 def test_the_top_class_named_is_the_same_as_not_named(cat: Path) -> None:

@@ -140,7 +140,7 @@ def test_maps_are_recoloured_rescaled_and_reordered(it: Opened, reports: dict[st
     if order == "activity":
         places = sorted(places, key=lambda place: (-row.channels[place].active, -row.channels[place].mean, place))  # type: ignore[assignment]
     buttons = it.page.locator(f"#maps-{row.index} + figure .tiles button")
-    labels = [label.removesuffix(", dead") for label in buttons.evaluate_all("all => all.map(each => each.ariaLabel)")]
+    labels = [label.removesuffix(", inactive") for label in buttons.evaluate_all("all => all.map(each => each.ariaLabel)")]
     assert labels == [f"Channel {place}" for place in places]
     colours = np.frombuffer(palette("magma"), np.uint8).reshape(256, 3)
     for at in (0, 5, row.channels_shown - 1):
@@ -176,10 +176,10 @@ def test_the_last_of_many_quick_choices_counts(it: Opened) -> None:
 
 def test_dead_channels_stay_crossed_where_they_went(it: Opened, reports: dict[str, Report]) -> None:
     maps: Any = reports["plain"].feature_maps
-    row = max(maps.rows, key=lambda each: sum(channel.dead for channel in each.channels))
+    row = max(maps.rows, key=lambda each: sum(channel.inactive for channel in each.channels))
     chosen(it, "viridis", "map", "activity")
-    path = it.page.locator(f"#maps-{row.index} + figure .dead").get_attribute("d")
-    dead = sum(channel.dead for channel in row.channels)
+    path = it.page.locator(f"#maps-{row.index} + figure .inactive").get_attribute("d")
+    dead = sum(channel.inactive for channel in row.channels)
     assert path.count("M") == dead > 0
     # the least active are last: all crosses begin in the last rows
     height = -(-row.shape[0] // row.reduction) + 1

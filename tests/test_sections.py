@@ -4,30 +4,30 @@ from __future__ import annotations
 
 import base64
 import math
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from reportgen.errors import NotApplicable, OptionError
+from reportgen.methods.attribution import grad_cam
 from reportgen.options import Options
-from reportgen.probe import Explained, block_ends
-from reportgen.records import unpacked
-from reportgen.report import Absent, check_sections, find_sections, section_fields
-from reportgen.sections.attributions.find import find_class_activation, grad_cam
+from reportgen.probe import block_ends
+from reportgen.report import SECTIONS, Absent, check_sections, find_sections
+from reportgen.sections.attributions.find import find_attributions
 from reportgen.sections.feature_maps.find import find_feature_maps
 from reportgen.sections.filters.find import find_filters
 from reportgen.sections.first_filters.find import FILTER_SIDE, enlargement, find_first_filters
-from reportgen.sections.predictions.find import find_predictions
-from reportgen.sections.weights.find import SKETCH_LENGTH, find_weights, sketch_of, tensor_digest
+from reportgen.sections.predictions.find import Predictions, find_predictions
+from reportgen.sections.weights.find import find_weights
+from reportgen.tensors import SKETCH_LENGTH, tensor_digest
 
-from .fake_probe import FakeProbe, call, f32, maps_of
+from .fake_probe import FakeNetwork, FakeProbe, call, explained_by, f32, maps_of
 
 
 def test_predictions_are_the_best_five_best_first() -> None:
     scores = f32([0.1, 0.3, 0.05, 0.3, 0.2, 0.05])
-    found = find_predictions(FakeProbe(scores=scores, labels=tuple("abcdef")), Options())
+    found = find_predictions(FakeProbe(network=FakeNetwork(labels=tuple("abcdef")), scores=scores), Options())
     # equal scores keep the order of their classes: 1 before 3, 2 before 5
     assert [(row.rank, row.class_index, row.label) for row in found.rows] == [
         (1, 1, "b"),
@@ -59,11 +59,11 @@ def test_grad_cam_by_hand() -> None:
     gradients = np.zeros((2, 2, 2), np.float32)
     gradients[..., 0] = [[1, 3], [0, 0]]
     gradients[..., 1] = -2
-    explained = Explained("conv", 1, activations, gradients, "logit")
+    explained = explained_by(activations, gradients, class_index=1)
     # 1 * 4 - 2 * 1 = 2;  1 * 1 - 2 * 1 = -1, by relu 0;  0;  1 * 2 - 2 * 0.5 = 1
     np.testing.assert_array_equal(grad_cam(explained), [[2, 0], [0, 1]])
-    (row,) = find_class_activation(FakeProbe(explained=explained, labels=("x", "y")), Options()).rows
-    assert (row.method, row.path, row.class_index, row.label, row.peak) == ("grad_cam", "conv", 1, "y", 2.0)
+    (row,) = find_attributions(FakeProbe(network=FakeNetwork(labels=("x", "y")), explained=explained), Options()).rows
+    assert (row.method, row.path, row.class_index, row.label, row.peak) == ("grad-cam", "conv", 1, "y", 2.0)
     np.testing.assert_array_equal(row.heatmap.values, [[255, 0], [0, 128]])  # 1 is half of 2: 127.5, rounded to even
     assert (row.heatmap.low, row.heatmap.high) == (0.0, 2.0)
 
@@ -72,27 +72,27 @@ def test_grad_cam_by_hand() -> None:
 def test_grad_cam_scales_any_magnitude(size: float) -> None:
     activations = np.ones((1, 2, 1), np.float32) * f32([[[1], [2]]])
     gradients = np.full((1, 2, 1), size, np.float32)
-    (row,) = find_class_activation(FakeProbe(explained=Explained("c", 0, activations, gradients, "logit")), Options()).rows
+    (row,) = find_attributions(FakeProbe(explained=explained_by(activations, gradients)), Options()).rows
     np.testing.assert_allclose(row.heatmap.values, [[127.5, 255]], atol=0.5)
     assert row.peak == pytest.approx(2 * size, rel=1e-6)
 
 
 def test_grad_cam_of_nothing_is_black_and_says_zero() -> None:
-    explained = Explained("c", 0, np.ones((2, 2, 1), np.float32), np.full((2, 2, 1), -1, np.float32), "logit")
-    (row,) = find_class_activation(FakeProbe(explained=explained), Options()).rows
+    explained = explained_by(np.ones((2, 2, 1), np.float32), np.full((2, 2, 1), -1, np.float32))
+    (row,) = find_attributions(FakeProbe(explained=explained), Options()).rows
     assert row.peak == 0
     assert not row.heatmap.values.any()
 
 
-def conv_probe(kernel: np.ndarray, kind: str = "Conv2D", name: str = "kernel") -> FakeProbe:
-    return FakeProbe(calls=(call(0, "input", "InputLayer"), call(1, "conv", kind)), tensors={(1, name): kernel})
+def convolution(kernel: np.ndarray, kind: str = "Conv2D", name: str = "kernel") -> FakeNetwork:
+    return FakeNetwork(layers=(call(0, "input", "InputLayer"), call(1, "conv", kind)), tensors={(1, name): kernel})
 
 
 def test_filters_have_shapes_and_figures() -> None:
     kernel = np.arange(8, dtype=np.float32).reshape(2, 2, 1, 2)
-    probe = conv_probe(kernel)
-    probe.tensors[1, "bias"] = np.zeros(2, np.float32)
-    (row,) = find_filters(probe, Options()).rows
+    network = convolution(kernel)
+    network.tensors[1, "bias"] = np.zeros(2, np.float32)
+    (row,) = find_filters(network, Options()).rows
     assert (row.index, row.path, row.weight, row.shape, row.bias_shape) == (1, "conv", "kernel", (2, 2, 1, 2), (2,))
     # of 0..7: the mean is 3.5, the variance (8^2 - 1) / 12 = 5.25
     assert (row.mean, row.min, row.max) == (3.5, 0, 7)
@@ -100,9 +100,9 @@ def test_filters_have_shapes_and_figures() -> None:
 
 
 def test_a_separable_convolution_has_two_rows() -> None:
-    probe = conv_probe(np.ones((3, 3, 2, 1), np.float32), "SeparableConv2D", "depthwise_kernel")
-    probe.tensors[1, "pointwise_kernel"] = np.ones((1, 1, 2, 5), np.float32)
-    rows = find_filters(probe, Options()).rows
+    network = convolution(np.ones((3, 3, 2, 1), np.float32), "SeparableConv2D", "depthwise_kernel")
+    network.tensors[1, "pointwise_kernel"] = np.ones((1, 1, 2, 5), np.float32)
+    rows = find_filters(network, Options()).rows
     assert [(row.weight, row.shape, row.bias_shape) for row in rows] == [
         ("depthwise_kernel", (3, 3, 2, 1), None),
         ("pointwise_kernel", (1, 1, 2, 5), None),
@@ -112,7 +112,7 @@ def test_a_separable_convolution_has_two_rows() -> None:
 def test_first_filters_by_channel_are_scaled_by_the_whole_layer() -> None:
     # 1 x 1 filters: filter 0 sees channels with -1 and 0, filter 1 with 1 and 3; the layer's range is -1..3
     kernel = f32([[[[-1, 1], [0, 3]]]])
-    found = find_first_filters(conv_probe(kernel), Options())
+    found = find_first_filters(convolution(kernel), Options())
     assert (found.by_channel.low, found.by_channel.high) == (-1, 3)
     step = FILTER_SIDE + 1
     cells = found.by_channel.values[::step, ::step]
@@ -121,7 +121,7 @@ def test_first_filters_by_channel_are_scaled_by_the_whole_layer() -> None:
 
 
 def test_first_filters_of_equal_weights_do_not_divide_by_zero() -> None:
-    found = find_first_filters(conv_probe(np.full((3, 3, 3, 8), 0.25, np.float32)), Options())
+    found = find_first_filters(convolution(np.full((3, 3, 3, 8), 0.25, np.float32)), Options())
     assert not found.by_channel.values.any()
     assert (found.all.low, found.all.high) == (0.25, 0.25)
 
@@ -138,7 +138,7 @@ def test_first_filters_of_equal_weights_do_not_divide_by_zero() -> None:
 )
 def test_first_filters_of_every_kind(kernel_shape: Any, kind: str, filters: int, channels: int, coloured: bool) -> None:
     kernel = np.random.default_rng(0).normal(size=kernel_shape).astype(np.float32)
-    found = find_first_filters(conv_probe(kernel, kind), Options())
+    found = find_first_filters(convolution(kernel, kind), Options())
     side = 3 * enlargement((3, 3))
     assert found.filters_shown == filters
     assert found.by_channel.values.shape == (6 * (side + 1) - 1, channels * (side + 1) - 1)
@@ -149,7 +149,7 @@ def test_first_filters_of_every_kind(kernel_shape: Any, kind: str, filters: int,
 def test_a_transposed_kernel_shows_the_right_filter() -> None:
     kernel = np.zeros((1, 1, 2, 3), np.float32)  # Conv2DTranspose: (h, w, filters, input channels)
     kernel[0, 0, 1] = [1, 2, 3]
-    found = find_first_filters(conv_probe(kernel, "Conv2DTranspose"), Options())
+    found = find_first_filters(convolution(kernel, "Conv2DTranspose"), Options())
     step = FILTER_SIDE + 1
     cells = found.by_channel.values[::step, ::step]
     np.testing.assert_array_equal(cells, [[0, 0, 0], [85, 170, 255]])
@@ -213,7 +213,7 @@ def test_layers_that_fit_nothing_are_refused() -> None:
 
 def test_large_kernels_and_many_maps_stay_pictures_that_can_be_read() -> None:
     kernel = np.zeros((32, 32, 3, 768), np.float32)
-    assert find_first_filters(conv_probe(kernel), Options()).all.values.size < 10_000_000
+    assert find_first_filters(convolution(kernel), Options()).all.values.size < 10_000_000
     (row,) = find_feature_maps(
         FakeProbe(maps=(maps_of(1, "conv", np.zeros((150, 150, 4096), np.float32)),)), Options(maps="all")
     ).rows
@@ -242,12 +242,12 @@ def test_a_map_is_scaled_by_its_own_range_or_the_layers() -> None:
     assert (common.picture.low, common.picture.high) == (0, 4)
 
 
-def test_dead_channels_are_counted_also_those_not_shown() -> None:
+def test_inactive_channels_are_counted_also_those_not_shown() -> None:
     values = np.ones((2, 2, 4), np.float32)
     values[..., 1] = 0
     values[..., 3] = 0
     (row,) = find_feature_maps(FakeProbe(maps=(maps_of(1, "conv", values),)), Options(maps=2)).rows
-    assert row.dead_channels == 2
+    assert row.inactive_channels == 2
     assert [channel.active for channel in row.channels] == [1, 0]
     assert (row.min, row.max, row.mean) == (0, 1, 0.5)  # (1 + 0 + 1 + 0) / 4
 
@@ -283,48 +283,10 @@ def test_maps_that_are_not_numbers_give_a_row_all_the_same() -> None:
     assert row.picture is not None
 
 
-@pytest.mark.parametrize("shape", [(7,), (SKETCH_LENGTH,)])
-def test_small_tensors_are_kept_whole(shape: tuple[int, ...]) -> None:
-    values = np.random.default_rng(0).normal(size=shape).astype(np.float32)
-    np.testing.assert_array_equal(sketch_of(values.reshape(-1), shape), values.reshape(-1).astype(np.float64))
-
-
-def test_a_sketch_is_the_signed_sum_of_rows() -> None:
-    # an independent computation: the same random bits, taken one by one, lowest bit first
-    rows, shape = 5, (5, SKETCH_LENGTH)
-    values = np.random.default_rng(0).normal(size=shape).astype(np.float32)
-    import hashlib
-
-    seed = int.from_bytes(hashlib.sha256(repr(shape).encode()).digest()[:8], "little")
-    words = np.random.SFC64(seed).random_raw(rows * SKETCH_LENGTH // 64 + 1)
-    bits = [(int(words[place // 64]) >> (place % 64)) & 1 for place in range(rows * SKETCH_LENGTH)]
-    signs = np.array([-1.0 if bit else 1.0 for bit in bits]).reshape(rows, SKETCH_LENGTH)
-    np.testing.assert_allclose(sketch_of(values.reshape(-1), shape), (signs * values).sum(axis=0), rtol=1e-5, atol=1e-6)
-
-
-@pytest.mark.parametrize("shape", [(3, 3, 64, 64), (1000, 514), (3, 3, 30, 257), (100_003,)])
-@pytest.mark.parametrize("where", ["everywhere", "one filter", "one column of 257"])
-def test_sketches_estimate_how_far_a_tensor_moved(shape: tuple[int, ...], where: str) -> None:
-    generator = np.random.default_rng(1)
-    old = generator.normal(size=shape).astype(np.float32)
-    move = generator.normal(size=shape).astype(np.float32) * 0.1
-    if where == "one filter":
-        move[..., 1:] = 0 if len(shape) > 1 else move[..., 1:]
-    elif where == "one column of 257" and len(shape) == 1:
-        move[np.arange(len(move)) % 257 != 0] = 0
-    new = old + move
-    estimate = np.linalg.norm(sketch_of(new.reshape(-1), shape) - sketch_of(old.reshape(-1), shape))
-    exact = np.linalg.norm((new - old).reshape(-1).astype(np.float64))
-    if where == "one column of 257" and len(shape) == 1:
-        assert estimate / exact < 3  # the one change that the sketch is blind for: all of it meets one place
-    else:
-        assert estimate == pytest.approx(exact, rel=0.25)  # nearly six standard errors
-
-
 def test_weights_have_exact_figures_and_a_digest() -> None:
     values = np.random.default_rng(0).normal(2, 3, size=(700, 900)).astype(np.float32)
-    probe = FakeProbe(calls=(call(0, "dense", "Dense"),), tensors={(0, "kernel"): values})
-    (row,) = find_weights(probe, Options()).rows
+    network = FakeNetwork(layers=(call(0, "dense", "Dense"),), tensors={(0, "kernel"): values})
+    (row,) = find_weights(network, Options()).rows
     exact = values.astype(np.float64)
     assert row.mean == pytest.approx(exact.mean(), rel=1e-5)
     assert row.std == pytest.approx(exact.std(), rel=1e-5)
@@ -342,60 +304,110 @@ def test_weights_have_exact_figures_and_a_digest() -> None:
 def test_weights_that_are_not_numbers_are_told(value: float) -> None:
     values = np.ones((400, 3), np.float32)
     values[100, 1] = value
-    probe = FakeProbe(calls=(call(0, "dense", "Dense"),), tensors={(0, "kernel"): values})
-    (row,) = find_weights(probe, Options()).rows
+    network = FakeNetwork(layers=(call(0, "dense", "Dense"),), tensors={(0, "kernel"): values})
+    (row,) = find_weights(network, Options()).rows
     assert not math.isfinite(row.mean)
     assert not math.isfinite(row.max)
 
 
 def test_what_does_not_apply_is_absent_with_a_reason() -> None:
-    found = find_sections(FakeProbe(), Options())
+    found = find_sections(FakeProbe(), Options(), {})
     absent = {name: section.reason for name, section in found.items() if isinstance(section, Absent)}
-    assert set(absent) == {"predictions", "class_activation", "filters", "first_filters", "feature_maps", "weights"}
+    assert set(absent) == {"predictions", "attributions", "filters", "first_filters", "feature_maps", "weights"}
     assert all(reason.endswith(".") for reason in absent.values())
 
 
 def test_only_and_skip() -> None:
     probe = FakeProbe(scores=f32([1]))
-    only = find_sections(probe, Options(only=("predictions",)))
-    assert [name for name, section in only.items() if not isinstance(section, Absent)] == ["predictions"]
-    skipped = find_sections(probe, Options(skip=("predictions",)))
+    only = find_sections(probe, Options(only=("predictions",)), {})
+    assert [name for name in SECTIONS if not isinstance(only[name], Absent)] == ["predictions"]
+    skipped = find_sections(probe, Options(skip=("predictions",)), {})
     assert isinstance(skipped["predictions"], Absent)
     with pytest.raises(OptionError, match="no section of this name"):
         check_sections(["predictoins"])
-    assert [each.name for each in section_fields()][:3] == ["overview", "predictions", "class_activation"]
+    assert list(SECTIONS)[:3] == ["overview", "predictions", "attributions"]
+
+
+def test_what_holds_for_the_model_is_found_once_and_shared() -> None:
+    network = FakeNetwork(layers=(call(0, "conv"),), tensors={(0, "kernel"): np.ones((1, 1, 3, 2), np.float32)})
+    known: dict[str, Any] = {}
+    first, second = (
+        find_sections(FakeProbe(network=network, scores=f32(scores)), Options(), known) for scores in ([1, 0], [0, 1])
+    )
+    assert set(known) == {name for name, section in SECTIONS.items() if section.about == "model"}
+    assert {"layers", "filters", "first_filters", "weights"} == set(known)
+    assert all(first[name] is second[name] for name in known)
+    assert first["predictions"] != second["predictions"]
+
+
+def findings_of(probe: FakeProbe, **options: Any) -> list[tuple[str, str, str]]:
+    """The name, level and path of all that the checks find."""
+    return [(each.name, each.level, each.path) for each in find_sections(probe, Options(**options), {})["checks"].rows]
+
+
+@pytest.mark.parametrize("options", [{}, {"only": ("predictions",)}, {"skip": ("weights", "feature_maps", "predictions")}])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_checks_find_what_is_no_number_also_where_the_section_is_left_out(value: float, options: dict[str, Any]) -> None:
+    good, bad = np.ones((1, 1, 3, 2), np.float32), np.ones((1, 1, 3, 2), np.float32)
+    bad[0, 0, 1, 1] = value
+    network = FakeNetwork(
+        layers=(call(0, "first"), call(1, "second"), call(2, "third")),
+        tensors={(0, "kernel"): good, (1, "kernel"): bad, (1, "bias"): bad[0], (2, "kernel"): good},
+        not_loaded=("third",),
+    )
+    maps = [maps_of(0, "first", good[0]), maps_of(1, "second", bad[0]), maps_of(2, "third", bad[0])]
+    probe = FakeProbe(network=network, maps=tuple(maps), scores=f32([0.5, value]))
+    assert sorted(findings_of(probe, **options)) == [
+        ("non-finite-maps", "error", "second"),  # the first of them: the third follows from it
+        ("non-finite-scores", "error", ""),
+        ("non-finite-weights", "error", "second"),  # once a layer
+        ("weights-not-loaded", "error", "third"),
+    ]
+
+
+def test_checks_of_a_sound_model_find_nothing_and_say_how_many_they_were() -> None:
+    values = np.ones((1, 1, 3, 2), np.float32)
+    network = FakeNetwork(layers=(call(0, "conv"),), tensors={(0, "kernel"): values})
+    probe = FakeProbe(network=network, maps=(maps_of(0, "conv", values[0]),), scores=f32([0.5, 0.5]))
+    assert findings_of(probe) == []
+    assert find_sections(probe, Options(), {})["checks"].ran == sum(len(section.checks) for section in SECTIONS.values()) >= 4
 
 
 def test_all_scores_are_kept_to_be_compared() -> None:
     scores = f32([0.1, 0.3, 0.05, 0.2, 0.15, 0.04, 0.16])
-    probe = FakeProbe(labels=tuple("abcdefg"), scores=scores)
-    section = find_predictions(probe, Options())
-    assert unpacked(section.scores).tolist() == scores.tolist()
-    other = find_predictions(replace(probe, labels=tuple("abcdexg")), Options())
+
+    def of(labels: tuple[str, ...] | None) -> Predictions:
+        return find_predictions(FakeProbe(network=FakeNetwork(labels=labels), scores=scores), Options())
+
+    section = of(tuple("abcdefg"))
+    assert section.all_scores().tolist() == scores.tolist()
+    other = of(tuple("abcdexg"))
     assert other.rows == section.rows
     assert other.labels_digest != section.labels_digest
-    assert find_predictions(replace(probe, labels=None), Options()).labels_digest is None
+    assert of(None).labels_digest is None
 
 
 def test_the_first_filters_are_kept_a_filter_first() -> None:
     kernel = np.arange(2 * 3 * 3 * 4, dtype=np.float32).reshape(2, 3, 3, 4)
-    section = find_first_filters(FakeProbe(calls=(call(0, "conv"),), tensors={(0, "kernel"): kernel}), Options())
+    section = find_first_filters(FakeNetwork(layers=(call(0, "conv"),), tensors={(0, "kernel"): kernel}), Options())
     assert section.packed_weights is not None
-    filters = unpacked(section.packed_weights).reshape(section.filters, 2, 3, section.channels)
+    filters = section.all_filters()
+    assert filters is not None
+    assert filters.shape == (4, 2, 3, 3)
     assert (filters[1] == kernel[..., 1]).all()
 
 
-def test_every_dead_channel_has_its_number_also_where_its_map_is_not_shown() -> None:
+def test_every_inactive_channel_has_its_number_also_where_its_map_is_not_shown() -> None:
     values = np.ones((2, 2, 5), np.float32)
     values[:, :, [1, 4]] = 0
     row = find_feature_maps(FakeProbe(maps=(maps_of(0, "conv", values),)), Options(maps=1)).rows[0]
-    assert row.dead == (1, 4)
-    assert row.dead_channels == 2
+    assert row.inactive == (1, 4)
+    assert row.inactive_channels == 2
 
 
-def test_a_map_below_zero_is_not_dead() -> None:
+def test_a_map_below_zero_is_not_inactive() -> None:
     """A layer without an activation: what is never above 0 may say something all the same."""
     values = np.stack([np.full((2, 2), -1.0), np.zeros((2, 2)), np.ones((2, 2))], axis=2).astype(np.float32)
     row = find_feature_maps(FakeProbe(maps=(maps_of(0, "conv", values),)), Options()).rows[0]
-    assert row.dead == (1,)
-    assert [each.dead for each in row.channels] == [False, True, False]
+    assert row.inactive == (1,)
+    assert [each.inactive for each in row.channels] == [False, True, False]

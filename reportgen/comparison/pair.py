@@ -59,7 +59,8 @@ class Pair:
     def all_changes(self) -> tuple[SectionChanges, ...]:
         """How the reports were made, then every section in page order."""
         found = [SectionChanges(name, section.title, tuple(self._changes(name, section))) for name, section in SECTIONS.items()]
-        model_changed = any(SECTIONS[each.name].about == "model" and each.changes for each in found)
+        # a renamed layer gives the model another digest, also where names are ignored
+        model_changed = bool(self.layers.changed()) or any(SECTIONS[each.name].about == "model" and each.changes for each in found)
         made = tuple(provenance_changes(self.old, self.new, model_changed))
         return (SectionChanges("provenance", "How this was made", made), *found)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ..formatting import counted
 from ..report import SECTIONS
@@ -18,7 +18,7 @@ def find_verdict(pair: Pair, sections: Sections, same: bool, tolerance: float) -
     """One or two sentences."""
     if not any(section.changes for section in sections):
         return _same(pair)
-    told = "; ".join(text for topic in TOPICS for text in _told(topic, pair, sections))
+    told = "; ".join(text for topic in TOPICS for text in _told(topic, pair, sections)) or "; ".join(_counted(sections))
     sentence = told[:1].upper() + told[1:] + "."
     if not same:
         return sentence
@@ -51,8 +51,16 @@ def _told(topic: Topic, pair: Pair, sections: Sections) -> Iterator[str]:
         found = pair.found(section)
         if section.tell and (found is not None or not section.compare):
             yield from section.tell(found if section.compare else changes[name], pair)
-        elif section.cause and pair.both(section) and pair.same_image:
+        elif section.cause and section.compare and pair.both(section) and pair.same_image:
             reason = pair.part(section).reason
             yield reason[0].lower() + reason[1:].rstrip(".")
-        elif not section.tell and changes[name]:
-            yield f"{section.title.lower()}: {counted(len(changes[name]), 'figure')} changed"
+        elif not section.tell:
+            yield from _counted(each for each in sections if each.name == name)
+
+
+def _counted(sections: Iterable[SectionChanges]) -> Iterator[str]:
+    """How many figures changed, of each section in which any did."""
+    for each in sections:
+        count = sum(change.exceeds(0) for change in each.changes)
+        if count:
+            yield f"{each.title.lower()}: {counted(count, 'figure')} changed"

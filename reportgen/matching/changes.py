@@ -85,8 +85,8 @@ def _of_rows(old: tuple[Any, ...], new: tuple[Any, ...], renamed: Mapping[str, s
 
 
 def _key(row: Any, renamed: Mapping[str, str]) -> tuple[Any, ...]:
-    key = (getattr(row, name) for name in row.KEY)
-    return tuple(renamed.get(value, value) if isinstance(value, str) else value for value in key)
+    key = ((name, getattr(row, name)) for name in row.KEY)
+    return tuple(renamed.get(value, value) if name == "path" else value for name, value in key)
 
 
 def _are_rows(values: tuple[Any, ...]) -> bool:

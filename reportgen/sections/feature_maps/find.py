@@ -18,7 +18,6 @@ from ...tensors import figure
 LARGEST_GRID = 50_000_000  # pixels, all tiles together
 LARGEST_TILE = 160  # pixels: more than a screen gives a map of a grid, and a report of VGG16 would not fit in a mail
 SMALLEST_TILE = 8  # pixels: of a map any smaller no shape is left
-CAPTION = 400  # bytes: more than a caption says of a map that is shown smaller
 
 
 @record(kw_only=True)
@@ -202,7 +201,7 @@ def with_smaller_maps(
         order = np.array([each.channel for each in row.channels])
         picture = _picture(values[row.path], order, 2 * row.reduction, options)
         rows[place] = replace(row, picture=picture, reduction=2 * row.reduction)
-        saved += sizes.pop(place) - picture.size_in_page() - (0 if row.lowered else CAPTION)
+        saved += sizes.pop(place) - picture.size_in_page()
         if _can_shrink(rows[place]):
             sizes[place] = picture.size_in_page()
     return replace(table, rows=tuple(rows)), saved
