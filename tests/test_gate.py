@@ -7,7 +7,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -15,48 +15,25 @@ import pytest
 
 import reportgen
 from reportgen.errors import ModelError, UnsafeModelError
+from reportgen.loading.sources import load
 
-from .models import keras, layers
+from .hostile import (
+    FORMS,
+    LAMBDA,
+    LEGACY_SPELLINGS,
+    SPELLINGS,
+    configuration,
+    crafted,
+    function,
+    layer,
+    plain,
+    with_layer,
+    written,
+)
 
 PICTURE = np.zeros((8, 8, 3), np.uint8)
 THESIS = b"%PDF-1.7 three years of work"
-FORMS = ("keras", "h5", "folder")
-
-
-def function(name: str) -> dict[str, Any]:
-    """A function as Keras 3 writes it."""
-    module, _, last = name.rpartition(".")
-    return {"module": module, "class_name": "function", "config": last, "registered_name": last}
-
-
-def layer(kind: str, module: str = "keras.layers", **config: Any) -> dict[str, Any]:
-    """A layer as Keras 3 writes it."""
-    return {"module": module, "class_name": kind, "config": {"name": "gadget", **config}, "registered_name": None}
-
-
-def with_layer(path: Path, form: str, gadget: dict[str, Any]) -> Path:
-    """A small model of Keras's own making, its configuration changed by hand to have `gadget` as its second layer."""
-    plain = path / ("plain.h5" if form == "h5" else "plain.keras")
-    model = path / ("model" if form == "folder" else f"model.{form}")
-    keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(2, 3, name="conv")]).save(plain)
-    if form == "h5":
-        with h5py.File(plain, "r+") as file:
-            config = json.loads(file.attrs["model_config"])
-            config["config"]["layers"].insert(1, {key: gadget[key] for key in ("class_name", "config")})
-            file.attrs["model_config"] = json.dumps(config)
-        return plain.rename(model)
-    with zipfile.ZipFile(plain) as old, zipfile.ZipFile(path / "model.keras", "w") as new:
-        for name in old.namelist():
-            content = old.read(name)
-            if name == "config.json":
-                config = json.loads(content)
-                config["config"]["layers"].insert(1, gadget)
-                content = json.dumps(config).encode()
-            new.writestr(name, content)
-        if form == "folder":
-            new.close()
-            zipfile.ZipFile(path / "model.keras").extractall(model)
-    return model
+REMEDY = "It was not run. If you trust whoever made the file, --allow-unsafe lets it run."
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -70,7 +47,7 @@ def test_a_function_that_overwrites_a_file_is_refused(form: str, tmp_path: Path)
         reportgen.generate(path, PICTURE)
     assert str(caught.value).splitlines() == [
         f"{path}: the file needs more than plain layers: Lambda `gadget`, the function keras.visualization.plot_image_gallery.",
-        "It was not run. If you trust whoever made the file, --allow-unsafe lets it run.",
+        REMEDY,
     ]
     assert thesis.read_bytes() == THESIS
     with pytest.raises(ModelError, match="cannot run"):  # the function returns nothing that the next layer could take
@@ -82,50 +59,178 @@ def test_a_function_that_overwrites_a_file_is_refused(form: str, tmp_path: Path)
 WATCHED = """
 import json, os, sys
 from pathlib import Path
-from reportgen.errors import UnsafeModelError
+from reportgen.errors import ModelError
 from reportgen.loading.sources import load
 
+results, plain, within, *paths = sys.argv[1:]
 seen, watching = [], False
+FORBIDDEN = ("socket", "subprocess", "urllib", "shutil", "ctypes", "os", "pty", "import", "exec", "marshal", "pickle", "tempfile")
 
 def hook(event, arguments):
     if not watching:
         return
-    writes = event == "open" and (arguments[1] or "r") not in ("r", "rb") or event == "open" and arguments[2] & 3
-    if writes or event == "import" or event.split(".")[0] in ("socket", "subprocess", "urllib", "shutil", "ctypes"):
-        seen.append([event, str(arguments[0])])
-    elif event in ("exec", "compile", "marshal.loads", "pickle.find_class", "os.system", "os.exec", "os.posix_spawn", "os.mkdir"):
-        seen.append([event, str(arguments[0])])
+    if event == "open":
+        path, mode, flags = arguments
+        harmless = not flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT) and str(path).startswith(within)
+    else:
+        harmless = event.split(".")[0] not in FORBIDDEN
+    if not harmless:
+        seen.append([event, str(arguments)[:200]])
 
-answers, (results, plain, *paths) = {}, sys.argv[1:]
 load(plain)  # so that everything which any model needs is imported
 sys.addaudithook(hook)
+answers = {}
 for path in paths:
     watching = True
     try:
         load(path)
         answer = "loaded"
-    except UnsafeModelError as error:
-        answer = str(error)
+    except ModelError as error:
+        answer = type(error).__name__ + ": " + str(error)
     watching = False
     answers[path] = answer
 Path(results).write_text(json.dumps([answers, seen]))
 """
-REACHING_OUT = ["keras.applications.vgg16.VGG16", "keras.datasets.mnist.load_data", "keras.utils.get_file"]
+REACHING_OUT = ("keras.applications.vgg16.VGG16", "keras.datasets.mnist.load_data", "keras.utils.get_file")
 
 
-def test_functions_that_reach_the_network_are_neither_called_nor_imported(tmp_path: Path) -> None:
+class Watched(NamedTuple):
+    """What a process said of each hostile file, by its name, and what else it was seen to do meanwhile."""
+
+    answers: dict[str, str]
+    seen: list[Any]
+    stdout: str
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Watched:
+    """All spellings, loaded in one fresh process that a hook listens to."""
+    folder = tmp_path_factory.mktemp("hostile")
     paths: dict[str, str] = {}
-    for number, name in enumerate(REACHING_OUT):
+
+    def add(name: str, form: str, gadget: dict[str, Any]) -> None:
+        place = folder / f"{len(paths)}"
+        place.mkdir()
+        # as written, module and all: HDF5 files need not be as is the custom
+        paths[str(crafted(place, form, lambda config: config["config"]["layers"].insert(1, gadget)))] = name
+
+    for name, (gadget, _) in SPELLINGS.items():
+        add(f"keras {name}", "keras", gadget)
+        add(f"h5 {name}", "h5", gadget)
+    for name, (gadget, _) in LEGACY_SPELLINGS.items():
+        add(f"legacy {name}", "h5", gadget)
+    for name in REACHING_OUT:
         for form in FORMS:
-            folder = tmp_path / f"{number}{form}"
-            folder.mkdir()
-            gadget = layer("Lambda", function=function("keras.ops.relu"), output_shape=function(name))
-            paths[str(with_layer(folder, form, gadget))] = name
-    keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(2, 3)]).save(tmp_path / "plain.keras")
-    command = [sys.executable, "-c", WATCHED, str(tmp_path / "results"), str(tmp_path / "plain.keras"), *paths]
+            add(f"{form} {name}", form, layer("Lambda", function=function("keras.ops.relu"), output_shape=function(name)))
+    for form in FORMS:
+        place = folder / f"root{form}"
+        place.mkdir()
+        paths[str(written(place, form, json.dumps(LAMBDA)))] = f"{form} root"
+    sound = written(folder, "keras", json.dumps(configuration("keras")))
+    command = [sys.executable, "-c", WATCHED, str(folder / "results"), str(sound), str(folder), *paths]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (result.returncode, result.stdout) == (0, ""), result.stderr
-    answers, seen = json.loads((tmp_path / "results").read_text())
-    assert seen == []
-    for path, name in paths.items():
-        assert f"Lambda `gadget`, the function {name}.\n" in answers[path]
+    assert result.returncode == 0, result.stderr
+    answers, seen = json.loads((folder / "results").read_text())
+    return Watched({paths[path]: answer for path, answer in answers.items()}, seen, result.stdout)
+
+
+def test_nothing_is_written_fetched_run_or_imported_while_files_are_refused(watched: Watched) -> None:
+    assert watched.seen == []
+    assert watched.stdout == ""
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", REACHING_OUT)
+def test_functions_that_reach_the_network_are_refused(name: str, form: str, watched: Watched) -> None:
+    assert f"Lambda `gadget`, the function {name}.\n{REMEDY}" in watched.answers[f"{form} {name}"]
+
+
+@pytest.mark.parametrize("form", ["keras", "h5"])
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_every_spelling_is_refused_by_name(name: str, form: str, watched: Watched) -> None:
+    answer = watched.answers[f"{form} {name}"]
+    assert answer.startswith("UnsafeModelError: ")
+    assert SPELLINGS[name][1] in answer
+    assert "It was not run." in answer
+    assert len(answer.splitlines()) == 2
+
+
+@pytest.mark.parametrize("name", LEGACY_SPELLINGS)
+def test_every_spelling_of_hdf5_is_refused_by_name(name: str, watched: Watched) -> None:
+    answer = watched.answers[f"legacy {name}"]
+    assert answer.startswith("UnsafeModelError: ")
+    assert LEGACY_SPELLINGS[name][1] in answer
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_file_that_is_nothing_but_a_gadget_is_refused(form: str, watched: Watched) -> None:
+    assert "Lambda `gadget`, the function keras.utils.get_file" in watched.answers[f"{form} root"]
+
+
+# Readers that might see two things
+
+
+HOSTILE = json.dumps(LAMBDA)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("first", [True, False])
+def test_a_key_that_stands_twice_is_refused(first: bool, form: str, tmp_path: Path) -> None:
+    config = json.dumps(configuration(form))
+    hidden = f'{{"config": {HOSTILE}, {config[1:]}' if first else f'{config[:-1]}, "config": {HOSTILE}}}'
+    with pytest.raises(ModelError, match="twice"):
+        load(written(tmp_path, form, hidden))
+
+
+def test_a_member_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, "keras", HOSTILE)
+    with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
+        archive.writestr("config.json", plain("keras")["config.json"])
+    with pytest.raises(ModelError, match=r"2 members are called config\.json"):
+        load(path)
+
+
+@pytest.mark.parametrize("form", ["keras", "folder"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32-le"])
+@pytest.mark.parametrize("config", [HOSTILE, None])
+def test_other_encodings_are_refused(config: str | None, encoding: str, form: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="cannot be read"):
+        load(written(tmp_path, form, (config or json.dumps(configuration(form))).encode(encoding)))
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("config", ["", "{", "{'a': 1}", "\x01", "1" * 5000, "[" * 100_000])
+def test_what_cannot_be_read_is_refused(config: str, form: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelError) as caught:
+        load(written(tmp_path, form, config.encode()))
+    assert len(str(caught.value).splitlines()) <= 2
+
+
+@pytest.mark.parametrize("suffix", ["keras", "h5"])
+@pytest.mark.parametrize("hostile", ["keras", "h5"])
+def test_a_file_that_is_a_zip_and_hdf5_at_once_is_read_as_both(hostile: str, suffix: str, tmp_path: Path) -> None:
+    (tmp_path / "zip").mkdir()
+    zipped = written(tmp_path / "zip", "keras", HOSTILE if hostile == "keras" else json.dumps(configuration("keras")))
+    path = tmp_path / f"both.{suffix}"
+    with h5py.File(path, "w", userblock_size=512) as file:
+        file.attrs["model_config"] = HOSTILE if hostile == "h5" else json.dumps(configuration("h5"))
+    with path.open("ab") as end:
+        end.write(zipped.read_bytes())
+    with pytest.raises(UnsafeModelError, match="Lambda `gadget`"):
+        load(path)
+
+
+# Models of the Hub
+
+
+def test_a_model_of_the_hub_is_checked_like_any_other(tmp_path: Path) -> None:
+    folder = with_layer(tmp_path, "folder", LAMBDA)
+    (tmp_path / "huggingface_hub.py").write_text(f"def snapshot_download(repo_id, **_):\n    return {str(folder)!r}\n")
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "import reportgen\n"
+        "try:\n    reportgen.load('hf://user/model')\n"
+        "except reportgen.ModelError as error:\n    print(error)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.stdout.startswith("hf://user/model: the file needs more than plain layers: Lambda `gadget`"), result.stderr

@@ -130,7 +130,7 @@ MEASURES = _names("""
 """)
 ELEMENTWISE = _names("""
     abs absolute add arccos arccosh arcsin arcsinh arctan arctan2 arctanh cbrt ceil celu clip cos cosh divide divide_no_nan elu
-    erf erfc erfinv exp exp2 expm1 floor floor_divide gelu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh identity
+    erf erfc erfinv exp exp2 expm1 floor floor_divide gelu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh
     leaky_relu log log10 log1p log2 log_sigmoid logaddexp maximum minimum mod multiply negative power reciprocal relu relu6 round
     rsqrt selu sigmoid sign silu sin sinh soft_shrink softplus softsign sparse_plus sparse_sigmoid sqrt square squareplus
     subtract swish tan tanh tanh_shrink threshold true_divide trunc

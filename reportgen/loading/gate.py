@@ -148,8 +148,7 @@ def _beyond_the_list(part: dict[Any, Any], registered: Collection[str]) -> Itera
         yield Part("a Python lambda", runs=True)
     elif kind == "function":
         if not _is_listed_function(part, registered):
-            name = config if module in (None, "", "builtins") else f"{module}.{config}"
-            yield Part(f"the function {_shown(name)}", _is_of_keras(module))
+            yield Part(f"the function {_function_name(part)}", _is_of_keras(module))
     elif not _is_listed_class(part, registered):
         place = "" if module in (None, "", "keras.layers") else f" of {_shown(module)}"
         yield Part(_called(kind, config) + place, kind in allowlist.CODE or _is_of_keras(module))
@@ -185,6 +184,12 @@ def _is_listed_function(part: dict[Any, Any], registered: Collection[str]) -> bo
 
 def _is_of_keras(module: Any) -> bool:
     return isinstance(module, str) and module.partition(".")[0] in allowlist.PACKAGES
+
+
+def _function_name(part: dict[Any, Any]) -> str:
+    module, name, registered_name = part.get("module"), part.get("config"), part.get("registered_name")
+    written = _shown(name if module in (None, "", "builtins") else f"{module}.{name}")
+    return written if registered_name in (None, "function", name) else f"{written}, alias {_shown(registered_name)}"
 
 
 def _called(kind: str, config: Any) -> str:
