@@ -1,4 +1,4 @@
-"""TensorFlow and Keras, imported quietly: the one place that the rest of `model` takes them from."""
+"""TensorFlow and Keras, imported quietly: the only place that imports them."""
 
 from __future__ import annotations
 

@@ -270,25 +270,21 @@ def _on_white(colours: Image.Image, band: Image.Image, notes: list[str]) -> Imag
 def fit(pixels: np.ndarray, height: int, width: int, how: Fit = "stretch") -> np.ndarray:
     """`pixels` (h, w, 3) as (height, width, 3), averaged where they shrink.
 
-    "stretch" takes the whole picture and lets its proportions go, "crop" takes the largest middle part of the right
-    proportions, "pad" brings the whole picture into the frame and leaves the rest black.
+    "stretch" takes the whole image and lets its proportions go, "crop" takes the largest middle part of the right
+    proportions, "pad" brings the whole image into the frame and leaves the rest black.
     """
     image = Image.fromarray(pixels)
     resampling = Image.Resampling.BICUBIC
     if how == "crop":
         return np.asarray(ImageOps.fit(image, (width, height), resampling))
-    if how == "pad":
-        return np.asarray(_padded(image, width, height))
-    return np.asarray(image.resize((width, height), resampling))
-
-
-def _padded(image: Image.Image, width: int, height: int) -> Image.Image:
-    """As `ImageOps.pad`, which fails where so little of a very long picture is left that its shorter side rounds to nothing."""
+    if how == "stretch":
+        return np.asarray(image.resize((width, height), resampling))
+    # not by `ImageOps.pad`, which fails on an image so long that its shorter side rounds to nothing
     scale = min(width / image.width, height / image.height)
     inner = max(1, round(image.width * scale)), max(1, round(image.height * scale))
     framed = Image.new("RGB", (width, height))
-    framed.paste(image.resize(inner, Image.Resampling.BICUBIC), ((width - inner[0]) // 2, (height - inner[1]) // 2))
-    return framed
+    framed.paste(image.resize(inner, resampling), ((width - inner[0]) // 2, (height - inner[1]) // 2))
+    return np.asarray(framed)
 
 
 def with_channels(pixels: np.ndarray, channels: int) -> np.ndarray:

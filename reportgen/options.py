@@ -11,7 +11,7 @@ Scale = Literal["map", "layer"]
 Sort = Literal["index", "activity"]
 
 
-@record
+@record(kw_only=True)
 class Options:
     """The options of `generate`; the command line's have the same names, with dashes.
 

@@ -7,6 +7,7 @@ from dataclasses import field, fields
 from typing import Any, TypeVar
 
 from .errors import NotApplicable, OptionError
+from .formatting import counted
 from .image import ImageFacts
 from .matching.align import Marks
 from .options import Options
@@ -19,7 +20,7 @@ from .sections.first_filters import SECTION as FIRST_FILTERS, FirstFilters
 from .sections.layers import SECTION as LAYERS, Layers
 from .sections.overview import SECTION as OVERVIEW, Overview
 from .sections.predictions import SECTION as PREDICTIONS, Predictions
-from .sections.section import LEVELS, Finding, Section
+from .sections.section import LEVELS, Finding, Level, Section
 from .sections.weights import SECTION as WEIGHTS, Weights
 from .tensors import tensor_digest
 
@@ -105,6 +106,15 @@ class Report:
         checks = present(self.checks)
         return checks.rows if checks else ()
 
+    def notices(self) -> tuple[tuple[Level, str], ...]:
+        """What a reader must know first, each with its level, errors on top: findings of one kind as one, and the warnings."""
+        kinds: dict[tuple[Level, str], list[Finding]] = {}
+        for finding in self.findings():
+            kinds.setdefault((finding.level, finding.name), []).append(finding)
+        found = [(level, _told_as_one(findings)) for (level, _), findings in kinds.items()]
+        found += [("warning", text) for text in self.warnings]
+        return tuple(sorted(found, key=lambda notice: LEVELS.index(notice[0])))
+
     def layer_calls(self) -> tuple[LayerCall, ...]:
         """The layers; without a layer table those that hold weights, of which nothing but the path is known."""
         table = present(self.layers)
@@ -124,6 +134,12 @@ class Report:
         """The digest of the pixels that the model was given; "" where the report does not tell."""
         overview = present(self.overview)
         return self.provenance.input_digest or ("" if overview is None else tensor_digest(overview.picture.values))
+
+
+def _told_as_one(findings: list[Finding]) -> str:
+    """The text of the first of findings of one kind, and how many other layers the same was found of."""
+    others = len(findings) - 1
+    return findings[0].text + (f" The same holds for {counted(others, 'other layer')}." if others else "")
 
 
 def section_names() -> tuple[str, ...]:
@@ -170,7 +186,8 @@ def _found(name: str, section: Section[Any, Any], probe: Probe, options: Options
 
 
 def _findings(found: dict[str, Any], probe: Probe) -> Iterator[Finding]:
-    for name, section in SECTIONS.items():
+    """What holds for the model comes first: what is wrong with it shows in what it makes of the image, too."""
+    for name, section in sorted(SECTIONS.items(), key=lambda item: item[1].about == "image"):
         data = present(found[name])
         for check in section.checks:
             yield from check(data, probe)

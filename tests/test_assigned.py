@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import zipfile
 from collections.abc import Callable
@@ -116,12 +117,13 @@ def test_random_weights_of_a_model_in_memory_are_its_own() -> None:
 
 def test_assigning_is_as_before_afterwards_also_when_loading_fails() -> None:
     variable = keras.Variable(np.zeros(2))
-    with pytest.raises(ZeroDivisionError), noting_assignments() as assigned:
+    original = keras.Variable.assign
+    with contextlib.suppress(ZeroDivisionError), noting_assignments() as assigned:
         variable.assign(np.ones(2))
-        1 / 0  # noqa: B018
+        raise ZeroDivisionError
     assert variable in assigned
     assert not assigned.none_of([variable])
     assert assigned.none_of([keras.Variable(np.zeros(1))])
     assert not assigned.none_of([])
     np.testing.assert_array_equal(variable.numpy(), [1, 1])
-    assert "noting" not in keras.Variable.assign.__qualname__
+    assert keras.Variable.assign is original

@@ -93,7 +93,7 @@ def test_every_option_goes_through_and_into_the_command(folder: Path) -> None:
     }  # fmt: skip
     assert values["title"] == "T"
     assert [row["path"] for row in values["feature_maps"]["rows"] if row["picture"]] == ["block2_conv1", "block2_conv2"]
-    assert values["class_activation"]["rows"][0]["class_index"] == 9
+    assert values["attributions"]["rows"][0]["class_index"] == 9
     command = values["provenance"]["command"]
     for word in shlex.split(EVERY_OPTION):
         assert word in command
@@ -222,7 +222,7 @@ def test_a_model_without_a_convolution_makes_a_report(folder: Path) -> None:
     result = reportgen("report", "cat.png", "-m", "no_convolution.keras", "--preprocess", "unit", cwd=folder)
     assert result.returncode == 0, result.stderr
     values = json.loads(reportgen("data", "cat-no_convolution.html", cwd=folder).stdout)
-    for section in ("class_activation", "filters", "first_filters", "feature_maps"):
+    for section in ("attributions", "filters", "first_filters", "feature_maps"):
         assert "no two-dimensional convolution" in values[section]["reason"].lower()
 
 

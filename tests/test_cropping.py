@@ -1,4 +1,4 @@
-"""Where a model's own layers cut or frame the picture: the heatmap lies on the part that they leave."""
+"""Where a model's own layers cut or frame the image: the heatmap lies on the part that they leave."""
 
 from __future__ import annotations
 
@@ -101,11 +101,11 @@ def test_grad_cam_behind_a_centre_crop() -> None:
     ]
     model = keras.Sequential([keras.Input((16, 16, 3)), *net])
     report = reportgen.generate(model, pixels, preprocess="unit")
-    assert not isinstance(report.class_activation, Absent)
-    (row,) = report.class_activation.rows
+    assert not isinstance(report.attributions, Absent)
+    (row,) = report.attributions.rows
     assert np.argwhere(row.heatmap.values == 255).tolist() == [[5, 5]]
     colour = row.overlay.values.astype(int).max(axis=2) - row.overlay.values.astype(int).min(axis=2)
     assert np.unravel_index(colour.argmax(), colour.shape) == (9, 9)
     assert not colour[:4].any()
     assert not colour[:, 12:].any()
-    assert any("cut or frame the picture" in note for note in report.provenance.notes)
+    assert any("cut or frame the image" in note for note in report.provenance.notes)

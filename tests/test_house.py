@@ -1,46 +1,66 @@
-"""The house rules: imports only go down, and what needs no TensorFlow does not import it."""
+"""The house rules: imports only go down, TensorFlow lives in one room, and no file or record outgrows what can be followed."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+from dataclasses import fields
+from graphlib import TopologicalSorter
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 import reportgen
+from reportgen import records
+from reportgen.page.environment import our_templates
+from reportgen.report import SECTIONS
 
 from .gold import report_file
 
 PACKAGE = Path(reportgen.__file__).parent
 FLOORS = {
-    "errors": 0, "records": 0, "files": 0, "folders": 0, "sizes": 0, "picture": 0, "version": 0,
-    "options": 1, "image": 1, "probe": 1,
-    "sections": 2,
-    "report": 3,
-    "codec": 4, "comparison": 4, "model": 4,
-    "page": 5,
-    "analyze": 6,
-    "cli": 7, "__init__": 7, "__main__": 7,
+    "errors": 0, "records": 0, "version": 0, "files": 0, "folders": 0, "tensors": 0, "formatting": 0, "picture": 0,
+    "options": 1, "image": 1, "probe": 1, "backend": 1,
+    "matching": 2, "methods": 2,
+    "loading": 3, "inspection": 3, "sections": 3,
+    "report": 4, "codec": 4,
+    "comparison": 5,
+    "page": 6, "request": 6,
+    "reporter": 7,
+    "cli": 9, "__init__": 9, "__main__": 9,
 }  # fmt: skip
 # within a floor, who may import whom
 BESIDE = {
-    ("picture", "errors"), ("picture", "records"), ("files", "errors"), ("folders", "errors"), ("folders", "files"),
-    ("image", "options"), ("__main__", "cli"),
+    ("files", "errors"), ("folders", "errors"), ("folders", "files"), ("tensors", "errors"),
+    ("picture", "errors"), ("picture", "records"), ("picture", "tensors"),
+    ("image", "options"), ("probe", "options"), ("inspection", "loading"), ("codec", "report"), ("__main__", "cli"),
 }  # fmt: skip
 TENSORFLOW = {"tensorflow", "keras"}
+BACKEND_ROOMS = {"loading", "inspection", "reporter"}  # the rooms that run models; the reporter only asks for versions
+LONGEST = 300  # lines
+MOST_POSITIONAL = 4  # fields of a record that may be given without their names
 GOLD = str(report_file(1))
 CAT = str(PACKAGE.parent / "sample_images" / "cat.png")
 MODULES = sorted(PACKAGE.rglob("*.py"))
+TEMPLATES = our_templates()
 
 
 def room_of(module: Path) -> str:
     return module.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def imports(module: Path) -> list[str]:
-    """Every module imported in a file, also inside functions, as a dotted name from the package's root on."""
+def dotted(module: Path) -> str:
+    """The name by which a file is imported."""
+    return ".".join(("reportgen", *module.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
+
+
+def imports(module: Path, *, names: bool = False) -> list[str]:
+    """Every module imported in a file, also inside functions, as a dotted name from the package's root on.
+
+    With `names` also what is imported from each, as a name in it: a module, or anything else.
+    """
     package = ("reportgen", *module.relative_to(PACKAGE).parts[:-1])
     found = []
     for node in ast.walk(ast.parse(module.read_text("utf-8"))):
@@ -48,11 +68,9 @@ def imports(module: Path) -> list[str]:
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             start = package[: len(package) - node.level + 1] if node.level else ()
-            found += (
-                [".".join((*start, *filter(None, [node.module])))]
-                if node.module
-                else [".".join((*start, a.name)) for a in node.names]
-            )
+            whole = ".".join((*start, *filter(None, [node.module])))
+            found += [whole] if node.module else []
+            found += [f"{whole}.{alias.name}" for alias in node.names] if names or not node.module else []
     return found
 
 
@@ -67,16 +85,79 @@ def test_imports_only_go_down(module: Path) -> None:
         assert allowed, f"{module.name} (floor {FLOORS[room]}) imports {name} (floor {FLOORS[other]})"
 
 
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    modules = {dotted(module): module for module in MODULES}
+    needs = {name: {each for each in imports(module, names=True) if each in modules} for name, module in modules.items()}
+    assert len(needs) == len(MODULES)
+    assert {"reportgen.records", "reportgen.sections.section"} <= needs["reportgen.report"]
+    list(TopologicalSorter(needs).static_order())  # raises a CycleError that names them
+
+
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: str(module.relative_to(PACKAGE)))
-def test_only_the_model_room_knows_tensorflow(module: Path) -> None:
-    if room_of(module) != "model":
-        assert not TENSORFLOW & {name.split(".")[0] for name in imports(module)}
+def test_tensorflow_is_imported_in_one_room(module: Path) -> None:
+    outside = {name.split(".")[0] for name in imports(module)}
+    assert (outside >= TENSORFLOW) if room_of(module) == "backend" else not (TENSORFLOW & outside)
+    if "reportgen.backend" in imports(module):
+        assert room_of(module) in BACKEND_ROOMS
 
 
-def test_sections_know_no_picture_library() -> None:
-    for module in (PACKAGE / "sections").glob("*.py"):
+@pytest.mark.parametrize("room", ["sections", "methods", "matching", "probe"])
+def test_what_works_on_numbers_knows_numpy_alone(room: str) -> None:
+    modules = [module for module in MODULES if room_of(module) == room]
+    assert modules
+    for module in modules:
         outside = {name.split(".")[0] for name in imports(module)} - set(sys.stdlib_module_names)
         assert outside <= {"reportgen", "numpy"}, module.name
+
+
+def test_a_comparison_and_the_page_know_no_section_by_name() -> None:
+    for module in MODULES:
+        if room_of(module) in ("comparison", "page", "codec", "reporter"):
+            known = {name for name in imports(module) if name.startswith("reportgen.sections.")}
+            assert known <= {"reportgen.sections.section"}, module.name
+
+
+def test_files_can_be_read_at_a_sitting() -> None:
+    files = [*MODULES, *TEMPLATES.rglob("*.j2")]
+    long = {path.name: length for path in files if (length := len(path.read_text("utf-8").splitlines())) > LONGEST}
+    assert long == {}
+
+
+def all_records() -> set[type]:
+    """Every class in the package that `@record` made."""
+    found = set()
+    for module in MODULES:
+        if module.name not in ("__main__.py", "train.py"):  # programs, which do their work when they are imported
+            values = vars(import_module(dotted(module))).values()
+            found |= {each for each in values if isinstance(each, type) and vars(each).get("__eq__") is records._records_equal}
+    return found
+
+
+def test_records_of_many_fields_are_made_by_keywords() -> None:
+    found = all_records()
+    assert {"Report", "LayerCall", "Options", "Change"} <= {each.__name__ for each in found}
+    for each in found:
+        positional = [field.name for field in fields(each) if field.init and not field.kw_only]
+        assert len(positional) <= MOST_POSITIONAL, f"{each.__name__}: {', '.join(positional)}"
+
+
+def test_whether_a_section_is_absent_is_asked_in_a_few_places() -> None:
+    asked = [
+        f"{module.name}:{node.lineno}"
+        for module in MODULES
+        for node in ast.walk(ast.parse(module.read_text("utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "isinstance" and "Absent" in ast.unparse(node.args[1])
+    ]
+    assert 0 < len(asked) < 10, asked
+
+
+def test_every_section_has_its_partials_and_no_partial_is_without_a_section() -> None:
+    folders = {path.name: {file.name for file in path.iterdir()} for path in (TEMPLATES / "sections").iterdir()}
+    assert folders.keys() == SECTIONS.keys()
+    assert {path.name for path in (PACKAGE / "sections").iterdir() if (path / "__init__.py").exists()} == SECTIONS.keys()
+    for name, section in SECTIONS.items():
+        assert "report.html.j2" in folders[name]
+        assert section.compare is None or "diff.html.j2" in folders[name], name
 
 
 def modules_after(*arguments: str) -> set[str]:

@@ -22,7 +22,7 @@ from reportgen.image import (
     LARGEST_FILE,
     LARGEST_IMAGE,
     LARGEST_OF_FORMAT,
-    Photograph,
+    GivenImage,
     fit,
     image_from_array,
     load_image,
@@ -50,8 +50,8 @@ def one_pixel(mode: str, colour: Any) -> Image.Image:
     return Image.new(mode, (1, 1), colour)
 
 
-def colour_at(photograph: Photograph, row: int = 0, column: int = 0) -> tuple[int, ...]:
-    return tuple(photograph.pixels[row, column].tolist())
+def colour_at(image: GivenImage, row: int = 0, column: int = 0) -> tuple[int, ...]:
+    return tuple(image.pixels[row, column].tolist())
 
 
 def oriented(orientation: int) -> Image.Exif:
@@ -460,7 +460,7 @@ def test_nothing_of_the_metadata_is_kept(tmp_path: Path) -> None:
     path = saved(folder / "a.jpg", Image.fromarray(QUARTERS), exif=exif, comment=b"SECRET-comment", icc_profile=LINEAR)
     assert path.read_bytes().count(b"SECRET") == 4
     photograph = load_image(path)
-    assert vars(photograph).keys() == {"pixels", "facts", "notes"}
+    assert vars(photograph).keys() == {"pixels", "facts", "notes", "from_file"}
     assert "SECRET" not in repr((photograph.facts, photograph.notes))
     assert photograph.pixels.dtype.metadata is None
 

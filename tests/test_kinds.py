@@ -182,8 +182,8 @@ def check(report: Report, kind: Kind, model: Any) -> None:
     with tf.GradientTape() as tape:
         tape.watch(maps)
         logits = kind.back(model, maps)
-        assert not isinstance(report.class_activation, Absent)
-        (row,) = report.class_activation.rows
+        assert not isinstance(report.attributions, Absent)
+        (row,) = report.attributions.rows
         score = logits[0, row.class_index]
     _check_scores(report, kind, (kind.answer or tf.identity)(logits)[0].numpy())
     weights = tf.reduce_mean(tape.gradient(score, maps), (1, 2))
@@ -212,7 +212,7 @@ def _check_maps(report: Report, kind: Kind, expected: np.ndarray) -> None:
     (row,) = (each for each in report.feature_maps.rows if each.path == kind.convolution)
     assert row.shape == expected.shape
     close(kind, (row.min, row.max, row.mean), (expected.min(), expected.max(), expected.mean()))
-    assert row.dead_channels == (expected == 0).all((0, 1)).sum()
+    assert row.inactive_channels == (expected == 0).all((0, 1)).sum()
     for channel in row.channels:
         values = expected[..., channel.channel]
         close(kind, (channel.min, channel.max, channel.mean), (values.min(), values.max(), values.mean()))
@@ -276,8 +276,8 @@ def test_the_page_says_what_kind_of_scores_these_are(name: str, kind: str) -> No
 
 def test_a_map_of_which_nothing_says_that_it_shows_classes_is_explained_when_asked() -> None:
     report = reportgen.generate(built("feature_extractor"), PICTURE, preprocess="unit")
-    assert isinstance(report.class_activation, Absent)
-    assert "--class N" in report.class_activation.reason
+    assert isinstance(report.attributions, Absent)
+    assert "--class N" in report.attributions.reason
 
 
 def test_all_the_other_convolutions_in_order() -> None:
@@ -307,8 +307,8 @@ def test_float8_is_shown_but_for_its_gradient_which_keras_cannot_make() -> None:
     report = reportgen.generate(quantized("float8"), PICTURE, preprocess="unit")
     assert not isinstance(report.predictions, Absent)
     assert not isinstance(report.feature_maps, Absent)
-    assert isinstance(report.class_activation, Absent)
-    assert "No gradient" in report.class_activation.reason
+    assert isinstance(report.attributions, Absent)
+    assert "No gradient" in report.attributions.reason
 
 
 def test_a_model_that_was_never_built() -> None:

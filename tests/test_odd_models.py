@@ -77,7 +77,7 @@ def test_a_file_of_keras_2(tmp_path: Path) -> None:
     for row in predictions.rows:
         assert row.score == pytest.approx(expected[row.class_index], rel=1e-4)
     # a mean over 12 x 12 places: every weight of Grad-CAM is 1 / 144 for the class's own channel, else 0
-    (cam,) = part(report.class_activation).rows
+    (cam,) = part(report.attributions).rows
     assert cam.path == "separable"
     assert cam.peak == pytest.approx(max(0, x.numpy()[0, :, :, cam.class_index].max() / 144), rel=1e-4)
 
@@ -137,7 +137,7 @@ def test_names_of_every_script_length_and_intent(name: str, kind: str, tmp_path:
         model = path
     report = report_of(model, labels=[name, "other"], target=name)
     assert part(report.feature_maps).rows[0].path == name
-    assert part(report.class_activation).rows[0].label == name
+    assert part(report.attributions).rows[0].label == name
     assert part(report.layers).rows[-1].path == f"{name}1"
     assert reportgen.render(report).count("<img src=x") == 0
 
@@ -188,12 +188,17 @@ def is_striped(pixels: np.ndarray) -> bool:
 @pytest.mark.parametrize("layer", ["conv1", "conv2"])
 def test_broken_weights_are_warned_of_and_no_picture_is_blank(layer: str, value: float) -> None:
     report = report_of(with_weight(layer, value))
-    (warning,) = report.warnings
-    assert warning.startswith(f"The weights of {layer} hold values that are not numbers")
+    assert report.findings()[0].text.startswith(f"The weights of {layer} hold values that are not numbers")
+    expected = [("non-finite-weights", layer)]
+    if not np.isfinite(part(report.predictions).rows[0].score):
+        expected.append(("non-finite-scores", ""))
+    broken = [row.path for row in part(report.feature_maps).rows if not np.isfinite([row.min, row.max]).all()]
+    expected += [("non-finite-maps", path) for path in broken[:1]]  # what follows from these maps is not told again
+    assert [(finding.name, finding.path) for finding in report.findings()] == expected
+    assert {finding.level for finding in report.findings()} == {"error"}
     for row in part(report.feature_maps).rows:
         assert row.picture is not None
-        broken = not np.isfinite([row.min, row.max]).all()
-        assert is_striped(row.picture.values) or not broken or len(np.unique(row.picture.values)) > 2
+        assert is_striped(row.picture.values) or row.path not in broken or len(np.unique(row.picture.values)) > 2
     if layer == "conv1":
         filters = part(report.first_filters)
         assert is_striped(filters.all.values)
@@ -211,21 +216,40 @@ def test_one_broken_weight_is_striped_and_the_others_are_as_they_were() -> None:
 @pytest.mark.parametrize("name", ["conv2", "head"])
 def test_all_of_a_head_broken_leaves_no_heatmap_and_says_so(name: str) -> None:
     report = report_of(with_weight(name, np.nan))
-    assert isinstance(report.class_activation, Absent)
-    assert "no numbers" in report.class_activation.reason
+    assert isinstance(report.attributions, Absent)
+    assert "no numbers" in report.attributions.reason
     assert part(report.predictions).kind == "raw"
 
 
 def test_maps_that_grow_beyond_all_numbers_are_warned_of() -> None:
     report = report_of(with_weight("conv1", 3e38))
-    (warning,) = report.warnings
-    assert warning.startswith("The maps of conv1 and 1 more hold values that are not numbers")
+    assert [(finding.name, finding.path) for finding in report.findings()] == [
+        ("non-finite-scores", ""), ("non-finite-maps", "conv1"),
+    ]  # fmt: skip
+    assert report.findings()[1].text.startswith("The maps of conv1 hold values that are not numbers")
 
 
 def test_an_answer_that_is_no_number_is_warned_of() -> None:
     model = ending("net", layers.Dense(2, name="head", kernel_initializer="zeros", activation=lambda x: x / 0.0))
-    (warning,) = report_of(model).warnings
-    assert warning.startswith("The model's answer holds values that are not numbers")
+    (finding,) = report_of(model).findings()
+    assert (finding.name, finding.level, finding.path) == ("non-finite-scores", "error", "")
+    assert finding.text.startswith("The model's answer holds values that are not numbers")
+
+
+def test_what_is_found_of_many_layers_is_told_in_one_line() -> None:
+    model = built("functional")
+    for name in ("conv1", "conv2", "bn2", "head"):
+        model.get_layer(name).set_weights([weight + np.float32(np.nan) for weight in model.get_layer(name).get_weights()])
+    report = report_of(model, title="broken")
+    broken = [finding.path for finding in report.findings() if finding.name == "non-finite-weights"]
+    assert broken == ["conv1", "conv2", "bn2", "head"]
+    told = [text for level, text in report.notices() if level == "error"]
+    assert len(told) == 3  # weights, scores, maps
+    assert told[0].startswith("The weights of conv1 hold")
+    assert told[0].endswith("The same holds for 3 other layers.")
+    html = reportgen.render(report)
+    assert all(text.replace("'", "&#39;") in html for text in told)
+    assert "3 errors" in html
 
 
 # Gradients
@@ -235,9 +259,9 @@ def test_an_answer_that_is_no_number_is_warned_of() -> None:
 def test_a_gradient_next_to_nothing_is_not_drawn_black(scale: float) -> None:
     model = built("logits")
     head = model.get_layer("head")
-    large = part(report_of(model, target=1).class_activation).rows[0]
+    large = part(report_of(model, target=1).attributions).rows[0]
     head.set_weights([weight * np.float32(scale) for weight in head.get_weights()])
-    small = part(report_of(model, target=1).class_activation).rows[0]
+    small = part(report_of(model, target=1).attributions).rows[0]
     assert small.peak == pytest.approx(large.peak * scale, rel=1e-3)
     assert large.heatmap.values.max() == small.heatmap.values.max() == 255
     assert np.abs(small.heatmap.values.astype(int) - large.heatmap.values).max() <= 1
@@ -254,7 +278,7 @@ def test_a_convolution_whose_gradient_crashes_tensorflow(channels: int) -> None:
         " layers.Conv2D(3, 1, strides=2, activation='softmax', name='classes')]\n"
         "model = keras.Sequential([keras.Input((16, 16, 3)), *net])\n"
         "report = reportgen.generate(model, np.ones((16, 16, 3), np.uint8), preprocess='unit')\n"
-        "print(report.class_activation.rows[0].path)\n"
+        "print(report.attributions.rows[0].path)\n"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout) == (0, "seen\n")

@@ -19,6 +19,7 @@ import pytest
 
 import reportgen
 from reportgen.errors import LabelsError, ModelError, OptionError
+from reportgen.inspection.network import KerasNetwork
 from reportgen.loading.applications import APPLICATIONS
 from reportgen.loading.labels import imagenet_labels, read_labels
 from reportgen.loading.references import find_reference
@@ -122,7 +123,7 @@ def test_weights_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "mine.weights.h5"
     original.model.save_weights(path)
     again = load("mobilenetv3small", weights=str(path))
-    assert again.digest == original.digest
+    assert KerasNetwork(again).digest == KerasNetwork(original).digest
     assert again.source == "keras.applications.MobileNetV3Small, weights of mine.weights.h5"
     with pytest.raises(ModelError, match="do not fit MobileNet"):
         load("mobilenet", weights=str(path))
@@ -136,8 +137,8 @@ def test_random_weights_leave_the_callers_random_numbers_alone() -> None:
     np.random.seed(5)
     first = load("mobilenetv3small", weights="random", seed=1)
     assert (random.random(), np.random.random()) == expected
-    assert load("mobilenetv3small", weights="random", seed=1).digest == first.digest
-    assert load("mobilenetv3small", weights="random", seed=2).digest != first.digest
+    assert KerasNetwork(load("mobilenetv3small", weights="random", seed=1)).digest == KerasNetwork(first).digest
+    assert KerasNetwork(load("mobilenetv3small", weights="random", seed=2)).digest != KerasNetwork(first).digest
 
 
 def test_imagenet_weights_without_network_say_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
@@ -202,7 +203,7 @@ def test_a_folder_that_keras_saved_is_a_model(tmp_path: Path) -> None:
     model = built("functional")
     keras.saving.save_model(model, tmp_path / "unpacked", zipped=False)
     loaded = load(tmp_path / "unpacked")
-    assert (loaded.name, loaded.source, loaded.digest) == ("unpacked", "unpacked", load(model).digest)
+    assert (loaded.name, loaded.source, KerasNetwork(loaded).digest) == ("unpacked", "unpacked", KerasNetwork(load(model)).digest)
 
 
 @pytest.mark.parametrize("reference", ["hf://", "hf://model", "hf://user/", "hf://user/model/more"])
@@ -360,7 +361,7 @@ def test_labels_must_fit_the_classes(tmp_path: Path) -> None:
 
 def test_what_stands_for_what() -> None:
     loaded = reportgen.load("minivgg")
-    assert (loaded.name, loaded.input_shape, loaded.scheme) == ("minivgg", (64, 64, 3), "none")
+    assert (loaded.name, loaded.facts.input_shape, loaded.loaded.scheme) == ("minivgg", (64, 64, 3), "none")
     assert loaded.labels is not None
     assert loaded.labels[3] == "cat"
     with pytest.raises(OptionError, match="brings its own"):

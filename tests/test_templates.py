@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import jinja2.meta
@@ -14,6 +15,7 @@ from reportgen.errors import OptionError, OutputError
 from reportgen.page.diff import render_diff, render_series
 from reportgen.page.environment import copy_templates, environment_with, our_templates
 from reportgen.page.render import Composer, render
+from reportgen.sections.filters import FilterShapes
 
 from .test_codec import small_report
 
@@ -36,12 +38,13 @@ def test_copies_are_whole_and_make_the_same_page(tmp_path: Path) -> None:
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
-    (tmp_path / "sections").mkdir()
-    (tmp_path / "sections" / "weights.html.j2").write_text("mine")
-    with pytest.raises(OutputError, match=r"weights\.html\.j2: is there already"):
+    mine = tmp_path / "sections" / "weights" / "report.html.j2"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    with pytest.raises(OutputError, match=r"weights/report\.html\.j2: is there already"):
         copy_templates(tmp_path)
-    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["weights.html.j2"]
-    assert (tmp_path / "sections" / "weights.html.j2").read_text() == "mine"
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [mine]
+    assert mine.read_text() == "mine"
 
 
 @pytest.mark.parametrize("place", ["file/inside", "x" * 300, "file"])
@@ -53,18 +56,30 @@ def test_where_nothing_can_be_written_it_says_so(tmp_path: Path, place: str) -> 
 
 @pytest.mark.parametrize("name", [name for name in TEMPLATES if "macros" not in name and "captions" not in name])
 def test_any_template_can_be_replaced(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / name).write_text("MY OWN")
     assert "MY OWN" in page_of(name, tmp_path)
 
 
 def page_of(name: str, templates: Path) -> str:
     """A page that the template takes part in."""
-    if name.startswith("diff"):
+    if name.startswith("diff") or name.endswith("/diff.html.j2"):
         return render_diff(diff(small_report(), small_report()), templates)
-    return (
-        render_series(series([small_report()] * 3), templates) if name == "series.html.j2" else render(small_report(), templates)
-    )
+    if name == "series.html.j2":
+        return render_series(series([small_report()] * 3), templates)
+    return render(small_report(), templates)
+
+
+def test_a_section_that_we_do_not_compare_by_itself_gets_a_place_in_a_comparison(tmp_path: Path) -> None:
+    filters = small_report().filters
+    assert isinstance(filters, FilterShapes)
+    old = small_report(filters=FilterShapes((replace(filters.rows[0], mean=9.0),)))
+    (tmp_path / "sections" / "filters").mkdir(parents=True)
+    (tmp_path / "sections" / "filters" / "diff.html.j2").write_text("{% for each in part %}MY {{ each.before }}{% endfor %}")
+    ours, theirs = (render_diff(diff(old, small_report()), templates) for templates in (None, tmp_path))
+    assert 'href="#filters"' not in ours
+    assert '<a href="#filters">Filter shapes</a>' in theirs
+    assert "MY 9.0" in theirs
 
 
 def test_captions_can_be_translated_alone(tmp_path: Path) -> None:
@@ -108,12 +123,13 @@ def test_every_documented_variable_is_there(tmp_path: Path, variable: str) -> No
         "diff": "diff.html.j2",
         "limit": "diff.html.j2",
         "longest": "diff.html.j2",
-        "part": "diff/weights.html.j2",
+        "parts": "diff.html.j2",
+        "part": "sections/weights/diff.html.j2",
         "series": "series.html.j2",
     }
     inside = variable in ("name", "title", "section", "made")
-    name = places.get(variable, "sections/layers.html.j2" if inside else "report.html.j2")
-    (tmp_path / name).parent.mkdir(exist_ok=True)
+    name = places.get(variable, "sections/layers/report.html.j2" if inside else "report.html.j2")
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / name).write_text(f"{variable} is {{{{ 'here' if {variable} is defined else 'missing' }}}}")
     assert f"{variable} is here" in page_of(name, tmp_path)
 
@@ -127,9 +143,7 @@ def test_every_documented_filter_and_test_is_there_and_none_is_left_out() -> Non
 
 def test_every_template_is_in_the_list() -> None:
     for name in TEMPLATES:
-        folder = name.rpartition("/")[0]
-        listed = f"{folder}/<name>.html.j2" if folder and name not in README else name
-        assert listed in README
+        assert f"    {name} " in README or f"    {re.sub('^sections/[a-z_]+/', 'sections/<name>/', name)} " in README
 
 
 def test_a_broken_template_is_a_line(tmp_path: Path) -> None:

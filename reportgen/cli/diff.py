@@ -189,7 +189,8 @@ def _as_text(found: Diff | Series, as_json: bool) -> str:
 
     data = Encoder().encode(found)
     for step in data.get("steps", [data]):
-        step.update(step.pop("parts"))
+        # those of sections without a `compare` are the changes that stand in "sections", too
+        step.update({name: part for name, part in step.pop("parts").items() if isinstance(part, dict)})
         step["weights"].setdefault("rows", [])  # also where there are none to compare, for those who read it
     return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 

@@ -127,10 +127,8 @@ def report(
         step("Writing the page")
         write_page(path, render_folder(made, templates) if folder else render(made, templates))
     if not quiet:
-        for warning in made.warnings:
-            tell(f"Warning: {warning}")
-        for finding in made.findings():
-            tell(f"{finding.level.capitalize()}: {finding.text}")
+        for level, text in made.notices():
+            tell(f"{level.capitalize()}: {text}")
     typer.echo(str(path).encode("utf-8", "replace").decode())
     if open_page:
         open_in_browser(path)

@@ -46,7 +46,7 @@ def diff_of(pair: Pair, tolerance: float, files: Files) -> Diff:
         old=Side(files[0], old.title, old.provenance.model, old.provenance.image),
         new=Side(files[1], new.title, new.provenance.model, new.provenance.image),
         circumstances=find_circumstances(old, new),
-        parts={name: pair.part(section) for name, section in _in_order() if section.compare},
+        parts={name: pair.part(section) for name, section in _in_order()},
         sections=sections,
     )
 

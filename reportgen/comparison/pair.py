@@ -40,7 +40,7 @@ class Pair:
         return present(self.part(section))
 
     def part(self, section: Section[Any, Any]) -> Any:
-        """What the section's `compare` found, or `Absent` with the reason."""
+        """What the section's `compare` found, its changes where it has none, or `Absent` with the reason."""
         if section not in self._parts:
             self._parts[section] = self._compared(section)
         return self._parts[section]
@@ -51,8 +51,10 @@ class Pair:
             return Absent("A report without this section cannot be compared by it.")
         if section.about == "image" and not self.same_image:
             return Absent(image_difference(self.old, self.new))
+        if section.compare is None:
+            return tuple(section.changes(*data, None, self))
         try:
-            return section.compare(*data, self) if section.compare else Absent("")
+            return section.compare(*data, self)
         except NotApplicable as reason:
             return Absent(str(reason))
 
@@ -72,7 +74,8 @@ class Pair:
             return _of_absent(getattr(self.old, name), getattr(self.new, name))
         if section.about == "image" and not self.same_image:
             return ()
-        return section.changes(*data, self.found(section), self)
+        found = self.found(section)
+        return section.changes(*data, found, self) if section.compare else found
 
 
 def _name_of(section: Section[Any, Any]) -> str:

@@ -43,8 +43,9 @@ class Diff:
     """Two reports set against each other.
 
     `same`: nothing that counts differs, where a change counts if its distance is greater than `tolerance`. `verdict` says it in
-    a sentence or two, names between backticks; `caveats` what cannot be compared, and why. `parts` holds what each section that
-    has a picture of its own of two reports found, or `Absent`, by the section's name: `diff.weights` is `diff.parts["weights"]`.
+    a sentence or two, names between backticks; `caveats` what cannot be compared, and why. `parts` holds, by
+    the section's name, what its `compare` found, its changes where it has no `compare`, or `Absent`: `diff.weights` is
+    `diff.parts["weights"]`.
     """
 
     same: bool

@@ -49,8 +49,8 @@ def _told(topic: Topic, pair: Pair, sections: Sections) -> Iterator[str]:
         if section.topic != topic:
             continue
         found = pair.found(section)
-        if section.tell and (found is not None or not section.compare):
-            yield from section.tell(found if section.compare else changes[name], pair)
+        if section.tell and found is not None:
+            yield from section.tell(found, pair)
         elif section.cause and section.compare and pair.both(section) and pair.same_image:
             reason = pair.part(section).reason
             yield reason[0].lower() + reason[1:].rstrip(".")

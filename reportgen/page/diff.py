@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..comparison.result import Diff, Series
 from ..report import SECTIONS
+from .environment import has_template
 from .render import Composer
 
 LISTED = 100  # changes of a section that the page lists; the JSON has all
@@ -31,5 +32,9 @@ def render_comparison_folder(found: Diff | Series, templates: Path | None = None
 def _page_with(composer: Composer, found: Diff | Series) -> str:
     if isinstance(found, Series):
         return composer.compose("series.html.j2", series=found, longest=LONGEST)
-    parts = [(name, SECTIONS[name].title_of_two or SECTIONS[name].title, part) for name, part in found.parts.items()]
+    parts = [
+        (name, SECTIONS[name].title_of_two or SECTIONS[name].title, part)
+        for name, part in found.parts.items()
+        if has_template(composer.environment, f"sections/{name}/diff.html.j2")
+    ]
     return composer.compose("diff.html.j2", diff=found, parts=parts, limit=LISTED, longest=LONGEST)

@@ -83,6 +83,15 @@ def copy_templates(folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
+def has_template(environment: jinja2.Environment, name: str) -> bool:
+    """Whether there is a template of this name, ours or a user's."""
+    try:
+        source_of(environment, name)
+    except jinja2.TemplateNotFound:
+        return False
+    return True
+
+
 def source_of(environment: jinja2.Environment, name: str) -> str:
     """The text of a template or asset as it stands."""
     assert environment.loader is not None

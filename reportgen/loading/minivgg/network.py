@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
+
+from ...backend import keras, tf
 
 INPUT_SIZE = 64
 WIDTHS = (32, 48, 64, 96, 112)

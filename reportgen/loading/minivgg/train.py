@@ -13,12 +13,11 @@ import zipfile
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
-import keras
 import numpy as np
-import tensorflow as tf
 import typer
 from PIL import Image
 
+from ...backend import keras, tf
 from .network import CLASSES, INPUT_SIZE, fold, training_network
 
 BATCH = 128

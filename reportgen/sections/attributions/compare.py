@@ -20,11 +20,14 @@ UPPER = 0.2  # the share of places that "the upper fifth" means
 class Attention:
     """Both maps, on one scale from 0 to the greater peak, and new - old, where both have one size (else None).
 
+    `method` made them both; `title` is its name as its paper writes it.
     `overlap` is the intersection over union of the upper fifths: the places at or above a map's 80th percentile that are not 0.
     `rank_correlation` is Spearman's, 1 for maps that order all places alike; both are None where a map is the same everywhere
     or the sizes differ. `overlays` lie over the picture, each on its own scale.
     """
 
+    method: str
+    title: str
     old_path: str
     new_path: str
     old_class_index: int
@@ -43,10 +46,17 @@ class Attention:
 
 
 def compare_attributions(before: Attributions, after: Attributions, comparison: Comparison) -> Attention:
-    """Where they looked, by the first map of each; raises `NotApplicable` where a report has none."""
+    """Where they looked, by the first method of the new report that the old one has, too.
+
+    Raises `NotApplicable` where the two have no method in common.
+    """
     if not before.rows or not after.rows:
         raise NotApplicable("A report without an attribution map cannot be compared by it.")
-    old, new = before.rows[0], after.rows[0]
+    pairs = ((before.by(row.method), row) for row in after.rows)
+    old, new = next(((old, new) for old, new in pairs if old is not None), (None, None))
+    if old is None or new is None:
+        methods = (", ".join(dict.fromkeys(row.title for row in each.rows)) for each in (before, after))
+        raise NotApplicable("The reports have no attribution method in common: {}, now {}.".format(*methods))
     if old.heatmap.values.ndim != 2 or new.heatmap.values.ndim != 2:
         raise ReportFileError("the report's data are not as expected at its heatmap.")
     was, now = old.heatmap.numbers(), new.heatmap.numbers()
@@ -54,6 +64,8 @@ def compare_attributions(before: Attributions, after: Attributions, comparison: 
     peak = float(np.nan_to_num(max(old.peak, new.peak), posinf=0))
     colormap = new.heatmap.colormap
     return Attention(
+        method=new.method,
+        title=new.title,
         old_path=old.path,
         new_path=new.path,
         old_class_index=old.class_index,

@@ -54,6 +54,10 @@ class Attributions:
 
     rows: tuple[Attribution, ...]
 
+    def by(self, method: str) -> Attribution | None:
+        """The first map that the method made; None where it made none."""
+        return next((row for row in self.rows if row.method == method), None)
+
 
 def find_attributions(probe: Probe, options: Options) -> Attributions:
     """The maps of the methods asked for; raises `NotApplicable` where there is no place to point at, or no number there."""

@@ -112,7 +112,7 @@ class _Squares:
         return change, error, cosine if math.isnan(cosine) else min(1.0, max(-1.0, cosine))
 
 
-@record
+@record(kw_only=True)
 class _Pair:
     """A tensor before and after, and the numbers that stand for it: `exact` where they are its very values."""
 
@@ -172,8 +172,9 @@ def _pair(row: WeightTensor, other: WeightTensor, first_filters: tuple[FirstFilt
     if first_filters is not None:
         before, after = _values(first_filters[0], row), _values(first_filters[1], other)
         if before is not None and after is not None and before.shape == after.shape:
-            return _Pair(row, other, before, after, exact=True)
-    return _Pair(row, other, row.sketched(), other.sketched(), exact=math.prod(row.shape) <= SKETCH_LENGTH)
+            return _Pair(old=row, new=other, before=before, after=after, exact=True)
+    exact = math.prod(row.shape) <= SKETCH_LENGTH
+    return _Pair(old=row, new=other, before=row.sketched(), after=other.sketched(), exact=exact)
 
 
 def _values(section: FirstFilters, tensor: WeightTensor) -> np.ndarray | None:

@@ -1,4 +1,4 @@
-"""A model of every kind, recorded: rows, maps and gradients against answers worked out or computed another way."""
+"""A model of every kind, inspected: rows, maps and gradients against answers worked out or computed another way."""
 
 from __future__ import annotations
 
@@ -8,36 +8,42 @@ from typing import Any
 
 import numpy as np
 import pytest
-from reportgen.inspection.record import Recording, record
 
 import reportgen
 from reportgen.errors import LabelsError, ModelError, OptionError
 from reportgen.image import with_channels
+from reportgen.inspection.inspect import KerasProbe, inspect
 from reportgen.inspection.listening import listening
+from reportgen.inspection.network import KerasNetwork
 from reportgen.loading.loaded import as_array
 from reportgen.loading.sources import load
+from reportgen.methods.attribution import grad_cam
 from reportgen.options import Options
 from reportgen.probe import LayerCall
 from reportgen.report import Absent
-from reportgen.sections.attributions.find import ClassActivation, grad_cam
-from reportgen.sections.feature_maps.find import ConvolutionMapsTable
+from reportgen.sections.attributions import Attributions
+from reportgen.sections.feature_maps import ConvolutionMapsTable
 
 from .models import MODELS, Residual, Subclassed, built, grad_cam_net, keras, layers, tf
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
 
 
-def recorded(model: Any, pixels: np.ndarray = PICTURE, **options: Any) -> Recording:
+def inspected(model: Any, pixels: np.ndarray = PICTURE, head: str | None = None, **options: Any) -> KerasProbe:
     loaded = load(model, preprocess="unit")
     height, width, channels = loaded.input_shape
     assert pixels.shape[:2] == (height, width)
     fitting = pixels if pixels.shape[2] == channels else with_channels(pixels, channels)
-    return record(loaded, fitting, pixels, Options(**options))
+    return inspect(KerasNetwork(loaded, head), fitting, pixels, Options(head=head, **options))
 
 
-def row(recording: Recording, path: str) -> LayerCall:
-    (found,) = (call for call in recording.calls if call.path == path)
+def row(probe: KerasProbe, path: str) -> LayerCall:
+    (found,) = (call for call in probe.network.layers if call.path == path)
     return found
+
+
+def digest_of(reference: Any) -> str:
+    return KerasNetwork(load(reference)).digest
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -60,16 +66,16 @@ def test_every_kind_of_model_makes_a_report_that_comes_back(name: str) -> None:
 def test_scores_are_what_the_model_says(name: str) -> None:
     model = built(name)
     height, width, channels = load(model).input_shape
-    recording = recorded(model, np.resize(PICTURE, (height, width, 3)))
-    assert recording.scores is not None
-    batch = with_channels(recording.pixels, channels)[None] / np.float32(255)
+    probe = inspected(model, np.resize(PICTURE, (height, width, 3)))
+    assert probe.scores is not None
+    batch = with_channels(probe.pixels, channels)[None] / np.float32(255)
     batch = batch.transpose(0, 3, 1, 2) if name == "channels_first" else batch
-    np.testing.assert_allclose(recording.scores, np.asarray(model(batch), np.float32)[0], rtol=1e-6)
+    np.testing.assert_allclose(probe.scores, np.asarray(model(batch), np.float32)[0], rtol=1e-6)
 
 
 def test_functional_rows() -> None:
-    recording = recorded(built("functional"))
-    rows = [(call.index, call.path, call.type, call.output_shape, call.parameters, call.inputs) for call in recording.calls]
+    probe = inspected(built("functional"))
+    rows = [(call.index, call.path, call.type, call.output_shape, call.parameters, call.inputs) for call in probe.network.layers]
     assert rows == [
         (0, "picture", "InputLayer", (16, 16, 3), 0, ()),
         (1, "conv1", "Conv2D", (16, 16, 4), 112, ("picture",)),  # 3 * 3 * 3 * 4 + 4
@@ -83,49 +89,56 @@ def test_functional_rows() -> None:
 
 
 def test_paths_of_nested_models_leave_out_the_outermost() -> None:
-    assert [call.path for call in recorded(built("nested")).calls] == ["picture", "base/conv1", "base/conv2", "gap", "head"]
-    assert "middle/inner/conv2" in [call.path for call in recorded(built("nested_twice")).calls]
+    assert [call.path for call in inspected(built("nested")).network.layers] == [
+        "picture",
+        "base/conv1",
+        "base/conv2",
+        "gap",
+        "head",
+    ]
+    assert "middle/inner/conv2" in [call.path for call in inspected(built("nested_twice")).network.layers]
 
 
 def test_a_second_call_has_its_own_row_without_parameters() -> None:
-    recording = recorded(built("called_twice"))
-    assert row(recording, "shared/conv1").parameters == 112
-    assert row(recording, "shared/conv1#2").parameters == 0
-    assert row(recording, "shared/conv1#2").inputs == ("mirror",)
-    assert row(recording, "both").inputs == ("shared/conv2", "shared/conv2#2")
-    assert recording.weights(row(recording, "shared/conv1#2").index) == {}
+    probe = inspected(built("called_twice"))
+    assert row(probe, "shared/conv1").parameters == 112
+    assert row(probe, "shared/conv1#2").parameters == 0
+    assert row(probe, "shared/conv1#2").inputs == ("mirror",)
+    assert row(probe, "both").inputs == ("shared/conv2", "shared/conv2#2")
+    assert probe.network.weights(row(probe, "shared/conv1#2").index) == {}
 
 
 def test_layers_in_layers_weights_of_their_own_and_layers_never_called() -> None:
-    recording = recorded(built("subclassed"))
-    assert [(call.path, call.parameters) for call in recording.calls] == [
+    probe = inspected(built("subclassed"))
+    assert [(call.path, call.parameters) for call in probe.network.layers] == [
         ("input", 0), ("first", 112), ("block/conv", 148), ("block", 1), ("gap", 0), ("head", 15), ("unused", 10),
     ]  # fmt: skip
-    assert row(recording, "block").inputs == ("first",)
-    assert row(recording, "gap").inputs == ("block",)
-    assert row(recording, "unused").output_shape == ()
+    assert row(probe, "block").inputs == ("first",)
+    assert row(probe, "gap").inputs == ("block",)
+    assert row(probe, "unused").output_shape == ()
 
 
 def test_frozen_layers_are_told() -> None:
-    recording = recorded(built("frozen"))
-    assert [(call.path, call.trainable) for call in recording.calls if call.parameters] == [
+    probe = inspected(built("frozen"))
+    assert [(call.path, call.trainable) for call in probe.network.layers if call.parameters] == [
         ("base/conv1", False), ("base/conv2", False), ("head", True),
     ]  # fmt: skip
-    assert recording.model.trainable_parameters == 21
-    assert recording.model.parameters == 355
+    assert probe.network.facts.trainable_parameters == 21
+    assert probe.network.facts.parameters == 355
 
 
 @pytest.mark.parametrize("kind", ["keras", "h5"])
 @pytest.mark.parametrize(
     "name", ["functional", "sequential", "nested", "nested_twice", "called_twice", "residual", "mixed_precision"]
 )
-def test_a_saved_model_records_as_the_one_in_memory(name: str, kind: str, tmp_path: Path) -> None:
+def test_a_saved_model_is_seen_as_the_one_in_memory(name: str, kind: str, tmp_path: Path) -> None:
     model = built(name)
     model.save(tmp_path / f"saved.{kind}")
     saved, memory = (
-        record(load(each, preprocess="unit"), PICTURE, PICTURE, Options()) for each in (tmp_path / f"saved.{kind}", model)
+        inspect(KerasNetwork(load(each, preprocess="unit")), PICTURE, PICTURE, Options())
+        for each in (tmp_path / f"saved.{kind}", model)
     )
-    assert [call.path for call in saved.calls] == [call.path for call in memory.calls]
+    assert [call.path for call in saved.network.layers] == [call.path for call in memory.network.layers]
     np.testing.assert_array_equal(saved.scores, memory.scores)
     assert saved.explained is not None
     assert memory.explained is not None
@@ -142,7 +155,7 @@ def test_a_reloaded_subclassed_model_remembers_its_input(tmp_path: Path) -> None
 
 def test_maps_are_those_after_normalisation_and_activation() -> None:
     model = built("functional")
-    first, second = recorded(model).maps
+    first, second = inspected(model).maps
     assert (second.path, second.after) == ("conv2", ("bn2", "relu2"))
     # an independent computation: a second model that ends there, which works for a plain functional one
     ends = keras.Model(model.inputs[0], [model.get_layer("conv1").output, model.get_layer("relu2").output])
@@ -157,24 +170,24 @@ def test_maps_are_those_after_normalisation_and_activation() -> None:
 
 
 def test_a_map_that_another_layer_takes_too_is_not_followed() -> None:
-    recording = recorded(built("residual"))
-    assert [(maps.path, maps.after) for maps in recording.maps] == [("conv1", ()), ("conv2", ())]  # Add follows conv2
+    probe = inspected(built("residual"))
+    assert [(maps.path, maps.after) for maps in probe.maps] == [("conv1", ()), ("conv2", ())]  # Add follows conv2
 
 
 def test_only_shown_maps_are_kept() -> None:
     keeps = {
-        maps.path: maps.values is not None for maps in recorded(built("all_convolutions"), np.resize(PICTURE, (16, 16, 4))).maps
+        maps.path: maps.values is not None for maps in inspected(built("all_convolutions"), np.resize(PICTURE, (16, 16, 4))).maps
     }
     assert keeps == {"grouped": True, "dilated": False, "depthwise": False, "separable": True, "transposed": True}
-    asked = recorded(built("all_convolutions"), np.resize(PICTURE, (16, 16, 4)), layers="d*").maps
+    asked = inspected(built("all_convolutions"), np.resize(PICTURE, (16, 16, 4)), layers="d*").maps
     assert [maps.path for maps in asked if maps.values is not None] == ["dilated", "depthwise"]
 
 
 def test_kernels_of_every_kind_of_convolution() -> None:
-    recording = recorded(built("all_convolutions"), np.resize(PICTURE, (16, 16, 4)))
+    probe = inspected(built("all_convolutions"), np.resize(PICTURE, (16, 16, 4)))
     kernels = {
-        call.path: {name: recording.weights(call.index)[name].shape for name in recording.kernels(call.index)}
-        for call in recording.calls
+        call.path: {name: probe.network.weights(call.index)[name].shape for name in probe.network.kernels(call.index)}
+        for call in probe.network.layers
     }
     assert kernels == {
         "picture": {}, "gap": {}, "head": {},
@@ -199,7 +212,7 @@ def test_grad_cam_on_a_net_worked_out_on_paper() -> None:
 
 
 def explained_of(model: Any, pixels: np.ndarray, **options: Any) -> Any:
-    explained = recorded(model, pixels, **options).explained
+    explained = inspected(model, pixels, **options).explained
     assert explained is not None
     return explained
 
@@ -243,9 +256,9 @@ def test_without_logits_the_output_itself_is_explained() -> None:
 @pytest.mark.parametrize("name", ["functional", "sequential", "residual"])
 def test_grad_cam_equals_the_second_model_computation(name: str) -> None:
     model = built(name)
-    recording = recorded(model, target=1)
-    assert recording.explained is not None
-    target = model.get_layer(recording.explained.path)
+    probe = inspected(model, target=1)
+    assert probe.explained is not None
+    target = model.get_layer(probe.explained.path)
     head = model.get_layer("head")
     activation, head.activation = head.activation, keras.activations.linear
     ends = keras.Model(model.inputs[0], [target.output, model.outputs[0]])
@@ -256,7 +269,7 @@ def test_grad_cam_equals_the_second_model_computation(name: str) -> None:
     head.activation = activation
     weights = tf.reduce_mean(gradient, axis=(0, 1, 2))
     expected = tf.nn.relu(tf.reduce_sum(maps[0] * weights, axis=-1)).numpy()
-    np.testing.assert_allclose(grad_cam(recording.explained), expected, rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(grad_cam(probe.explained), expected, rtol=1e-4, atol=1e-7)
 
 
 @pytest.mark.parametrize(
@@ -278,34 +291,36 @@ def test_models_with_several_heads(name: str) -> None:
     batch = PICTURE[None] / np.float32(255)
     answers = dict(zip(("kind", "rotten"), tf.nest.flatten(model(batch)), strict=True))
     for head, classes in (("kind", 3), ("rotten", 1)):
-        recording = recorded(model, head=head)
-        assert recording.scores is not None
-        assert len(recording.scores) == classes
-        np.testing.assert_allclose(recording.scores, answers[head][0], rtol=1e-6)
-        assert recording.explained is not None
-        assert recording.explained.path == "conv1"
+        probe = inspected(model, head=head)
+        assert probe.scores is not None
+        assert len(probe.scores) == classes
+        np.testing.assert_allclose(probe.scores, answers[head][0], rtol=1e-6)
+        assert probe.explained is not None
+        assert probe.explained.path == "conv1"
     report = reportgen.generate(model, PICTURE, preprocess="unit")
     assert report.warnings == ("The model has 2 outputs (kind, rotten); this is the first. Choose another with --head.",)
     with pytest.raises(OptionError, match="there are kind, rotten"):
-        recorded(model, head="ripe")
+        inspected(model, head="ripe")
 
 
 def test_the_class_to_explain() -> None:
     model = built("functional")
     labels = ("ant", "bee", "cat", "dog", "eel")
     loaded = load(model, preprocess="unit", labels=labels)
-    asked = {target: record(loaded, PICTURE, PICTURE, Options(target=target)).explained for target in (3, "3", "DOG")}
+    asked = {
+        target: inspect(KerasNetwork(loaded), PICTURE, PICTURE, Options(target=target)).explained for target in (3, "3", "DOG")
+    }
     assert [each.class_index for each in asked.values() if each] == [3, 3, 3]
-    top = record(loaded, PICTURE, PICTURE, Options())
+    top = inspect(KerasNetwork(loaded), PICTURE, PICTURE, Options())
     assert top.scores is not None
     assert top.explained is not None
     assert top.explained.class_index == int(np.argmax(top.scores))
     with pytest.raises(LabelsError, match="5 classes"):
-        record(loaded, PICTURE, PICTURE, Options(target=5))
+        inspect(KerasNetwork(loaded), PICTURE, PICTURE, Options(target=5))
     with pytest.raises(LabelsError, match="such as dog"):
-        record(loaded, PICTURE, PICTURE, Options(target="dogg"))
+        inspect(KerasNetwork(loaded), PICTURE, PICTURE, Options(target="dogg"))
     with pytest.raises(LabelsError, match="no labels"):
-        recorded(model, target="dog")
+        inspected(model, target="dog")
 
 
 def test_the_model_and_keras_are_left_as_they_were() -> None:
@@ -313,7 +328,7 @@ def test_the_model_and_keras_are_left_as_they_were() -> None:
     model = built("functional")
     before = [weight.numpy().copy() for weight in model.weights]
     attributes = set(vars(model))
-    recorded(model)
+    inspected(model)
     assert keras.Operation.__call__ is original
     assert set(vars(model)) == attributes
     for weight, old in zip(model.weights, before, strict=True):
@@ -332,7 +347,7 @@ def test_the_patch_comes_off_after_an_error() -> None:
     inputs = keras.Input((16, 16, 3))
     model = keras.Model(inputs, layers.Flatten()(Failing()(layers.Conv2D(1, 3)(inputs))))
     with pytest.raises(ModelError, match=r"Failing.call\(\): not today"):
-        recorded(model)
+        inspected(model)
     assert keras.Operation.__call__ is original
     with pytest.raises(ZeroDivisionError), listening(lambda _operation, run, _given: run()):
         _ = 1 / 0
@@ -365,17 +380,17 @@ def test_weights_are_read_without_copying() -> None:
 
 def test_digests_follow_weights_and_architecture_and_nothing_else(tmp_path: Path) -> None:
     model = built("functional")
-    digest = load(model).digest
+    digest = digest_of(model)
     model.save(tmp_path / "other name.keras")
     model.save(tmp_path / "legacy.h5")
-    assert load(tmp_path / "other name.keras").digest == digest
-    assert load(tmp_path / "legacy.h5").digest == digest
+    assert digest_of(tmp_path / "other name.keras") == digest
+    assert digest_of(tmp_path / "legacy.h5") == digest
     kernel, bias = model.get_layer("conv1").get_weights()
     model.get_layer("conv1").set_weights([kernel, bias + np.float32(1e-6)])
-    assert load(model).digest != digest
+    assert digest_of(model) != digest
     changed = built("functional")
     changed.get_layer("relu2").activation = keras.activations.tanh
-    assert load(changed).digest != digest
+    assert digest_of(changed) != digest
 
 
 def test_weights_that_are_not_numbers_are_warned_of() -> None:
@@ -384,10 +399,13 @@ def test_weights_that_are_not_numbers_are_warned_of() -> None:
     kernel[0, 0, 0, 0] = np.nan
     model.get_layer("conv1").set_weights([kernel, bias])
     report = reportgen.generate(model, PICTURE, preprocess="unit")
-    assert any("conv1" in warning and "not numbers" in warning for warning in report.warnings)
+    assert [(finding.name, finding.level, finding.path) for finding in report.findings()] == [
+        ("non-finite-weights", "error", "conv1"), ("non-finite-scores", "error", ""), ("non-finite-maps", "error", "conv1"),
+    ]  # fmt: skip
+    assert all("not numbers" in finding.text for finding in report.findings())
     assert reportgen.read(reportgen.render(report)) == report
     assert isinstance(report.feature_maps, ConvolutionMapsTable)
-    assert isinstance(report.class_activation, ClassActivation)
+    assert isinstance(report.attributions, Attributions)
 
 
 def test_reports_are_the_same_twice_and_the_data_hold_no_path(tmp_path: Path) -> None:
@@ -403,7 +421,7 @@ def test_reports_are_the_same_twice_and_the_data_hold_no_path(tmp_path: Path) ->
 def test_every_layer_that_was_called_is_fed_by_something(name: str) -> None:
     model = built(name)
     height, width, _ = load(model).input_shape
-    for call in recorded(model, np.resize(PICTURE, (height, width, 3))).calls[1:]:
+    for call in inspected(model, np.resize(PICTURE, (height, width, 3))).network.layers[1:]:
         assert call.inputs or call.output_shape == (), call.path
 
 
@@ -414,17 +432,17 @@ def test_layers_that_pass_their_input_on_are_told_apart() -> None:
     both = layers.Concatenate(name="both")([x, dropped])
     other = layers.Conv2D(2, 1, name="other")(x)
     x = layers.GlobalAveragePooling2D(name="gap")(layers.Concatenate(name="all")([both, other]))
-    recording = recorded(keras.Model(inputs, layers.Dense(2, name="head")(x)))
-    assert row(recording, "both").inputs == ("conv", "drop")
-    assert row(recording, "other").inputs == ("conv",)
+    probe = inspected(keras.Model(inputs, layers.Dense(2, name="head")(x)))
+    assert row(probe, "both").inputs == ("conv", "drop")
+    assert row(probe, "other").inputs == ("conv",)
 
 
 def test_models_that_cast_their_input_have_no_gap_in_what_feeds_what() -> None:
     inputs = keras.Input((16, 16, 3), name="picture", dtype="uint8")
     x = layers.Conv2D(2, 3, name="conv", dtype="mixed_float16")(layers.Rescaling(1 / 255, name="scaled")(inputs))
     x = layers.GlobalAveragePooling2D(name="gap", dtype="mixed_float16")(x)
-    recording = recorded(keras.Model(inputs, layers.Dense(2, name="head")(x)))
-    assert [call.inputs for call in recording.calls] == [(), ("picture",), ("scaled",), ("conv",), ("gap",)]
+    probe = inspected(keras.Model(inputs, layers.Dense(2, name="head")(x)))
+    assert [call.inputs for call in probe.network.layers] == [(), ("picture",), ("scaled",), ("conv",), ("gap",)]
 
 
 def test_bare_operations_between_layers_hide_no_source() -> None:
@@ -442,7 +460,7 @@ def test_bare_operations_between_layers_hide_no_source() -> None:
 
     model = Bare()
     model(np.zeros((1, 16, 16, 3), np.float32))
-    assert [(call.path, call.inputs) for call in recorded(model).calls] == [
+    assert [(call.path, call.inputs) for call in inspected(model).network.layers] == [
         ("input", ()), ("left", ("input",)), ("right", ("left",)), ("head", ("left", "right")),
     ]  # fmt: skip
 
@@ -452,12 +470,12 @@ def test_what_feeds_what_inside_attention_and_recurrent_cells() -> None:
     x = layers.Reshape((16, 6), name="rows")(layers.Conv2D(6, 4, strides=4, name="conv")(inputs))
     x = layers.MultiHeadAttention(2, 3, name="attention")(x, x)
     x, *_, cell = layers.LSTM(4, return_state=True, name="lstm")(x)
-    recording = recorded(keras.Model(inputs, layers.Add(name="sum")([x, cell])))
+    probe = inspected(keras.Model(inputs, layers.Add(name="sum")([x, cell])))
     inner = tuple(f"attention/{name}" for name in ("query", "key", "value"))
-    assert [row(recording, path).inputs for path in inner] == [("rows",)] * 3
-    assert row(recording, "attention/attention_output").inputs == inner
-    assert row(recording, "lstm/lstm_cell").inputs == ("attention/attention_output",)
-    assert row(recording, "sum").inputs == ("lstm",)
+    assert [row(probe, path).inputs for path in inner] == [("rows",)] * 3
+    assert row(probe, "attention/attention_output").inputs == inner
+    assert row(probe, "lstm/lstm_cell").inputs == ("attention/attention_output",)
+    assert row(probe, "sum").inputs == ("lstm",)
 
 
 def code_of_a_lambda(folder: Path, scale: int) -> Any:
@@ -472,7 +490,7 @@ def test_a_lambda_is_the_same_wherever_it_was_written(tmp_path: Path) -> None:
     def digest(function: Any) -> str:
         keras.utils.set_random_seed(1)
         net = [layers.Lambda(function, output_shape=(8, 8, 3), name="own"), layers.Conv2D(2, 3, name="conv")]
-        return load(keras.Sequential([keras.Input((8, 8, 3), name="picture"), *net])).digest
+        return digest_of(keras.Sequential([keras.Input((8, 8, 3), name="picture"), *net]))
 
     here, there, other = (code_of_a_lambda(tmp_path / name, scale) for name, scale in (("here", 2), ("there", 2), ("other", 3)))
     assert here.__code__.co_filename != there.__code__.co_filename
@@ -491,7 +509,7 @@ def test_subclassed_models_of_other_layers_have_other_digests() -> None:
     models = [Small("relu"), Small("tanh"), Small("relu")]
     for model in models:
         model(np.zeros((1, 16, 16, 3), np.float32))
-    digests = [load(model).digest for model in models]
+    digests = [digest_of(model) for model in models]
     assert digests[0] == digests[2] != digests[1]
 
 
@@ -527,7 +545,7 @@ def test_what_runs_inside_a_tf_function_is_seen_too() -> None:
 
     model = Compiled()
     model(np.zeros((1, 16, 16, 3), np.float32))
-    assert [maps.path for maps in recorded(model).maps] == ["conv"]
+    assert [maps.path for maps in inspected(model).maps] == ["conv"]
     assert not tf.config.functions_run_eagerly()
 
 
@@ -536,10 +554,10 @@ def test_sigmoids_that_add_up_to_1_are_no_choice() -> None:
     x = layers.GlobalAveragePooling2D()(layers.Conv2D(2, 3, kernel_initializer="zeros")(inputs))
     # sigmoid(1) + sigmoid(-1) = 1, but softmax(1, -1) is 0.88, 0.12
     two = keras.Model(inputs, layers.Dense(2, activation="sigmoid", bias_initializer=keras.initializers.Constant([1, -1]))(x))
-    recording = recorded(two, np.resize(PICTURE, (4, 4, 3)))
-    assert recording.scores is not None
-    assert recording.scores.sum() == pytest.approx(1)
-    assert recording.score_kind == "independent"
+    probe = inspected(two, np.resize(PICTURE, (4, 4, 3)))
+    assert probe.scores is not None
+    assert probe.scores.sum() == pytest.approx(1)
+    assert probe.score_kind == "independent"
 
 
 def test_a_mapping_of_one_input_and_what_a_lambda_has_caught() -> None:
@@ -584,27 +602,27 @@ def returning(give: Any) -> Any:
 )
 def test_outputs_of_every_make_have_names(give: Any, heads: tuple[str, ...]) -> None:
     model = returning(give)
-    recording = recorded(model)
-    assert recording.heads == heads
-    first, last = (recorded(model, head=name).scores for name in (heads[0], heads[-1]))
+    probe = inspected(model)
+    assert probe.heads == heads
+    first, last = (inspected(model, head=name).scores for name in (heads[0], heads[-1]))
     assert first is not None
     assert last is not None
     np.testing.assert_allclose(last, first * len(heads), rtol=1e-6)  # the last is that many times the first
 
 
 def test_a_number_for_each_picture_is_one_score() -> None:
-    recording = recorded(returning(lambda x: x[:, 1]))
-    whole = recorded(returning(lambda x: x))
-    assert recording.scores is not None
-    assert len(recording.scores) == 1
-    assert recording.explained is not None
+    probe = inspected(returning(lambda x: x[:, 1]))
+    whole = inspected(returning(lambda x: x))
+    assert probe.scores is not None
+    assert len(probe.scores) == 1
+    assert probe.explained is not None
     assert whole.explained is not None
-    assert recording.explained.gradients.shape == whole.explained.gradients.shape
+    assert probe.explained.gradients.shape == whole.explained.gradients.shape
 
 
 def test_no_output_is_told_in_a_line() -> None:
     with pytest.raises(ModelError, match="giving: the model gave no tensor back"):
-        recorded(returning(lambda _x: None))
+        inspected(returning(lambda _x: None))
 
 
 def test_a_gradient_that_fails_leaves_the_rest() -> None:
@@ -621,6 +639,6 @@ def test_a_gradient_that_fails_leaves_the_rest() -> None:
 
     inputs = keras.Input((16, 16, 3))
     x = Broken()(layers.GlobalAveragePooling2D()(layers.Conv2D(2, 3)(inputs)))
-    recording = recorded(keras.Model(inputs, x))
-    assert recording.explained is None
-    assert recording.scores is not None
+    probe = inspected(keras.Model(inputs, x))
+    assert probe.explained is None
+    assert probe.scores is not None
