@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from typing import Any
 
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
@@ -103,6 +104,11 @@ def parse_file_size(text: str) -> int:
 def counted(count: int, noun: str, plural: str = "") -> str:
     """ "one layer", "3 layers"."""
     return f"one {noun}" if count == 1 else f"{count:,} {plural or noun + 's'}"
+
+
+def one_of(words: Sequence[str]) -> str:
+    """ "map or layer", "stretch, crop or pad"."""
+    return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def name(text: object) -> str:

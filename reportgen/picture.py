@@ -182,6 +182,13 @@ def difference_picture(
     return Picture(draw(quantize(difference, -most, most)), -most, most, RGB if difference.ndim == 4 else DIVERGING)
 
 
+def colormap_names() -> tuple[str, ...]:
+    """Every colormap that matplotlib knows by name."""
+    from matplotlib import colormaps
+
+    return tuple(colormaps)
+
+
 @cache
 def is_colormap(name: str) -> bool:
     """Whether `palette` knows the colours of this one."""

@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar, cast, dataclass_transform, overload
 
-import numpy as np
-
 Class = TypeVar("Class")
 FORMER_NAMES, FORMER_VALUES = "former_names", "former_values"
 
@@ -49,10 +47,12 @@ def _records_equal(self: Any, other: Any) -> bool:
 
 def equal(left: Any, right: Any) -> bool:
     """Whether two values of a report say the same: nan equals nan, arrays by element, tuples and mappings by item."""
-    if isinstance(left, np.ndarray):
-        return isinstance(right, np.ndarray) and left.dtype == right.dtype and np.array_equal(left, right)
     if isinstance(left, tuple) and isinstance(right, tuple):
         return len(left) == len(right) and all(map(equal, left, right))
     if isinstance(left, float) and isinstance(right, float):
         return left == right or (left != left and right != right)
+    if hasattr(left, "dtype"):
+        import numpy as np  # only where there is an array: help texts are shown without NumPy
+
+        return isinstance(right, np.ndarray) and left.dtype == right.dtype and np.array_equal(left, right)
     return bool(left == right)

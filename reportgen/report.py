@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import field, fields
 from typing import Any, TypeVar
 
-from .errors import NotApplicable, OptionError
+from .errors import NotApplicable
 from .formatting import counted
 from .image import ImageFacts
 from .matching.align import Marks
@@ -142,22 +142,10 @@ def _told_as_one(findings: list[Finding]) -> str:
     return findings[0].text + (f" The same holds for {counted(others, 'other layer')}." if others else "")
 
 
-def section_names() -> tuple[str, ...]:
-    """The names of all sections, in page order."""
-    return tuple(SECTIONS)
-
-
 # by name, in page order
 SECTIONS: dict[str, Section[Any, Any]] = {
     each.name: each.metadata["section"] for each in fields(Report) if "section" in each.metadata
 }
-
-
-def check_sections(names: Collection[str]) -> None:
-    """Raise `OptionError` for a name that is no section's."""
-    for name in names:
-        if name not in SECTIONS:
-            raise OptionError(f"{name}: no section of this name; there are {', '.join(SECTIONS)}.")
 
 
 def find_sections(probe: Probe, options: Options, of_model: dict[str, Any]) -> dict[str, Any]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import fields, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
 from .errors import ImageError, OptionError
-from .image import GivenImage, fit, image_from_array, load_image, with_channels
+from .image import GivenImage, check_image, fit, image_from_array, load_image, with_channels
 from .loading.labels import given_labels
 from .loading.references import Reference, check_weights, find_reference
-from .options import Options
+from .options import Options, concerning, files_of, options_of
+from .page.environment import check_templates
 from .page.fitting import fitted
 from .picture import WHOLE
 from .probe import Probe
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str], None]
 Announce = Callable[[str], TextIO]
-OF_THE_MODEL = ("weights", "seed", "preprocess", "labels", "head", "size", "allow_unsafe")
 
 
 def generate(
@@ -44,48 +44,46 @@ def generate(
     image: a path, or an array (h, w, channels) uint8. options: those of `reportgen.Options`. announce: is told of a download
     before it starts, and returns the stream for its progress bar. progress: is called with the name of each step.
     """
-    check_request(model, check_options(**options))
+    check_request(model, check_options(**options), image)
     given = given_image(image)  # before TensorFlow is imported: a mistake is told at once
     return Reporter(model, announce=announce, progress=progress, **options).report(given)
 
 
-def load(
-    model: Any,
-    *,
-    weights: str | None = None,
-    seed: int = 0,
-    preprocess: str = "auto",
-    labels: str | Path | Sequence[str] | None = None,
-    size: tuple[int, int] | None = None,
-    head: str | None = None,
-    allow_unsafe: bool = False,
-    announce: Announce | None = None,
-) -> KerasNetwork:
+def load(model: Any, *, announce: Announce | None = None, **options: Any) -> KerasNetwork:
     """The model that a reference (a name, a path, or a `keras.Model`) stands for, with all that is needed to show it an image.
 
-    Options as in `reportgen.Options`. Raises `ModelError`, `OptionError` or `LabelsError`.
+    options: those of `reportgen.Options` that concern the model. Raises `ModelError`, `OptionError` or `LabelsError`.
     """
+    asked = check_options(**options)
+    for name in options:
+        if options_of(Options)[name].concerns != "model":
+            raise OptionError(f"{name}: does not concern the model; give it to generate(...) or Reporter(...).")
+    return _network(model, asked, announce)
+
+
+def _network(model: Any, asked: Options, announce: Announce | None) -> KerasNetwork:
     from .inspection.network import KerasNetwork
     from .loading.sources import load as loaded
 
-    found = loaded(
-        model,
-        weights=weights,
-        seed=seed,
-        preprocess=preprocess,
-        labels=labels,
-        size=size,
-        allow_unsafe=allow_unsafe,
-        announce=announce,
-    )
-    return KerasNetwork(found, head)
+    settled = concerning(asked, "model")
+    head = settled.pop("head")
+    return KerasNetwork(loaded(model, announce=announce, **settled), head)
 
 
-def check_request(model: Any, asked: Options) -> None:
-    """Raise a `ReportgenError` for a model that cannot be had, or options that do not fit it; without TensorFlow."""
-    if isinstance(model, (str, Path)):
-        check_weights(find_reference(model), asked.weights)
+def check_request(model: Any, asked: Options, image: Any = None) -> Reference | None:
+    """The reference that `model` is, or None for one in memory.
+
+    Raises a `ReportgenError` for everything that is seen to be wrong with the model, the image and the options before TensorFlow
+    is imported and the image decoded.
+    """
+    if isinstance(image, (str, Path)):
+        check_image(Path(image))
+    reference = find_reference(model) if isinstance(model, (str, Path)) else None
+    if reference is not None:
+        check_weights(reference, asked.weights)
     given_labels(asked.labels)
+    check_templates(Path(asked.templates) if asked.templates else None)
+    return reference
 
 
 def given_image(image: str | Path | np.ndarray | GivenImage) -> GivenImage:
@@ -119,22 +117,10 @@ class Reporter:
     ) -> None:
         """Load the model; arguments as for `generate`. Raises `ModelError`, `OptionError` or `LabelsError`."""
         self.options = check_options(**options)
-        check_request(model, self.options)
-        self._reference = find_reference(model) if isinstance(model, (str, Path)) else None
+        self._reference = check_request(model, self.options)
         self._progress = progress
         progress("Loading TensorFlow and the model")
-        asked = self.options
-        self.network = load(
-            model,
-            weights=asked.weights,
-            seed=asked.seed,
-            preprocess=asked.preprocess,
-            labels=asked.labels,
-            size=asked.size,
-            head=asked.head,
-            allow_unsafe=asked.allow_unsafe,
-            announce=announce,
-        )
+        self.network = _network(model, self.options, announce)
         self._of_model: list[tuple[Any, dict[str, Any]]] = []
 
     def report(self, image: str | Path | np.ndarray | GivenImage, **options: Any) -> Report:
@@ -164,17 +150,14 @@ class Reporter:
         return fitted(report, probe, asked.max_size, Path(asked.templates) if asked.templates else None)
 
     def _options(self, options: dict[str, Any]) -> Options:
-        settled = [name for name in options if name in OF_THE_MODEL]
-        if settled:
-            raise OptionError(f"{settled[0]}: concerns the model; give it to Reporter(...), which opens the model once.")
-        if not options:
-            return self.options
-        ours = {each.name: getattr(self.options, each.name) for each in fields(Options)}
-        return check_options(**{**ours, **options})
+        for name in concerning(self.options, "model"):
+            if name in options:
+                raise OptionError(f"{name}: concerns the model; give it to Reporter(...), which opens the model once.")
+        return check_options(**{**vars(self.options), **options}) if options else self.options
 
     def _known(self, probe: Probe, asked: Options) -> dict[str, Any]:
-        """The sections about the model that were found so far, for this way through its layers."""
-        way = probe.network.layers, asked.colormap
+        """The sections about the model that were found so far, for this way through its layers and these looks."""
+        way = probe.network.layers, concerning(asked, "looks")
         for known, sections in self._of_model:
             if known == way:
                 return sections
@@ -197,12 +180,7 @@ def _provenance(given: GivenImage, probe: Probe, asked: Options, reference: Refe
     from .backend import versions
 
     tensorflow, keras = versions()
-    named = replace(
-        asked,
-        labels=Path(asked.labels).name if isinstance(asked.labels, str) else asked.labels,
-        weights=Path(asked.weights).name if asked.weights is not None else None,
-        templates=Path(asked.templates).name if asked.templates is not None else None,
-    )
+    named = _without_folders(asked)
     return Provenance(
         model=probe.network.facts,
         image=given.facts,
@@ -212,6 +190,12 @@ def _provenance(given: GivenImage, probe: Probe, asked: Options, reference: Refe
         notes=(*given.notes, *_cut_notes(probe)),
         input_digest=tensor_digest(probe.pixels),
     )
+
+
+def _without_folders(asked: Options) -> Options:
+    """The options with the names of files alone: a report does not tell where they lie."""
+    names: dict[str, Any] = {name: Path(file).name for name, file in files_of(asked).items()}
+    return replace(asked, **names)
 
 
 def _cut_notes(probe: Probe) -> tuple[str, ...]:

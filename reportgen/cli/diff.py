@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
@@ -11,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from ..errors import OptionError
+from ..options import ComparisonOptions, Options, files_of, options_of, read_options
 from .app import app, showing_progress, tell
-from .output import check_output, open_in_browser, write_page
-from .report import size_from
+from .options import MODELS, OUTPUT, CommandWithOptions, complete_model, with_options
+from .output import Folder, Open, Quiet, check_output, open_in_browser, write_page
 
 if TYPE_CHECKING:
     from ..comparison.result import Diff, Series
@@ -32,74 +32,57 @@ Exit code 0: the same; 1: different; 2: something is wrong.
 """
 
 
-@app.command(help=HELP)
+@app.command(help=HELP, cls=CommandWithOptions)
+@with_options(Options, "model", "image", given_as="options", panel=MODELS)
+@with_options(ComparisonOptions, "comparison", given_as="limits")
 def diff(
+    *,
     reports: Annotated[
         Optional[list[Path]], typer.Argument(readable=False, help="Reports, oldest first: HTML files, .gz of them, or folders.")
     ] = None,
+    limits: dict[str, Any],
     output: Annotated[
         Optional[Path],
         typer.Option(
-            "--output", "-o", help="The page to write, or the folder. (default: diff-<old>-<new>.html)", show_default=False
+            "--output", "-o", help="The page or folder to write (default: diff-<old>-<new>.html)", rich_help_panel=OUTPUT
         ),
     ] = None,
+    folder: Folder = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print everything as JSON, and write no page unless -o is given.")
+        bool, typer.Option("--json", help="Print everything as JSON. Writes no page without -o.", rich_help_panel=OUTPUT)
     ] = False,
     as_markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print a summary for a pull request, and write no page unless -o is given.")
+        bool,
+        typer.Option("--markdown", help="Print a summary for a pull request. Writes no page without -o.", rich_help_panel=OUTPUT),
     ] = False,
-    tolerance: Annotated[
-        float, typer.Option(help="Relative changes of weights and changes of scores up to this count as the same.")
-    ] = 0.0,
-    ignore_names: Annotated[
-        bool, typer.Option("--ignore-names", help="A layer under another name is the same: for models built anew.")
-    ] = False,
-    maps: Annotated[str, typer.Option(help="How many maps of a layer to show, those that changed most, or all.")] = "16",
+    templates: Annotated[Optional[Path], typer.Option(help=options_of(Options)["templates"].help, rich_help_panel=OUTPUT)] = None,
+    open_page: Open = False,
+    quiet: Quiet = False,
     models: Annotated[
         Optional[tuple[str, str]],
-        typer.Option(help="Make the two reports first, of these models on --image.", show_default=False),
+        typer.Option(
+            metavar="OLD NEW",
+            help="Make the two reports first, of these models on --image.",
+            autocompletion=complete_model,
+            rich_help_panel=MODELS,
+        ),
     ] = None,
-    image: Annotated[Optional[Path], typer.Option(readable=False, help="The image for --models.")] = None,
-    preprocess: Annotated[Optional[str], typer.Option(help="For --models: how pixels are scaled, as for report.")] = None,
-    labels: Annotated[Optional[Path], typer.Option(readable=False, help="For --models: class labels, as for report.")] = None,
-    target: Annotated[Optional[str], typer.Option("--class", help="For --models: the class to explain, as for report.")] = None,
-    head: Annotated[Optional[str], typer.Option(help="For --models: the output to report on, as for report.")] = None,
-    size: Annotated[Optional[str], typer.Option(help="For --models: HEIGHTxWIDTH, as for report.")] = None,
-    fit: Annotated[Optional[str], typer.Option(help="For --models: stretch, crop or pad, as for report.")] = None,
-    weights: Annotated[Optional[str], typer.Option(help="For --models: imagenet or random, as for report.")] = None,
-    folder: Annotated[
-        bool, typer.Option("--folder", help="Write a folder (page, style, pictures), for servers that forbid inline content.")
-    ] = False,
-    templates: Annotated[Optional[Path], typer.Option(readable=False, help="A folder of templates to use before ours.")] = None,
-    open_page: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, and no verdict on standard error.")] = False,
-    allow_unsafe: Annotated[
-        bool, typer.Option("--allow-unsafe", help="For --models: let code inside the model files run.")
-    ] = False,
+    image: Annotated[Optional[Path], typer.Option(help="The image to show to both models.", rich_help_panel=MODELS)] = None,
+    options: dict[str, Any],
 ) -> None:
     from ..page.environment import check_templates
+    from ..page.read import read
+    from ..request import check_options
 
     given = reports or []
-    options = {
-        "preprocess": preprocess,
-        "labels": labels,
-        "target": target,
-        "head": head,
-        "size": size_from(size),
-        "fit": fit,
-        "weights": weights,
-        "allow_unsafe": allow_unsafe or None,
-    }
-    options = {name: value for name, value in options.items() if value is not None}
-    limits = {"tolerance": tolerance, "maps": _count(maps), "ignore_names": ignore_names}
-    _check(given, models, image, as_json and as_markdown, tolerance, options)
+    _check_usage(given, models, image, as_json and as_markdown, options)
+    asked, compared = check_options(**options), read_options(ComparisonOptions, limits)
     page = output or (None if as_json or as_markdown else _page_of(given, models, folder))
     if page is not None:
-        check_output(page, folder, *given, image, labels)
+        check_output(page, folder, *given, image, *map(Path, files_of(asked).values()))
     check_templates(templates)
-    made = _made(models, image, quiet, options) if models and image else _read(given)
-    found = _compared(made, [Path(each).name for each in models or given], limits)
+    made = _made(models, image, asked, quiet) if models and image else [read(path) for path in given]
+    found = _compared(made, [Path(each).name for each in models or given], compared)
     if as_json or as_markdown:
         typer.echo(_as_text(found, as_json).encode("utf-8", "replace").decode(), nl=False)
     if page is not None:
@@ -112,35 +95,20 @@ def diff(
         raise typer.Exit(1)
 
 
-def _check(
-    reports: list[Path],
-    models: tuple[str, str] | None,
-    image: Path | None,
-    two_forms: bool,
-    tolerance: float,
-    options: dict[str, Any],
+def _check_usage(
+    reports: list[Path], models: tuple[str, str] | None, image: Path | None, two_forms: bool, options: dict[str, Any]
 ) -> None:
     if two_forms:
         raise OptionError("diff: --json and --markdown are two ways to print it; choose one.")
-    if not (math.isfinite(tolerance) and tolerance >= 0):
-        raise OptionError(f"--tolerance {tolerance}: expected a share, 0 or more, such as 0.001.")
     if (models is None) != (image is None):
         raise OptionError("diff: --models OLD NEW and --image IMAGE go together: the two models are shown the image.")
     if options and not models:
-        named = ", ".join("--class" if name == "target" else f"--{name.replace('_', '-')}" for name in options)
-        raise OptionError(f"diff: {named} is for --models; reports are compared as they were made.")
+        flags = ", ".join(options_of(Options)[name].flag for name in options)
+        raise OptionError(f"diff: {flags} is for --models; reports are compared as they were made.")
     if models and reports:
         raise OptionError("diff: either reports or --models, not both.")
     if not models and len(reports) < 2:
         raise OptionError("diff: expected two reports or more, oldest first, or --models OLD NEW --image IMAGE.")
-
-
-def _count(maps: str) -> int:
-    if maps == "all":
-        return 1_000_000
-    if not maps.isdecimal() or int(maps) < 1:
-        raise OptionError(f"--maps {maps}: expected a number of maps a layer, 1 or more, or all.")
-    return int(maps)
 
 
 def _page_of(reports: list[Path], models: tuple[str, str] | None, folder: bool) -> Path:
@@ -149,35 +117,23 @@ def _page_of(reports: list[Path], models: tuple[str, str] | None, folder: bool) 
     return Path(f"diff-{stems[0][:60]}-{stems[-1][:60]}{'' if folder else '.html'}")
 
 
-def _read(reports: list[Path]) -> list[Report]:
-    from ..page.read import read
+def _made(models: tuple[str, str], image: Path, asked: Options, quiet: bool) -> list[Report]:
+    from ..reporter import check_request, generate
 
-    return [read(path) for path in reports]
-
-
-def _made(models: tuple[str, str], image: Path, quiet: bool, options: dict[str, Any]) -> list[Report]:
-    from ..image import check_image
-    from ..loading.labels import given_labels
-    from ..loading.references import check_weights, find_reference
-    from ..reporter import generate
-    from ..request import check_options
-
-    check_image(image)
     for model in models:
-        check_weights(find_reference(model), options.get("weights"))
-    given_labels(check_options(**options).labels)
+        check_request(model, asked, image)
     with showing_progress(quiet) as (step, announce):
-        return [generate(model, image, announce=announce, progress=step, **options) for model in models]
+        return [generate(model, image, announce=announce, progress=step, **vars(asked)) for model in models]
 
 
-def _compared(reports: list[Report], files: list[str], limits: dict[str, Any]) -> Diff | Series:
+def _compared(reports: list[Report], files: list[str], asked: ComparisonOptions) -> Diff | Series:
     if len(reports) == 2:
         from ..comparison.diff import diff as compare
 
-        return compare(*reports, files=(files[0], files[1]), **limits)
+        return compare(*reports, files=(files[0], files[1]), **vars(asked))
     from ..comparison.series import series
 
-    return series(reports, files=files, **limits)
+    return series(reports, files=files, **vars(asked))
 
 
 def _as_text(found: Diff | Series, as_json: bool) -> str:

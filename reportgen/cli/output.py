@@ -1,10 +1,24 @@
-"""Where a command's page goes: one file, or a folder."""
+"""Where a command's page goes, one file or a folder, and the options that every command with a page has."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
+
+from .options import OUTPUT
+
+Folder = Annotated[
+    bool,
+    typer.Option(
+        "--folder",
+        help="Write a folder (page, style, pictures), for servers that forbid inline content.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Open = Annotated[bool, typer.Option("--open", help="Open the page in the browser.", rich_help_panel=OUTPUT)]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the result and errors only.", rich_help_panel=OUTPUT)]
 
 
 def check_output(path: Path, folder: bool, *inputs: Path | None) -> None:

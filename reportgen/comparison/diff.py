@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..options import ComparisonOptions, read_options
 from ..report import SECTIONS, Report, present
 from ..sections.section import Section
 from .pair import Pair
@@ -14,22 +15,19 @@ from .provenance import find_circumstances, provenance_caveats
 from .result import Diff, Side
 from .verdict import find_verdict
 
-SHOWN = 16  # channels a layer in the pictures; a picture of all would be as large as both reports together
 Files = tuple[str, str]
 
 
 @np.errstate(all="ignore")  # the figures of a report may be any numbers
-def diff(
-    old: Report, new: Report, *, tolerance: float = 0.0, maps: int = SHOWN, ignore_names: bool = False, files: Files = ("", "")
-) -> Diff:
+def diff(old: Report, new: Report, *, files: Files = ("", ""), **options: Any) -> Diff:
     """What changed from `old` to `new`. Needs neither model, nor TensorFlow.
 
-    tolerance: relative weight changes and score changes up to this count as none; with one, figures and maps, which follow from
-    these, do not count at all. maps: how many channels of a layer are shown. ignore_names: a layer under another name is
-    the same. files: what the reports are called, beside their titles. Raises `ReportFileError` for a report whose data
-    contradict each other.
+    files: what the reports are called, beside their titles. options: those of `ComparisonOptions`, tolerance, maps and
+    ignore_names; with a tolerance, figures and maps, which follow from weights and scores, do not count at all. Raises
+    `OptionError` for an option, and `ReportFileError` for a report whose data contradict each other.
     """
-    return diff_of(Pair(old, new, maps, ignore_names), tolerance, files)
+    asked = read_options(ComparisonOptions, options)
+    return diff_of(Pair(old, new, asked.most_maps, asked.ignore_names), asked.tolerance, files)
 
 
 def diff_of(pair: Pair, tolerance: float, files: Files) -> Diff:

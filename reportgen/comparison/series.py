@@ -4,39 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from ..errors import ReportFileError
+from ..options import ComparisonOptions, read_options
 from ..report import SECTIONS, Report, present
 from ..sections.section import FigureTable, PictureLine, Told
-from .diff import SHOWN, diff_of
+from .diff import diff_of
 from .pair import Pair
 from .result import Series
 
 
 @np.errstate(all="ignore")  # the figures of a report may be any numbers
-def series(
-    reports: Sequence[Report],
-    *,
-    tolerance: float = 0.0,
-    maps: int = SHOWN,
-    ignore_names: bool = False,
-    files: Sequence[str] = (),
-) -> Series:
-    """What changed through three reports or more, oldest first; options as those of `diff`.
+def series(reports: Sequence[Report], *, files: Sequence[str] = (), **options: Any) -> Series:
+    """What changed through three reports or more, oldest first; `files` and options as those of `diff`.
 
-    Raises `ReportFileError` for fewer than two reports.
+    Raises `OptionError` for an option, and `ReportFileError` for fewer than two reports.
     """
+    asked = read_options(ComparisonOptions, options)
     if len(reports) < 2:
         raise ReportFileError(f"a series of {len(reports)} reports: expected two or more, oldest first.")
-    row = _Row(reports, maps, ignore_names)
+    row = _Row(reports, asked.most_maps, asked.ignore_names)
     names = pairwise(files or [""] * len(reports))
-    steps = tuple(diff_of(pair, tolerance, called) for pair, called in zip(row.steps, names, strict=True))
+    steps = tuple(diff_of(pair, asked.tolerance, called) for pair, called in zip(row.steps, names, strict=True))
     told = [line for name in SECTIONS for line in row.told(name)]
     return Series(
         same=all(step.same for step in steps),
-        tolerance=tolerance,
+        tolerance=asked.tolerance,
         versions=(steps[0].old, *(step.new for step in steps)),
         steps=steps,
         tables=tuple(each for each in told if isinstance(each, FigureTable)),

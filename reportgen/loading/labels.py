@@ -10,6 +10,8 @@ from typing import Any
 
 from ..errors import LabelsError
 from ..files import check_readable
+from .applications import APPLICATIONS
+from .references import BUNDLED
 
 LARGEST_LABELS_FILE = 16_000_000  # bytes
 
@@ -22,6 +24,13 @@ def imagenet_labels() -> tuple[str, ...]:
 def minivgg_labels() -> tuple[str, ...]:
     """CIFAR-10's ten labels."""
     return tuple(files("reportgen.loading.minivgg").joinpath("labels.txt").read_text("utf-8").splitlines())
+
+
+def labels_by_name(model: str) -> tuple[str, ...]:
+    """The labels of a model known by name; none for a file, which tells them only once it is opened."""
+    if model.lower() in BUNDLED:
+        return minivgg_labels()
+    return imagenet_labels() if model.lower() in APPLICATIONS else ()
 
 
 def given_labels(labels: str | Path | Sequence[str] | None) -> tuple[str, ...] | None:

@@ -31,6 +31,7 @@ SCHEMES: dict[str, tuple[Scheme, str]] = {
     "caffe": (_caffe, "blue, green, red, less ImageNet's mean colour (103.939, 116.779, 123.68)"),
     "torch": (_torch, "pixel / 255, less ImageNet's mean (0.485, 0.456, 0.406), divided by its deviation (0.229, 0.224, 0.225)"),
 }
+SUMMARY = f"auto, {', '.join(SCHEMES)}, or the name of an application such as resnet50"  # what --preprocess takes
 NEED_THREE_CHANNELS = ("caffe", "torch")
 
 
@@ -41,9 +42,7 @@ def scheme_name(name: str) -> str:
         return lowered
     if lowered in APPLICATIONS:
         return APPLICATIONS[lowered].scheme
-    raise OptionError(
-        f"--preprocess {name}: expected auto, {', '.join(SCHEMES)}, or the name of an application such as resnet50."
-    )
+    raise OptionError(f"--preprocess {name}: expected {SUMMARY}.")
 
 
 def scale(images: np.ndarray, scheme: str) -> np.ndarray:

@@ -9,6 +9,7 @@ import jinja2
 
 from .. import formatting
 from ..errors import OptionError, OutputError
+from ..files import is_folder
 from ..report import Absent
 from .bars import bar_width, colour_stops, signed_bar
 
@@ -30,7 +31,7 @@ FILTERS = {
 
 def check_templates(folder: Path | None) -> None:
     """Raise `OptionError` unless `folder` is one."""
-    if folder is not None and not folder.is_dir():
+    if folder is not None and not is_folder(folder):
         raise OptionError(f"--templates {folder}: expected a folder of templates.")
 
 

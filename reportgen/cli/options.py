@@ -1,0 +1,112 @@
+"""Declared options as parameters of a command: their flags, help texts and completion."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Annotated, Any, Optional
+
+import typer
+from typer.core import TyperCommand
+from typer.models import OptionInfo
+
+from ..options import Concern, Option, options_of
+
+# the panels of a help text in order, after those that Typer makes itself (None), and where an option stands by what it concerns
+MODEL, IMAGE, SHOWN, OUTPUT, MODELS = "Model", "Image", "What to show", "Output", "With --models"
+PANELS = (None, MODEL, IMAGE, SHOWN, OUTPUT, MODELS)
+PANEL_OF = {"model": MODEL, "image": IMAGE, "looks": SHOWN, "comparison": SHOWN, "page": OUTPUT}
+
+Command = Callable[..., None]
+
+
+class CommandWithOptions(TyperCommand):
+    """A command whose help texts name the words that options take.
+
+    They are looked up when the command's own parameters are asked for: the help text of the app needs none of the rooms that
+    know them.
+    """
+
+    def get_params(self, ctx: Any) -> Any:
+        from ..request import WORDS
+
+        params: list[Any] = super().get_params(ctx)
+        for param in params:
+            if param.name in WORDS:
+                param.help = param.help.replace("{words}", WORDS[param.name].summary)
+        return params
+
+
+def with_options(record: type, *concerns: Concern, given_as: str, panel: str | None = None) -> Callable[[Command], Command]:
+    """Give a command the options that a record declares and that concern one of `concerns`.
+
+    The command gets those that were given, by name, in its keyword argument `given_as`. They stand in `panel` of its help text,
+    or else in that of what they concern.
+    """
+    declared = [each for each in options_of(record).values() if each.concerns in concerns]
+
+    def decorated(command: Command) -> Command:
+        @wraps(command)
+        def run(**values: Any) -> None:
+            given = {each.name: values.pop(each.name) for each in declared}
+            command(**values, **{given_as: {name: value for name, value in given.items() if value is not None}})
+
+        signature = inspect.signature(command, eval_str=True)
+        own = [each for each in signature.parameters.values() if each.name != given_as]
+        added = [_parameter(each, panel or PANEL_OF[each.concerns]) for each in declared]
+        run.__signature__ = signature.replace(parameters=sorted([*own, *added], key=_place))  # type: ignore[attr-defined]
+        return run
+
+    return decorated
+
+
+def _parameter(option: Option, panel: str) -> inspect.Parameter:
+    """The option as Typer reads it from a signature. Its value is text, which the option itself reads, or None."""
+    kind = {"nothing": bool, "one": str, "many": list[str]}[option.kind.takes]
+    text = f"{option.help.removesuffix('.')} (default: {option.default_text})" if option.default_text else option.help
+    declared = typer.Option(
+        option.flag,
+        help=text,
+        metavar=option.kind.metavar or None,
+        show_default=False,
+        autocompletion=_completing(option),
+        rich_help_panel=panel,
+    )
+    hint = Annotated[Optional[kind], declared]  # type: ignore[valid-type]
+    return inspect.Parameter(option.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=hint)
+
+
+def _place(parameter: inspect.Parameter) -> tuple[bool, int]:
+    """Arguments come first, then the options, panel by panel; last what another `with_options` puts its options in place of."""
+    declared = getattr(parameter.annotation, "__metadata__", [None])[0]
+    if declared is None:
+        return True, len(PANELS)
+    return isinstance(declared, OptionInfo), PANELS.index(declared.rich_help_panel)
+
+
+def _completing(option: Option) -> Callable[[typer.Context, str], list[str]]:
+    """What completes the option's value: a function that Typer asks, and of whose answer it keeps what fits."""
+
+    def complete(ctx: typer.Context, incomplete: str) -> list[str]:
+        before = "".join(incomplete.rpartition(",")[:2]) if option.kind.takes == "many" else ""
+        return [before + word for word in _words(option, ctx)]
+
+    return complete
+
+
+def _words(option: Option, ctx: typer.Context) -> Iterable[str]:
+    from ..loading.labels import labels_by_name
+    from ..request import WORDS
+
+    if option.name == "target":
+        return labels_by_name(ctx.params.get("model") or (ctx.params.get("models") or [""])[0])
+    return WORDS[option.name].names() if option.name in WORDS else option.kind.words
+
+
+def complete_model(incomplete: str) -> list[str]:
+    """The names of models, for completion."""
+    from ..loading.applications import APPLICATIONS
+    from ..loading.references import BUNDLED
+
+    return [name for name in (*BUNDLED, *sorted(APPLICATIONS)) if name.startswith(incomplete)]

@@ -1,0 +1,142 @@
+"""What can be asked of a report and of a comparison: each option declared once, with its default, kind, flag and help text."""
+
+from __future__ import annotations
+
+import sys
+from typing import Literal, get_args
+
+from ..records import record
+from .declaration import Concern, Option, concerning, files_of, option, options_of, read_options
+from .kinds import (
+    CLASS,
+    COUNT,
+    FILE_SIZE,
+    FLAG,
+    FOLDER,
+    LABELS,
+    METHODS,
+    NAME,
+    PATTERNS,
+    SECTIONS,
+    SEED,
+    SHARE,
+    SIZE,
+    TEXT,
+    WEIGHTS,
+    choice,
+)
+
+__all__ = [
+    "ComparisonOptions",
+    "Concern",
+    "Fit",
+    "Option",
+    "Options",
+    "Scale",
+    "Sort",
+    "concerning",
+    "files_of",
+    "options_of",
+    "read_options",
+]
+
+Fit = Literal["stretch", "crop", "pad"]
+Scale = Literal["map", "layer"]
+Sort = Literal["index", "activity"]
+
+
+@record(kw_only=True)
+class Options:
+    """The options of `generate`. On the command line they have the same names, with dashes; `target` is `--class`."""
+
+    weights: str | None = option(
+        None,
+        WEIGHTS,
+        "model",
+        "Weights of an architecture known by name: imagenet (downloaded once), random, or a file.",
+        shown_default="imagenet",
+    )
+    seed: int = option(0, SEED, "model", "The seed of random weights.")
+    preprocess: str = option("auto", NAME, "model", "How the model expects its pixels to be scaled: {words}.")
+    labels: str | tuple[str, ...] | None = option(
+        None,
+        LABELS,
+        "model",
+        "The class labels: a text file with one label per line, or a JSON file.",
+        shown_default="those that come with the model",
+    )
+    target: int | str | None = option(
+        None, CLASS, "image", "The class to explain, by index or label.", flag="--class", shown_default="the top prediction"
+    )
+    head: str | None = option(
+        None, NAME, "model", "Which output to report on, if the model has several.", shown_default="the first"
+    )
+    size: tuple[int, int] | None = option(
+        None, SIZE, "model", "The size to give the image, for a model that accepts any size.", shown_default="the model's own"
+    )
+    fit: Fit = option(
+        "stretch",
+        choice(*get_args(Fit)),
+        "image",
+        "How to fit an image of another shape to the model's input: stretch it, crop to its middle, or pad it with black.",
+    )
+    maps: int | Literal["all"] = option(64, COUNT, "looks", "How many feature maps to show per layer.")
+    layers: str | None = option(
+        None,
+        PATTERNS,
+        "looks",
+        "Which convolutions to show the feature maps of: all, or patterns such as 'block3_*,block4_*'.",
+        shown_default="the first, and the last at each resolution",
+    )
+    scale: Scale = option(
+        "map",
+        choice(*get_args(Scale)),
+        "looks",
+        "Scale the brightness of each feature map by its own range (map) or by the range of its layer (layer).",
+    )
+    sort: Sort = option(
+        "index",
+        choice(*get_args(Sort)),
+        "looks",
+        "Show the feature maps of a layer by channel (index), or the most active first (activity).",
+    )
+    colormap: str = option("viridis", NAME, "looks", "The colours of feature maps and heatmaps: {words}.")
+    explain: tuple[str, ...] = option(
+        ("grad-cam",), METHODS, "image", "The attribution methods to explain the class with: {words}."
+    )
+    only: tuple[str, ...] = option((), SECTIONS, "looks", "Show only these sections: {words}.")
+    skip: tuple[str, ...] = option((), SECTIONS, "looks", "Leave these sections out: {words}.")
+    max_size: int | None = option(
+        None,
+        FILE_SIZE,
+        "page",
+        "Shrink the largest feature maps until the page is no larger than this, such as 5MB.",
+        shown_default="no limit",
+    )
+    title: str | None = option(None, TEXT, "page", "The heading of the page.", shown_default="<model> on <image>")
+    templates: str | None = option(None, FOLDER, "page", "A folder of templates to use in place of reportgen's own.")
+    allow_unsafe: bool = option(False, FLAG, "model", "Let code inside the model file run. Only for files that you trust.")
+
+
+@record(kw_only=True)
+class ComparisonOptions:
+    """The options of `diff` and `series`."""
+
+    tolerance: float = option(
+        0.0,
+        SHARE,
+        "comparison",
+        "Changes of scores, and relative changes of weights, up to this count as no change.",
+        shown_default="0",
+    )
+    maps: int | Literal["all"] = option(
+        16, COUNT, "comparison", "How many feature maps to show per layer: those that changed most."
+    )
+    ignore_names: bool = option(
+        False, FLAG, "comparison", "Treat a layer with another name as the same layer, for models that are rebuilt from code."
+    )
+
+    @property
+    def most_maps(self) -> int:
+        """How many feature maps of a layer are shown at most."""
+        return sys.maxsize if self.maps == "all" else self.maps

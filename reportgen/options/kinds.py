@@ -1,0 +1,155 @@
+"""The kinds of values that options take: how each is read from Python or from a command line, and written to one."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from numbers import Integral, Real
+from pathlib import PurePath
+from typing import Any, Literal, NamedTuple
+
+from ..formatting import one_of, parse_file_size
+
+DIGITS = re.compile(r"-?\d{1,18}")
+LARGEST = 2**31 - 1  # of a count, a pixel size or a class index
+LARGEST_SEED = 2**32 - 1
+LARGEST_FILE_SIZE = 10**15 - 1  # bytes; `parse_file_size` reads as many digits
+
+
+class Kind(NamedTuple):
+    """What an option takes.
+
+    read: the canonical form of a value from Python or of text from the command line; raises `ValueError` where it is none.
+    expected: what such a value is, for error messages; metavar: the same in a help text.
+    write: the text that a command line gives for a canonical value.
+    words: those that completion offers.
+    takes: "nothing" is a flag that stands alone, "many" a flag that may be repeated.
+    is_file: text of this kind names a file or a folder.
+    """
+
+    read: Callable[[Any], Any]
+    expected: str
+    metavar: str
+    write: Callable[[Any], str] = str
+    words: tuple[str, ...] = ()
+    takes: Literal["nothing", "one", "many"] = "one"
+    is_file: bool = False
+
+
+def _read_text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError
+    text = str.__str__(value)  # plain, also where it is a member of an enumeration
+    if "\0" in text:
+        raise ValueError  # no command line can carry it
+    text.encode()  # half of a surrogate pair, which no page can carry, is a UnicodeEncodeError: a ValueError
+    return text
+
+
+def _read_whole(value: Any, low: int, high: int) -> int:
+    """An integer, also one of NumPy's, or its digits; True and False are no numbers."""
+    is_digits = isinstance(value, str) and DIGITS.fullmatch(value.strip())
+    if not is_digits and (not isinstance(value, Integral) or isinstance(value, bool)):
+        raise ValueError
+    number = int(value)
+    if not low <= number <= high:
+        raise ValueError
+    return number
+
+
+def _read_flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError
+    return value
+
+
+def _read_share(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (str, Real)):
+        raise ValueError
+    share = float(value)
+    if not (math.isfinite(share) and share >= 0):
+        raise ValueError
+    return share
+
+
+def _read_size(value: Any) -> tuple[int, int]:
+    sides = value.lower().split("x") if isinstance(value, str) else value
+    if not isinstance(sides, (list, tuple)) or len(sides) != 2:
+        raise ValueError
+    return _read_whole(sides[0], 1, LARGEST), _read_whole(sides[1], 1, LARGEST)
+
+
+def _read_file_size(value: Any) -> int:
+    return _read_whole(parse_file_size(value) if isinstance(value, str) else value, 1, LARGEST_FILE_SIZE)
+
+
+def _read_path(value: Any) -> str:
+    path = _read_text(str(value) if isinstance(value, PurePath) else value)
+    if not path:
+        raise ValueError
+    return path
+
+
+def _read_labels(value: Any) -> str | tuple[str, ...]:
+    if not isinstance(value, (list, tuple)):
+        return _read_path(value)
+    if not value:
+        raise ValueError
+    return tuple(_read_text(label) for label in value)
+
+
+def _read_names(value: Any) -> tuple[str, ...]:
+    """Each name once; a text may hold several, with commas between them."""
+    texts = [value] if isinstance(value, str) else value
+    if isinstance(texts, (set, frozenset)):
+        texts = sorted(map(_read_text, texts))  # the same report, whatever order a set happens to have
+    if not isinstance(texts, (list, tuple)):
+        raise ValueError
+    names = (name.strip() for text in texts for name in _read_text(text).split(","))
+    return tuple(dict.fromkeys(filter(None, names)))
+
+
+def _read_class(value: Any) -> int | str:
+    is_label = isinstance(value, str) and not value.strip().isdecimal()
+    return _read_text(value) if is_label else _read_whole(value, 0, LARGEST)
+
+
+def _read_count(value: Any) -> int | Literal["all"]:
+    return "all" if isinstance(value, str) and value.strip().lower() == "all" else _read_whole(value, 1, LARGEST)
+
+
+def whole_number(low: int, high: int) -> Kind:
+    """A whole number from `low` to `high`."""
+    return Kind(lambda value: _read_whole(value, low, high), f"a whole number from {low} to {high}", "N")
+
+
+def choice(*words: str) -> Kind:
+    """One of `words`."""
+
+    def read(value: Any) -> str:
+        word = _read_text(value).lower()
+        if word not in words:
+            raise ValueError
+        return word
+
+    return Kind(read, one_of(words), "|".join(words), words=words)
+
+
+TEXT = Kind(_read_text, "text", "TEXT")
+NAME = Kind(_read_text, "a name", "NAME")
+PATTERNS = Kind(_read_text, "all, or patterns such as 'block3_*,block4_*'", "PATTERN,...", words=("all",))
+FOLDER = Kind(_read_path, "a folder", "FOLDER", is_file=True)
+WEIGHTS = Kind(
+    _read_path, "imagenet, random, or a file of weights", "imagenet|random|FILE", words=("imagenet", "random"), is_file=True
+)
+SEED = whole_number(0, LARGEST_SEED)
+FLAG = Kind(_read_flag, "True or False", "", takes="nothing")
+SHARE = Kind(_read_share, "a share, 0 or more, such as 0.001", "SHARE", write=repr)
+COUNT = Kind(_read_count, "a number, 1 or more, or all", "N|all", words=("all",))
+SIZE = Kind(_read_size, "HEIGHTxWIDTH in pixels, such as 224x224", "HEIGHTxWIDTH", lambda size: f"{size[0]}x{size[1]}")
+FILE_SIZE = Kind(_read_file_size, "a size such as 5MB or 800kB, or a number of bytes", "SIZE")
+METHODS = Kind(_read_names, "names of methods with commas between them", "METHOD,...", ",".join, takes="many")
+SECTIONS = Kind(_read_names, "names of sections with commas between them", "SECTION,...", ",".join, takes="many")
+LABELS = Kind(_read_labels, "a file of labels, or in Python a list of them", "FILE", is_file=True)
+CLASS = Kind(_read_class, "a class index or a label", "INDEX|LABEL")
