@@ -14,10 +14,9 @@ import pytest
 from reportgen.options import Options
 from reportgen.page.drawing import LEAST, MOST_BLOCKS, MOST_BOXES, TALLEST, drawing_of
 from reportgen.page.render import render
-from reportgen.probe import LayerCall
 from reportgen.report import Absent, Report, find_sections
 
-from .fake_probe import FACTS, FakeProbe, call, maps_of
+from .fake_probe import FACTS, FakeNetwork, FakeProbe, call, maps_of
 from .test_codec import small_report
 
 
@@ -26,8 +25,9 @@ def report_of(sizes: list[tuple[int, int]], units: tuple[int, ...] = (), shown: 
     maps = [
         maps_of(row, f"conv{row}", np.zeros((side, side, channels), np.float32)) for row, (side, channels) in enumerate(sizes, 1)
     ]
-    dense = [LayerCall(100 + place, f"dense{place}", "Dense", (count,), 5, True, ()) for place, count in enumerate(units)]
-    found = find_sections(FakeProbe(maps=tuple(maps), calls=(call(0, "input", "InputLayer"), *dense)), Options(layers=shown))
+    dense = [replace(call(100 + place, f"dense{place}", "Dense"), output_shape=(count,)) for place, count in enumerate(units)]
+    network = FakeNetwork(layers=(call(0, "input", "InputLayer"), *dense))
+    found = find_sections(FakeProbe(network=network, maps=tuple(maps)), Options(layers=shown), {})
     report = small_report()
     made = replace(report.provenance, model=replace(FACTS, input_shape=(64, 64, 3)))
     return replace(report, provenance=made, layers=found["layers"], feature_maps=found["feature_maps"])

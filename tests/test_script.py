@@ -174,17 +174,17 @@ def test_the_last_of_many_quick_choices_counts(it: Opened) -> None:
     assert it.page.locator(".canvas image").evaluate_all("all => all.map(each => each.getAttribute('href'))") == quick
 
 
-def test_dead_channels_stay_crossed_where_they_went(it: Opened, reports: dict[str, Report]) -> None:
+def test_inactive_channels_stay_crossed_where_they_went(it: Opened, reports: dict[str, Report]) -> None:
     maps: Any = reports["plain"].feature_maps
     row = max(maps.rows, key=lambda each: sum(channel.inactive for channel in each.channels))
     chosen(it, "viridis", "map", "activity")
     path = it.page.locator(f"#maps-{row.index} + figure .inactive").get_attribute("d")
-    dead = sum(channel.inactive for channel in row.channels)
-    assert path.count("M") == dead > 0
+    inactive = sum(channel.inactive for channel in row.channels)
+    assert path.count("M") == inactive > 0
     # the least active are last: all crosses begin in the last rows
     height = -(-row.shape[0] // row.reduction) + 1
     lines = sorted(int(float(cross.split(" ")[1].split("l")[0]) // height) for cross in path.split("M")[1:])
-    expected = sorted(place // row.columns for place in range(row.channels_shown - dead, row.channels_shown))
+    expected = sorted(place // row.columns for place in range(row.channels_shown - inactive, row.channels_shown))
     assert lines == expected
 
 

@@ -172,7 +172,7 @@ def _origins(old: Iterable[Channel], new: Iterable[Channel]) -> dict[int, int]:
 
 
 def _by_figures(channels: Iterable[Channel]) -> dict[tuple[float, ...], int]:
-    """Channel numbers by figures, but for figures that more than one has (all dead ones, say)."""
+    """Channel numbers by figures, but for figures that more than one has (all inactive ones, say)."""
     found: dict[tuple[float, ...], list[int]] = {}
     for each in channels:
         found.setdefault((each.min, each.max, each.mean, each.active), []).append(each.channel)
