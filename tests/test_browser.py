@@ -121,7 +121,7 @@ def test_reads_the_same_without_javascript(browser: Any, reports: dict[str, Repo
     for phrase in (
         "minivgg on cat.png",
         f"{answer.rows[0].label} 0.",
-        "Grad-CAM asks",
+        "Grad-CAM of block5_conv2 for cat.",
         "block5_conv2",
         "458,890",
         "reportgen report cat.png",
@@ -244,8 +244,11 @@ def test_without_any_style_every_picture_and_word_is_there(browser: Any, pages: 
         boxes = it.page.locator("[data-picture]").evaluate_all("all => all.map(each => each.getBoundingClientRect().toJSON())")
         assert len(boxes) == 11
         assert all(box["width"] > 50 and box["height"] > 50 for box in boxes)
-        for phrase in ("minivgg on cat.png", "19 dead channels", "Grad-CAM asks", "block5_conv2", "reportgen report cat.png"):
-            assert it.page.get_by_text(phrase).first.is_visible()
+        for phrase in (
+            "minivgg on cat.png", "Inactive channels", "19 of 704", "No problems found", "Grad-CAM of block5_conv2 for cat.",
+            "reportgen report cat.png",
+        ):  # fmt: skip
+            assert it.page.get_by_text(phrase).first.is_visible(), phrase
 
 
 def test_everything_is_reached_by_the_tab_key(browser: Any, pages: dict[str, Path]) -> None:

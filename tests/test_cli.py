@@ -89,7 +89,7 @@ def test_every_option_goes_through_and_into_the_command(folder: Path) -> None:
         "fit": "crop",
         "maps": 5, "layers": "block2_*", "scale": "layer", "sort": "activity", "colormap": "magma", "only": [],
         "skip": ["weights", "filters"], "max_size": 500000,
-        "title": "T", "templates": None, "allow_unsafe": False,
+        "title": "T", "explain": ["grad-cam"], "templates": None, "allow_unsafe": False,
     }  # fmt: skip
     assert values["title"] == "T"
     assert [row["path"] for row in values["feature_maps"]["rows"] if row["picture"]] == ["block2_conv1", "block2_conv2"]
@@ -234,11 +234,12 @@ def test_warnings_go_to_standard_error_and_not_with_quiet(folder: Path) -> None:
 
 
 def test_a_users_template_goes_before_ours(folder: Path) -> None:
-    (folder / "mine" / "sections").mkdir(parents=True)
-    (folder / "mine" / "sections" / "layers.html.j2").write_text("<p>{{ section.rows|length }} layers, says my template</p>")
+    template = folder / "mine" / "sections" / "layers" / "report.html.j2"
+    template.parent.mkdir(parents=True)
+    template.write_text("<p>{{ section.rows|length }} layers, says my template</p>")
     assert reportgen("report", "cat.png", "--templates", "mine", "-o", "mine.html", cwd=folder).returncode == 0
     assert "19 layers, says my template" in (folder / "mine.html").read_text("utf-8")
-    (folder / "mine" / "sections" / "layers.html.j2").write_text("{{ nothing.of.the.kind }}")
+    template.write_text("{{ nothing.of.the.kind }}")
     broken = reportgen("report", "cat.png", "--templates", "mine", "-o", "mine.html", cwd=folder)
     assert (broken.returncode, len(broken.stderr.splitlines())) == (2, 1)
 

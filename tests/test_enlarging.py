@@ -19,7 +19,7 @@ from .browser import axe_findings, opened
 pytestmark = pytest.mark.browser
 
 
-def test_every_map_can_be_enlarged_and_dead_ones_are_crossed(
+def test_every_map_can_be_enlarged_and_inactive_ones_are_crossed(
     browser: Any, reports: dict[str, Report], pages: dict[str, Path]
 ) -> None:
     maps: Any = reports["long"].feature_maps
@@ -29,12 +29,14 @@ def test_every_map_can_be_enlarged_and_dead_ones_are_crossed(
             "all => all.map(each => [each.ariaLabel, each.popoverTargetElement.id])"
         )
         texts = it.page.locator(".tile[popover]").all_text_contents()
-        crosses = it.page.locator(".dead").evaluate_all("all => all.map(each => each.getAttribute('d').split('M').length - 1)")
+        crosses = it.page.locator(".inactive").evaluate_all(
+            "all => all.map(each => each.getAttribute('d').split('M').length - 1)"
+        )
     assert [place for _, place in buttons] == [f"maps-{index}-{channel.channel}" for index, channel in channels]
     assert all(f"Channel {channel.channel} of" in text for text, (_, channel) in zip(texts, channels, strict=True))
-    dead = sum(channel.dead for _, channel in channels)
-    assert dead == sum(crosses) == sum(label.endswith(", dead") for label, _ in buttons)
-    assert 2 <= dead < len(channels)
+    inactive = sum(channel.inactive for _, channel in channels)
+    assert inactive == sum(crosses) == sum(label.endswith(", inactive") for label, _ in buttons)
+    assert 2 <= inactive < len(channels)
 
 
 def test_no_picture_is_kept_twice(pages: dict[str, Path]) -> None:

@@ -51,7 +51,7 @@ def test_a_folder_is_whole_behind_jenkins(browser: Any, folder: Path) -> None:
     with served(folder.parent, JENKINS) as address, opened(browser, f"{address}/report/index.html") as it:
         assert is_whole(it.page)
         assert all(url.startswith(f"{address}/report/") for url in it.requests)
-        assert "Grad-CAM asks" in it.page.inner_text("main")
+        assert "Grad-CAM of block5_conv2 for cat." in it.page.inner_text("main")
         assert "minivgg on cat.png" in it.page.text_content("#report-data")
         assert it.page.locator(".tools").count() == 0  # no script runs there
         it.page.locator(".tiles button").nth(3).press("Enter")
@@ -63,4 +63,4 @@ def test_behind_jenkins_a_single_file_keeps_its_text(browser: Any, cat_report: R
     (tmp_path / "report.html").write_text(reportgen.render(cat_report), "utf-8")
     with served(tmp_path, JENKINS) as address, opened(browser, f"{address}/report.html") as it:
         assert not is_whole(it.page)
-        assert "Grad-CAM asks" in it.page.inner_text("main")
+        assert "Grad-CAM of block5_conv2 for cat." in it.page.inner_text("main")
