@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import os
 import random
@@ -20,7 +21,7 @@ from .backend import deep_models, global_state, keras
 from .keras2 import up_to_date
 from .labels import given_labels, imagenet_labels, minivgg_labels
 from .loaded import Loaded, described, input_shape_of, scales_its_own_input, takes_integers
-from .references import Reference, check_weights, find_reference
+from .references import HUB, HUB_PACKAGE, Reference, check_model_file, check_weights, find_reference
 from .schemes import scheme_name
 
 Announce = Callable[[str], TextIO]
@@ -82,11 +83,24 @@ def _model(found: Reference, weights: str | None, seed: int, allow_unsafe: bool,
 
 def _from_file(path: Any, allow_unsafe: bool) -> Any:
     try:
-        with _fresh_names(), warnings.catch_warnings(), up_to_date(path) as current:
+        with _fresh_names(), warnings.catch_warnings(), up_to_date(_local(path)) as current:
             warnings.simplefilter("ignore")
             return keras.saving.load_model(current, compile=False, safe_mode=not allow_unsafe)
+    except ReportgenError:
+        raise
     except Exception as error:  # Keras raises whatever its layers raise: a file from outside may hold anything
         raise _load_error(path, error, allow_unsafe) from error
+
+
+def _local(path: Any) -> Path:
+    """Where the model lies: one of the Hub is fetched as Keras would fetch it, so that it can be checked before it is loaded."""
+    if not str(path).startswith(HUB):
+        return Path(path)
+    hub = importlib.import_module(HUB_PACKAGE)
+    repository = str(path).removeprefix(HUB)
+    folder = Path(hub.snapshot_download(repo_id=repository, library_name="keras", library_version=keras.__version__))
+    check_model_file(folder)
+    return folder
 
 
 def _load_error(path: Any, error: Exception, allow_unsafe: bool) -> ReportgenError:
