@@ -2,7 +2,7 @@
 
     ReportgenError
     ├── ModelError            a reference that names no model, or a file that holds none we can run
-    │   └── UnsafeModelError  a model file that would run code of its own
+    │   └── UnsafeModelError  a model file that would run code of its own, or reach into other files
     ├── ImageError            a file that is no image we can read, or one too large
     ├── LabelsError           a label file that does not fit the model
     ├── OptionError           an option whose value means nothing here
@@ -30,7 +30,7 @@ class ModelError(ReportgenError):
 
 
 class UnsafeModelError(ModelError):
-    """The model file would run code of its own."""
+    """The model file would run code of its own, or reach into other files."""
 
 
 class ImageError(ReportgenError):

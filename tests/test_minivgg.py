@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import reportgen
 from reportgen.image import fit, load_image
-from reportgen.loading.minivgg.network import CLASSES, convolution_names, fold, network, training_network
+from reportgen.loading.minivgg.network import CLASSES, convolution_names, fold, network, save, training_network
 from reportgen.loading.minivgg.train import STAGES, augment, batches
 from reportgen.loading.references import BUNDLED, bundled_file
 from reportgen.loading.sources import load
@@ -18,6 +20,23 @@ from reportgen.loading.sources import load
 from .models import keras, tf
 
 TABLE = json.loads(bundled_file("minivgg.json").read_text())
+WEIGHTED = {"bias_constraint", "bias_initializer", "bias_regularizer", "kernel_constraint", "kernel_initializer"}
+WEIGHTED |= {"activation", "dtype", "kernel_regularizer", "name", "trainable", "use_bias"}
+# what Keras 3.13.1, the lowest that pyproject.toml allows, knows of everything that MiniVGG is made of
+KNOWN_ARGUMENTS = {
+    "Functional": {"input_layers", "layers", "name", "output_layers", "trainable"},
+    "InputLayer": {"batch_shape", "dtype", "name", "optional", "ragged", "sparse"},
+    "Rescaling": {"dtype", "name", "offset", "scale", "trainable"},
+    "Conv2D": WEIGHTED
+    | {"activity_regularizer", "data_format", "dilation_rate", "filters", "groups", "kernel_size", "padding", "strides"},
+    "MaxPooling2D": {"data_format", "dtype", "name", "padding", "pool_size", "strides", "trainable"},
+    "GlobalAveragePooling2D": {"data_format", "dtype", "keepdims", "name", "trainable"},
+    "Dense": WEIGHTED | {"quantization_config", "units"},
+    "DTypePolicy": {"name"},
+    "GlorotUniform": {"seed"},
+    "Zeros": set(),
+    "__keras_tensor__": {"dtype", "keras_history", "shape"},
+}
 
 
 @pytest.mark.parametrize("name", BUNDLED)
@@ -36,6 +55,33 @@ def test_what_ships_is_plain_vgg(name: str) -> None:
 
 def test_the_two_files_are_small() -> None:
     assert sum(bundled_file(file).stat().st_size for file in BUNDLED.values()) <= 4_000_000
+
+
+def unknown_arguments(file: Path) -> list[tuple[str, str]]:
+    """Every argument in a `.keras` file's configuration that the lowest Keras does not know, after the class it is given to."""
+    unknown: list[tuple[str, str]] = []
+
+    def note(config: dict[str, Any]) -> dict[str, Any]:
+        if "class_name" in config:
+            kind = config["class_name"]
+            unknown.extend((kind, name) for name in set(config["config"]) - KNOWN_ARGUMENTS[kind])
+        return config
+
+    with zipfile.ZipFile(file) as archive:
+        json.loads(archive.read("config.json"), object_hook=note)
+    return unknown
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_the_lowest_keras_knows_every_argument_in_what_ships(name: str) -> None:
+    assert not unknown_arguments(bundled_file(BUNDLED[name]))
+
+
+def test_the_lowest_keras_knows_every_argument_in_what_training_writes(tmp_path: Path) -> None:
+    model = network()
+    save(model, tmp_path / "anew.keras")
+    assert not unknown_arguments(tmp_path / "anew.keras")
+    assert load(tmp_path / "anew.keras").digest == load(model).digest
 
 
 def test_the_final_version_is_good_and_better_than_the_early_one() -> None:

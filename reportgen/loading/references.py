@@ -5,16 +5,16 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import json
-import math
 import os
 import zipfile
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import IO, NamedTuple
 
-from ..errors import ModelError, OptionError, UnsafeModelError
+from ..errors import ModelError, OptionError, ReportgenError, UnsafeModelError, reason_of
 from ..files import check_readable, is_folder
 from .applications import APPLICATIONS
+from .packed import Section, opened_member
 
 BUNDLED = {"minivgg": "minivgg.keras", "minivgg@early": "minivgg-early.keras"}
 SUFFIXES = (".keras", ".h5", ".hdf5")
@@ -22,7 +22,8 @@ HUB, HUB_PACKAGE = "hf://", "huggingface_hub"
 SAVED_MODEL = ("saved_model.pb", "saved_model.pbtxt")
 LARGEST_CONFIG = 64_000_000  # bytes of JSON; the largest application has under 1 MB
 MOST_COMPRESSION = 100  # times; zip packs zeros a thousandfold, weights hardly at all
-HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+# Keras goes by these names, whatever the files hold
+ARCHIVE, SHARDED, WEIGHTS = ".keras", ".weights.json", "model.weights.h5"
 
 
 class Reference(NamedTuple):
@@ -63,13 +64,14 @@ def _check_hub(reference: str) -> None:
 
 
 def check_weights(found: Reference, weights: str | None) -> None:
-    """Raise `OptionError` where `--weights` makes no sense for the model, or names no file."""
+    """Raise `OptionError` where `--weights` makes no sense for the model, or names no file; `ModelError` for a file to refuse."""
     if weights is None:
         return
     if found.application is None:
         raise OptionError(f"--weights is for an architecture known by name; {found.name} brings its own.")
     if weights not in ("imagenet", "random"):
         check_readable(Path(weights), OptionError, "imagenet, random, or a file of weights")
+        _check_weights_file(Path(weights))
 
 
 def bundled_file(name: str) -> Path:
@@ -80,6 +82,8 @@ def bundled_file(name: str) -> Path:
 def check_model_file(path: Path) -> None:
     """Raise `ModelError` unless `path` looks like what Keras wrote: a zip with a config, such a zip unpacked, or HDF5."""
     if is_folder(path) and (path / "config.json").is_file():
+        if os.path.lexists(path / WEIGHTS):
+            _check_hdf5(path / WEIGHTS)
         return
     if is_folder(path) and any((path / name).exists() for name in SAVED_MODEL):
         # `keras.layers.TFSMLayer` would open it, but as one layer without insides that runs whatever lies in it
@@ -88,12 +92,47 @@ def check_model_file(path: Path) -> None:
             'Open it with the Keras that wrote it, and save it anew: model.save("model.keras").'
         )
     check_readable(path, ModelError, "a .keras or .h5 file, made by model.save(...)")
-    with path.open("rb") as file:
-        start = file.read(8)
-    if start == HDF5_SIGNATURE:
-        _check_size(path, _declared_in_hdf5(path), MOST_COMPRESSION * path.stat().st_size)
-    else:
+    if path.name.endswith(ARCHIVE):
         _check_archive(path)
+    elif not _is_checked_hdf5(path):
+        raise ModelError(f"{path}: not a model that Keras saved; expected a .keras or .h5 file, made by model.save(...).")
+
+
+def _check_weights_file(path: Path) -> None:
+    """Check what Keras would read weights from; a file of another kind is left for Keras to refuse."""
+    if path.name.endswith(ARCHIVE):
+        _check_archive(path)
+    elif path.name.endswith(SHARDED):
+        for shard in _shards(path):
+            _check_hdf5(shard)
+    else:
+        _is_checked_hdf5(path)
+
+
+def _shards(path: Path) -> list[Path]:
+    """The files that lie beside a `.weights.json` and hold the weights that it lists."""
+    names = {f"{path.name.removesuffix(SHARDED)}_00000.weights.h5"}  # which Keras opens, listed or not
+    try:
+        for listed in json.loads(path.read_bytes())["weight_map"].values():
+            names.update([listed] if isinstance(listed, str) else listed)
+        return [path.with_name(name) for name in names if path.with_name(name).exists()]
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise ModelError(f"{path}: no list of weights; expected what model.save_weights(...) wrote.") from error
+
+
+def _is_checked_hdf5(path: Path) -> bool:
+    """Whether a file is HDF5, also behind a block of other bytes; if so, raises `ModelError` where Keras must not read it."""
+    import h5py  # which takes a while, and most references name no file
+
+    if not h5py.is_hdf5(path):
+        return False
+    _check_hdf5(path)
+    return True
+
+
+def _check_hdf5(path: Path) -> None:
+    check_readable(path, ModelError, "HDF5, as Keras writes it")
+    _check_declared(path, path)
 
 
 def _check_archive(path: Path) -> None:
@@ -112,24 +151,21 @@ def _check_archive(path: Path) -> None:
             )
     _check_size(path, members["config.json"].file_size, LARGEST_CONFIG)
     _check_size(path, sum(member.file_size for member in members.values()), MOST_COMPRESSION * path.stat().st_size)
-
-
-def _declared_in_hdf5(path: Path) -> int:
-    """How many bytes all arrays of an HDF5 file take once they are read; 0 where it is damaged, of which Keras will tell."""
-    import h5py
-
-    sizes: list[int] = []
-
-    def add(_name: str, each: Any) -> None:
-        if isinstance(each, h5py.Dataset):
-            sizes.append(math.prod(each.shape or ()) * each.dtype.itemsize)
-
+    if WEIGHTS not in members:
+        return
     try:
-        with h5py.File(path) as file:
-            file.visititems(add)
-    except Exception:  # of a damaged file h5py raises whatever it comes upon
-        return 0
-    return sum(sizes)
+        with opened_member(path, WEIGHTS) as content:
+            _check_declared(path, content)
+    except ReportgenError:
+        raise
+    except Exception as error:  # a damaged archive makes zipfile raise whatever its way of packing does
+        raise ModelError(f"{path}: its weights cannot be unpacked ({reason_of(error)}).") from error
+
+
+def _check_declared(path: Path, content: Path | IO[bytes] | Section) -> None:
+    from .hdf5 import declared_bytes
+
+    _check_size(path, declared_bytes(content, path), MOST_COMPRESSION * path.stat().st_size)
 
 
 def _check_size(path: Path, unpacked: int, limit: int) -> None:

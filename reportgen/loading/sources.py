@@ -23,7 +23,7 @@ from .gate import foreign_parts, in_words, refusal
 from .keras2 import up_to_date
 from .labels import given_labels, imagenet_labels, minivgg_labels
 from .loaded import Loaded, described, input_shape_of, scales_its_own_input, takes_integers
-from .references import HUB, HUB_PACKAGE, Reference, check_weights, find_reference
+from .references import HUB, HUB_PACKAGE, Reference, check_model_file, check_weights, find_reference
 from .schemes import scheme_name
 
 Announce = Callable[[str], TextIO]
@@ -116,7 +116,9 @@ def _local(path: Any) -> Path:
         return Path(path)
     hub = importlib.import_module(HUB_PACKAGE)
     repository = str(path).removeprefix(HUB)
-    return Path(hub.snapshot_download(repo_id=repository, library_name="keras", library_version=keras.__version__))
+    folder = Path(hub.snapshot_download(repo_id=repository, library_name="keras", library_version=keras.__version__))
+    check_model_file(folder)
+    return folder
 
 
 def _registered() -> frozenset[str]:

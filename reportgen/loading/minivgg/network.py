@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +14,7 @@ from ...backend import keras, tf
 INPUT_SIZE = 64
 WIDTHS = (32, 48, 64, 96, 112)
 CONVOLUTIONS_PER_BLOCK = 2
+NEWER_ARGUMENTS = {"input_axes", "output_axes"}  # of initializers, since Keras 3.15
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
@@ -97,3 +101,27 @@ def _balance_first_filters(shipped: keras.Model) -> None:
     gain = np.median(greatest) / np.maximum(greatest, 1e-6)
     first.set_weights([kernel * gain, bias * gain])
     second.set_weights([next_kernel / gain[:, None], next_bias])
+
+
+def save(model: keras.Model, path: Path) -> None:
+    """Write a `.keras` file that every Keras from 3.13.1 on reads."""
+    model.save(path)
+    drop_newer_arguments(path)
+
+
+def drop_newer_arguments(path: Path) -> None:
+    """Write the configuration in a `.keras` file anew without `NEWER_ARGUMENTS`, at which older Keras stops.
+
+    They say how fresh weights are drawn, so the trained network loses nothing. All other members stay as they are.
+    """
+    with zipfile.ZipFile(path) as archive:
+        contents = {member: archive.read(member) for member in archive.infolist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for member, content in contents.items():
+            if member.filename == "config.json":
+                content = json.dumps(json.loads(content, object_hook=_without_newer_arguments)).encode()
+            archive.writestr(member, content)
+
+
+def _without_newer_arguments(config: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in config.items() if key not in NEWER_ARGUMENTS}

@@ -18,7 +18,7 @@ import typer
 from PIL import Image
 
 from ...backend import keras, tf
-from .network import CLASSES, INPUT_SIZE, fold, training_network
+from .network import CLASSES, INPUT_SIZE, fold, save, training_network
 
 BATCH = 128
 
@@ -201,7 +201,7 @@ def main(
     versions = {output: final, output.with_stem(f"{output.stem}-early"): keras.models.load_model(checkpoints / "early.keras")}
     for path, trained in versions.items():
         model = shipping(trained, pictures, seed)
-        model.save(path)
+        save(model, path)
         table[path.stem] = {
             "bytes": path.stat().st_size,
             "parameters": model.count_params(),

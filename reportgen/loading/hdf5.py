@@ -1,0 +1,85 @@
+"""HDF5 files from outside: what one may hold before Keras reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import h5py
+
+from ..errors import ModelError, UnsafeModelError, reason_of
+from .packed import Section
+
+LISTING = "weight_names"  # the attribute in which Keras lists a layer's arrays; a long list goes on in weight_names0, ...
+
+
+def declared_bytes(content: Path | IO[bytes] | Section, path: Path) -> int:
+    """How many bytes the arrays of an HDF5 file take once they are read.
+
+    An array counts as often as it can be read: once for each name that it has, or once for each time that layers list it,
+    whichever is more. content: the file, or an open one out of the archive `path`; errors name `path`. Raises
+    `UnsafeModelError` where the file takes anything from elsewhere, and `ModelError` where it is damaged.
+    """
+    try:
+        with h5py.File(content, "r") as file:
+            size, groups = 0, []
+            for member in _members(file, path):
+                if isinstance(member, h5py.Dataset):
+                    size += _bytes_of(member)
+                else:
+                    groups.append(member.ref)
+            # only now is it known that no name which a group lists can lead out of the file
+            return max(size, sum(_listed_bytes(file[group]) for group in groups))
+    except UnsafeModelError:
+        raise
+    except Exception as error:  # of a damaged file h5py raises whatever it comes upon
+        raise ModelError(f"{path}: the HDF5 file is damaged ({reason_of(error)}).") from error
+
+
+def _members(file: h5py.File, path: Path) -> Iterator[h5py.Group | h5py.Dataset]:
+    """Every group once, even one that holds itself, and every array under each of its names."""
+    # h5py's `visititems` ends the process on a deep file, and an open group takes kilobytes and keeps its whole path
+    groups, seen = [file.ref], {_address(file)}
+    while groups:
+        group = file[groups.pop()]
+        yield group
+        for name in group:
+            member = _opened(group, name, path)
+            if isinstance(member, h5py.Dataset):
+                yield member
+            elif isinstance(member, h5py.Group) and _address(member) not in seen:
+                seen.add(_address(member))
+                groups.append(member.ref)
+
+
+def _opened(group: h5py.Group, name: str, path: Path) -> Any:
+    """A member of a group. Its link is looked at before anything behind it is opened; raises `UnsafeModelError`."""
+    # a forged name with a slash in it would be followed as a path
+    is_inside = "/" not in name and isinstance(group.get(name, getlink=True), h5py.HardLink)
+    member = group[name] if is_inside else None
+    if not is_inside or (isinstance(member, h5py.Dataset) and (member.is_virtual or member.external)):
+        raise UnsafeModelError(
+            f"{path}: {name[:100]!r} in it is a link or takes its values from another file, as nothing does that Keras saved; "
+            "the file was not opened."
+        )
+    return member
+
+
+def _address(member: Any) -> int:
+    """Where a group or array lies in its file: the same under all its names."""
+    address: int = h5py.h5o.get_info(member.id).addr
+    return address
+
+
+def _bytes_of(array: h5py.Dataset) -> int:
+    # HDF5 itself is asked, as numpy lacks some of its types
+    count: int = array.id.get_space().get_simple_extent_npoints()
+    size: int = array.id.get_type().get_size()
+    return count * size
+
+
+def _listed_bytes(group: h5py.Group) -> int:
+    names = [name for attribute in group.attrs if attribute.startswith(LISTING) for name in group.attrs[attribute]]
+    members = (group.get(name) for name in names)
+    return sum(_bytes_of(member) for member in members if isinstance(member, h5py.Dataset))
