@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from reportgen.model import allowlist
+from reportgen.loading import allowlist
 
 import reportgen
 from reportgen.errors import UnsafeModelError

@@ -81,7 +81,7 @@ def test_the_lowest_keras_knows_every_argument_in_what_training_writes(tmp_path:
     model = network()
     save(model, tmp_path / "anew.keras")
     assert not unknown_arguments(tmp_path / "anew.keras")
-    assert load(tmp_path / "anew.keras").digest == load(model).digest
+    assert reportgen.load(tmp_path / "anew.keras").digest == reportgen.load(model).digest
 
 
 def test_the_final_version_is_good_and_better_than_the_early_one() -> None:
