@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar, cast, dataclass_transform, overload
@@ -51,8 +52,7 @@ def equal(left: Any, right: Any) -> bool:
         return len(left) == len(right) and all(map(equal, left, right))
     if isinstance(left, float) and isinstance(right, float):
         return left == right or (left != left and right != right)
-    if hasattr(left, "dtype"):
-        import numpy as np  # only where there is an array: help texts are shown without NumPy
-
-        return isinstance(right, np.ndarray) and left.dtype == right.dtype and np.array_equal(left, right)
+    numpy = sys.modules.get("numpy")  # where it was not imported there is no array: a help text is shown without it
+    if numpy and isinstance(left, numpy.ndarray):
+        return isinstance(right, numpy.ndarray) and left.dtype == right.dtype and numpy.array_equal(left, right)
     return bool(left == right)
