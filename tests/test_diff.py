@@ -479,7 +479,7 @@ def test_a_verdict_says_something_of_any_section_alone(only: str, told: str, dig
     def alone(value: float) -> Report:
         report = small_report(**{name: LEFT_OUT for name in SECTIONS if name != only})
         network = network_with({"conv": np.full((1, 1, 3, 2), value, np.float32)})
-        found = {
+        found: dict[str, Any] = {
             "filters": find_filters(network, Options()),
             "first_filters": find_first_filters(network, Options()),
             "attributions": with_attributions({"peak": value}).attributions,
