@@ -60,7 +60,9 @@ class Pair:
         """How the reports were made, then every section in page order."""
         found = [SectionChanges(name, section.title, tuple(self._changes(name, section))) for name, section in SECTIONS.items()]
         # a renamed layer gives the model another digest, also where names are ignored
-        model_changed = bool(self.layers.changed()) or any(SECTIONS[each.name].about == "model" and each.changes for each in found)
+        model_changed = bool(self.layers.changed()) or any(
+            SECTIONS[each.name].about == "model" and each.changes for each in found
+        )
         made = tuple(provenance_changes(self.old, self.new, model_changed))
         return (SectionChanges("provenance", "How this was made", made), *found)
 
