@@ -109,8 +109,9 @@ def reduced(values: np.ndarray, factor: int) -> np.ndarray:
     """(h, w, channels) as means over squares of `factor` x `factor`, (ceil(h / factor), ceil(w / factor), channels)."""
     for axis in (0, 1):
         length = values.shape[axis]
-        starts = np.arange(0, length, factor)
-        counts = np.minimum(factor, length - starts).reshape([-1 if each == axis else 1 for each in range(3)])
+        step = max(1, min(factor, length))  # a damaged report may ask for any factor
+        starts = np.arange(0, length, step)
+        counts = np.minimum(step, length - starts).reshape([-1 if each == axis else 1 for each in range(3)])
         values = np.add.reduceat(values, starts, axis=axis) / counts.astype(np.float32)
     return values
 

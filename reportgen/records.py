@@ -29,7 +29,8 @@ def record(cls: type[Class] | None = None, *, kw_only: bool = False) -> Any:
 
     A record of more than four fields is `kw_only`. One that is a row of a table names in `KEY` the fields that tell its rows
     apart, and any record may name in `NOT_COMPARED` those that a comparison of two reports passes over: places in a table, which
-    shift, and numbers that are kept to compute with.
+    shift, and numbers that are kept to compute with. A field whose default is None is unknown where it is None, as in a report of
+    a format that lacks it: what is unknown on one side is no change.
     """
 
     def decorated(cls: type[Class]) -> type[Class]:

@@ -115,11 +115,13 @@ class Report:
         found += [("warning", text) for text in self.warnings]
         return tuple(sorted(found, key=lambda notice: LEVELS.index(notice[0])))
 
-    def layer_calls(self) -> tuple[LayerCall, ...]:
-        """The layers; without a layer table those that hold weights, of which nothing but the path is known."""
+    def layer_calls(self) -> tuple[LayerCall, ...] | None:
+        """The layers; None where the report has no table of them."""
         table = present(self.layers)
-        if table is not None:
-            return table.rows
+        return None if table is None else table.rows
+
+    def layers_with_weights(self) -> tuple[LayerCall, ...]:
+        """The layers that hold weights, with nothing of them but the path."""
         return tuple(
             LayerCall(index=place, path=path, type="", output_shape=(), parameters=0, trainable=True, inputs=())
             for place, path in enumerate(self.layer_marks())

@@ -153,9 +153,11 @@ def test_options_for_models_are_refused_for_reports(folder: Path) -> None:
 
 
 def mutated(value: Any, generator: random.Random) -> Any:
-    """JSON with one value in it replaced by another of its type."""
+    """JSON with one value in it replaced by another of its type, or left out."""
     if isinstance(value, dict) and value:
         key = generator.choice(list(value))
+        if generator.random() < 0.02:
+            return {name: each for name, each in value.items() if name != key}
         return {**value, key: mutated(value[key], generator)}
     if isinstance(value, list) and value:
         place = generator.randrange(len(value))
@@ -173,14 +175,14 @@ def mutated(value: Any, generator: random.Random) -> Any:
 
 @pytest.mark.filterwarnings("error")
 def test_reports_whose_data_contradict_each_other_are_compared_or_refused() -> None:
-    """Types right, values wrong: every answer is a page or a `ReportFileError`."""
+    """Types right, values wrong, in the present format and in the first: every answer is a page or a `ReportFileError`."""
     generator = random.Random(7)
     encoder = Encoder()
     good = small_report()
     data = encoder.encode(good)
     refused = compared = 0
     for turn in range(1200):
-        bad = data
+        bad = {**data, "format": generator.choice([1, FORMAT])}
         for _ in range(generator.choice([1, 1, 2, 5])):
             bad = mutated(bad, generator)
         try:
@@ -189,6 +191,7 @@ def test_reports_whose_data_contradict_each_other_are_compared_or_refused() -> N
             reportgen.markdown(found)
             if turn % 30 == 0:
                 reportgen.render_diff(found)
+                reportgen.render_series(reportgen.series([good, report, good]))
             compared += 1
         except ReportFileError:
             refused += 1

@@ -479,7 +479,7 @@ def test_a_verdict_says_something_of_any_section_alone(only: str, told: str, dig
     def alone(value: float) -> Report:
         report = small_report(**{name: LEFT_OUT for name in SECTIONS if name != only})
         network = network_with({"conv": np.full((1, 1, 3, 2), value, np.float32)})
-        found = {
+        found: dict[str, Any] = {
             "filters": find_filters(network, Options()),
             "first_filters": find_first_filters(network, Options()),
             "attributions": with_attributions({"peak": value}).attributions,
@@ -520,6 +520,23 @@ def test_weights_are_compared_also_where_the_layer_table_is_left_out() -> None:
     assert isinstance(found.layers, Absent)
     assert isinstance(found.weights, WeightDrift)
     assert found.weights.rows[0].relative_change == pytest.approx(0.8)
+
+
+def test_a_layer_table_that_one_report_lacks_makes_no_layers_of_its_own() -> None:
+    whole = report_with({"a": f32([3, 4]), "b": f32([1, 2])})
+    assert isinstance(whole.layers, Layers)
+    # and a layer without weights, which only the table knows
+    old = replace(whole, layers=replace(whole.layers, rows=(*whole.layers.rows, layer("pool", "MaxPooling2D", parameters=0))))
+    new = replace(whole, layers=LEFT_OUT)
+    model = replace(new.provenance.model, digest="9" * 64)
+    for pair in ((old, new), (new, old)):
+        found = diff(*pair)
+        assert found.same
+        assert found.verdict.startswith("The same: weights, answers,")
+        assert isinstance(found.layers, Absent)
+    hidden = diff(old, replace(new, provenance=replace(new.provenance, model=model)))
+    assert not hidden.same
+    assert hidden.verdict.startswith("Every weight is the same; the models differ in something that the reports do not show")
 
 
 def test_a_series_follows_layers_through_new_names() -> None:

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from reportgen.loading import allowlist
 
 import reportgen
 from reportgen.errors import UnsafeModelError
+from reportgen.loading import allowlist
 from reportgen.loading.applications import APPLICATIONS
 from reportgen.loading.gate import foreign_parts, parts_beyond_the_list
 from reportgen.loading.references import BUNDLED, bundled_file

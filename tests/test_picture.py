@@ -145,7 +145,13 @@ def test_at_odd_edges_the_means_are_over_what_is_there() -> None:
 
 @pytest.mark.parametrize(
     ("shape", "factor", "expected"),
-    [((5, 7, 3), 2, (3, 4, 3)), ((1, 1, 2), 4, (1, 1, 2)), ((8, 2, 1), 8, (1, 1, 1)), ((4, 4, 2), 1, (4, 4, 2))],
+    [
+        ((5, 7, 3), 2, (3, 4, 3)),
+        ((1, 1, 2), 4, (1, 1, 2)),
+        ((8, 2, 1), 8, (1, 1, 1)),
+        ((4, 4, 2), 1, (4, 4, 2)),
+        ((4, 5, 2), 10**30, (1, 1, 2)),
+    ],
 )
 def test_reduced_keeps_channels_apart_and_the_type(shape: tuple[int, ...], factor: int, expected: tuple[int, ...]) -> None:
     values = np.full(shape, np.arange(shape[2]), np.float32)

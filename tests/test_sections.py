@@ -380,7 +380,7 @@ def test_all_scores_are_kept_to_be_compared() -> None:
         return find_predictions(FakeProbe(network=FakeNetwork(labels=labels), scores=scores), Options())
 
     section = of(tuple("abcdefg"))
-    assert section.all_scores().tolist() == scores.tolist()
+    np.testing.assert_array_equal(section.all_scores(), scores)
     other = of(tuple("abcdexg"))
     assert other.rows == section.rows
     assert other.labels_digest != section.labels_digest

@@ -29,8 +29,10 @@ class Pair:
 
     @cached_property
     def layers(self) -> Alignment:
-        old, new = self.old, self.new
-        return align(old.layer_calls(), new.layer_calls(), old.layer_marks(), new.layer_marks())
+        old, new = self.old.layer_calls(), self.new.layer_calls()
+        if old is None or new is None:  # what only one of them tells of its layers is no difference
+            old, new = self.old.layers_with_weights(), self.new.layers_with_weights()
+        return align(old, new, self.old.layer_marks(), self.new.layer_marks())
 
     def both(self, section: Section[Any, Any]) -> tuple[Any, Any] | None:
         old, new = (present(getattr(report, _name_of(section))) for report in (self.old, self.new))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import Field, fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -61,17 +61,19 @@ def _of_pictures(old: Picture, new: Picture, where: str) -> Iterator[Change]:
 
 
 def _of_records(old: Any, new: Any, renamed: Mapping[str, str], where: str) -> Iterator[Change]:
-    passed = (*getattr(old, "NOT_COMPARED", ()), *getattr(old, "KEY", ()))
-    names = [field.name for field in fields(old) if field.name not in passed]
+    passed = {*getattr(old, "NOT_COMPARED", ()), *getattr(old, "KEY", ())}
+    names = [each.name for each in fields(old) if each.name not in passed and not _unknown(each, old, new)]
     scale = _scale([getattr(each, name) for each in (old, new) for name in names])
     for name in names:
         before, after = getattr(old, name), getattr(new, name)
         if name == "path" and renamed.get(before) == after:
             continue  # told once, of the layer
-        if name == "class_index" and before != after:
-            yield Change(f"{where}.{name}" if where else name, before, after, None)  # a name, not a quantity
-            continue
         yield from changes_between(before, after, renamed, f"{where}.{name}" if where else name, scale)
+
+
+def _unknown(field: Field[Any], old: Any, new: Any) -> bool:
+    """Whether one of two records was made before its format had the field."""
+    return field.default is None and (getattr(old, field.name) is None or getattr(new, field.name) is None)
 
 
 def _of_rows(old: tuple[Any, ...], new: tuple[Any, ...], renamed: Mapping[str, str], where: str) -> Iterator[Change]:

@@ -1,7 +1,7 @@
 """Hostile image files for `load_image`, for as long as one likes; whatever is raised but an `ImageError` is a finding.
 
 pip install atheris
-python -m tests.fuzz.fuzz_image --seeds CORPUS_FOLDER       # a small picture of every format, to begin with
+python -m tests.fuzz.fuzz_image --seeds CORPUS_FOLDER       # a small image of every format, to begin with
 python -m tests.fuzz.fuzz_image -max_total_time=600 -timeout=10 -rss_limit_mb=2048 CORPUS_FOLDER
 """
 
@@ -29,7 +29,7 @@ FILE = Path(tempfile.mkdtemp()) / "fuzzed"
 
 
 def write_seeds(folder: Path) -> None:
-    """A small picture in every format and mode, some with metadata, some with several frames."""
+    """A small image in every format and mode, some with metadata, some with several frames."""
     folder.mkdir(parents=True, exist_ok=True)
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6
@@ -52,8 +52,8 @@ def check(raw: bytes) -> None:
     FILE.write_bytes(raw)
     complaint = ""
     try:
-        photograph = load_image(FILE)
-        assert photograph.pixels.shape == (photograph.facts.height, photograph.facts.width, 3)
+        given = load_image(FILE)
+        assert given.pixels.shape == (given.facts.height, given.facts.width, 3)
     except ImageError as error:
         complaint = str(error)
     assert len(complaint) < 1000

@@ -1,9 +1,10 @@
-"""Hostile reports for `read`, for as long as one likes; whatever is raised but a `ReportFileError` is a finding.
+"""Hostile reports for `read` and `diff`, for as long as one likes; whatever is raised but a `ReportFileError` is a finding.
 
     pip install atheris
     python -m tests.fuzz.fuzz_read -max_total_time=600 -timeout=10 -rss_limit_mb=2048 CORPUS_FOLDER
 
-Half of the pages are a report's with bytes changed, half a report's data with values put in place of others, which gets further.
+Half of the pages are a report's with bytes changed, half a report's data with values put in place of others, which gets further;
+of these half say that they are of the first format, whose records may lack fields and have others.
 """
 
 from __future__ import annotations
@@ -18,15 +19,18 @@ import atheris
 
 with atheris.instrument_imports(include=["reportgen"]):
     from reportgen.codec import Encoder
+    from reportgen.comparison.diff import diff
     from reportgen.errors import ReportFileError
     from reportgen.page.read import read
     from reportgen.page.render import render
+    from reportgen.report import FORMAT
 
 from tests.test_codec import small_report
 
 ENCODER = Encoder()
-DATA = ENCODER.encode(small_report())
-PAGE = render(small_report())
+GOOD = small_report()
+DATA = ENCODER.encode(GOOD)
+PAGE = render(GOOD)
 STRANGE: list[Any] = [
     None, True, 0, -1, 2**63, 10**400, 1e308, "nan", "inf", "", "x" * 10_000, "</script>", "\ud800", [], [[]], {}, {"": {}},
     [None] * 1000, {"picture": "", "low": 0, "high": 0, "colormap": "rgb"},
@@ -55,6 +59,7 @@ def changed_page(data: Any) -> str:
 def changed_data(data: Any) -> str:
     """A page around a report's data in which some values are others, and its pictures have other bytes."""
     changed = json.loads(json.dumps(DATA))
+    changed["format"] = 1 if data.ConsumeBool() else FORMAT
     for _ in range(data.ConsumeIntInRange(1, 3)):
         *way, last = WAYS[data.ConsumeIntInRange(0, len(WAYS) - 1)]
         holder = changed
@@ -85,7 +90,9 @@ def check(raw: bytes) -> None:
     page = changed_data(data) if data.ConsumeBool() else changed_page(data)
     complaint = ""
     try:
-        read("<" + page)
+        report = read("<" + page)
+        diff(GOOD, report)
+        diff(report, GOOD)
     except ReportFileError as error:
         complaint = str(error)
     assert len(complaint) < 1000

@@ -20,8 +20,8 @@ from ...tensors import figure
 class Attribution:
     """One class explained by one method at the output of the layer `path`.
 
-    `low` and `peak` are the map's least and greatest value before any scaling, in the unit of the score. `heatmap` (h, w) is the
-    bare map, from 0 to `peak`; `overlay` the same over the image.
+    `low` and `peak` are the map's least and greatest value before any scaling, in the unit of the score; reports of format 1 do
+    not tell `low`. `heatmap` (h, w) is the bare map, from 0 to `peak`; `overlay` the same over the image.
     """
 
     KEY: ClassVar = ("method", "class_index", "path")
@@ -32,7 +32,7 @@ class Attribution:
     class_index: int
     label: str
     unit: str
-    low: float = 0.0
+    low: float | None = None
     peak: float
     heatmap: Picture
     overlay: Picture
