@@ -23,11 +23,9 @@ import json, re, sys, time
 from pathlib import Path
 start = time.perf_counter()
 import reportgen
-loaded = reportgen.load(sys.argv[1], weights="random")
+reporter = reportgen.Reporter(sys.argv[1], weights="random")
 built = time.perf_counter()
-import reportgen.loading.sources as sources
-sources.load = lambda *arguments, **options: loaded
-report = reportgen.generate(sys.argv[1], sys.argv[2], weights="random")
+report = reporter.report(sys.argv[2])
 page = reportgen.render(report)
 print(json.dumps({
     "name": sys.argv[1],

@@ -20,21 +20,21 @@ START = """
 import json, resource, sys, time
 from pathlib import Path
 start = time.perf_counter()
-from reportgen.loading.sources import load
-loaded = load({model!r}, weights={weights!r})
-built = time.perf_counter()
 """
 BARE = """
 import numpy as np
+from reportgen.loading.sources import load
+loaded = load({model!r}, weights={weights!r})
+built = time.perf_counter()
 height, width, channels = loaded.input_shape
 loaded.model(loaded.preprocess(np.zeros((1, height, width, channels), np.uint8)), training=False)
 """
 REPORT = """
 import reportgen
-import reportgen.loading.sources as sources
-sources.load = lambda *arguments, **options: loaded
 from reportgen.files import write_atomically
-page = reportgen.render(reportgen.generate({model!r}, {image!r}, weights={weights!r}))
+reporter = reportgen.Reporter({model!r}, weights={weights!r})
+built = time.perf_counter()
+page = reportgen.render(reporter.report({image!r}))
 write_atomically(Path(sys.argv[1]), page.encode())
 """
 END = """
