@@ -18,6 +18,7 @@ from ..errors import LabelsError, ModelError, ReportgenError, UnsafeModelError, 
 from ..image import LARGEST_IMAGE
 from .applications import APPLICATIONS, Application
 from .backend import deep_models, global_state, keras
+from .initializers import known_arguments_only
 from .keras2 import up_to_date
 from .labels import given_labels, imagenet_labels, minivgg_labels
 from .loaded import Loaded, described, input_shape_of, scales_its_own_input, takes_integers
@@ -83,7 +84,7 @@ def _model(found: Reference, weights: str | None, seed: int, allow_unsafe: bool,
 
 def _from_file(path: Any, allow_unsafe: bool) -> Any:
     try:
-        with _fresh_names(), warnings.catch_warnings(), up_to_date(_local(path)) as current:
+        with _fresh_names(), warnings.catch_warnings(), known_arguments_only(), up_to_date(_local(path)) as current:
             warnings.simplefilter("ignore")
             return keras.saving.load_model(current, compile=False, safe_mode=not allow_unsafe)
     except ReportgenError:
