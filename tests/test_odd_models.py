@@ -15,6 +15,7 @@ import pytest
 import reportgen
 from reportgen.backend import deep_models
 from reportgen.errors import ModelError
+from reportgen.loading.initializers import known_arguments_only
 from reportgen.loading.keras2 import upgraded
 from reportgen.report import Absent, Report
 
@@ -120,6 +121,35 @@ def test_names_with_a_slash_are_of_keras_2_and_told_in_a_line(tmp_path: Path) ->
     with pytest.raises(ModelError) as caught:
         reportgen.load(tmp_path / "old.h5")
     assert len(str(caught.value).splitlines()) <= 2
+
+
+# Files of another Keras 3
+
+
+@pytest.mark.parametrize("kind", ["net.keras", "net.h5", "folder"])
+def test_arguments_of_initializers_that_only_a_later_keras_knows(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    initializer, model = keras.initializers.GlorotUniform, built("functional")
+    original = initializer.get_config
+    with monkeypatch.context() as later:
+        later.setattr(initializer, "get_config", lambda self: {**original(self), "later": None})
+        keras.saving.save_model(model, tmp_path / kind, **({"zipped": False} if kind == "folder" else {}))
+    assert reportgen.load(tmp_path / kind).digest == reportgen.load(model).digest
+    with pytest.raises(TypeError, match="later"):  # the argument is in the file, and Keras is as it was
+        keras.saving.load_model(tmp_path / kind)
+
+
+def test_initializers_are_made_as_before_after_an_error() -> None:
+    def broken() -> None:
+        with known_arguments_only():
+            assert keras.initializers.Zeros.from_config({"later": None})
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        broken()
+    with pytest.raises(TypeError, match="takes no arguments"):
+        keras.initializers.Zeros.from_config({"later": None})
 
 
 # Names

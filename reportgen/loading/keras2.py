@@ -12,8 +12,6 @@ from typing import Any
 
 import h5py
 
-from ..backend import keras
-
 CONFIG = "model_config"
 SHAPE = "batch_input_shape"  # of a Sequential's first layer: Keras 2 had it stand for an input layer
 # what Keras 2 wrote of these layers, with the value that means nothing: Keras 3 knows no such argument
@@ -61,14 +59,9 @@ def upgraded(config: Any) -> Any:
     if kind == "Sequential" and inner:
         return {**newer, "config": _sequential(inner)}
     if isinstance(kind, str) and isinstance(inner, dict):
-        return {**newer, "config": {key: value for key, value in inner.items() if not _is_meaningless(kind, key, value)}}
+        meaningless = MEANINGLESS.get(kind, {}).items()
+        return {**newer, "config": {key: value for key, value in inner.items() if (key, value) not in meaningless}}
     return newer
-
-
-def _is_meaningless(kind: str, key: str, value: Any) -> bool:
-    if key == "dtype" and hasattr(keras.initializers, kind) and not hasattr(keras.layers, kind):
-        return True
-    return key in MEANINGLESS.get(kind, {}) and value == MEANINGLESS[kind][key]
 
 
 def _sequential(inner: Any) -> Any:

@@ -20,6 +20,7 @@ from ..image import LARGEST_IMAGE
 from .applications import APPLICATIONS, Application
 from .assigned import Assigned, noting_assignments
 from .gate import foreign_parts, in_words, refusal
+from .initializers import known_arguments_only
 from .keras2 import up_to_date
 from .labels import given_labels, imagenet_labels, minivgg_labels
 from .loaded import Loaded, described, input_shape_of, scales_its_own_input, takes_integers
@@ -97,7 +98,7 @@ def _model(
 def _from_file(path: Any, allow_unsafe: bool) -> tuple[Any, tuple[str, ...]]:
     """The model in a file, a folder or on the Hub, and a warning where code of its own was allowed to run."""
     try:
-        with _fresh_names(), warnings.catch_warnings(), up_to_date(_local(path)) as current:
+        with _fresh_names(), warnings.catch_warnings(), known_arguments_only(), up_to_date(_local(path)) as current:
             warnings.simplefilter("ignore")
             parts = foreign_parts(current, _registered())
             if parts and not allow_unsafe:
