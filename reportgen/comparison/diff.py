@@ -22,9 +22,9 @@ Files = tuple[str, str]
 def diff(old: Report, new: Report, *, files: Files = ("", ""), **options: Any) -> Diff:
     """What changed from `old` to `new`. Needs neither model, nor TensorFlow.
 
-    files: what the reports are called, beside their titles. options: those of `ComparisonOptions`, tolerance, maps and
-    ignore_names; with a tolerance, figures and maps, which follow from weights and scores, do not count at all. Raises
-    `OptionError` for an option, and `ReportFileError` for a report whose data contradict each other.
+    files: what the reports are called, beside their titles. options: `tolerance`, `maps` and `ignore_names`, as in
+    `reportgen.options.ComparisonOptions`; with a tolerance, figures and maps, which follow from weights and scores, do not count
+    at all. Raises `OptionError` for a wrong option, and `ReportFileError` for a report whose data contradict each other.
     """
     asked = read_options(ComparisonOptions, options)
     return diff_of(Pair(old, new, asked.most_maps, asked.ignore_names), asked.tolerance, files)

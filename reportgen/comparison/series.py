@@ -21,7 +21,7 @@ from .result import Series
 def series(reports: Sequence[Report], *, files: Sequence[str] = (), **options: Any) -> Series:
     """What changed through three reports or more, oldest first; `files` and options as those of `diff`.
 
-    Raises `OptionError` for an option, and `ReportFileError` for fewer than two reports.
+    Raises `OptionError` for a wrong option, and `ReportFileError` for fewer than two reports.
     """
     asked = read_options(ComparisonOptions, options)
     if len(reports) < 2:
