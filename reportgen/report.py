@@ -121,7 +121,7 @@ class Report:
         return None if table is None else table.rows
 
     def layers_with_weights(self) -> tuple[LayerCall, ...]:
-        """The layers that hold weights, with nothing of them but the path."""
+        """The layers that hold weights, with nothing of them but the path; none where the report has no weights."""
         return tuple(
             LayerCall(index=place, path=path, type="", output_shape=(), parameters=0, trainable=True, inputs=())
             for place, path in enumerate(self.layer_marks())

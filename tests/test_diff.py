@@ -468,9 +468,9 @@ def test_of_older_reports_the_pixels_or_else_the_files_tell_the_image() -> None:
     ("only", "told"),
     [
         ("filters", "Filter shapes: 3 figures changed."),
-        ("first_filters", "First-layer filters: 2 figures changed."),
+        ("first_filters", "2 filters of `conv` changed."),
         ("attributions", "Where it looked: one figure changed."),
-        ("feature_maps", "Feature maps: 3 figures changed."),
+        ("feature_maps", "Feature maps: 4 figures changed."),
     ],
 )
 def test_a_verdict_says_something_of_any_section_alone(only: str, told: str, digests: str) -> None:
@@ -491,9 +491,15 @@ def test_a_verdict_says_something_of_any_section_alone(only: str, told: str, dig
     assert diff(alone(1), alone(1)).verdict.startswith("The same")
     found = diff(alone(1), alone(2))
     assert not found.same
-    hidden = digests == "other" and SECTIONS[only].about == "image"  # a changed filter accounts for another digest
+    hidden = digests == "other" and SECTIONS[only].about == "image"  # that filters changed says more
     assert (found.verdict == told) != hidden
     assert ("something that the reports do not show" in found.verdict) == hidden
+    # with a tolerance figures follow from causes: where none is shown, another digest is a difference that nothing accounts for
+    assert diff(alone(1), alone(2), tolerance=9).same == (digests == "same")
+    if found.part(only) is not None and only != "attributions":
+        assert len(found.part(only).rows) == (2 if only == "first_filters" else 1)
+    through = series([alone(1), alone(2), alone(1)])
+    assert len(through.pictures) == (2 if only in ("first_filters", "feature_maps") else 1)
 
 
 def test_left_out_sections_are_told_and_are_no_difference() -> None:

@@ -32,6 +32,8 @@ class Pair:
         old, new = self.old.layer_calls(), self.new.layer_calls()
         if old is None or new is None:  # what only one of them tells of its layers is no difference
             old, new = self.old.layers_with_weights(), self.new.layers_with_weights()
+        if not old or not new:
+            return Alignment(())
         return align(old, new, self.old.layer_marks(), self.new.layer_marks())
 
     def both(self, section: Section[Any, Any]) -> tuple[Any, Any] | None:
@@ -63,12 +65,13 @@ class Pair:
     def all_changes(self) -> tuple[SectionChanges, ...]:
         """How the reports were made, then every section in page order."""
         found = [SectionChanges(name, section.title, tuple(self._changes(name, section))) for name, section in SECTIONS.items()]
-        # a renamed layer gives the model another digest, also where names are ignored
-        model_changed = bool(self.layers.changed()) or any(
-            SECTIONS[each.name].about == "model" and each.changes for each in found
-        )
-        made = tuple(provenance_changes(self.old, self.new, model_changed))
+        made = tuple(provenance_changes(self.old, self.new, self._model_changed(found)))
         return (SectionChanges("provenance", "How this was made", made), *found)
+
+    def _model_changed(self, found: Iterable[SectionChanges]) -> bool:
+        """Whether a change that a tolerance judges, or a new name, accounts for another digest of the model."""
+        causes = (each.changes for each in found if SECTIONS[each.name].about == "model" and SECTIONS[each.name].cause)
+        return any(causes) or bool(self.layers.changed())
 
     def _changes(self, name: str, section: Section[Any, Any]) -> Iterable[Change]:
         data = self.both(section)

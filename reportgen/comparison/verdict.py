@@ -43,10 +43,10 @@ def _told(topic: Topic, pair: Pair, sections: Sections) -> Iterator[str]:
     changes = {each.name: each.changes for each in sections}
     if topic == "input":
         yield from tell_provenance(pair.old, pair.new)
-    if topic == "model":
+    if topic == "model" and not any(changes[name] for name, section in SECTIONS.items() if section.about == "model"):
         yield from tell_digest(changes["provenance"])
     for name, section in SECTIONS.items():
-        if section.topic != topic:
+        if section.topic != topic or (section.told_by and pair.both(SECTIONS[section.told_by])):
             continue
         found = pair.found(section)
         if section.tell and found is not None:

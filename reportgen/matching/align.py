@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -56,7 +57,10 @@ class LayerPair:
 
 @record
 class Alignment:
-    """All layers of both models, in the order of both; layers that moved stand at their new place."""
+    """All layers of both models, in the order of both; layers that moved stand at their new place.
+
+    Without rows nothing is known of the layers, and one of the same path is taken for the same.
+    """
 
     rows: tuple[LayerPair, ...]
 
@@ -71,6 +75,22 @@ class Alignment:
     def new_paths(self) -> dict[str, str]:
         """The new path of every layer that is in both models, by its old one."""
         return {row.old.path: row.new.path for row in self.rows if row.old and row.new}
+
+    def new_path(self, old: str) -> str:
+        """The new path of an old layer; "" where it was removed."""
+        return self._new_paths.get(old, "") if self.rows else old
+
+    def old_path(self, new: str) -> str:
+        """The old path of a new layer; "" where it was added."""
+        return self._old_paths.get(new, "") if self.rows else new
+
+    @cached_property
+    def _new_paths(self) -> dict[str, str]:
+        return self.new_paths()
+
+    @cached_property
+    def _old_paths(self) -> dict[str, str]:
+        return {new: old for old, new in self._new_paths.items()}
 
 
 def align(old: tuple[LayerCall, ...], new: tuple[LayerCall, ...], old_marks: Marks, new_marks: Marks) -> Alignment:

@@ -133,7 +133,8 @@ class Section(Generic[Data, Compared]):
     checks: what is wrong, from the probe and the data (None where the section was left out).
     compare: what a diff shows of two; raises `NotApplicable` where they cannot be compared. None: the list of changes.
     changes: everything that differs.
-    tell: sentences for the verdict, given what `compare` found; without a `compare`, given the changes.
+    tell: sentences for the verdict, given what `compare` found; without a `compare`, given the changes. None: their number.
+    told_by: the name of a section whose sentences say the same; where both reports have that, this one is silent.
     table: what a summary shows, or None where there is nothing to show. caveats: what a reader of the diff must know first.
     cause: whether a tolerance judges its changes; the others follow from these.
     follow: what a series shows, given the data of each version and what `compare` found of each two in a row (None: absent).
@@ -149,6 +150,7 @@ class Section(Generic[Data, Compared]):
     compare: Callable[[Data, Data, Comparison], Compared] | None = None
     changes: Callable[[Data, Data, Compared | None, Comparison], Iterable[Change]] = every_figure
     tell: Callable[[Any, Comparison], Iterable[str]] | None = None
+    told_by: str = ""
     table: Callable[[Compared], Table | None] | None = None
     caveats: Callable[[Compared, Comparison], Iterable[str]] | None = None
     topic: Topic = "detail"

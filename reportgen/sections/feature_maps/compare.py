@@ -84,10 +84,9 @@ def compare_feature_maps(before: ConvolutionMapsTable, after: ConvolutionMapsTab
 
 
 def _rows(before: ConvolutionMapsTable, after: ConvolutionMapsTable, layers: Alignment, shown: int) -> Iterator[MapChanges]:
-    counterparts = layers.new_paths()
     of_new = {row.path: row for row in after.rows}
     for row in before.rows:
-        other = of_new.get(counterparts.get(row.path, ""))
+        other = of_new.get(layers.new_path(row.path))
         if other is not None and other.shape == row.shape:
             maps = in_common([shown_maps(row, before.scale), shown_maps(other, after.scale)])
             in_two_ways = (row.reduction, before.scale) != (other.reduction, after.scale)

@@ -31,8 +31,7 @@ def _through(path: str, tables: list[ConvolutionMapsTable], versions: Versions) 
     """The rows of one layer in every version, oldest first, by its path in the last; none where a version lacks it."""
     paths = [path]
     for step in reversed(versions.steps):
-        origins = {new: old for old, new in step.layers.new_paths().items()}
-        paths.append(origins.get(paths[-1], ""))
+        paths.append(step.layers.old_path(paths[-1]))
     found = [[row for row in table.rows if row.path == each] for table, each in zip(tables, reversed(paths), strict=True)]
     return [rows[0] for rows in found] if all(found) else []
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 import numpy as np
 
 from ...errors import NotApplicable
+from ...formatting import counted, name
 from ...picture import GREY, RGB, Grid, Picture, columns_for, difference_picture, finite_range, quantize
 from ...records import record
 from ...tensors import figure
@@ -50,7 +51,7 @@ class FilterChanges:
 
 def compare_first_filters(before: FirstFilters, after: FirstFilters, comparison: Comparison) -> FilterChanges:
     """The filters that changed; raises `NotApplicable` where there are not two first convolutions of one shape."""
-    if comparison.layers.new_paths().get(before.path) != after.path or before.shape != after.shape:
+    if comparison.layers.new_path(before.path) != after.path or before.shape != after.shape:
         raise NotApplicable(
             f"The first convolutions are not the same layer: {before.path} {before.shape}, {after.path} {after.shape}."
         )
@@ -73,6 +74,12 @@ def compare_first_filters(before: FirstFilters, after: FirstFilters, comparison:
         new=of_new,
         difference=difference,
     )
+
+
+def tell_first_filters(filters: FilterChanges, comparison: Comparison) -> Iterator[str]:
+    """How many filters changed."""
+    if filters.rows:
+        yield f"{counted(len(filters.rows), 'filter')} of {name(filters.path)} changed"
 
 
 def _row(place: int, old: np.ndarray, new: np.ndarray, was: int | None) -> FilterChange:

@@ -17,8 +17,7 @@ def follow_weights(
     going: dict[str, tuple[float | None, ...]] = {}
     for number, (drift, step) in enumerate(zip(drifts, versions.steps, strict=True)):
         moves = {row.path: row.relative_change for row in drift.layers} if drift else {}
-        origins = {new: old for old, new in step.layers.new_paths().items()}
-        gone_on = {path: (*going.pop(origins.get(path, path), (None,) * number), move) for path, move in moves.items()}
+        gone_on = {path: (*going.pop(step.layers.old_path(path), (None,) * number), move) for path, move in moves.items()}
         rest = (None,) * (len(drifts) - number)
         ended += [FigureLine(path, (*changes, *rest)) for path, changes in going.items()]
         going = gone_on
