@@ -49,7 +49,10 @@ class FigureLine:
 
 @record(kw_only=True)
 class FigureTable:
-    """Lines of one kind: class scores, a figure for each version, or relative changes, a figure for each step between two."""
+    """Lines of one kind: class scores, a figure for each version, or relative changes, a figure for each step between two.
+
+    `caption` explains the figures, or says why there are no lines.
+    """
 
     name: str
     title: str

@@ -52,11 +52,11 @@ def compare_attributions(before: Attributions, after: Attributions, comparison: 
     """
     if not before.rows or not after.rows:
         raise NotApplicable("A report without an attribution map cannot be compared by it.")
-    pairs = ((before.by(row.method), row) for row in after.rows)
-    old, new = next(((old, new) for old, new in pairs if old is not None), (None, None))
+    new = next((row for row in after.rows if before.by(row.method)), None)
+    old = before.by(new.method) if new else None
     if old is None or new is None:
-        methods = (", ".join(dict.fromkeys(row.title for row in each.rows)) for each in (before, after))
-        raise NotApplicable("The reports have no attribution method in common: {}, now {}.".format(*methods))
+        was, now = (", ".join(dict.fromkeys(row.title for row in each.rows)) for each in (before, after))
+        raise NotApplicable(f"The reports have no attribution method in common: {was}, now {now}.")
     if old.heatmap.values.ndim != 2 or new.heatmap.values.ndim != 2:
         raise ReportFileError("the report's data are not as expected at its heatmap.")
     was, now = old.heatmap.numbers(), new.heatmap.numbers()

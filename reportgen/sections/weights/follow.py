@@ -8,6 +8,11 @@ from ..section import FigureLine, FigureTable, Versions
 from .compare import WeightDrift
 from .find import Weights
 
+CAPTION = (
+    "How far each layer's weights moved in each step, as a share of their length before it. "
+    "A dash: the layer is not in both versions."
+)
+
 
 def follow_weights(
     sections: Sequence[Weights | None], drifts: Sequence[WeightDrift | None], versions: Versions
@@ -26,8 +31,7 @@ def follow_weights(
     yield FigureTable(
         name="layers",
         title="Weights",
-        caption="How far each layer's weights moved in each step, as a share of their length before it. "
-        "A dash: the layer is not in both versions.",
+        caption=CAPTION if lines else "No weights to compare.",
         kind="changes",
         lines=tuple(lines),
     )
