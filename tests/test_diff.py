@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reportgen.comparison.diff import SHOWN, diff
+from reportgen.comparison.diff import diff
 from reportgen.comparison.pair import Pair
 from reportgen.comparison.provenance import OTHER_FIT, OTHER_IMAGE
 from reportgen.comparison.series import series
@@ -148,7 +148,7 @@ def drift_between(old: dict[str, Any], new: dict[str, Any]) -> WeightDrift:
     before, after = report_with(old), report_with(new)
     assert isinstance(before.weights, Weights)
     assert isinstance(after.weights, Weights)
-    return compare_weights(before.weights, after.weights, Pair(before, after, SHOWN, ignore_names=False))
+    return compare_weights(before.weights, after.weights, Pair(before, after, 16, ignore_names=False))
 
 
 def test_drift_of_a_small_tensor_is_exact() -> None:
@@ -253,7 +253,7 @@ def map_report(values: np.ndarray, **options: Any) -> Report:
 def maps_between(old: Report, new: Report) -> MapChangesTable:
     assert isinstance(old.feature_maps, ConvolutionMapsTable)
     assert isinstance(new.feature_maps, ConvolutionMapsTable)
-    return compare_feature_maps(old.feature_maps, new.feature_maps, Pair(old, new, SHOWN, ignore_names=False))
+    return compare_feature_maps(old.feature_maps, new.feature_maps, Pair(old, new, 16, ignore_names=False))
 
 
 @pytest.mark.parametrize("options", [{}, {"scale": "layer"}, {"sort": "activity"}, {"scale": "layer", "sort": "activity"}])

@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 import pytest
 
+import reportgen
 from reportgen.errors import ModelError, UnsafeModelError
 from reportgen.loading.packed import opened_member
 from reportgen.loading.references import LARGEST_CONFIG, check_weights, find_reference
@@ -167,10 +168,10 @@ def test_weights_that_reach_outside_are_refused(change: Change, tmp_path: Path) 
 
 
 def test_weights_in_several_files(tmp_path: Path) -> None:
-    original = load("mobilenetv3small", weights="random", seed=3)
+    original = reportgen.load("mobilenetv3small", weights="random", seed=3)
     original.model.save_weights(tmp_path / "parts.weights.json", max_shard_size=0.004)
     assert len(list(tmp_path.glob("*.h5"))) > 1
-    assert load("mobilenetv3small", weights=str(tmp_path / "parts.weights.json")).digest == original.digest
+    assert reportgen.load("mobilenetv3small", weights=str(tmp_path / "parts.weights.json")).digest == original.digest
     for wrong in ("", "[]", '{"weight_map": [1]}', '{"weight_map": {"a": 1}}', '{"weight_map": {"a": ["../secret.h5"]}}'):
         (tmp_path / "wrong.weights.json").write_text(f"{wrong} ")
         with pytest.raises(ModelError, match="no list of weights"):

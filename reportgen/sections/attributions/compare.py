@@ -55,8 +55,8 @@ def compare_attributions(before: Attributions, after: Attributions, comparison: 
     new = next((row for row in after.rows if before.by(row.method)), None)
     old = before.by(new.method) if new else None
     if old is None or new is None:
-        was, now = (", ".join(dict.fromkeys(row.title for row in each.rows)) for each in (before, after))
-        raise NotApplicable(f"The reports have no attribution method in common: {was}, now {now}.")
+        titles = [", ".join(dict.fromkeys(row.title for row in each.rows)) for each in (before, after)]
+        raise NotApplicable(f"The reports have no attribution method in common: {titles[0]}, now {titles[1]}.")
     if old.heatmap.values.ndim != 2 or new.heatmap.values.ndim != 2:
         raise ReportFileError("the report's data are not as expected at its heatmap.")
     was, now = old.heatmap.numbers(), new.heatmap.numbers()
