@@ -285,4 +285,4 @@ def test_a_method_is_compared_with_itself(method: Any) -> None:
 
 
 def test_a_method_of_no_such_name_is_refused_by_name(method: Any) -> None:
-    assert method["refused"] == "--explain toi: no such method; there are grad-cam, toy, and all."
+    assert method["refused"] == "--explain toi: expected grad-cam, toy or all."
