@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 from .browser import launched
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from reportgen import Report
 
 ROOT = Path(__file__).parent.parent
+# the same examples every time, and no deadline: a machine that is busy makes no test fail
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ from reportgen.formatting import (
     two_scores,
 )
 
-FINITE = st.floats(allow_nan=False, allow_infinity=False)
+FINITE = st.floats(-1e300, 1e300)  # with four digits, the largest of all would be beyond the largest
 NEAR = st.builds(lambda value, step: value * (1 + step), st.floats(-2, 2), st.floats(-1e-9, 1e-9))
 
 
