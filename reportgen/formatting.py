@@ -29,6 +29,11 @@ def two_numbers(old: float, new: float, digits: int = DIGITS) -> tuple[str, str]
     return texts
 
 
+def with_error(value: float, error: float) -> str:
+    """An estimated figure and its standard error: "0.9951 ± 0.004"; the figure alone where it is exact."""
+    return f"{number(value)} ± {error:.1g}" if error else number(value)
+
+
 def score(value: float) -> str:
     """A class score with three decimals where it is of the size of a probability, else as `number`."""
     if 0.001 <= abs(value) < 0.9995:

@@ -31,7 +31,8 @@ from reportgen.sections.filters.find import FilterShapes, find_filters
 from reportgen.sections.first_filters.find import find_first_filters
 from reportgen.sections.layers.find import Layers
 from reportgen.sections.predictions.find import find_predictions
-from reportgen.sections.weights.compare import WeightDrift, compare_weights
+from reportgen.sections.weights.compare import compare_weights
+from reportgen.sections.weights.drift import WeightDrift
 from reportgen.sections.weights.find import Weights, find_weights
 
 from .fake_probe import FakeNetwork, FakeProbe, call, f32, maps_of
@@ -201,6 +202,8 @@ def test_the_error_that_is_stated_is_the_error_that_is_made(size: int) -> None:
         new = old + generator.normal(size=size).astype(np.float32) * np.float32(0.1)
         row = drift_between({"a": old}, {"a": new}).rows[0]
         exact = np.linalg.norm(new - old) / np.linalg.norm(old)
+        assert row.relative_change is not None
+        assert row.error is not None
         apart.append(abs(row.relative_change - exact) / row.error)
         assert row.cosine == pytest.approx(float(old @ new) / np.linalg.norm(old) / np.linalg.norm(new), abs=0.002)
     assert 0.5 < np.mean(np.array(apart) < 1) < 0.87

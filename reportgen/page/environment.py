@@ -15,6 +15,7 @@ from .bars import bar_width, colour_stops, signed_bar
 FILTERS = {
     "figure": formatting.number,
     "size": formatting.file_size,
+    "with_error": formatting.with_error,
     "percent": formatting.percent,
     "score": formatting.score,
     "share": formatting.relative_change,
