@@ -22,6 +22,9 @@ from .tensors import TensorFigures
 
 Shape = tuple[int | None, ...]
 ScoreKind = Literal["probabilities", "independent", "raw"]
+# what a layer is set to, as texts "name: value", sorted, the values as JSON; None where that is not known
+Settings = tuple[str, ...] | None
+DEFAULT = " (default)"  # behind the value of a setting that is as Keras has it by default
 INPUT = "input"  # where a gradient is taken unless it is at a layer
 
 
@@ -44,7 +47,8 @@ class LayerCall:
     """One call of one layer: a row of the layer table, counted from the input layer as 0.
 
     `path` is the layer's name after the names of those that hold it ("base/conv1"); a second call of the same layer has
-    "#2" behind it and no parameters, so that the column adds up. `inputs` are the paths that feed it.
+    "#2" behind it and no parameters, so that the column adds up. `inputs` are the paths that feed it. `settings` are what else it
+    is set to ("activation: \"relu\"", "strides: [1, 1] (default)"), None where that is not known, as of reports of format 1.
     """
 
     KEY: ClassVar = ("path",)
@@ -57,6 +61,7 @@ class LayerCall:
     parameters: int
     trainable: bool
     inputs: tuple[str, ...]
+    settings: Settings = None
 
 
 @record(kw_only=True)

@@ -47,7 +47,7 @@ def inspect(network: KerasNetwork, pixels: np.ndarray, shown: np.ndarray, option
     """
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         follower = Follower(options, tape)
-        log = CallLog(network.model, follower.listen)
+        log = CallLog(network.model, follower.listen, network.settings)
         heads = heads_of(network.model, _forward(network, log, pixels))
         outputs = chosen_head(heads, network.head)
         answer = answer_of(outputs)

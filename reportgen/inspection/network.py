@@ -16,6 +16,7 @@ from ..probe import LayerCall, ModelFacts, Shape
 from ..tensors import TensorFigures, figures_of
 from .following import CONVOLUTIONS
 from .listening import Heard
+from .settings import SettingsReader
 
 KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 
@@ -33,6 +34,7 @@ class KerasNetwork:
         self.name = loaded.name
         self.labels = loaded.labels
         self.output_shape: Shape = ()
+        self.settings = SettingsReader()
         self._heard: tuple[Heard, ...] = ()
         self._described: Future[dict[int, TensorFigures]] | None = None
         if self.model.built:

@@ -11,6 +11,7 @@ import numpy as np
 from ..formatting import name
 from ..probe import LayerCall
 from ..records import record
+from .settings import changed_settings
 
 Kind = Literal["added", "removed", "changed", "renamed", "moved"]
 # how much each says for two layers being one; weights say most: a name may be given anew, by Keras too ("conv2d_1")
@@ -69,6 +70,10 @@ class Alignment:
     def of_kind(self, kind: Kind) -> tuple[LayerPair, ...]:
         """The rows to which this happened."""
         return tuple(row for row in self.rows if kind in row.kinds)
+
+    def without_settings(self) -> tuple[LayerPair, ...]:
+        """The layers in both models of which it is not known in both what they are set to."""
+        return tuple(row for row in self.rows if row.old and row.new and (row.old.settings is None or row.new.settings is None))
 
     def new_paths(self) -> dict[str, str]:
         """The new path of every layer that is in both models, by its old one."""
@@ -233,6 +238,8 @@ def _detailed(row: LayerPair, wiring: _Wiring) -> LayerPair:
 def _details(old: LayerCall, new: LayerCall) -> Iterator[str]:
     if old.type != new.type:
         yield f"type {name(old.type)} → {name(new.type)}"
+    else:
+        yield from changed_settings(old.settings, new.settings)
     if old.output_shape != new.output_shape:
         yield f"shape {old.output_shape} → {new.output_shape}"
     if old.parameters != new.parameters:
