@@ -58,15 +58,24 @@ def percent(share: float) -> str:
     return f"{share * 100:.1f} %" if share not in (0, 1) else f"{share * 100:.0f} %"
 
 
-def relative_change(value: float) -> str:
-    """How far something moved, as a share of its size before: "31 %", "0.02 %"."""
+def relative_change(value: float, resolution: float = 0.0) -> str:
+    """How far something moved, as a share of its size before: "31 %", "0.02 %"; "100 %" only for exactly that.
+
+    Of a change below the `resolution` that it is known to, "< 0.5 %".
+    """
     if math.isnan(value):
         return "not numbers on one side"
     if math.isinf(value):
         return "from zero"
+    if 0 <= value < resolution < math.inf:
+        step = 10.0 ** math.floor(math.log10(resolution * 100))
+        return f"< {math.ceil(resolution * 100 / step) * step:.12g} %"
     if 0 < value < 1e-6:
         return "< 0.0001 %"
-    return f"{value * 100:.2g} %" if value < 0.995 or value >= 1e4 else f"{value * 100:,.0f} %"
+    if value >= 1e4:
+        return f"{value * 100:.2g} %"
+    percent = f"{value * 100:.2g}" if value < 0.995 else f"{value * 100:,.0f}"
+    return f"{two_numbers(value * 100, 100.0, 3)[0] if percent == '100' else percent} %"
 
 
 def signed(value: float) -> str:

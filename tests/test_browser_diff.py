@@ -88,8 +88,8 @@ def test_reads_the_same_without_javascript(browser: Any, compared: dict[str, Pat
         "Same architecture; every layer's weights moved",
         "The answer is cat in both",
         "block4_conv2",
-        "± 4.8 %",
-        "channels died",
+        "± ",
+        "hannels inactive on this image",
     ):
         assert phrase in texts[1]
 

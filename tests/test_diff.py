@@ -279,7 +279,8 @@ def test_map_distances_by_hand() -> None:
     row = found.rows[0]
     assert [(each.channel, each.distance) for each in row.rows] == [(1, pytest.approx(1.0)), (0, 0.0)]
     assert row.distance == pytest.approx(math.sqrt(0.5))
-    assert (row.died, row.revived) == ((1,), ())
+    assert (row.old_inactive, row.new_inactive, found.more_inactive, found.fewer_inactive) == (0, 1, 1, 0)
+    assert [each.new_inactive for each in row.rows] == [True, False]
     assert row.channels_shown == 1  # only what changed is drawn
     assert row.old is not None
     assert row.new is not None

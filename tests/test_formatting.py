@@ -127,11 +127,26 @@ def test_a_share_is_none_or_all_only_where_it_is(share: float) -> None:
     ("value", "words"),
     [
         (0.31, "31 %"), (0.000234, "0.023 %"), (12.5, "1,250 %"), (math.inf, "from zero"), (math.nan, "not numbers on one side"),
-        (0, "0 %"), (1e-7, "< 0.0001 %"), (1, "100 %"), (0.994, "99 %"), (0.999, "100 %"), (1e9, "1e+11 %"),
+        (0, "0 %"), (1e-7, "< 0.0001 %"), (1, "100 %"), (0.994, "99 %"), (0.999, "99.9 %"), (0.99999, "99.999 %"),
+        (1.004, "100.4 %"), (1e9, "1e+11 %"),
     ],
 )  # fmt: skip
 def test_relative_changes_in_words(value: float, words: str) -> None:
     assert relative_change(value) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "resolution", "words"),
+    [(0.0, 0.0043, "< 0.5 %"), (0.00084, 0.0043, "< 0.5 %"), (0.0043, 0.0043, "0.43 %"), (0.0, 0.0, "0 %"), (0.02, 0.05, "< 5 %"),
+     (0.1, 0.96, "< 100 %"), (0.5, math.inf, "50 %"), (math.nan, 1.0, "not numbers on one side")],
+)  # fmt: skip
+def test_changes_that_cannot_be_told_from_none(value: float, resolution: float, words: str) -> None:
+    assert relative_change(value, resolution) == words
+
+
+@given(st.floats(0.9, 1.1))
+def test_a_change_is_all_only_where_it_is(value: float) -> None:
+    assert (relative_change(value) == "100 %") == (value * 100 == 100)
 
 
 @given(st.floats(0, exclude_min=True, allow_infinity=False))
