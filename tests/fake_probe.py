@@ -73,7 +73,9 @@ class FakeProbe:
 
 def call(index: int, path: str, kind: str = "Conv2D", parameters: int = 0) -> LayerCall:
     """A row of the layer table."""
-    return LayerCall(index=index, path=path, type=kind, output_shape=(8, 8, 4), parameters=parameters, trainable=True, inputs=())
+    return LayerCall(
+        index=index, path=path, type=kind, output_shape=(8, 8, 4), parameters=parameters, trainable=True, inputs=(), settings=()
+    )
 
 
 def maps_of(index: int, path: str, values: np.ndarray) -> FeatureMaps:

@@ -27,8 +27,8 @@ class ChannelChange:
 
     It is told from pictures of 256 steps: one below `resolution` (two standard errors of their rounding) may as well be anything
     from 0 to that. `figure_change` is exact: how far least, greatest and mean value moved, the most of them, as a share of the
-    layer's greatest. `low` and `high` are the least and greatest value of the two maps, the scale of their pictures; `old_mean` and
-    `new_mean` their means. `was` is the number of the old channel whose very figures this one has now; else None.
+    layer's greatest. `low` and `high` are the least and greatest value of the two maps, the scale of their pictures; `old_mean`
+    and `new_mean` their means. `was` is the number of the old channel whose very figures this one has now; else None.
     """
 
     KEY: ClassVar = ("channel",)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ...errors import NotApplicable
-from ...formatting import counted, name, number, score, signed, two_scores
+from ...formatting import counted, name, number, score, scores, signed, two_scores
 from ...matching.changes import Change, changes_between
 from ...probe import ScoreKind
 from ...records import equal, record
@@ -221,12 +221,8 @@ def prediction_table(answers: Answers) -> Table | None:
     """Old and new score of the best classes, where any score changed."""
     if not answers.largest_change:
         return None
-    rows = ((name(row.label), _known(row.old_score), _known(row.new_score), _change_of(row)) for row in answers.rows)
+    rows = ((name(row.label), *scores((row.old_score, row.new_score)), _change_of(row)) for row in answers.rows)
     return Table(("Answer", "Old", "New", "Change"), tuple(rows))
-
-
-def _known(value: float | None) -> str:
-    return "–" if value is None else score(value)
 
 
 def _change_of(row: ScoreChange) -> str:
