@@ -14,7 +14,7 @@ MOST_DIGITS = 17  # as many tell any two floats apart
 
 
 def number(value: float, digits: int = DIGITS) -> str:
-    """A figure with four significant digits, or as many as keep it from reading as 0, 1, -1 or infinite when it is none of them."""
+    """A figure with four significant digits, or as many as keep it from reading as 0, 1, -1 or infinite when it is none."""
     if value == 0 or not math.isfinite(value):
         return "0" if value == 0 else str(value)
     texts = (f"{value:.{count}g}" for count in range(digits, MOST_DIGITS + 1))
