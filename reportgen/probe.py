@@ -22,6 +22,7 @@ from .tensors import TensorFigures
 
 Shape = tuple[int | None, ...]
 ScoreKind = Literal["probabilities", "independent", "raw"]
+ChannelOrder = Literal["rgb", "bgr"]
 # what a layer is set to, as texts "name: value", sorted, the values as JSON; None where that is not known
 Settings = tuple[str, ...] | None
 DEFAULT = " (default)"  # behind the value of a setting that is as Keras has it by default
@@ -115,6 +116,14 @@ class Network(Protocol):
     def facts(self) -> ModelFacts: ...
     @property
     def labels(self) -> tuple[str, ...] | None: ...
+    @property
+    def scheme(self) -> str:
+        """How pixels are scaled for the model: a key of `loading.schemes.SCHEMES`."""
+
+    @property
+    def channel_order(self) -> ChannelOrder | None:
+        """The order in which the colours of an image reach the first convolution; None where it is not known."""
+
     @property
     def layers(self) -> tuple[LayerCall, ...]: ...
     @property

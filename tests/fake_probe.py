@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from reportgen.probe import INPUT, Explained, FeatureMaps, LayerCall, ModelFacts, ScoreKind
+from reportgen.probe import INPUT, ChannelOrder, Explained, FeatureMaps, LayerCall, ModelFacts, ScoreKind
 from reportgen.tensors import TensorFigures, figures_of
 
 FACTS = ModelFacts(
@@ -34,6 +34,8 @@ class FakeNetwork:
     labels: tuple[str, ...] | None = None
     layers: tuple[LayerCall, ...] = ()
     not_loaded: tuple[str, ...] = ()
+    scheme: str = "none"
+    channel_order: ChannelOrder | None = "rgb"
     tensors: dict[tuple[int, str], np.ndarray] = field(default_factory=dict)
     classes: int = 3
 

@@ -32,6 +32,7 @@ SCHEMES: dict[str, tuple[Scheme, str]] = {
     "torch": (_torch, "pixel / 255, less ImageNet's mean (0.485, 0.456, 0.406), divided by its deviation (0.229, 0.224, 0.225)"),
 }
 NEED_THREE_CHANNELS = ("caffe", "torch")
+BLUE_FIRST = ("caffe",)  # the schemes that turn red, green, blue around
 
 
 def scheme_name(name: str) -> str:
