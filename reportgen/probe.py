@@ -90,6 +90,18 @@ class FeatureMaps:
 
 
 @record(kw_only=True)
+class Arrival:
+    """What of the image went into the layer in row `index`: the figures of each channel over all places, (channels,) float64."""
+
+    index: int
+    path: str
+    low: np.ndarray
+    high: np.ndarray
+    mean: np.ndarray
+    std: np.ndarray
+
+
+@record(kw_only=True)
 class Explained:
     """A class's score y and the layer it is explained at: `activations` A and `gradients` dy/dA, both (h, w, channels).
 
@@ -160,7 +172,9 @@ class Probe(Protocol):
 
     `pixels` is uint8 (h, w, 3), the image as it was fitted to the input. `scores` (classes,) is the model's answer, and
     `score_kind` what kind: one choice among classes, independent yes-or-no answers, or raw numbers. None where the
-    output is no list of scores; likewise `explained` where there is no convolution to look at.
+    output is no list of scores; likewise `explained` where there is no convolution to look at. `arrivals` are what went into the
+    first layer with weights and into a batch normalisation that directly follows it; none where more than scaling (rescaling,
+    cropping, padding, augmentation at rest) lies in front of them.
     """
 
     @property
@@ -169,6 +183,8 @@ class Probe(Protocol):
     def pixels(self) -> np.ndarray: ...
     @property
     def maps(self) -> tuple[FeatureMaps, ...]: ...
+    @property
+    def arrivals(self) -> tuple[Arrival, ...]: ...
     @property
     def scores(self) -> np.ndarray | None: ...
     @property

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from reportgen.probe import INPUT, ChannelOrder, Explained, FeatureMaps, LayerCall, ModelFacts, ScoreKind
+from reportgen.probe import INPUT, Arrival, ChannelOrder, Explained, FeatureMaps, LayerCall, ModelFacts, ScoreKind
 from reportgen.tensors import TensorFigures, figures_of
 
 FACTS = ModelFacts(
@@ -68,6 +68,7 @@ class FakeProbe:
     network: FakeNetwork = field(default_factory=FakeNetwork)
     pixels: np.ndarray = field(default_factory=lambda: np.zeros((8, 8, 3), np.uint8))
     maps: tuple[FeatureMaps, ...] = ()
+    arrivals: tuple[Arrival, ...] = ()
     scores: np.ndarray | None = None
     score_kind: ScoreKind = "probabilities"
     explained: Explained | None = None
