@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
@@ -14,11 +14,11 @@ MOST_DIGITS = 17  # as many tell any two floats apart
 
 
 def number(value: float, digits: int = DIGITS) -> str:
-    """A figure with four significant digits, or as many as keep it from reading as 0, 1 or -1 when it is none of them."""
+    """A figure with four significant digits, or as many as keep it from reading as 0, 1, -1 or infinite when it is none."""
     if value == 0 or not math.isfinite(value):
         return "0" if value == 0 else str(value)
     texts = (f"{value:.{count}g}" for count in range(digits, MOST_DIGITS + 1))
-    return next(text for text in texts if float(text) == value or float(text) not in (-1, 0, 1))
+    return next(text for text in texts if float(text) == value or abs(float(text)) not in (0, 1, math.inf))
 
 
 def two_numbers(old: float, new: float, digits: int = DIGITS) -> tuple[str, str]:
@@ -30,6 +30,11 @@ def two_numbers(old: float, new: float, digits: int = DIGITS) -> tuple[str, str]
     return texts
 
 
+def with_error(value: float, error: float) -> str:
+    """An estimated figure and its standard error: "0.9951 ± 0.004"; the figure alone where it is exact."""
+    return f"{number(value)} ± {error:.1g}" if error else number(value)
+
+
 def score(value: float) -> str:
     """A class score with three decimals where it is of the size of a probability, else as `number`."""
     if 0.001 <= abs(value) < 0.9995:
@@ -39,8 +44,34 @@ def score(value: float) -> str:
 
 def two_scores(old: float, new: float) -> tuple[str, str]:
     """Two class scores with as many decimals as tell them apart."""
-    texts = score(old), score(new)
-    return texts if texts[0] != texts[1] or old == new else two_numbers(old, new)
+    first, second = scores([old, new])
+    return first, second
+
+
+def numbers(values: Iterable[float | None]) -> list[str]:
+    """Figures that stand beside each other, with as many digits as tell those apart that differ; a dash for None."""
+    return _apart(values, number)
+
+
+def scores(values: Iterable[float | None]) -> list[str]:
+    """Class scores that stand beside each other, with as many decimals as tell those apart that differ; a dash for None."""
+    return _apart(values, score)
+
+
+def _apart(values: Iterable[float | None], worded: Callable[[float], str]) -> list[str]:
+    given = list(values)
+    texts = ["–" if value is None else worded(value) for value in given]
+    for digits in range(DIGITS, MOST_DIGITS + 1):
+        meant: dict[str, set[float]] = {}
+        for text, value in zip(texts, given, strict=True):
+            if value is not None and math.isfinite(value):
+                meant.setdefault(text, set()).add(value)
+        unclear = {text for text, those in meant.items() if len(those) > 1}
+        if not unclear:
+            break
+        pairs = zip(texts, given, strict=True)
+        texts = [number(value, digits) if value is not None and text in unclear else text for text, value in pairs]
+    return texts
 
 
 def percent(share: float) -> str:
@@ -54,20 +85,29 @@ def percent(share: float) -> str:
     return f"{share * 100:.1f} %" if share not in (0, 1) else f"{share * 100:.0f} %"
 
 
-def relative_change(value: float) -> str:
-    """How far something moved, as a share of its size before: "31 %", "0.02 %"."""
+def relative_change(value: float, resolution: float = 0.0) -> str:
+    """How far something moved, as a share of its size before: "31 %", "0.02 %"; "100 %" only for exactly that.
+
+    Of a change below the `resolution` that it is known to, "< 0.5 %".
+    """
     if math.isnan(value):
         return "not numbers on one side"
     if math.isinf(value):
         return "from zero"
+    if 0 <= value < resolution < math.inf:
+        step = 10.0 ** math.floor(math.log10(resolution * 100))
+        return f"< {math.ceil(resolution * 100 / step) * step:.12g} %"
     if 0 < value < 1e-6:
         return "< 0.0001 %"
-    return f"{value * 100:.2g} %" if value < 0.995 or value >= 1e4 else f"{value * 100:,.0f} %"
+    if value >= 1e4:
+        return f"{value * 100:.2g} %"
+    percent = f"{value * 100:.2g}" if value < 0.995 else f"{value * 100:,.0f}"
+    return f"{two_numbers(value * 100, 100.0, 3)[0] if percent == '100' else percent} %"
 
 
 def signed(value: float) -> str:
-    """A change with its sign and three digits: "+0.29", "-0.004"; "0" for none."""
-    return "0" if value == 0 else f"{value:+.3g}"
+    """A change with its sign and three digits, or as many as it needs: "+0.29", "-0.004", "+0.9997"; "0" for none."""
+    return f"{'+' if value > 0 else ''}{number(value, 3)}"
 
 
 def shape(sizes: tuple[Any, ...] | None) -> str:
@@ -83,6 +123,14 @@ def any_value(value: str | float | None) -> str:
         return number(value)
     text = str(value)
     return text if len(text) <= 120 else f"{text[:117]}..."
+
+
+def two_values(old: str | float | None, new: str | float | None) -> tuple[str, str]:
+    """What was and what is, as `any_value`; two figures with as many digits as tell them apart."""
+    numeric = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in (old, new))
+    if numeric and (isinstance(old, float) or isinstance(new, float)):
+        return two_numbers(float(old or 0), float(new or 0))
+    return any_value(old), any_value(new)
 
 
 def file_size(size: int) -> str:

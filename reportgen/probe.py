@@ -22,6 +22,10 @@ from .tensors import TensorFigures
 
 Shape = tuple[int | None, ...]
 ScoreKind = Literal["probabilities", "independent", "raw"]
+ChannelOrder = Literal["rgb", "bgr"]
+# what a layer is set to, as texts "name: value", sorted, the values as JSON; None where that is not known
+Settings = tuple[str, ...] | None
+DEFAULT = " (default)"  # behind the value of a setting that is as Keras has it by default
 INPUT = "input"  # where a gradient is taken unless it is at a layer
 
 
@@ -44,7 +48,8 @@ class LayerCall:
     """One call of one layer: a row of the layer table, counted from the input layer as 0.
 
     `path` is the layer's name after the names of those that hold it ("base/conv1"); a second call of the same layer has
-    "#2" behind it and no parameters, so that the column adds up. `inputs` are the paths that feed it.
+    "#2" behind it and no parameters, so that the column adds up. `inputs` are the paths that feed it. `settings` are what else it
+    is set to ("activation: \"relu\"", "strides: [1, 1] (default)"), None where that is not known, as of reports of format 1.
     """
 
     KEY: ClassVar = ("path",)
@@ -57,6 +62,7 @@ class LayerCall:
     parameters: int
     trainable: bool
     inputs: tuple[str, ...]
+    settings: Settings = None
 
 
 @record(kw_only=True)
@@ -81,6 +87,18 @@ class FeatureMaps:
     def without_values(self) -> FeatureMaps:
         """The same figures without the maps."""
         return replace(self, values=None)
+
+
+@record(kw_only=True)
+class Arrival:
+    """What of the image went into the layer in row `index`: the figures of each channel over all places, (channels,) float64."""
+
+    index: int
+    path: str
+    low: np.ndarray
+    high: np.ndarray
+    mean: np.ndarray
+    std: np.ndarray
 
 
 @record(kw_only=True)
@@ -110,6 +128,14 @@ class Network(Protocol):
     def facts(self) -> ModelFacts: ...
     @property
     def labels(self) -> tuple[str, ...] | None: ...
+    @property
+    def scheme(self) -> str:
+        """How pixels are scaled for the model: a key of `loading.schemes.SCHEMES`."""
+
+    @property
+    def channel_order(self) -> ChannelOrder | None:
+        """The order in which the colours of an image reach the first convolution; None where it is not known."""
+
     @property
     def layers(self) -> tuple[LayerCall, ...]: ...
     @property
@@ -146,7 +172,9 @@ class Probe(Protocol):
 
     `pixels` is uint8 (h, w, 3), the image as it was fitted to the input. `scores` (classes,) is the model's answer, and
     `score_kind` what kind: one choice among classes, independent yes-or-no answers, or raw numbers. None where the
-    output is no list of scores; likewise `explained` where there is no convolution to look at.
+    output is no list of scores; likewise `explained` where there is no convolution to look at. `arrivals` are what went into the
+    first layer with weights and into a batch normalisation that directly follows it; none where more than scaling (rescaling,
+    cropping, padding, augmentation at rest) lies in front of them.
     """
 
     @property
@@ -155,6 +183,8 @@ class Probe(Protocol):
     def pixels(self) -> np.ndarray: ...
     @property
     def maps(self) -> tuple[FeatureMaps, ...]: ...
+    @property
+    def arrivals(self) -> tuple[Arrival, ...]: ...
     @property
     def scores(self) -> np.ndarray | None: ...
     @property

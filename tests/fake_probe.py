@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from reportgen.probe import INPUT, Explained, FeatureMaps, LayerCall, ModelFacts, ScoreKind
+from reportgen.probe import INPUT, Arrival, ChannelOrder, Explained, FeatureMaps, LayerCall, ModelFacts, ScoreKind
 from reportgen.tensors import TensorFigures, figures_of
 
 FACTS = ModelFacts(
@@ -34,6 +34,8 @@ class FakeNetwork:
     labels: tuple[str, ...] | None = None
     layers: tuple[LayerCall, ...] = ()
     not_loaded: tuple[str, ...] = ()
+    scheme: str = "none"
+    channel_order: ChannelOrder | None = "rgb"
     tensors: dict[tuple[int, str], np.ndarray] = field(default_factory=dict)
     classes: int = 3
 
@@ -66,6 +68,7 @@ class FakeProbe:
     network: FakeNetwork = field(default_factory=FakeNetwork)
     pixels: np.ndarray = field(default_factory=lambda: np.zeros((8, 8, 3), np.uint8))
     maps: tuple[FeatureMaps, ...] = ()
+    arrivals: tuple[Arrival, ...] = ()
     scores: np.ndarray | None = None
     score_kind: ScoreKind = "probabilities"
     explained: Explained | None = None
@@ -73,7 +76,9 @@ class FakeProbe:
 
 def call(index: int, path: str, kind: str = "Conv2D", parameters: int = 0) -> LayerCall:
     """A row of the layer table."""
-    return LayerCall(index=index, path=path, type=kind, output_shape=(8, 8, 4), parameters=parameters, trainable=True, inputs=())
+    return LayerCall(
+        index=index, path=path, type=kind, output_shape=(8, 8, 4), parameters=parameters, trainable=True, inputs=(), settings=()
+    )
 
 
 def maps_of(index: int, path: str, values: np.ndarray) -> FeatureMaps:

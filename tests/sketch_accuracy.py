@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import reportgen
-from reportgen.sections.weights.compare import WeightDrift
+from reportgen.sections.weights.drift import WeightDrift
 
 
 class Compared(NamedTuple):
@@ -49,7 +49,8 @@ def compared(old: str, new: str, image: str, **options: Any) -> list[Compared]:
     assert isinstance(drift, WeightDrift)
     exact = exact_changes(*models)
     assert {row.path for row in drift.layers} == set(exact)
-    return [Compared(row.path, exact[row.path], row.relative_change) for row in drift.layers]
+    assert not drift.unknown()
+    return [Compared(row.path, exact[row.path], row.relative_change or 0.0) for row in drift.layers]
 
 
 def main() -> None:

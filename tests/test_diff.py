@@ -31,7 +31,8 @@ from reportgen.sections.filters.find import FilterShapes, find_filters
 from reportgen.sections.first_filters.find import find_first_filters
 from reportgen.sections.layers.find import Layers
 from reportgen.sections.predictions.find import find_predictions
-from reportgen.sections.weights.compare import WeightDrift, compare_weights
+from reportgen.sections.weights.compare import compare_weights
+from reportgen.sections.weights.drift import WeightDrift
 from reportgen.sections.weights.find import Weights, find_weights
 
 from .fake_probe import FakeNetwork, FakeProbe, call, f32, maps_of
@@ -201,6 +202,8 @@ def test_the_error_that_is_stated_is_the_error_that_is_made(size: int) -> None:
         new = old + generator.normal(size=size).astype(np.float32) * np.float32(0.1)
         row = drift_between({"a": old}, {"a": new}).rows[0]
         exact = np.linalg.norm(new - old) / np.linalg.norm(old)
+        assert row.relative_change is not None
+        assert row.error is not None
         apart.append(abs(row.relative_change - exact) / row.error)
         assert row.cosine == pytest.approx(float(old @ new) / np.linalg.norm(old) / np.linalg.norm(new), abs=0.002)
     assert 0.5 < np.mean(np.array(apart) < 1) < 0.87
@@ -276,7 +279,8 @@ def test_map_distances_by_hand() -> None:
     row = found.rows[0]
     assert [(each.channel, each.distance) for each in row.rows] == [(1, pytest.approx(1.0)), (0, 0.0)]
     assert row.distance == pytest.approx(math.sqrt(0.5))
-    assert (row.died, row.revived) == ((1,), ())
+    assert (row.old_inactive, row.new_inactive, found.more_inactive, found.fewer_inactive) == (0, 1, 1, 0)
+    assert [each.new_inactive for each in row.rows] == [True, False]
     assert row.channels_shown == 1  # only what changed is drawn
     assert row.old is not None
     assert row.new is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 from hypothesis import example, given, strategies as st
@@ -13,16 +14,19 @@ from reportgen.formatting import (
     file_size,
     name,
     number,
+    numbers,
     parse_file_size,
     percent,
     pieces,
     plain,
     relative_change,
     score,
+    scores,
     shape,
     signed,
     two_numbers,
     two_scores,
+    two_values,
 )
 
 FINITE = st.floats(-1e300, 1e300)  # with four digits, the largest of all would be beyond the largest
@@ -45,6 +49,7 @@ def test_a_number_has_four_digits_or_as_many_as_it_needs(value: float, text: str
 @example(math.nextafter(1, 0))
 @example(math.nextafter(-1, -2))
 @example(5e-324)
+@example(1.7975e308)
 def test_a_number_reads_as_0_or_1_only_where_it_is(value: float) -> None:
     read = float(number(value))
     assert (read in (-1, 0, 1)) == (value in (-1, 0, 1))
@@ -61,6 +66,36 @@ def test_a_number_reads_as_0_or_1_only_where_it_is(value: float) -> None:
 def test_two_that_differ_read_differently(old: float, new: float) -> None:
     for told in (two_numbers(old, new), two_scores(old, new)):
         assert (told[0] != told[1]) == (old != new)
+
+
+@given(st.lists(FINITE | NEAR | st.none(), max_size=6))
+@example([0.5, 0.50001, 0.49999, None, 0.5])
+@example([1500.2, 1500.4, 1500.3])
+@example([0.0, -0.0, 5e-324])
+def test_those_beside_each_other_that_differ_read_differently(values: list[float | None]) -> None:
+    for told in (numbers(values), scores(values)):
+        assert len(told) == len(values)
+        for text, value in zip(told, values, strict=True):
+            for other_text, other in zip(told, values, strict=True):
+                assert (text == other_text) == (value == other)
+            assert text == "–" if value is None else float(text) == pytest.approx(value, rel=5.1e-4, abs=5.1e-4)
+
+
+@given(FINITE | NEAR)
+def test_a_change_with_its_sign_reads_as_0_or_1_only_where_it_is(value: float) -> None:
+    assert (float(signed(value)) in (-1, 0, 1)) == (value in (-1, 0, 1))
+    assert signed(value)[0] in ("0" if value == 0 else "+" if value > 0 else "-")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (1500.2, 1500.4, ("1500.2", "1500.4")), (0.99508, 0.99512, ("0.99508", "0.99512")), (1, 1.0000001, ("1", "1.0000001")),
+        (3, 4, ("3", "4")), (None, 0.5, ("–", "0.5")), ("a", None, ("a", "–")), (True, 0.5, ("True", "0.5")),
+    ],
+)  # fmt: skip
+def test_what_was_and_what_is(old: Any, new: Any, told: tuple[str, str]) -> None:
+    assert two_values(old, new) == told
 
 
 @given(FINITE, st.floats(-1e-3, 1e-3))
@@ -127,11 +162,26 @@ def test_a_share_is_none_or_all_only_where_it_is(share: float) -> None:
     ("value", "words"),
     [
         (0.31, "31 %"), (0.000234, "0.023 %"), (12.5, "1,250 %"), (math.inf, "from zero"), (math.nan, "not numbers on one side"),
-        (0, "0 %"), (1e-7, "< 0.0001 %"), (1, "100 %"), (0.994, "99 %"), (0.999, "100 %"), (1e9, "1e+11 %"),
+        (0, "0 %"), (1e-7, "< 0.0001 %"), (1, "100 %"), (0.994, "99 %"), (0.999, "99.9 %"), (0.99999, "99.999 %"),
+        (1.004, "100.4 %"), (1e9, "1e+11 %"),
     ],
 )  # fmt: skip
 def test_relative_changes_in_words(value: float, words: str) -> None:
     assert relative_change(value) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "resolution", "words"),
+    [(0.0, 0.0043, "< 0.5 %"), (0.00084, 0.0043, "< 0.5 %"), (0.0043, 0.0043, "0.43 %"), (0.0, 0.0, "0 %"), (0.02, 0.05, "< 5 %"),
+     (0.1, 0.96, "< 100 %"), (0.5, math.inf, "50 %"), (math.nan, 1.0, "not numbers on one side")],
+)  # fmt: skip
+def test_changes_that_cannot_be_told_from_none(value: float, resolution: float, words: str) -> None:
+    assert relative_change(value, resolution) == words
+
+
+@given(st.floats(0.9, 1.1))
+def test_a_change_is_all_only_where_it_is(value: float) -> None:
+    assert (relative_change(value) == "100 %") == (value * 100 == 100)
 
 
 @given(st.floats(0, exclude_min=True, allow_infinity=False))
@@ -140,7 +190,7 @@ def test_a_change_is_never_told_as_none(value: float) -> None:
 
 
 def test_changes_with_their_sign() -> None:
-    assert (signed(0.29), signed(-0.0041), signed(0)) == ("+0.29", "-0.0041", "0")
+    assert [signed(each) for each in (0.29, -0.0041, 0, 0.9997, -0.9999)] == ["+0.29", "-0.0041", "0", "+0.9997", "-0.9999"]
 
 
 def test_a_sentence_in_pieces() -> None:

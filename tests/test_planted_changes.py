@@ -182,20 +182,13 @@ def test_another_preprocessing(cat: Path) -> None:
 
 
 def test_a_setting_that_no_table_shows(cat: Path) -> None:
-    def dropped(rate: float) -> Any:
-        x = inputs = keras.Input((16, 16, 3), name="picture")
-        for layer in (
-            keras.layers.Conv2D(4, 16, name="conv"),
-            keras.layers.Flatten(name="flat"),
-            keras.layers.Dropout(rate, name="drop"),
-            keras.layers.Softmax(name="answer"),
-        ):
-            x = layer(x)
-        model = keras.Model(inputs, x)
-        model.get_layer("conv").set_weights([np.full((16, 16, 3, 4), 0.01), np.arange(4)])
+    def started(initializer: str) -> Any:
+        conv = keras.layers.Conv2D(4, 16, name="conv", kernel_initializer=initializer)
+        model = keras.Sequential([keras.Input((16, 16, 3), name="picture"), conv, keras.layers.Flatten(name="flat")])
+        conv.set_weights([np.full((16, 16, 3, 4), 0.01), np.arange(4)])
         return model
 
-    verdict = compared(dropped(0.2), dropped(0.5), cat).verdict
+    verdict = compared(started("zeros"), started("ones"), cat).verdict
     assert "the models differ in something that the reports do not show" in verdict
 
 
@@ -207,22 +200,27 @@ def test_everything_trained(cat: Path) -> None:
     assert "Same architecture; every layer's weights moved, most in `" in diff.verdict
 
 
-def test_a_channel_that_died_and_one_that_came_back(cat: Path) -> None:
-    def dead(channel: int) -> Any:
+def test_channels_that_are_inactive_now(cat: Path) -> None:
+    def inactive(*channels: int) -> Any:
         model = net()
         kernel, bias = model.get_layer("conv1").get_weights()
-        bias[:] = 5  # every channel is alive
-        bias[channel] = -100
+        bias[:] = 5  # every channel is active
+        bias[list(channels)] = -100
         model.get_layer("conv1").set_weights([kernel, bias])
         return model
 
-    diff = compared(dead(2), dead(6), cat)
+    diff = compared(inactive(2), inactive(6), cat)  # another channel, but as many
     assert not isinstance(diff.feature_maps, Absent)
-    first = diff.feature_maps.rows[0]
-    assert (first.died, first.revived) == ((6,), (2,))
+    assert [diff.feature_maps.rows[0].old_inactive, diff.feature_maps.rows[0].new_inactive] == [1, 1]
     assert "only the weights of `conv1` (" in diff.verdict
     assert " changed: its `bias`;" in diff.verdict
-    assert "one channel died; " in diff.verdict
+    diff = compared(inactive(2), inactive(2, 6), cat)
+    assert not isinstance(diff.feature_maps, Absent)
+    first = diff.feature_maps.rows[0]
+    assert (first.old_inactive, first.new_inactive) == (1, 2)
+    more = diff.feature_maps.more_inactive
+    assert more >= 1
+    assert diff.verdict.endswith(f"; {more} more channel{'s' * (more > 1)} inactive on this image.")
 
 
 def test_a_file_copied_renamed_and_saved_anew_is_the_same(cat: Path, tmp_path: Path) -> None:

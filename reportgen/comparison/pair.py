@@ -24,6 +24,7 @@ class Pair:
         self.old, self.new = old, new
         self.maps = maps
         self.ignore_names = ignore_names
+        self.same_model = old.provenance.model.digest == new.provenance.model.digest
         self.same_image = same_image(old, new)
         self._parts: dict[Section[Any, Any], Any] = {}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ..formatting import counted
+from ..formatting import counted, number
 from ..report import SECTIONS
 from ..sections.section import TOPICS, Topic
 from .pair import Pair
@@ -22,7 +22,7 @@ def find_verdict(pair: Pair, sections: Sections, same: bool, tolerance: float) -
     sentence = told[:1].upper() + told[1:] + "."
     if not same:
         return sentence
-    return f"The same {f'within a tolerance of {tolerance:g}' if tolerance else 'but for names'}. {sentence}"
+    return f"The same {f'within a tolerance of {number(tolerance)}' if tolerance else 'but for names'}. {sentence}"
 
 
 def _same(pair: Pair) -> str:

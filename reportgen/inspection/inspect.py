@@ -17,8 +17,9 @@ import numpy as np
 from ..backend import deep_models, tf
 from ..errors import LabelsError, ModelError, reason_of
 from ..options import Options
-from ..probe import Explained, FeatureMaps, ScoreKind
+from ..probe import Arrival, Explained, FeatureMaps, ScoreKind
 from .answer import Answer, answer_of, chosen_head, class_to_explain, heads_of
+from .arriving import Arrivals
 from .following import Follower
 from .freeing import freeing
 from .listening import CallLog, listening
@@ -33,6 +34,7 @@ class KerasProbe:
     network: KerasNetwork
     pixels: np.ndarray
     maps: tuple[FeatureMaps, ...]
+    arrivals: tuple[Arrival, ...]
     scores: np.ndarray | None
     score_kind: ScoreKind
     explained: Explained | None
@@ -46,8 +48,13 @@ def inspect(network: KerasNetwork, pixels: np.ndarray, shown: np.ndarray, option
     Raises `ModelError` where the model cannot run on it, `LabelsError` where the class to explain is none of its.
     """
     with tf.GradientTape(watch_accessed_variables=False) as tape:
-        follower = Follower(options, tape)
-        log = CallLog(network.model, follower.listen)
+        follower, arrivals = Follower(options, tape), Arrivals()
+
+        def listen(*heard: Any) -> None:
+            follower.listen(*heard)
+            arrivals.listen(*heard)
+
+        log = CallLog(network.model, listen, network.settings)
         heads = heads_of(network.model, _forward(network, log, pixels))
         outputs = chosen_head(heads, network.head)
         answer = answer_of(outputs)
@@ -59,6 +66,7 @@ def inspect(network: KerasNetwork, pixels: np.ndarray, shown: np.ndarray, option
         network=network.heard_as(tuple(log.heard), tuple(outputs.shape[1:])),
         pixels=shown,
         maps=tuple(follower.maps),
+        arrivals=tuple(arrivals.found),
         scores=answer.scores,
         score_kind=answer.kind,
         explained=_explain(tape, follower, answer, class_index, score),

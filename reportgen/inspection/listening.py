@@ -16,6 +16,7 @@ from typing import Any
 from ..backend import keras, tf
 from ..probe import LayerCall
 from .lineage import MAKER, hand_on, lineage, sources_of
+from .settings import SettingsReader
 
 KEPT = ("_keras_logits", "_keras_mask")  # what Keras itself leaves on tensors
 
@@ -65,6 +66,7 @@ class CallLog:
 
     model: Any
     listener: Callable[[Heard, tuple[Any, ...], Any], None]
+    settings: SettingsReader = field(default_factory=SettingsReader)
     heard: list[Heard] = field(default_factory=list)
     _holders: list[Any] = field(default_factory=list)
     _counted: set[int] = field(default_factory=set)
@@ -73,7 +75,7 @@ class CallLog:
 
     def begin(self, batch: Any) -> None:
         """Row 0: the input layer."""
-        self._add(None, _input_name(self.model), "InputLayer", (), batch)
+        self._add(None, _input_name(self.model), (), batch)
 
     def hear(self, operation: Any, run: Callable[[], Any], given: Any) -> Any:
         """Run the operation and take note of it."""
@@ -96,7 +98,7 @@ class CallLog:
         outputs = _told_apart(outputs, inputs)
         output = _first_tensor(outputs)
         if output is not None and self._makes_a_row(operation, output, before):
-            self._add(operation, self._path(operation), type(operation).__name__, inputs, output, sources)
+            self._add(operation, self._path(operation), inputs, output, sources, given)
             hand_on(tf.nest.flatten(outputs), self.heard[-1].row.path)
         return outputs
 
@@ -104,7 +106,7 @@ class CallLog:
         """Rows for weights that this pass did not touch, so that the column of parameters adds up."""
         for path, layer in (*_paths(self.model), (self.model.name, self.model)):
             if any(id(variable) not in self._counted for variable in _own_variables(layer)):
-                self._add(layer, path, type(layer).__name__, (), None)
+                self._add(layer, path, (), None)
 
     def _counts(self, operation: Any) -> bool:
         # a bare operation inside a layer's own call is a detail of that layer
@@ -127,7 +129,15 @@ class CallLog:
     def _path(self, operation: Any) -> str:
         return "/".join(holder.name for holder in (*self._holders[1:], operation))
 
-    def _add(self, layer: Any, path: str, kind: str, inputs: tuple[Any, ...], output: Any, sources: tuple[str, ...] = ()) -> None:
+    def _add(
+        self,
+        layer: Any,
+        path: str,
+        inputs: tuple[Any, ...],
+        output: Any,
+        sources: tuple[str, ...] = (),
+        given: Any = ((), {}),
+    ) -> None:
         variables = tuple(variable for variable in _all_variables(layer) if self._is_new(variable))
         self._counted.update(map(id, variables))
         count = self._calls_of_path[path] = self._calls_of_path.get(path, 0) + 1
@@ -135,11 +145,12 @@ class CallLog:
         row = LayerCall(
             index=len(self.heard),
             path=unique,
-            type=kind,
+            type="InputLayer" if layer is None else type(layer).__name__,
             output_shape=tuple(output.shape[1:]) if output is not None else (),
             parameters=sum(_size(variable) for variable in variables),
             trainable=any(variable.trainable for variable in variables),
             inputs=sources,
+            settings=() if layer is None else self.settings.of(layer, given),
         )
         if output is not None:
             setattr(output, MAKER, unique)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import itertools
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -12,10 +13,12 @@ import numpy as np
 
 from ..loading.architecture import architecture
 from ..loading.loaded import Loaded, as_array
-from ..probe import LayerCall, ModelFacts, Shape
+from ..probe import ChannelOrder, LayerCall, ModelFacts, Shape
 from ..tensors import TensorFigures, figures_of
+from .colours import order_behind
 from .following import CONVOLUTIONS
 from .listening import Heard
+from .settings import SettingsReader
 
 KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 
@@ -33,6 +36,7 @@ class KerasNetwork:
         self.name = loaded.name
         self.labels = loaded.labels
         self.output_shape: Shape = ()
+        self.settings = SettingsReader()
         self._heard: tuple[Heard, ...] = ()
         self._described: Future[dict[int, TensorFigures]] | None = None
         if self.model.built:
@@ -66,6 +70,17 @@ class KerasNetwork:
     @property
     def layers(self) -> tuple[LayerCall, ...]:
         return tuple(heard.row for heard in self._heard)
+
+    @property
+    def scheme(self) -> str:
+        return self.loaded.scheme
+
+    @property
+    def channel_order(self) -> ChannelOrder | None:
+        if not type(self.model).__module__.startswith("keras."):
+            return None  # what the model's own code does to the image is not heard
+        before = itertools.takewhile(lambda heard: not isinstance(heard.layer, CONVOLUTIONS), self._heard)
+        return order_behind(self.loaded.channel_order, (heard.row for heard in before))
 
     @property
     def not_loaded(self) -> tuple[str, ...]:

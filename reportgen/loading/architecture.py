@@ -21,7 +21,7 @@ def architecture(model: Any) -> str:
 
     A subclassed model's own configuration says little or nothing of what it is made of: its layers' do.
     """
-    config = _config_of(model)
+    config = config_of(model) or {}
     is_kerass_own = type(model).__module__.startswith("keras.")  # Functional and Sequential, which say all
     parts = [] if is_kerass_own else model._flatten_layers(include_self=False)
     config.pop("name", None)
@@ -29,15 +29,16 @@ def architecture(model: Any) -> str:
 
 
 def _layer_config(layer: Any) -> list[Any]:
-    return [type(layer).__name__, _config_of(layer)]
+    return [type(layer).__name__, config_of(layer) or {}]
 
 
-def _config_of(layer: Any) -> dict[str, Any]:
+def config_of(layer: Any) -> dict[str, Any] | None:
+    """A layer's configuration; a function without a name in it as a list that begins with `LAMBDA`. None where it has none."""
     try:
         config = _with_text_keys(layer.get_config())
     except Exception:  # a layer of the user's own may have none, or a faulty one
-        return {}
-    return config if isinstance(config, dict) else {}
+        return None
+    return config if isinstance(config, dict) else None
 
 
 def _with_text_keys(value: Any) -> Any:

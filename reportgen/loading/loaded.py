@@ -10,8 +10,9 @@ import numpy as np
 
 from ..backend import keras, tf
 from ..errors import ModelError, OptionError
+from ..probe import ChannelOrder
 from .assigned import Assigned
-from .schemes import SCHEMES, scale
+from .schemes import BLUE_FIRST, SCHEMES, scale
 
 SCALING_LAYERS = (keras.layers.Rescaling, keras.layers.Normalization)
 ARITHMETIC = ("TrueDivide", "Divide", "Subtract", "Multiply", "Add")
@@ -26,6 +27,7 @@ class Loaded:
     name: short, as the report calls it. source: where it came from, without any folder.
     scheme: how pixels are scaled, a key of `schemes.SCHEMES`; preprocessing: the same in words.
     input_shape: (h, w, channels) of the pictures it takes, channels last even where the model wants them first.
+    scheme_known: whether the scheme was asked for or belongs to the model, and is no guess.
     labels: of its classes, or None. warnings: what a reader of its report must know.
     assigned: the variables that the model's file gave values to; None where there is no file.
     """
@@ -40,6 +42,14 @@ class Loaded:
     labels: tuple[str, ...] | None
     warnings: tuple[str, ...] = ()
     assigned: Assigned | None = None
+    scheme_known: bool = True
+
+    @property
+    def channel_order(self) -> ChannelOrder | None:
+        """The order of the colours in what the model is given; None where how it wants them is a guess."""
+        if not self.scheme_known:
+            return None
+        return "bgr" if self.scheme in BLUE_FIRST else "rgb"
 
     def preprocess(self, images: np.ndarray) -> np.ndarray:
         """uint8 images (n, h, w, channels) as what the model takes: float32, (n, channels, h, w) where it wants that."""

@@ -33,6 +33,7 @@ SCHEMES: dict[str, tuple[Scheme, str]] = {
 }
 SUMMARY = f"auto, {', '.join(SCHEMES)}, or the name of an application such as resnet50"  # what --preprocess takes
 NEED_THREE_CHANNELS = ("caffe", "torch")
+BLUE_FIRST = ("caffe",)  # the schemes that turn red, green, blue around
 
 
 def scheme_name(name: str) -> str:

@@ -83,6 +83,7 @@ def load(
         channels_first=channels_first,
         labels=_labels(user_labels, found, model),
         assigned=assigned,
+        scheme_known=not scheme_warnings,
         warnings=(*file_warnings, *_weight_warnings(found, weights), *scheme_warnings, *size_warnings),
     )
 

@@ -12,6 +12,7 @@ import numpy as np
 from ..formatting import name
 from ..probe import LayerCall
 from ..records import record
+from .settings import changed_settings
 
 Kind = Literal["added", "removed", "changed", "renamed", "moved"]
 # how much each says for two layers being one; weights say most: a name may be given anew, by Keras too ("conv2d_1")
@@ -24,15 +25,17 @@ class LayerMark(NamedTuple):
     """What tells a layer by its weights.
 
     `direction` (k,) is that of its largest tensor, of length 1, or None; `digests` are those of all its tensors, () where they
-    say nothing (all zeros or ones, as in any new layer).
+    say nothing (all zeros or ones, as in any new layer). Directions of another `version` were made in another way
+    and cannot be held against these.
     """
 
     direction: np.ndarray | None
     digests: tuple[str, ...]
+    version: int
 
 
 Marks = Mapping[str, LayerMark]  # by the layer's path
-NO_MARK = LayerMark(None, ())
+NO_MARK = LayerMark(None, (), 0)
 
 
 @record
@@ -71,6 +74,10 @@ class Alignment:
     def of_kind(self, kind: Kind) -> tuple[LayerPair, ...]:
         """The rows to which this happened."""
         return tuple(row for row in self.rows if kind in row.kinds)
+
+    def without_settings(self) -> tuple[LayerPair, ...]:
+        """The layers in both models of which it is not known in both what they are set to."""
+        return tuple(row for row in self.rows if row.old and row.new and (row.old.settings is None or row.new.settings is None))
 
     def new_paths(self) -> dict[str, str]:
         """The new path of every layer that is in both models, by its old one."""
@@ -148,8 +155,7 @@ def _likeness(old: tuple[LayerCall, ...], new: tuple[LayerCall, ...], old_marks:
     shape = _equal([layer.output_shape for layer in old], [layer.output_shape for layer in new])
     count = _equal([layer.parameters for layer in old], [layer.parameters for layer in new])
     cosine = _cosines(
-        [old_marks.get(layer.path, NO_MARK).direction for layer in old],
-        [new_marks.get(layer.path, NO_MARK).direction for layer in new],
+        [old_marks.get(layer.path, NO_MARK) for layer in old], [new_marks.get(layer.path, NO_MARK) for layer in new]
     )
     may_be = path | (kind & shape & count) | (kind & (cosine > ALIKE))
     total = PATH * path + TYPE * kind + SHAPE * shape + PARAMETERS * count + WEIGHTS * np.maximum(cosine, 0)
@@ -163,20 +169,24 @@ def _equal(old: Iterable[object], new: Iterable[object]) -> np.ndarray:
     return np.equal.outer(left, right)
 
 
-def _cosines(old: list[np.ndarray | None], new: list[np.ndarray | None]) -> np.ndarray:
-    """The cosines of two lists of directions, 0 where there is none or they are of two lengths."""
+def _cosines(old: list[LayerMark], new: list[LayerMark]) -> np.ndarray:
+    """The cosines of two lists of directions, 0 where there is none or they were made in two ways or are of two lengths."""
     cosines = np.zeros((len(old), len(new)), np.float32)
-    for length in {len(each) for each in old if each is not None}:
-        rows, left = _of_length(old, length)
-        columns, right = _of_length(new, length)
+    for kind in {_kind(mark) for mark in old if mark.direction is not None}:
+        rows, left = _of_kind(old, kind)
+        columns, right = _of_kind(new, kind)
         if columns:
             cosines[np.ix_(rows, columns)] = np.stack(left) @ np.stack(right).T
     return cosines
 
 
-def _of_length(directions: list[np.ndarray | None], length: int) -> tuple[list[int], list[np.ndarray]]:
-    found = [(place, each) for place, each in enumerate(directions) if each is not None and len(each) == length]
-    return [place for place, _ in found], [each for _, each in found]
+def _kind(mark: LayerMark) -> tuple[int, int]:
+    return mark.version, 0 if mark.direction is None else len(mark.direction)
+
+
+def _of_kind(marks: list[LayerMark], kind: tuple[int, int]) -> tuple[list[int], list[np.ndarray]]:
+    found = [(place, mark.direction) for place, mark in enumerate(marks) if mark.direction is not None and _kind(mark) == kind]
+    return [place for place, _ in found], [direction for _, direction in found]
 
 
 def _moved(
@@ -248,6 +258,8 @@ def _detailed(row: LayerPair, wiring: _Wiring) -> LayerPair:
 def _details(old: LayerCall, new: LayerCall) -> Iterator[str]:
     if old.type != new.type:
         yield f"type {name(old.type)} → {name(new.type)}"
+    else:
+        yield from changed_settings(old.settings, new.settings)
     if old.output_shape != new.output_shape:
         yield f"shape {old.output_shape} → {new.output_shape}"
     if old.parameters != new.parameters:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..formatting import two_numbers
 from ..picture import Picture
 from ..records import equal, record
 
@@ -116,7 +117,7 @@ def brief(value: Any) -> Value:
         return value
     if isinstance(value, Picture):
         height, width = value.values.shape[:2]
-        return f"a picture {width} × {height}, {value.low:.4g} to {value.high:.4g}"
+        return f"a picture {width} × {height}, {' to '.join(two_numbers(value.low, value.high))}"
     if isinstance(value, tuple):
         return ", ".join(str(brief(each)) for each in value[:20]) + (", ..." if len(value) > 20 else "")
     return type(value).__name__

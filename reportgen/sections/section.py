@@ -88,12 +88,14 @@ Told = FigureTable | PictureLine
 class Comparison(Protocol):
     """Two reports side by side, as a section sees them.
 
-    `layers` says which layer is which, `same_image` whether both models were shown the same pixels. `maps` is how many
-    channels of a layer are drawn; with `ignore_names` a layer under another name is the same.
+    `layers` says which layer is which, `same_model` whether both models have one digest, `same_image` whether they were shown the
+    same pixels. `maps` is how many channels of a layer are drawn; with `ignore_names` a layer under another name is the same.
     """
 
     @property
     def layers(self) -> Alignment: ...
+    @property
+    def same_model(self) -> bool: ...
     @property
     def same_image(self) -> bool: ...
     @property

@@ -9,11 +9,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from ...formatting import counted
 from ...matching.align import Alignment
 from ...matching.changes import Change
 from ...picture import Grid, Picture, columns_for, difference_picture, quantize
-from ...records import record
+from ...records import equal, record
 from ...tensors import figure
 from ..section import Comparison, every_figure
 from .find import Channel, ConvolutionMaps, ConvolutionMapsTable
@@ -26,29 +25,36 @@ LEAST = 1e-9  # the distance of a map that changed by less than its picture can 
 class ChannelChange:
     """One channel: `distance` is ||new - old|| of its map, as a share of the layer's average ||old||.
 
-    `low` and `high` are the least and greatest value of the two maps, the scale of their pictures; `old_mean` and `new_mean`
-    their means. `was` is the number of the old channel whose very figures this one has now; else None.
+    It is told from pictures of 256 steps: one below `resolution` (two standard errors of their rounding) may as well be anything
+    from 0 to that. `figure_change` is exact: how far least, greatest and mean value moved, the most of them, as a share of the
+    layer's greatest. `low` and `high` are the least and greatest value of the two maps, the scale of their pictures; `old_mean`
+    and `new_mean` their means. `was` is the number of the old channel whose very figures this one has now; else None.
     """
 
     KEY: ClassVar = ("channel",)
 
     channel: int
     distance: float
+    resolution: float
+    figure_change: float
     low: float
     high: float
     old_mean: float
     new_mean: float
+    old_inactive: bool
+    new_inactive: bool
     was: int | None
 
 
 @record(kw_only=True)
 class MapChanges:
-    """A convolution whose maps both reports show, or whose channels died or revived.
+    """A convolution whose maps both reports hold.
 
-    `distance` is ||new - old|| / ||old|| over all channels in `rows`, which are sorted by their own; 0 and no rows where the
-    maps are not in both reports. `died` and `revived` are channels of the whole layer. The pictures show the first
-    `channels_shown` of `rows` in `columns`: `old` and `new` of a channel on one scale, that channel's `low` to `high`;
-    `difference` is new - old, from minus to plus the layer's greatest change.
+    `distance` is ||new - old|| / ||old|| over all channels in `rows`, which are sorted by their own, and `resolution` what the
+    pictures can tell of it; 0 and no rows where the maps are not shown in both. `old_inactive` and `new_inactive` count the
+    channels of the whole layer that are inactive on the image. The pictures show the first `channels_shown` of `rows` in
+    `columns`: `old` and `new` of a channel on one scale, that channel's `low` to `high`; `difference` is new - old, from minus to
+    plus the layer's greatest change.
     """
 
     KEY: ClassVar = ("path",)
@@ -57,8 +63,9 @@ class MapChanges:
     path: str
     shape: tuple[int, int, int]
     distance: float
-    died: tuple[int, ...]
-    revived: tuple[int, ...]
+    resolution: float
+    old_inactive: int
+    new_inactive: int
     rows: tuple[ChannelChange, ...]
     channels_shown: int
     columns: int
@@ -67,20 +74,27 @@ class MapChanges:
     new: Picture | None
     difference: Picture | None
 
+    def moved(self) -> int:
+        """How many of the maps are those that another channel had before."""
+        return sum(row.was is not None for row in self.rows)
+
 
 @record
 class MapChangesTable:
-    """`died` and `revived` count the channels of all layers, also of those that are not shown."""
+    """`more_inactive` and `fewer_inactive` add up by how many channels the layers differ that have more or fewer inactive ones
+    than before, also of layers that are not shown. Counts alone are compared: permuted filters are the same filters.
+    """
 
     rows: tuple[MapChanges, ...]
-    died: int
-    revived: int
+    more_inactive: int
+    fewer_inactive: int
 
 
 def compare_feature_maps(before: ConvolutionMapsTable, after: ConvolutionMapsTable, comparison: Comparison) -> MapChangesTable:
-    """The maps that changed, and the channels that only one of the models leaves inactive."""
+    """The maps that changed, and how many channels are inactive now and were."""
     rows = tuple(_rows(before, after, comparison.layers, comparison.maps))
-    return MapChangesTable(rows, sum(len(row.died) for row in rows), sum(len(row.revived) for row in rows))
+    more = [row.new_inactive - row.old_inactive for row in rows]
+    return MapChangesTable(rows, sum(max(0, each) for each in more), sum(max(0, -each) for each in more))
 
 
 def _rows(before: ConvolutionMapsTable, after: ConvolutionMapsTable, layers: Alignment, shown: int) -> Iterator[MapChanges]:
@@ -103,7 +117,7 @@ def _snapped(old: ShownMaps, new: ShownMaps) -> ShownMaps:
 
 def _layer(old: ConvolutionMaps, new: ConvolutionMaps, old_maps: ShownMaps, new_maps: ShownMaps, shown: int) -> MapChanges:
     channels, before, after = old_maps.channels, old_maps.values, new_maps.values
-    rows, distance = _channels(channels, before, after, _figures(old, channels), _figures(new, channels))
+    rows, distance, resolution = _channels(old_maps, new_maps, _figures(old, channels), _figures(new, channels))
     drawn = [row for row in rows if row.distance != 0][:shown]
     places = [channels.index(row.channel) for row in drawn]
     colormap = new.picture.colormap if new.picture else ""
@@ -113,8 +127,9 @@ def _layer(old: ConvolutionMaps, new: ConvolutionMaps, old_maps: ShownMaps, new_
         path=new.path,
         shape=new.shape,
         distance=distance,
-        died=tuple(sorted(set(new.inactive) - set(old.inactive))),
-        revived=tuple(sorted(set(old.inactive) - set(new.inactive))),
+        resolution=resolution,
+        old_inactive=old.inactive_channels,
+        new_inactive=new.inactive_channels,
         rows=tuple(rows),
         channels_shown=len(drawn),
         columns=columns_for(len(drawn)),
@@ -131,37 +146,59 @@ def _figures(row: ConvolutionMaps, channels: tuple[int, ...]) -> list[Channel]:
 
 
 def _channels(
-    channels: tuple[int, ...], before: np.ndarray, after: np.ndarray, old: list[Channel], new: list[Channel]
-) -> tuple[list[ChannelChange], float]:
-    """The changes of the channels, worst first, and that of them all."""
-    distances, total = _distances(before, after)
+    before: ShownMaps, after: ShownMaps, old: list[Channel], new: list[Channel]
+) -> tuple[list[ChannelChange], float, float]:
+    """The changes of the channels, worst first, that of them all, and the resolution of that."""
+    distances, resolutions = _distances(before, after)
     origins = _origins(old, new)
+    greatest = max((abs(value) for each in (*old, *new) for value in (each.min, each.max) if math.isfinite(value)), default=0.0)
     rows = [
         ChannelChange(
-            channel=channel,
+            channel=was.channel,
             distance=figure(distance),
+            resolution=figure(resolution),
+            figure_change=_figure_change(was, now, greatest),
             low=min(was.min, now.min),
             high=max(was.max, now.max),
             old_mean=was.mean,
             new_mean=now.mean,
-            was=origins.get(channel),
+            old_inactive=was.inactive,
+            new_inactive=now.inactive,
+            was=origins.get(was.channel),
         )
-        for channel, distance, was, now in zip(channels, distances, old, new, strict=True)
+        for distance, resolution, was, now in zip(distances, resolutions, old, new, strict=True)
     ]
     rows.sort(key=lambda row: -np.nan_to_num(row.distance, nan=np.inf, posinf=1e300))
-    return rows, figure(total)
+    return rows, _of_all(distances), _of_all(resolutions)
 
 
-def _distances(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.float32]:
-    """||new - old|| of each map as a share of the average ||old||, and of all maps together."""
-    if not len(before):
-        return np.zeros(0, np.float32), np.float32(0)
+def _distances(before: ShownMaps, after: ShownMaps) -> tuple[np.ndarray, np.ndarray]:
+    """||new - old|| of each map as a share of the average ||old||, and two standard errors of it: both (channels,) float32.
+
+    A value is off by up to half a step of its picture, either way alike: by step / sqrt(12) on average.
+    """
+    old, new = before.values, after.values
+    if not len(old):
+        return np.zeros(0, np.float32), np.zeros(0, np.float32)
     with np.errstate(all="ignore"):
-        same = (after == before) | (np.isnan(after) & np.isnan(before))
-        moved = np.sum(np.where(same, 0, after - before).astype(np.float64) ** 2, axis=(1, 2))
-        average = np.mean(np.sum(before.astype(np.float64) ** 2, axis=(1, 2)))
-        shares = np.where(moved == 0, 0.0, moved / average)
-        return np.sqrt(shares).astype(np.float32), np.float32(np.sqrt(shares.mean()))
+        same = (new == old) | (np.isnan(new) & np.isnan(old))
+        moved = np.sum(np.where(same, 0, new - old).astype(np.float64) ** 2, axis=(1, 2))
+        rounded = (before.steps.astype(np.float64) ** 2 + after.steps.astype(np.float64) ** 2) * old[0].size / 12
+        average = np.mean(np.sum(old.astype(np.float64) ** 2, axis=(1, 2)))
+        of_move, of_rounding = (np.sqrt(np.where(each == 0, 0.0, each / average)) for each in (moved, rounded))
+        return of_move.astype(np.float32), (2 * of_rounding).astype(np.float32)
+
+
+def _of_all(shares: np.ndarray) -> float:
+    """The share of all maps together, of those of each."""
+    with np.errstate(over="ignore"):
+        return figure(np.float32(np.sqrt(np.mean(shares.astype(np.float64) ** 2)))) if len(shares) else 0.0
+
+
+def _figure_change(old: Channel, new: Channel, greatest: float) -> float:
+    pairs = [(old.min, new.min), (old.max, new.max), (old.mean, new.mean)]
+    moved = max((abs(now - was) for was, now in pairs if not equal(was, now)), default=0.0)
+    return moved / greatest if moved and greatest else 0.0
 
 
 def _origins(old: Iterable[Channel], new: Iterable[Channel]) -> dict[int, int]:
@@ -202,13 +239,21 @@ def map_changes(
         for row in layer.rows:
             if row.distance != 0:
                 where = f"rows[{layer.path}].channels[{row.channel}].mean"
-                distance = math.inf if math.isnan(row.distance) else max(row.distance, LEAST)
-                yield Change(where, row.old_mean, row.new_mean, distance)
+                yield Change(where, row.old_mean, row.new_mean, _distance(row))
+
+
+def _distance(row: ChannelChange) -> float:
+    """How far a map moved: by its picture or, where that cannot tell, by its figures."""
+    if math.isnan(row.distance):
+        return math.inf
+    return max(row.distance if row.distance >= row.resolution else row.figure_change, LEAST)
 
 
 def tell_feature_maps(maps: MapChangesTable, comparison: Comparison) -> Iterator[str]:
-    """How many channels are inactive on the image in one version alone."""
-    if maps.died:
-        yield f"{counted(maps.died, 'channel')} died"
-    if maps.revived:
-        yield f"{counted(maps.revived, 'channel')} revived"
+    """How many more channels, or fewer, are inactive on the image."""
+    more, fewer = maps.more_inactive, maps.fewer_inactive
+    if more and fewer:
+        yield f"channels inactive on this image: {more:,} more in some layers, {fewer:,} fewer in others"
+    elif more or fewer:
+        count, which = more or fewer, "more" if more else "fewer"
+        yield f"{count:,} {which} {'channel' if count == 1 else 'channels'} inactive on this image"

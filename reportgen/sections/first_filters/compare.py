@@ -10,10 +10,11 @@ import numpy as np
 from ...errors import NotApplicable
 from ...formatting import counted, name
 from ...picture import GREY, RGB, Grid, Picture, columns_for, difference_picture, finite_range, quantize
+from ...probe import ChannelOrder
 from ...records import record
 from ...tensors import figure
 from ..section import Comparison
-from .find import FirstFilters, enlarged, filters_shown
+from .find import FirstFilters, as_seen, enlarged, filters_shown
 
 
 @record
@@ -63,7 +64,8 @@ def compare_first_filters(before: FirstFilters, after: FirstFilters, comparison:
     rows = [_row(place, old[place], new[place], places.get(new[place].tobytes())) for place in changed]
     rows.sort(key=lambda row: -np.nan_to_num(row.relative_change, nan=np.inf))
     shown = len(filters_shown(old))
-    of_old, of_new, difference = _pictures(old[:shown], new[:shown])
+    orders = channel_orders([before, after])
+    of_old, of_new, difference = _pictures([old[:shown], new[:shown]], orders)
     return FilterChanges(
         path=after.path,
         filters=len(old),
@@ -88,22 +90,25 @@ def _row(place: int, old: np.ndarray, new: np.ndarray, was: int | None) -> Filte
     return FilterChange(place, figure(np.float32(change)), int(np.count_nonzero(old != new)), was)
 
 
-def _pictures(old: np.ndarray, new: np.ndarray) -> tuple[Picture, Picture, Picture]:
+def _pictures(versions: Sequence[np.ndarray], orders: Sequence[ChannelOrder]) -> tuple[Picture, Picture, Picture]:
     """Old and new on one scale, and new - old; in colour where there are three input channels, else the mean over them."""
-    was, now = drawn_on_one_scale([old, new])
-    return was, now, difference_picture(_seen(old), _seen(new), draw=_laid_out)
+    was, now = drawn_on_one_scale(versions, orders)
+    old, new = (as_seen(filters, order) for filters, order in zip(versions, orders, strict=True))
+    return was, now, difference_picture(old, new, draw=_laid_out)
 
 
-def drawn_on_one_scale(versions: Sequence[np.ndarray]) -> list[Picture]:
+def channel_orders(sections: Sequence[FirstFilters]) -> list[ChannelOrder]:
+    """The order in which each version takes its channels; of one that does not tell, that of the last that does."""
+    told = [section.channel_order for section in sections if section.channel_order]
+    return [section.channel_order or (told[-1] if told else "rgb") for section in sections]
+
+
+def drawn_on_one_scale(versions: Sequence[np.ndarray], orders: Sequence[ChannelOrder]) -> list[Picture]:
     """The filters (filters, h, w, input channels) of several versions as pictures on one scale."""
-    values = [_seen(filters) for filters in versions]
+    values = [as_seen(filters, order) for filters, order in zip(versions, orders, strict=True)]
     low, high = finite_range(np.stack(values))
     colormap = RGB if values[0].ndim == 4 else GREY
     return [Picture(_laid_out(quantize(each, low, high)), low, high, colormap) for each in values]
-
-
-def _seen(filters: np.ndarray) -> np.ndarray:
-    return filters if filters.shape[3] == 3 else filters.mean(axis=3)
 
 
 def _laid_out(tiles: np.ndarray) -> np.ndarray:

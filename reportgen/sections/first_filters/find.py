@@ -10,7 +10,7 @@ import numpy as np
 from ...errors import NotApplicable, ReportFileError
 from ...options import Options
 from ...picture import GREY, RGB, Grid, Picture, finite_range, quantize, striped
-from ...probe import Network
+from ...probe import ChannelOrder, LayerCall, Network
 from ...records import record
 from ...tensors import packed, unpacked
 
@@ -27,6 +27,7 @@ class FirstFilters:
     `by_channel` shows its first filters, a row a filter and a column an input channel. `all` shows the first `filters_shown` of
     its `filters` (all of them, unless there are over a thousand) in one grid of `columns`: in colour where there are three
     input channels, else the mean over them. Both are scaled by the layer's least and greatest weight, some 24 pixels a filter.
+    `channel_order` says which colours the input channels are; where it is None they are drawn as red, green and blue.
     `packed_weights` are the filters themselves (filters, h, w, input channels), packed, or None where there are more than 65,536.
     """
 
@@ -41,6 +42,7 @@ class FirstFilters:
     by_channel: Picture
     all: Picture
     packed_weights: str | None
+    channel_order: ChannelOrder | None = None
 
     def all_filters(self) -> np.ndarray | None:
         """The filters (filters, h, w, input channels) float64; None where the report does not hold them."""
@@ -56,27 +58,37 @@ def find_first_filters(network: Network, options: Options) -> FirstFilters:
     """The first convolution's filters; raises `NotApplicable` for a model without convolutions."""
     for call in network.layers:
         for name in network.kernels(call.index)[:1]:
-            return _first_filters(call.path, call.type, network.weights(call.index)[name].astype(np.float32))
+            kernel = network.weights(call.index)[name].astype(np.float32)
+            return _first_filters(call, kernel, network.channel_order)
     raise NotApplicable("The model has no two-dimensional convolution, so it has no filters.")
 
 
-def _first_filters(path: str, kind: str, kernel: np.ndarray) -> FirstFilters:
-    filters = _a_filter_first(kernel, kind)  # (filters, h, w, input channels)
+def _first_filters(call: LayerCall, kernel: np.ndarray, order: ChannelOrder | None) -> FirstFilters:
+    filters = _a_filter_first(kernel, call.type)  # (filters, h, w, input channels)
     shown = filters_shown(filters)
     low, high = finite_range(kernel)
-    in_colour = filters.shape[3] == 3
-    grid = Grid.of(_drawn(shown if in_colour else shown.mean(axis=3), low, high))
+    seen = as_seen(shown, order)
+    grid = Grid.of(_drawn(seen, low, high))
     return FirstFilters(
-        path=path,
+        path=call.path,
         shape=kernel.shape,
         channels=filters.shape[3],
         filters=len(filters),
         filters_shown=len(shown),
         columns=grid.columns,
         by_channel=_by_channel(filters[:BY_CHANNEL], low, high),
-        all=grid.picture(low, high, RGB if in_colour else GREY),
+        all=grid.picture(low, high, RGB if seen.ndim == 4 else GREY),
         packed_weights=packed(filters) if kernel.size <= MOST_WEIGHTS else None,
+        channel_order=order if seen.ndim == 4 else None,
     )
+
+
+def as_seen(filters: np.ndarray, order: ChannelOrder | None) -> np.ndarray:
+    """Filters (n, h, w, input channels) as they are drawn: (n, h, w, 3) in red, green, blue, or the mean (n, h, w)."""
+    if filters.shape[3] == 3:
+        return filters[..., ::-1] if order == "bgr" else filters
+    mean: np.ndarray = filters.mean(axis=3)
+    return mean
 
 
 def filters_shown(filters: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..section import PictureLine, Versions
-from .compare import drawn_on_one_scale
+from .compare import channel_orders, drawn_on_one_scale
 from .find import FirstFilters, filters_shown
 
 
@@ -18,5 +18,5 @@ def follow_first_filters(
     filters = [each for each in (section.all_filters() for section in held) if each is not None]
     if len(filters) < len(sections) or len({each.shape for each in filters}) > 1:
         return
-    pictures = drawn_on_one_scale([filters_shown(each) for each in filters])
+    pictures = drawn_on_one_scale([filters_shown(each) for each in filters], channel_orders(held))
     yield PictureLine(f"First-layer filters, {held[-1].path}", "On one scale", tuple(pictures))

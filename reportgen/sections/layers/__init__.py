@@ -2,7 +2,7 @@
 
 from ...matching.align import Alignment
 from ..section import Section
-from .compare import compare_layers, layer_changes, layer_table, tell_layers
+from .compare import compare_layers, layer_caveats, layer_changes, layer_table, tell_layers
 from .find import Layers, find_layers
 
 __all__ = ["SECTION", "Layers"]
@@ -17,6 +17,7 @@ SECTION: Section[Layers, Alignment] = Section(
     changes=layer_changes,
     tell=tell_layers,
     table=layer_table,
+    caveats=layer_caveats,
     topic="architecture",
     cause=True,
 )

@@ -41,9 +41,9 @@ def _brief(layer: LayerCall) -> str:
 
 
 def tell_layers(pairs: Alignment, comparison: Comparison) -> Iterator[str]:
-    """That the architecture is the same, or what happened to how many layers."""
+    """That the architecture is the same, as far as the reports tell, or what happened to how many layers."""
     if not pairs.changed():
-        yield "same architecture"
+        yield "same architecture" if comparison.same_model or not pairs.without_settings() else "same layers"
     for kind in KINDS:
         rows = pairs.of_kind(kind)
         if rows:
@@ -58,6 +58,19 @@ def _described(kind: Kind, row: LayerPair) -> str:
     if kind == "changed":
         return f"{name(row.path)}: {', '.join(row.details)}"
     return name(row.path)
+
+
+def layer_caveats(pairs: Alignment, comparison: Comparison) -> Iterator[str]:
+    """Of which layers it is not known whether their settings changed."""
+    unknown = () if comparison.same_model else pairs.without_settings()
+    if not unknown:
+        return
+    if len(unknown) == len(pairs.new_paths()):
+        which, why = "the layers", "A report of reportgen 0.1 does not hold them."
+    else:
+        more = f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else ""
+        which, why = ", ".join(name(row.path) for row in unknown[:NAMED]) + more, "Their classes do not tell them."
+    yield f"Whether the settings of {which} (activation, dilation, rate, ...) are the same is not known. {why}"
 
 
 def layer_table(pairs: Alignment) -> Table | None:

@@ -1,11 +1,16 @@
 """The image as the model sees it."""
 
 from ..section import Section
+from .checks import input_range
 from .find import Overview, find_overview
 
 __all__ = ["SECTION", "Overview"]
 
 # that the image differs is told by how the two reports were made
 SECTION: Section[Overview, None] = Section(
-    title="Overview", about="image", find=find_overview, tell=lambda _changes, _comparison: ()
+    title="Overview",
+    about="image",
+    find=find_overview,
+    checks=(input_range,),
+    tell=lambda _changes, _comparison: (),
 )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ...errors import NotApplicable
-from ...formatting import counted, name, score, signed, two_scores
+from ...formatting import counted, name, number, score, scores, signed, two_scores
 from ...matching.changes import Change, changes_between
 from ...probe import ScoreKind
 from ...records import equal, record
@@ -44,23 +44,24 @@ class Answers:
 
     `total_variation` is half the sum of all scores' absolute changes: 0 for the same distribution, 1 for two that share nothing;
     None where the scores are no distribution or not all are known. `largest_change` is the largest absolute change of any known
-    score. `labels_changed`: the same class has another name, or there are other labels.
+    score. `answer_changed`: another class is the best now or, of independent scores, others are above 0.5; `old_words` and
+    `new_words` say the answers, as `Predictions.answer` does. `labels_changed`: the same class has another name, or there are
+    other labels.
     """
 
     kind: ScoreKind
+    yes_or_no: bool
     old_answer: Prediction
     new_answer: Prediction
+    old_words: str
+    new_words: str
+    answer_changed: bool
     rows: tuple[ScoreChange, ...]
     total_variation: float | None
     largest_change: float
     labels_changed: bool
     old_labels_digest: str | None
     new_labels_digest: str | None
-
-    @property
-    def answer_changed(self) -> bool:
-        """Whether another class is the best now."""
-        return self.old_answer.class_index != self.new_answer.class_index
 
     def full_scale(self) -> float:
         """What a full bar stands for: 1, or the greatest score of `rows` where they are raw."""
@@ -77,14 +78,18 @@ def compare_predictions(before: Predictions, after: Predictions, comparison: Com
     if (before.classes, before.kind) != (after.classes, after.kind):
         raise NotApplicable(
             f"The answers cannot be compared: {_kind(before)}, now {_kind(after)}. "
-            f"The best was {name(before.rows[0].label)} and is {name(after.rows[0].label)}."
+            f"The answer was {before.answer()} and is {after.answer()}."
         )
     old_scores, new_scores = before.all_scores(), after.all_scores()
     rows = tuple(_rows(before, after, old_scores, new_scores))
     return Answers(
         kind=before.kind,
+        yes_or_no=before.yes_or_no(),
         old_answer=before.rows[0],
         new_answer=after.rows[0],
+        old_words=before.answer(),
+        new_words=after.answer(),
+        answer_changed=_is_another(before, after),
         rows=rows,
         total_variation=_total_variation(before.kind, old_scores, new_scores),
         largest_change=_largest_change(rows, old_scores, new_scores),
@@ -92,6 +97,12 @@ def compare_predictions(before: Predictions, after: Predictions, comparison: Com
         old_labels_digest=before.labels_digest,
         new_labels_digest=after.labels_digest,
     )
+
+
+def _is_another(before: Predictions, after: Predictions) -> bool:
+    if before.kind == "independent":
+        return before.present() != after.present()
+    return before.rows[0].class_index != after.rows[0].class_index
 
 
 def _kind(section: Predictions) -> str:
@@ -160,10 +171,12 @@ def _largest_change(rows: tuple[ScoreChange, ...], old: np.ndarray | None, new: 
 def prediction_changes(
     before: Predictions, after: Predictions, answers: Answers | None, comparison: Comparison
 ) -> Iterator[Change]:
-    """A change for each score and label that differs; every figure where the two answers are of different kinds."""
+    """A change for another answer, and for each score and label that differs; every figure where the answers are of two kinds."""
     if answers is None:
         yield from changes_between(before, after, {})
         return
+    if answers.answer_changed:
+        yield Change("answer", answers.old_words, answers.new_words, None)  # no tolerance covers it
     full = answers.full_scale()
     for row in answers.rows:
         if row.change is None or row.change != 0:
@@ -181,28 +194,35 @@ def tell_predictions(answers: Answers, comparison: Comparison) -> Iterator[str]:
     """Whether the answer is another one, and how sure the model was and is."""
     old, new = answers.old_answer, answers.new_answer
     was, now = two_scores(old.score, new.score)
-    if answers.answer_changed:
-        yield f"the answer changed from {name(old.label)} {was} to {name(new.label)} {now}"
+    if answers.kind == "independent" and not answers.yes_or_no:
+        yield _tell_labels(answers)
+    elif answers.answer_changed:
+        yield f"the answer changed from {answers.old_words} {was} to {answers.new_words} {now}"
     elif old.label != new.label:
-        yield f"the labels differ: the answer, class {new.class_index}, was {name(old.label)} and is {name(new.label)}"
+        yield f"the labels differ: the answer, class {new.class_index}, was {answers.old_words} and is {answers.new_words}"
     elif equal(old.score, new.score):
-        yield f"the answer is {name(new.label)} {score(new.score)} in both"
+        yield f"the answer is {answers.new_words} {score(new.score)} in both"
     else:
-        yield f"the answer is still {name(new.label)}, {was} and now {now}"
+        yield f"the answer is still {answers.new_words}, {was} and now {now}"
     if answers.labels_changed and old.label == new.label:
         yield "the labels of other classes differ"
+
+
+def _tell_labels(answers: Answers) -> str:
+    """Which labels are present, by scores that answer for themselves."""
+    if answers.answer_changed:
+        return f"the answer changed from {answers.old_words} to {answers.new_words}"
+    if not answers.largest_change:
+        return f"the answer is {answers.new_words} in both"
+    return f"the answer is still {answers.new_words}, with scores that moved by up to {number(answers.largest_change)}"
 
 
 def prediction_table(answers: Answers) -> Table | None:
     """Old and new score of the best classes, where any score changed."""
     if not answers.largest_change:
         return None
-    rows = ((name(row.label), _known(row.old_score), _known(row.new_score), _change_of(row)) for row in answers.rows)
+    rows = ((name(row.label), *scores((row.old_score, row.new_score)), _change_of(row)) for row in answers.rows)
     return Table(("Answer", "Old", "New", "Change"), tuple(rows))
-
-
-def _known(value: float | None) -> str:
-    return "–" if value is None else score(value)
 
 
 def _change_of(row: ScoreChange) -> str:

@@ -8,12 +8,15 @@ from typing import ClassVar
 import numpy as np
 
 from ...errors import NotApplicable
+from ...formatting import name
 from ...options import Options
 from ...probe import Probe, ScoreKind, label_of
 from ...records import record
 from ...tensors import figure, packed, unpacked
 
 BEST = 5
+NAMED = 2  # labels that a headline names
+PRESENT = 0.5  # a score that answers for itself counts as yes above this
 MOST_SCORES = 100_000  # more classes than any model of ours; they would fill the report
 
 
@@ -43,6 +46,41 @@ class Predictions:
     rows: tuple[Prediction, ...]
     scores: str
     labels_digest: str | None
+
+    def yes_or_no(self) -> bool:
+        """Whether the one score there is answers yes or no."""
+        return self.kind == "independent" and self.classes == 1
+
+    def present(self) -> tuple[int, ...]:
+        """The indices of the classes that independent scores say yes to; nothing for scores of another kind.
+
+        Where the report does not hold all scores, those among the best.
+        """
+        if self.kind != "independent":
+            return ()
+        scores = self.all_scores()
+        if scores is None:
+            return tuple(row.class_index for row in self.rows if row.score > PRESENT)
+        return tuple(int(index) for index in np.flatnonzero(scores > PRESENT))
+
+    def answer(self) -> str:
+        """The answer in words, labels between backticks: "`cat`", "not `cracked`", "none of the 4 labels", "`cat` and `dog`".
+
+        Of one choice or raw scores it is the best class. Independent scores say yes above 0.5, each for itself.
+        """
+        if self.kind != "independent":
+            return name(self.rows[0].label)
+        present = set(self.present())
+        if self.yes_or_no():
+            return f"{'' if present else 'not '}{name(self.rows[0].label)}"
+        if not present:
+            return f"none of the {self.classes:,} labels"
+        named = [name(row.label) for row in self.rows if row.class_index in present][
+            : NAMED if len(present) > NAMED + 1 else NAMED + 1
+        ]
+        more = [f"{len(present) - len(named):,} more"] if len(present) > len(named) else []
+        *front, last = [*named, *more]
+        return f"{', '.join(front)} and {last}" if front else last
 
     def all_scores(self) -> np.ndarray | None:
         """The scores of all classes (classes,) float32; None where the report does not hold them."""

@@ -2,7 +2,8 @@
 
 from ..section import Section
 from .checks import non_finite_weights, weights_not_loaded
-from .compare import WeightDrift, compare_weights, weight_changes
+from .compare import compare_weights, weight_caveats, weight_changes
+from .drift import WeightDrift
 from .find import Weights, find_weights
 from .follow import follow_weights
 from .tell import tell_weights, weight_table
@@ -19,6 +20,7 @@ SECTION: Section[Weights, WeightDrift] = Section(
     changes=weight_changes,
     tell=tell_weights,
     table=weight_table,
+    caveats=weight_caveats,
     topic="weights",
     cause=True,
     follow=follow_weights,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import ClassVar, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
+from ...formatting import counted
 from ...matching.align import Alignment
 from ...matching.changes import Change
 from ...records import record
@@ -15,111 +16,21 @@ from ...tensors import SKETCH_LENGTH
 from ..first_filters import SECTION as FIRST_FILTERS
 from ..first_filters.find import FirstFilters
 from ..section import Comparison
+from .drift import LayerDrift, Squares, TensorDrift, WeightDrift, added_up
 from .find import SKETCH_ERROR, Weights, WeightTensor
 
 FIRST_KERNELS = ("kernel", "depthwise_kernel")
-LEAST_ERROR = 1e-6  # sketches are kept in single precision
 LEAST = 1e-9  # the distance of a tensor that changed by less than a sketch can tell
 
 
 @record(kw_only=True)
-class TensorDrift:
-    """How far one tensor moved: `relative_change` is ||new - old|| / ||old||, `cosine` that between the two.
-
-    `error` is one standard error of `relative_change`; 0 where it is exact, as it is of tensors of up to 257 values, of those
-    that did not change, and of the first convolution's kernel. `weights_changed` is how many values changed where that is known,
-    else None; `places_changed` how many places of the sketch, of which each stands for many values: so few that changed by a
-    few values in all. An old tensor of nothing but zeros has moved by "inf". A change below about a millionth is too small for a
-    sketch: it may read as 0 though the digests differ. `rearranged`: the values have the very figures that they had, in
-    another order. `dtype` is that of the new tensor, `old_dtype` of the old.
-    """
-
-    KEY: ClassVar = ("path", "weight")
-
-    path: str
-    weight: str
-    shape: tuple[int, ...]
-    old_dtype: str
-    dtype: str
-    changed: bool
-    relative_change: float
-    error: float
-    cosine: float
-    weights_changed: int | None
-    places_changed: int
-    rearranged: bool
-
-
-@record(kw_only=True)
-class LayerDrift:
-    """How far a layer moved, all its tensors taken as one vector."""
-
-    path: str
-    type: str
-    tensors: int
-    changed: bool
-    relative_change: float
-    error: float
-    cosine: float
-
-
-@record
-class WeightDrift:
-    """The tensors that both models have in one shape, and their layers; both sorted worst first.
-
-    `types` are the pairs of types (old, new) of tensors that are kept as other numbers now. Between integers, which stand for
-    scaled values, and floats nothing can be told: such tensors are not in `rows`, `retyped` counts them.
-    """
-
-    layers: tuple[LayerDrift, ...]
-    rows: tuple[TensorDrift, ...]
-    types: tuple[tuple[str, str], ...]
-    retyped: int
-
-    def moved(self) -> tuple[LayerDrift, ...]:
-        """The layers that changed."""
-        return tuple(layer for layer in self.layers if layer.changed)
-
-    def greatest(self) -> float:
-        """The greatest finite relative change of a layer; 0 where there is none."""
-        return max((layer.relative_change for layer in self.layers if math.isfinite(layer.relative_change)), default=0.0)
-
-
-@record
-class _Squares:
-    """The squared norms of old, new, and their difference, and the variance of the last as a share of its square."""
-
-    old: float
-    new: float
-    difference: float
-    variance: float
-
-    def __add__(self, other: _Squares) -> _Squares:
-        total = self.difference + other.difference
-        if not (total and math.isfinite(total)):
-            return _Squares(self.old + other.old, self.new + other.new, total, 0.0)
-        spread = self.variance * (self.difference / total) ** 2 + other.variance * (other.difference / total) ** 2
-        return _Squares(self.old + other.old, self.new + other.new, total, spread)
-
-    def figures(self) -> tuple[float, float, float]:
-        """Relative change, its standard error, cosine."""
-        if self.difference == 0:
-            return 0.0, 0.0, 1.0
-        change = math.sqrt(self.difference / self.old) if self.old else math.inf
-        scale = 2 * math.sqrt(self.old) * math.sqrt(self.new)
-        cosine = (self.old + self.new - self.difference) / scale if scale else 0.0
-        error = max(LEAST_ERROR, change * math.sqrt(self.variance) / 2) if self.variance else 0.0
-        return change, error, cosine if math.isnan(cosine) else min(1.0, max(-1.0, cosine))
-
-
-@record(kw_only=True)
 class _Pair:
-    """A tensor before and after, and the numbers that stand for it: `exact` where they are its very values."""
+    """A tensor before and after, and the numbers that stand for it, or None: `exact` where they are its very values."""
 
     old: WeightTensor
     new: WeightTensor
-    before: np.ndarray
-    after: np.ndarray
+    before: np.ndarray | None
+    after: np.ndarray | None
     exact: bool
 
     @property
@@ -127,32 +38,55 @@ class _Pair:
         return self.old.digest != self.new.digest
 
     @property
-    def squares(self) -> _Squares:
+    def squares(self) -> Squares:
         old, new = self.old.l2_norm * self.old.l2_norm, self.new.l2_norm * self.new.l2_norm
         if not self.changed:
-            return _Squares(old, new, 0.0, 0.0)
+            return Squares(old, new, 0.0)
+        if self.before is None or self.after is None:
+            return Squares(old, new, None)
         with np.errstate(invalid="ignore", over="ignore"):
             difference = float(np.sum((self.after - self.before) ** 2))
-        return _Squares(old, new, difference, 0.0 if self.exact else 4 * SKETCH_ERROR**2)
+        return Squares(old, new, difference, 0.0 if self.exact else 4 * SKETCH_ERROR**2)
+
+    def places_changed(self) -> int | None:
+        """How many of the numbers differ; None where there are none."""
+        if self.before is None or self.after is None:
+            return None if self.changed else 0
+        return int(np.count_nonzero(self.before != self.after))
+
+    @property
+    def rearranged(self) -> bool:
+        """Whether the tensor changed and all that does not depend on the order of its values is as it was."""
+        return self.changed and _figures(self.old) == _figures(self.new)
 
 
 Drift = TypeVar("Drift", TensorDrift, LayerDrift)
-NOTHING = _Squares(0.0, 0.0, 0.0, 0.0)
 
 
 def compare_weights(old: Weights, new: Weights, comparison: Comparison) -> WeightDrift:
     """How far every tensor and layer moved that both models have."""
     tensors = list(_tensors(old, new, comparison.layers))
     types = {(a.dtype, b.dtype) for a, b in tensors if a.dtype != b.dtype}
-    first_filters = comparison.both(FIRST_FILTERS)
-    pairs = [_pair(a, b, first_filters) for a, b in tensors if a.shape == b.shape and _comparable(a.dtype, b.dtype)]
+    same_shape = [(a, b) for a, b in tensors if a.shape == b.shape]
+    pairs = [_pair(a, b, old, new, comparison) for a, b in same_shape if _comparable(a.dtype, b.dtype)]
     kinds = {row.new.path: row.new.type for row in comparison.layers.rows if row.new}
     return WeightDrift(
         layers=_worst_first(_layers(pairs, kinds)),
         rows=_worst_first([_tensor(pair) for pair in pairs]),
         types=tuple(sorted(types)),
         retyped=sum(not _comparable(a.dtype, b.dtype) for a, b in tensors),
+        unmatched=len(old.rows) + len(new.rows) - 2 * len(same_shape),
     )
+
+
+def weight_caveats(drift: WeightDrift, comparison: Comparison) -> Iterator[str]:
+    """Of how many layers that changed the reports do not tell how far."""
+    unknown = len(drift.unknown())
+    if unknown:
+        yield (
+            f"How far the weights of {counted(unknown, 'layer')} moved is not known. Sketches in reports of reportgen 0.1 cannot "
+            "be compared with later ones, nor do they tell of matrices a multiple of 257 wide. Make both reports anew."
+        )
 
 
 def _tensors(before: Weights, after: Weights, layers: Alignment) -> Iterator[tuple[WeightTensor, WeightTensor]]:
@@ -168,13 +102,21 @@ def _comparable(old: str, new: str) -> bool:
     return ("int" in old) == ("int" in new)
 
 
-def _pair(row: WeightTensor, other: WeightTensor, first_filters: tuple[FirstFilters, FirstFilters] | None) -> _Pair:
+def _pair(row: WeightTensor, other: WeightTensor, old: Weights, new: Weights, comparison: Comparison) -> _Pair:
+    first_filters = comparison.both(FIRST_FILTERS)
     if first_filters is not None:
         before, after = _values(first_filters[0], row), _values(first_filters[1], other)
         if before is not None and after is not None and before.shape == after.shape:
             return _Pair(old=row, new=other, before=before, after=after, exact=True)
     exact = math.prod(row.shape) <= SKETCH_LENGTH
+    if not exact and (old.sketch_version != new.sketch_version or (old.sketch_version == 1 and _is_blind(row.shape))):
+        return _Pair(old=row, new=other, before=None, after=None, exact=False)
     return _Pair(old=row, new=other, before=row.sketched(), after=other.sketched(), exact=exact)
+
+
+def _is_blind(shape: tuple[int, ...]) -> bool:
+    """Whether a sketch of version 1 sends all values along an axis to one place: where they lie a multiple of 257 apart."""
+    return any(math.prod(shape[axis:]) % SKETCH_LENGTH == 0 for axis in range(1, len(shape)))
 
 
 def _values(section: FirstFilters, tensor: WeightTensor) -> np.ndarray | None:
@@ -186,23 +128,18 @@ def _values(section: FirstFilters, tensor: WeightTensor) -> np.ndarray | None:
 
 
 def _tensor(pair: _Pair) -> TensorDrift:
-    moved = int(np.count_nonzero(pair.before != pair.after))
-    known = pair.exact or not pair.changed
-    old, new = pair.old, pair.new
-    change, error, cosine = pair.squares.figures()
+    places = pair.places_changed()
     return TensorDrift(
-        path=new.path,
-        weight=new.weight,
-        shape=new.shape,
-        old_dtype=old.dtype,
-        dtype=new.dtype,
+        path=pair.new.path,
+        weight=pair.new.weight,
+        shape=pair.new.shape,
+        old_dtype=pair.old.dtype,
+        dtype=pair.new.dtype,
         changed=pair.changed,
-        relative_change=change,
-        error=error,
-        cosine=cosine,
-        weights_changed=moved if known else None,
-        places_changed=moved,
-        rearranged=pair.changed and _figures(old) == _figures(new),
+        **pair.squares.figures()._asdict(),
+        weights_changed=places if pair.exact or not pair.changed else None,
+        places_changed=places,
+        rearranged=pair.rearranged,
     )
 
 
@@ -219,21 +156,27 @@ def _layers(pairs: list[_Pair], kinds: dict[str, str]) -> list[LayerDrift]:
 
 
 def _layer(path: str, kind: str, pairs: list[_Pair]) -> LayerDrift:
-    change, error, cosine = sum((pair.squares for pair in pairs), NOTHING).figures()
+    changed = [pair for pair in pairs if pair.changed]
     return LayerDrift(
         path=path,
         type=kind,
         tensors=len(pairs),
-        changed=any(pair.changed for pair in pairs),
-        relative_change=change,
-        error=error,
-        cosine=cosine,
+        changed=bool(changed),
+        **added_up(pair.squares for pair in pairs).figures()._asdict(),
+        rearranged=bool(changed) and all(pair.rearranged for pair in changed),
     )
 
 
 def _worst_first(rows: list[Drift]) -> tuple[Drift, ...]:
-    """Those that are not numbers first, then by relative change; stable, so that equal ones stay in layer order."""
-    return tuple(sorted(rows, key=lambda row: (not math.isnan(row.relative_change), -row.relative_change, not row.changed)))
+    """Those that are not numbers first, then those not known, then by relative change; stable: equal ones stay in layer order."""
+
+    def order(row: Drift) -> tuple[int, float, bool]:
+        change = row.relative_change
+        if change is None or math.isnan(change):
+            return (1 if change is None else 0), 0.0, False
+        return 2, -change, not row.changed
+
+    return tuple(sorted(rows, key=order))
 
 
 def weight_changes(old: Weights, new: Weights, drift: WeightDrift | None, comparison: Comparison) -> Iterator[Change]:
@@ -245,11 +188,18 @@ def weight_changes(old: Weights, new: Weights, drift: WeightDrift | None, compar
     for row in drift.rows:
         if row.changed:
             digests = before[row.path, row.weight].digest, new.tensors[row.path, row.weight].digest
-            # what was zero has moved infinitely far: then it is what that means to its layer
-            moved = of_layer[row.path] if math.isinf(row.relative_change) else row.relative_change
-            yield Change(f"rows[{row.path} {row.weight}]", *digests, math.inf if math.isnan(moved) else max(moved, LEAST))
+            yield Change(f"rows[{row.path} {row.weight}]", *digests, _distance(row, of_layer[row.path]))
     compared = {(row.path, row.weight) for row in drift.rows}
     for key in {**new.tensors, **before}:
         if key not in compared:
             was, now = (f"{each[key].dtype} {each[key].shape}" if key in each else None for each in (before, new.tensors))
             yield Change(f"rows[{' '.join(key)}]", was, now, None)
+
+
+def _distance(row: TensorDrift, of_layer: float | None) -> float | None:
+    """How far a tensor moved, as a tolerance judges it; None where that is not known."""
+    # what was zero has moved infinitely far: then it is what that means to its layer
+    moved = of_layer if row.relative_change == math.inf else row.relative_change
+    if moved is None:
+        return None
+    return math.inf if math.isnan(moved) else max(moved, LEAST)

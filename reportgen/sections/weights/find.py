@@ -14,7 +14,7 @@ from ...matching.align import LayerMark
 from ...options import Options
 from ...probe import LayerCall, Network
 from ...records import record
-from ...tensors import SKETCH_LENGTH, packed, unpacked
+from ...tensors import SKETCH_LENGTH, SKETCH_VERSION, packed, unpacked
 
 SKETCH_ERROR = 1 / math.sqrt(2 * SKETCH_LENGTH)  # one standard error of an estimated norm, as a share of it
 
@@ -48,9 +48,16 @@ class WeightTensor:
 
 @record
 class Weights:
-    """A row for every weight tensor, in layer order."""
+    """A row for every weight tensor, in layer order.
+
+    `sketch_version` says how the sketches were made (`tensors.SKETCH_VERSION`): those of two versions have no distance. Reports
+    of format 1 hold version 1, which sent a whole column of a matrix to one place where the matrix is a multiple of 257 wide.
+    """
+
+    NOT_COMPARED: ClassVar = ("sketch_version",)
 
     rows: tuple[WeightTensor, ...]
+    sketch_version: int = 1
 
     @property
     def sketch_error(self) -> float:
@@ -72,10 +79,10 @@ class Weights:
 
     def marks(self) -> dict[str, LayerMark]:
         """What tells each layer by its weights."""
-        return {path: _mark(rows) for path, rows in self.by_layer.items()}
+        return {path: _mark(rows, self.sketch_version) for path, rows in self.by_layer.items()}
 
 
-def _mark(rows: list[WeightTensor]) -> LayerMark:
+def _mark(rows: list[WeightTensor], sketch_version: int) -> LayerMark:
     # tensors whose values lie about another value than 0 (a normalisation's scales, about 1) all point the same way
     telling = [row for row in rows if abs(row.mean) < row.std]
     direction = None
@@ -83,7 +90,8 @@ def _mark(rows: list[WeightTensor]) -> LayerMark:
         sketch = max(telling, key=lambda row: math.prod(row.shape)).sketched()
         norm = float(np.linalg.norm(sketch))
         direction = sketch / norm if math.isfinite(norm) and norm > 0 else None
-    return LayerMark(direction, tuple(row.digest for row in rows) if any(row.std > 0 for row in rows) else ())
+    digests = tuple(row.digest for row in rows) if any(row.std > 0 for row in rows) else ()
+    return LayerMark(direction, digests, sketch_version)
 
 
 def find_weights(network: Network, options: Options) -> Weights:
@@ -91,7 +99,7 @@ def find_weights(network: Network, options: Options) -> Weights:
     rows = tuple(row for call in network.layers for row in _tensors(network, call))
     if not rows:
         raise NotApplicable("The model has no weights.")
-    return Weights(rows)
+    return Weights(rows, SKETCH_VERSION)
 
 
 def _tensors(network: Network, call: LayerCall) -> Iterator[WeightTensor]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..section import FigureLine, FigureTable, Versions
-from .compare import WeightDrift
+from .drift import WeightDrift
 from .find import Weights
 
 CAPTION = (
     "How far each layer's weights moved in each step, as a share of their length before it. "
-    "A dash: the layer is not in both versions."
+    "A dash: the layer is not in both versions, or how far it moved is not known."
 )
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...formatting import counted, name, relative_change
-from ...matching.align import Alignment
+from ...formatting import counted, name, relative_change, with_error
 from ..feature_maps import SECTION as FEATURE_MAPS
 from ..first_filters import SECTION as FIRST_FILTERS
 from ..section import Comparison, Table
-from .compare import LayerDrift, TensorDrift, WeightDrift
+from .drift import LayerDrift, TensorDrift, WeightDrift
 
+LEAST = 1e-9  # so that a change too small for a sketch does not read as none
 TELLING = 1e-5  # a relative change below which a sketch does not tell how many weights changed
 
 
@@ -21,33 +21,30 @@ def tell_weights(weights: WeightDrift, comparison: Comparison) -> Iterator[str]:
     moved = weights.moved()
     if not weights.layers:
         return
-    whole = not _in_part(comparison.layers)
+    whole = not weights.unmatched
     if not moved and weights.retyped:
         yield "the other weights are the same"
         return
     if not moved:
         yield "every weight is the same" if whole else "the weights of the layers that both have are the same"
         return
-    worst = f"{name(moved[0].path)} ({relative_change(max(moved[0].relative_change, 1e-9))})"
-    count, of = len(moved), counted(len(weights.layers), "layer")
-    if count == 1:
-        only = "only " if whole else f"of the {of} that can be compared only "
-        yield f"{only}the weights of {worst} changed{_exactly(moved[0].path, weights, comparison)}"
-    elif count == len(weights.layers):
-        which = "every layer's weights moved" if whole else f"the weights of all {of} that can be compared moved"
-        yield f"{which}, most in {worst}"
+    worst, all_of = moved[0], counted(len(weights.layers), "layer")
+    how_far = "" if worst.relative_change is None else f" ({relative_change(max(worst.relative_change, LEAST))})"
+    can = "" if whole else " that can be compared"
+    if len(moved) == 1:
+        only = "only " if whole else f"of the {all_of}{can} only "
+        yield f"{only}the weights of {name(worst.path)}{how_far} changed{_exactly(worst.path, weights, comparison)}"
+        return
+    if len(moved) < len(weights.layers):
+        which = f"the weights of {len(moved)} of {all_of}{can}"
     else:
-        can = "" if whole else " that can be compared"
-        yield f"the weights of {count} of {of}{can} moved, most in {worst}"
-
-
-def _in_part(layers: Alignment) -> bool:
-    """Whether layers with weights were added, removed or changed, so that not all can be compared."""
-    return any(
-        (row.old and row.old.parameters) or (row.new and row.new.parameters)
-        for kind in ("added", "removed", "changed")
-        for row in layers.of_kind(kind)
-    )
+        which = "every layer's weights" if whole else f"the weights of all {all_of}{can}"
+    if all(layer.rearranged for layer in moved):
+        yield f"{which} hold the same values in another order, as where filters are permuted"
+    elif worst.relative_change is None:
+        yield f"{which} changed"
+    else:
+        yield f"{which} moved, most in {name(worst.path)}{how_far}"
 
 
 def _exactly(path: str, weights: WeightDrift, comparison: Comparison) -> str:
@@ -59,7 +56,7 @@ def _exactly(path: str, weights: WeightDrift, comparison: Comparison) -> str:
         return f": {swapped}"
     filters = comparison.found(FIRST_FILTERS)
     moved = filters.rows if filters and filters.path == path else ()
-    if len(changed) == 1 and changed[0].places_changed == 1 and changed[0].relative_change > TELLING:
+    if len(changed) == 1 and changed[0].places_changed == 1 and (changed[0].relative_change or 0) > TELLING:
         count = "one weight" if changed[0].weights_changed == 1 else "one weight, or very few,"
         where = f", in filter {moved[0].filter}" if len(moved) == 1 else ""
         return f": {count} of its {name(changed[0].weight)}{where}"
@@ -91,10 +88,13 @@ def _places(path: str, comparison: Comparison) -> list[int]:
 
 def weight_table(weights: WeightDrift) -> Table | None:
     """How far each layer moved, those that moved furthest first."""
-    rows = tuple((name(row.path), _estimated(row), f"{row.cosine:.3g}") for row in weights.moved())
+    rows = tuple((name(row.path), *_estimated(row)) for row in weights.moved())
     return Table(("Layer", "Weights moved", "Cosine"), rows) if rows else None
 
 
-def _estimated(row: LayerDrift) -> str:
+def _estimated(row: LayerDrift) -> tuple[str, str]:
+    """Relative change and cosine, each with its standard error."""
+    if row.relative_change is None or row.cosine is None:
+        return "not known", "not known"
     error = f" ± {relative_change(row.error)}" if row.error else ""
-    return f"{relative_change(row.relative_change)}{error}"
+    return f"{relative_change(row.relative_change)}{error}", with_error(row.cosine, row.cosine_error or 0)

@@ -1,0 +1,121 @@
+"""What can be wrong with how the image was given to the model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from ...formatting import numbers
+from ...probe import Arrival, Probe
+from ..section import Finding
+from .find import Overview
+
+# by how much one step of a pixel's value may move what reaches the first weights: 1 for raw pixels, 1 / 255 for pixel / 255
+LEAST_STEP, GREATEST_STEP = 1 / 2000, 1.5
+GREATEST_MEAN = 300.0
+USUAL_STEPS = LEAST_STEP, 20 / 255  # where pixels are scaled, they seldom span more than 20
+# how far a channel may spread on one image, as a share of its standard deviation in training
+LEAST_SPREAD, GREATEST_SPREAD = 1 / 20, 10.0
+GREATEST_SHIFT = 10.0  # of a mean, in standard deviations of training
+FLAT = 8.0  # standard deviation of pixels: an image of less contrast says nothing about a scale
+PIXELS = 255  # the factor between the schemes "none" and "unit"
+TRY_UNIT = "They were computed from pixels of 0 to 255; from pixel / 255 they would be as usual: try --preprocess unit."
+TRY_NONE = "They were computed from pixel / 255; from pixels of 0 to 255 they would be as usual: try --preprocess none."
+TRY = "Check how the model wants its pixels scaled (--preprocess)."
+
+
+class _Odd(NamedTuple):
+    """What is odd about the values, in words; `scale` is what another scale of the pixels would multiply, and what is `usual`."""
+
+    told: str
+    value: float
+    threshold: float
+    scale: float
+    usual: tuple[float, float]
+
+
+def input_range(overview: Overview | None, probe: Probe) -> Iterator[Finding]:
+    """Values at the first weights that hardly any network is trained on; judged by what a normalisation right there, or right
+    behind the first layer with weights, remembers of training, and where none does, by generous bounds.
+    """
+    arrivals = probe.arrivals
+    if not arrivals or not all(np.isfinite((each.mean, each.std)).all() for each in arrivals):
+        return
+    contrast, first = float(probe.pixels.std()), arrivals[0]
+    memories = [(each, _memory(probe.network.weights(each.index))) for each in arrivals]
+    remembered = [(each, *memory) for each, memory in memories if memory is not None]
+    if remembered:
+        odd = _beside_training(*remembered[0], contrast)
+    else:
+        odd = _out_of_bounds(first, contrast, float(probe.pixels.mean()))
+    if odd is not None:
+        yield Finding(
+            name="input-range",
+            level="warning",
+            path=first.path,
+            text=f"{odd.told} {_advice(odd, probe.network.scheme)}",
+            value=odd.value,
+            threshold=odd.threshold,
+        )
+
+
+def _memory(weights: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray] | None:
+    """The mean and standard deviation (channels,) in training; None where nothing remembers them, or all is as it began."""
+    mean, variance = weights.get("moving_mean"), weights.get("moving_variance")
+    if mean is None or variance is None or not (np.any(mean != 0) or np.any(variance != 1)):
+        return None
+    return mean.astype(np.float64), np.sqrt(np.maximum(variance.astype(np.float64), 0))
+
+
+def _beside_training(arrival: Arrival, mean: np.ndarray, deviation: np.ndarray, contrast: float) -> _Odd | None:
+    """The median channel spreads much wider or narrower than in training, or lies elsewhere."""
+    used = deviation > 1e-6 * deviation.max(initial=0)
+    if not used.any() or mean.shape != arrival.mean.shape:
+        return None
+    spread = float(np.median(arrival.std[used] / deviation[used]))
+    shift = float(np.median(np.abs(arrival.mean - mean)[used] / deviation[used]))
+    usual = LEAST_SPREAD, GREATEST_SPREAD
+    source = f"What reaches {arrival.path}"
+    if spread > GREATEST_SPREAD or (spread < LEAST_SPREAD and contrast > FLAT):
+        threshold = GREATEST_SPREAD if spread > GREATEST_SPREAD else LEAST_SPREAD
+        told = f"{source} spreads {numbers([spread])[0]} times as far as in training, by the layer's moving variance."
+        return _Odd(told, spread, threshold, spread, usual)
+    if shift > GREATEST_SHIFT:
+        told = (
+            f"{source} lies {numbers([shift])[0]} standard deviations from where it lay in training, by the layer's moving mean."
+        )
+        return _Odd(told, shift, GREATEST_SHIFT, spread, usual)
+    return None
+
+
+def _out_of_bounds(arrival: Arrival, contrast: float, pixels_mean: float) -> _Odd | None:
+    """Values spread wider than raw pixels, all but the same whatever the pixel, or far from 0."""
+    mean = float(arrival.mean.mean())
+    spread = math.sqrt(max(0.0, float((arrival.std**2 + arrival.mean**2).mean()) - mean**2))
+    step = spread / contrast if contrast > FLAT else 0.0
+    black = mean - step * pixels_mean  # what a black pixel becomes
+    usual = USUAL_STEPS if abs(black) < USUAL_STEPS[1] * PIXELS else (math.inf, math.inf)
+    low, high, about = numbers([float(arrival.low.min()), float(arrival.high.max()), mean])
+    told = (
+        f"The values that reach {arrival.path} lie between {low} and {high} (mean {about}): networks are seldom trained on such."
+    )
+    if abs(mean) > GREATEST_MEAN:
+        return _Odd(told, abs(mean), GREATEST_MEAN, step, usual)
+    if step > GREATEST_STEP:
+        return _Odd(told, step, GREATEST_STEP, step, usual)
+    if contrast > FLAT and step < LEAST_STEP:
+        return _Odd(told, step, LEAST_STEP, step, usual)
+    return None
+
+
+def _advice(odd: _Odd, scheme: str) -> str:
+    """The scheme with which the values would be as usual, where it is one of the two that are taken for each other."""
+    least, greatest = odd.usual
+    if scheme == "none" and least <= odd.scale / PIXELS <= greatest:
+        return TRY_UNIT
+    if scheme == "unit" and least <= odd.scale * PIXELS <= greatest:
+        return TRY_NONE
+    return TRY

@@ -1,0 +1,145 @@
+"""How far tensors and layers moved: the records of it, and the arithmetic of squared norms that gives their figures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import ClassVar, NamedTuple
+
+from ...records import record
+
+LEAST_ERROR = 1e-6  # sketches are kept in single precision
+
+
+@record(kw_only=True)
+class TensorDrift:
+    """How far one tensor moved: `relative_change` is ||new - old|| / ||old||, `cosine` that between the two.
+
+    `error` and `cosine_error` are one standard error of each; 0 where it is exact, as it is of tensors of up to 257 values, of
+    those that did not change, and of the first convolution's kernel. All four are None where the tensor changed and the reports
+    hold no sketches that can be compared. `weights_changed` is how many values changed where that is known, else None;
+    `places_changed` how many places of the sketch, of which each stands for many values: so few that changed by a few values in
+    all (None: no sketches). An old tensor of nothing but zeros has moved by "inf". A change below about a millionth is too small
+    for a sketch: it may read as 0 though the digests differ. `rearranged`: the values have the very figures that they had, in
+    another order. `dtype` is that of the new tensor, `old_dtype` of the old.
+    """
+
+    KEY: ClassVar = ("path", "weight")
+
+    path: str
+    weight: str
+    shape: tuple[int, ...]
+    old_dtype: str
+    dtype: str
+    changed: bool
+    relative_change: float | None
+    error: float | None
+    cosine: float | None
+    cosine_error: float | None
+    weights_changed: int | None
+    places_changed: int | None
+    rearranged: bool
+
+
+@record(kw_only=True)
+class LayerDrift:
+    """How far a layer moved, all its tensors taken as one vector; figures as those of a tensor.
+
+    `rearranged`: every tensor that changed holds the same values in another order, as where filters are permuted.
+    """
+
+    path: str
+    type: str
+    tensors: int
+    changed: bool
+    relative_change: float | None
+    error: float | None
+    cosine: float | None
+    cosine_error: float | None
+    rearranged: bool
+
+
+@record(kw_only=True)
+class WeightDrift:
+    """The tensors that both models have in one shape, and their layers; both sorted worst first.
+
+    `types` are the pairs of types (old, new) of tensors that are kept as other numbers now. Between integers, which stand for
+    scaled values, and floats nothing can be told: such tensors are not in `rows`, `retyped` counts them. `unmatched` counts the
+    tensors that only one of the models has, or has in another shape.
+    """
+
+    layers: tuple[LayerDrift, ...]
+    rows: tuple[TensorDrift, ...]
+    types: tuple[tuple[str, str], ...]
+    retyped: int
+    unmatched: int
+
+    def moved(self) -> tuple[LayerDrift, ...]:
+        """The layers that changed."""
+        return tuple(layer for layer in self.layers if layer.changed)
+
+    def unknown(self) -> tuple[LayerDrift, ...]:
+        """The layers that changed by nobody knows how much."""
+        return tuple(layer for layer in self.layers if layer.relative_change is None)
+
+    def greatest(self) -> float:
+        """The greatest finite relative change of a layer; 0 where there is none."""
+        changes = (layer.relative_change for layer in self.layers if layer.relative_change is not None)
+        return max((change for change in changes if math.isfinite(change)), default=0.0)
+
+
+class Figures(NamedTuple):
+    """The four figures of a drift, in the units of `TensorDrift`."""
+
+    relative_change: float | None
+    error: float | None
+    cosine: float | None
+    cosine_error: float | None
+
+
+NOT_KNOWN = Figures(None, None, None, None)
+
+
+class Squares(NamedTuple):
+    """The squared norms of old, new, and their difference, and the variance of the last as a share of its square.
+
+    The difference is None where it is not known.
+    """
+
+    old: float
+    new: float
+    difference: float | None
+    variance: float = 0.0
+
+    def figures(self) -> Figures:
+        """Relative change and cosine, each with its standard error.
+
+        With squares o, n and d: the change is sqrt(d / o), the cosine (o + n - d) / (2 sqrt(o n)). A standard error of s d in d
+        makes one of s / 2, as a share, in the change, and one of s d / (2 sqrt(o n)) in the cosine.
+        """
+        if self.difference is None:
+            return NOT_KNOWN
+        if self.difference == 0:
+            return Figures(0.0, 0.0, 1.0, 0.0)
+        change = math.sqrt(self.difference / self.old) if self.old else math.inf
+        scale = 2 * math.sqrt(self.old) * math.sqrt(self.new)
+        cosine = (self.old + self.new - self.difference) / scale if scale else 0.0
+        cosine = cosine if math.isnan(cosine) else min(1.0, max(-1.0, cosine))
+        if not self.variance:
+            return Figures(change, 0.0, cosine, 0.0)
+        spread = math.sqrt(self.variance)
+        cosine_error = min(1.0, max(LEAST_ERROR, self.difference * spread / scale)) if scale else 0.0
+        return Figures(change, max(LEAST_ERROR, change * spread / 2), cosine, cosine_error)
+
+
+def added_up(squares: Iterable[Squares]) -> Squares:
+    """The squares of several tensors taken as one vector."""
+    parts = list(squares)
+    old, new = sum(part.old for part in parts), sum(part.new for part in parts)
+    known = [(part.difference, part.variance) for part in parts if part.difference is not None]
+    if len(known) < len(parts):
+        return Squares(old, new, None)
+    total = sum(difference for difference, _ in known)
+    if not (total and math.isfinite(total)):
+        return Squares(old, new, total)
+    return Squares(old, new, total, sum(variance * (difference / total) ** 2 for difference, variance in known))
