@@ -13,7 +13,7 @@ import pytest
 import reportgen
 from reportgen.codec import schema
 from reportgen.report import FORMAT, SECTIONS, Absent
-from reportgen.sections.weights.compare import WeightDrift
+from reportgen.sections.weights.drift import WeightDrift
 
 from .gold import RELEASED, report_file, schema_file
 
