@@ -174,7 +174,9 @@ class Probe(Protocol):
     `score_kind` what kind: one choice among classes, independent yes-or-no answers, or raw numbers. None where the
     output is no list of scores; likewise `explained` where there is no convolution to look at. `arrivals` are what went into the
     first layer with weights and into a batch normalisation that directly follows it; none where more than scaling (rescaling,
-    cropping, padding, augmentation at rest) lies in front of them.
+    cropping, padding, augmentation at rest) lies in front of them. `unsteady` is how far the output was another one when the
+    model was shown the same image again, as a share of its greatest value; None where that was not tried, because nothing in the
+    model could draw random numbers.
     """
 
     @property
@@ -189,6 +191,8 @@ class Probe(Protocol):
     def scores(self) -> np.ndarray | None: ...
     @property
     def score_kind(self) -> ScoreKind: ...
+    @property
+    def unsteady(self) -> float | None: ...
     @property
     def explained(self) -> Explained | None: ...
 

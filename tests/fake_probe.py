@@ -71,6 +71,7 @@ class FakeProbe:
     arrivals: tuple[Arrival, ...] = ()
     scores: np.ndarray | None = None
     score_kind: ScoreKind = "probabilities"
+    unsteady: float | None = None
     explained: Explained | None = None
 
 

@@ -11,6 +11,7 @@ from .pair import Pair
 from .provenance import tell_digest, tell_provenance
 from .result import SectionChanges
 
+ROUNDING = 1e-5  # sums of a network in another order differ by less, as a share of the greatest figure beside them
 Sections = tuple[SectionChanges, ...]
 
 
@@ -19,6 +20,9 @@ def find_verdict(pair: Pair, sections: Sections, same: bool, tolerance: float) -
     if not any(section.changes for section in sections):
         return _same(pair)
     told = "; ".join(text for topic in TOPICS for text in _told(topic, pair, sections)) or "; ".join(_counted(sections))
+    rounding = _greatest_rounding(pair, sections)
+    if rounding is not None:
+        told = f"only rounding differs, by at most {rounding:.1g}; {told}"
     sentence = told[:1].upper() + told[1:] + "."
     if not same:
         return sentence
@@ -36,6 +40,13 @@ def _same(pair: Pair) -> str:
     if not held:
         return "The same model, by its digest, and the same image; the reports hold nothing else to compare."
     return f"The same: {', '.join(held[:-1])}{' and ' if len(held) > 1 else ''}{held[-1]}."
+
+
+def _greatest_rounding(pair: Pair, sections: Sections) -> float | None:
+    """The greatest change of two reports of one model on one image that differ by rounding alone, else None."""
+    distances = [change.distance for section in sections for change in section.changes]
+    known = [distance for distance in distances if distance is not None and distance < ROUNDING]
+    return max(known) if pair.same_model and pair.same_image and len(known) == len(distances) else None
 
 
 def _told(topic: Topic, pair: Pair, sections: Sections) -> Iterator[str]:

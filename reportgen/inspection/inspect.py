@@ -21,10 +21,10 @@ from ..probe import Arrival, Explained, FeatureMaps, ScoreKind
 from .answer import Answer, answer_of, chosen_head, class_to_explain, heads_of
 from .arriving import Arrivals
 from .following import Follower
-from .freeing import freeing
 from .listening import CallLog, listening
 from .network import KerasNetwork
-from .running import called, cannot_run, functions_run, without_scopes
+from .repeating import unsteadiness
+from .running import cannot_run, functions_run, run
 
 
 @dataclass
@@ -37,6 +37,7 @@ class KerasProbe:
     arrivals: tuple[Arrival, ...]
     scores: np.ndarray | None
     score_kind: ScoreKind
+    unsteady: float | None
     explained: Explained | None
     heads: tuple[str, ...]
 
@@ -69,6 +70,7 @@ def inspect(network: KerasNetwork, pixels: np.ndarray, shown: np.ndarray, option
         arrivals=tuple(arrivals.found),
         scores=answer.scores,
         score_kind=answer.kind,
+        unsteady=unsteadiness(network, pixels, log.heard, outputs),
         explained=_explain(tape, follower, answer, class_index, score),
         heads=tuple(heads),
     )
@@ -78,9 +80,8 @@ def _forward(network: KerasNetwork, log: CallLog, pixels: np.ndarray) -> Any:
     batch = tf.constant(network.preprocess(pixels[None]))
     log.begin(batch)
     try:
-        # eagerly, because inside a `tf.function` of the user's there are no values to see
-        with listening(log.hear), freeing(), without_scopes(), functions_run(eagerly=True):
-            outputs = called(network.model, batch)
+        with listening(log.hear):
+            outputs = run(network.model, batch)
     except Exception as error:  # whatever a layer raises: the model is the user's, and so is its code
         raise ModelError(cannot_run(network.loaded, reason_of(error))) from error
     log.finish()

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..backend import tf
 from ..loading.loaded import Loaded
+from .freeing import freeing
 
 
 def called(model: Any, batch: Any) -> Any:
@@ -18,6 +19,12 @@ def called(model: Any, batch: Any) -> Any:
         warnings.simplefilter("ignore")  # of Keras, about a structure that is the same in all but name
         # under its name, where the model takes a mapping of one
         return model(dict.fromkeys(inputs, batch) if isinstance(inputs, dict) else batch, training=False)
+
+
+def run(model: Any, batch: Any) -> Any:
+    """What the model makes of a batch, eagerly: inside a `tf.function` of the user's there are no values to see."""
+    with freeing(), without_scopes(), functions_run(eagerly=True):
+        return called(model, batch)
 
 
 def cannot_run(loaded: Loaded, reason: str) -> str:

@@ -13,6 +13,7 @@ from ..formatting import two_numbers
 from ..picture import Picture
 from ..records import equal, record
 
+LEAST = 1e-9  # the distance of what changed by less than can be told
 Value = str | int | float | bool | None
 
 
@@ -21,7 +22,7 @@ class Change:
     """One figure or word: where it stands, what it was and is (None: not there), and how far apart they are.
 
     `distance` of two numbers is a share of the greatest figure in their row, of two pictures the mean change as a share of their
-    range; None where what changed has no distance (a word, a row that only one report has).
+    range, as far as their 256 steps tell it; None where what changed has no distance (a word, a row that only one report has).
     """
 
     where: str
@@ -57,6 +58,9 @@ def _of_pictures(old: Picture, new: Picture, where: str) -> Iterator[Change]:
     low, high = min(old.low, new.low), max(old.high, new.high)
     with np.errstate(invalid="ignore", over="ignore"):
         distance = float(np.abs(old.numbers() - new.numbers()).mean() / (high - low)) if high > low else 0.0
+        if distance and np.abs(old.values.astype(np.int16) - new.values).max(initial=0) <= 1:
+            # a single step may be rounding: the ends of the range, which are exact, tell more
+            distance = max(LEAST, max(abs(new.low - old.low), abs(new.high - old.high)) / (high - low))
     if distance:  # pictures that differ in their colours alone show the same
         yield Change(where, brief(old), brief(new), distance)
 

@@ -10,15 +10,13 @@ from typing import ClassVar
 import numpy as np
 
 from ...matching.align import Alignment
-from ...matching.changes import Change
+from ...matching.changes import LEAST, Change
 from ...picture import Grid, Picture, columns_for, difference_picture, quantize
 from ...records import equal, record
 from ...tensors import figure
 from ..section import Comparison, every_figure
 from .find import Channel, ConvolutionMaps, ConvolutionMapsTable
 from .shown import ShownMaps, in_common, shown_maps
-
-LEAST = 1e-9  # the distance of a map that changed by less than its picture can tell
 
 
 @record(kw_only=True)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...formatting import counted
 from ...matching.align import Alignment
-from ...matching.changes import Change
+from ...matching.changes import LEAST, Change
 from ...records import record
 from ...tensors import SKETCH_LENGTH
 from ..first_filters import SECTION as FIRST_FILTERS
@@ -20,7 +20,6 @@ from .drift import LayerDrift, Squares, TensorDrift, WeightDrift, added_up
 from .find import SKETCH_ERROR, Weights, WeightTensor
 
 FIRST_KERNELS = ("kernel", "depthwise_kernel")
-LEAST = 1e-9  # the distance of a tensor that changed by less than a sketch can tell
 
 
 @record(kw_only=True)

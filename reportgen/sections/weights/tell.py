@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...formatting import counted, name, relative_change, with_error
+from ...matching.changes import LEAST
 from ..feature_maps import SECTION as FEATURE_MAPS
 from ..first_filters import SECTION as FIRST_FILTERS
 from ..section import Comparison, Table
 from .drift import LayerDrift, TensorDrift, WeightDrift
 
-LEAST = 1e-9  # so that a change too small for a sketch does not read as none
 TELLING = 1e-5  # a relative change below which a sketch does not tell how many weights changed
 
 

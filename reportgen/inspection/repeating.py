@@ -1,0 +1,55 @@
+"""Showing a model the image again, where it could answer otherwise: where something in it can draw random numbers at rest."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ..backend import keras, tf
+from .answer import chosen_head, heads_of
+from .listening import Heard
+from .network import KerasNetwork
+from .running import run
+
+TRAINING = "training: true"  # the setting of a layer that was called as in training
+
+
+def unsteadiness(network: KerasNetwork, pixels: np.ndarray, heard: Iterable[Heard], outputs: Any) -> float | None:
+    """How far the output is another one than `outputs` the next time, as a share of its greatest value: 0 for a steady model.
+
+    None where it is not tried. Keras's own layers draw no random numbers at rest, so that it takes a layer or a model of the
+    user's own, a `Lambda`, or a random layer called as in training, to be worth a second pass.
+    """
+    if not is_own(network.model) and not any(_may_be_random(each) for each in heard):
+        return None
+    try:
+        again = run(network.model, tf.constant(network.preprocess(pixels[None])))
+    except Exception:  # what was seen the first time can still be shown
+        return None
+    return _apart(np.asarray(outputs), np.asarray(chosen_head(heads_of(network.model, again), network.head)))
+
+
+def _may_be_random(heard: Heard) -> bool:
+    layer = heard.layer
+    if layer is None:
+        return False
+    if isinstance(layer, keras.layers.Lambda) or is_own(layer):
+        return True
+    return hasattr(layer, "seed_generator") and TRAINING in (heard.row.settings or ())
+
+
+def is_own(layer: Any) -> bool:
+    """Whether a layer, model or operation is of a class of the user's."""
+    return not type(layer).__module__.startswith("keras.")
+
+
+def _apart(first: np.ndarray, second: np.ndarray) -> float:
+    if first.shape != second.shape:
+        return math.inf
+    before, after = first.astype(np.float64), second.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        moved = np.where((before == after) | (np.isnan(before) & np.isnan(after)), 0.0, np.abs(after - before))
+    return float(moved.max(initial=0) / (np.nanmax(np.abs(before), initial=0) or 1.0))
