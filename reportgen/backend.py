@@ -51,6 +51,10 @@ with _without_native_log():
     except ImportError:  # private, and only used to tell what feeds a layer across bare operations
         op_callbacks = None
 
+if "matplotlib" in sys.modules and sys.modules["matplotlib"] is None:
+    # our command line kept it from Keras; a model's own modules may have it
+    del sys.modules["matplotlib"]
+
 if keras.backend.backend() != "tensorflow":
     raise ModelError(f"Keras runs on {keras.backend.backend()} here; reportgen needs TensorFlow. Set KERAS_BACKEND=tensorflow.")
 

@@ -23,7 +23,8 @@ from typing import Any, Literal, get_args, get_origin
 import numpy as np
 
 from .errors import ReportFileError
-from .picture import RGB, Picture, is_colormap, to_png, values_from_png
+from .palettes import is_colormap
+from .picture import RGB, Picture, to_png, values_from_png
 from .records import FORMER_NAMES, FORMER_VALUES
 from .report import FORMAT, Report
 

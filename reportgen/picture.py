@@ -9,13 +9,13 @@ import warnings
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from .errors import ReportFileError
+from .palettes import palette
 from .records import record
 from .tensors import figure
 
@@ -180,25 +180,6 @@ def difference_picture(
         difference = new - old
     most = figure(np.float32(max(map(abs, finite_range(difference)))))
     return Picture(draw(quantize(difference, -most, most)), -most, most, RGB if difference.ndim == 4 else DIVERGING)
-
-
-@cache
-def is_colormap(name: str) -> bool:
-    """Whether `palette` knows the colours of this one."""
-    if name in (GREY, "viridis"):  # most are; matplotlib takes a while to ask
-        return True
-    from matplotlib import colormaps
-
-    return name in colormaps
-
-
-@cache
-def palette(colormap: str) -> bytes:
-    """The 256 colours of a matplotlib colormap as 768 bytes."""
-    from matplotlib import colormaps
-
-    colours = colormaps[colormap](np.arange(256), bytes=True)
-    return bytes(np.ascontiguousarray(colours[:, :3]))
 
 
 def to_png(picture: Picture) -> bytes:

@@ -80,7 +80,7 @@ def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
 
 
 def _check_colormap(name: str) -> None:
-    from .picture import is_colormap
+    from .palettes import is_colormap
 
     if not is_colormap(name):
         raise OptionError(f"--colormap {name}: matplotlib has none of this name; try viridis, magma, inferno, cividis or gray.")

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from reportgen import Report
-from reportgen.picture import palette
+from reportgen.palettes import palette
 
 from .browser import axe_findings, opened
 

@@ -19,6 +19,7 @@ from hypothesis import example, given, strategies as st
 from PIL import Image
 
 from reportgen.errors import ReportFileError
+from reportgen.palettes import palette
 from reportgen.picture import (
     GREY,
     RGB,
@@ -28,7 +29,6 @@ from reportgen.picture import (
     difference_picture,
     finite_range,
     overlay,
-    palette,
     quantize,
     reduced,
     scaled_picture,

@@ -13,7 +13,7 @@ import pytest
 
 import reportgen
 from reportgen import Report
-from reportgen.picture import palette
+from reportgen.palettes import palette
 
 from .browser import Opened, axe_findings, opened, served
 from .samples import HOSTILE

@@ -31,7 +31,8 @@ app = typer.Typer(
 def main() -> None:
     """The entry point: errors of ours become one or two lines and exit code 2."""
     try:
-        app()
+        with _without_matplotlib():
+            app()
     except ReportgenError as error:
         tell(f"reportgen: {error}")
         sys.exit(2)
@@ -46,6 +47,23 @@ def main() -> None:
         traceback.print_exc()
         tell("reportgen: this is a defect of reportgen's own; please report it with the lines above.")
         sys.exit(2)
+
+
+@contextmanager
+def _without_matplotlib() -> Iterator[None]:
+    """Keep matplotlib from Keras, which imports it wherever it is installed, until Keras is imported.
+
+    matplotlib obeys a `matplotlibrc` in the current folder, whoever wrote it.
+    """
+    if "matplotlib" in sys.modules:
+        yield
+        return
+    sys.modules["matplotlib"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if sys.modules.get("matplotlib") is None:
+            sys.modules.pop("matplotlib", None)
 
 
 def _print_version(asked: bool) -> None:

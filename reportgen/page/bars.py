@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from ..picture import palette
+from ..palettes import palette
 
 
 def bar_width(score: float, full: float) -> float:

@@ -17,7 +17,8 @@ from markupsafe import Markup
 
 from ..codec import Encoder
 from ..errors import OptionError, reason_of
-from ..picture import RGB, Picture, palette
+from ..palettes import palette
+from ..picture import RGB, Picture
 from ..report import SECTIONS, Report
 from .drawing import drawing_of
 from .environment import FILTERS, environment_with, source_of
