@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from ..errors import OptionError
-from .app import app, showing_progress, tell
-from .output import check_output, open_in_browser, write_page
+from .app import app, say, showing_progress, tell
+from .output import check_output, default_output, open_in_browser, write_page
 from .report import size_from
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def diff(
     made = _made(models, image, quiet, options) if models and image else _read(given)
     found = _compared(made, [Path(each).name for each in models or given], limits)
     if as_json or as_markdown:
-        typer.echo(_as_text(found, as_json).encode("utf-8", "replace").decode(), nl=False)
+        say(_as_text(found, as_json))
     if page is not None:
         _write(found, page, templates, folder)
     if page is not None and not as_json and not as_markdown:
@@ -146,7 +146,7 @@ def _count(maps: str) -> int:
 def _page_of(reports: list[Path], models: tuple[str, str] | None, folder: bool) -> Path:
     names = [Path(each).name for each in models] if models else [path.resolve().name for path in reports]
     stems = [name.removesuffix(".gz").rpartition(".")[0] or name for name in names]
-    return Path(f"diff-{stems[0][:60]}-{stems[-1][:60]}{'' if folder else '.html'}")
+    return default_output(f"diff-{stems[0][:60]}-{stems[-1][:60]}", folder)
 
 
 def _read(reports: list[Path]) -> list[Report]:
@@ -184,7 +184,7 @@ def _as_text(found: Diff | Series, as_json: bool) -> str:
     if not as_json:
         from ..page.markdown import markdown
 
-        return markdown(found)
+        return markdown(found).rstrip("\n")
     from ..codec import Encoder
 
     data = Encoder().encode(found)
@@ -192,7 +192,7 @@ def _as_text(found: Diff | Series, as_json: bool) -> str:
         # those of sections without a `compare` are the changes that stand in "sections", too
         step.update({name: part for name, part in step.pop("parts").items() if isinstance(part, dict)})
         step["weights"].setdefault("rows", [])  # also where there are none to compare, for those who read it
-    return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def _write(found: Diff | Series, page: Path, templates: Path | None, folder: bool) -> None:
@@ -208,7 +208,7 @@ def _write(found: Diff | Series, page: Path, templates: Path | None, folder: boo
 def _say(found: Diff | Series, page: Path, quiet: bool) -> None:
     for line in () if quiet else _verdicts(found):
         tell(line)
-    typer.echo(str(page).encode("utf-8", "replace").decode())
+    say(page)
 
 
 def _verdicts(found: Diff | Series) -> Iterator[str]:

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Optional
 import typer
 
 from ..errors import OptionError
-from .app import app, showing_progress, tell
-from .output import check_output, open_in_browser, write_page
+from .app import app, say, showing_progress, tell
+from .output import check_output, default_output, open_in_browser, write_page
 
 REPORT_HELP = """Make the report of a model on one image.
 
@@ -97,7 +97,7 @@ def report(
     check_image(image)
     reference = find_reference(model)
     check_weights(reference, weights)
-    path = output or Path(f"{image.stem[:80]}-{reference.name[:80]}{'' if folder else '.html'}")
+    path = output or default_output(f"{image.stem[:80]}-{reference.name[:80]}", folder)
     check_output(path, folder, image, reference.file, labels, Path(weights) if weights else None)
     check_templates(templates)
     options: dict[str, Any] = {
@@ -129,7 +129,7 @@ def report(
     if not quiet:
         for level, text in made.notices():
             tell(f"{level.capitalize()}: {text}")
-    typer.echo(str(path).encode("utf-8", "replace").decode())
+    say(path)
     if open_page:
         open_in_browser(path)
 
