@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -186,13 +185,14 @@ def _as_text(found: Diff | Series, as_json: bool) -> str:
 
         return markdown(found).rstrip("\n")
     from ..codec import Encoder
+    from ..formatting import json_text
 
     data = Encoder().encode(found)
     for step in data.get("steps", [data]):
         # those of sections without a `compare` are the changes that stand in "sections", too
         step.update({name: part for name, part in step.pop("parts").items() if isinstance(part, dict)})
         step["weights"].setdefault("rows", [])  # also where there are none to compare, for those who read it
-    return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
+    return json_text(data)
 
 
 def _write(found: Diff | Series, page: Path, templates: Path | None, folder: bool) -> None:
