@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from ..errors import NotApplicable
-from ..matching.align import Alignment, align
+from ..matching.align import Alignment, LayerPair, align
 from ..matching.changes import Change
 from ..report import LEFT_OUT, MADE_BEFORE, SECTIONS, Absent, Report, present
 from ..sections.section import Section
@@ -28,8 +28,15 @@ class Pair:
         self._parts: dict[Section[Any, Any], Any] = {}
 
     @cached_property
+    def equal(self) -> bool:
+        """Whether the two are one: then nothing changed, whatever they hold."""
+        return self.old == self.new
+
+    @cached_property
     def layers(self) -> Alignment:
         old, new = self.old, self.new
+        if self.equal:
+            return Alignment(tuple(LayerPair((), layer, layer, ()) for layer in old.layer_calls()))
         return align(old.layer_calls(), new.layer_calls(), old.layer_marks(), new.layer_marks())
 
     def both(self, section: Section[Any, Any]) -> tuple[Any, Any] | None:
@@ -60,6 +67,9 @@ class Pair:
 
     def all_changes(self) -> tuple[SectionChanges, ...]:
         """How the reports were made, then every section in page order."""
+        if self.equal:
+            titles = {"provenance": "How this was made", **{name: section.title for name, section in SECTIONS.items()}}
+            return tuple(SectionChanges(name, title, ()) for name, title in titles.items())
         found = [SectionChanges(name, section.title, tuple(self._changes(name, section))) for name, section in SECTIONS.items()]
         # a renamed layer gives the model another digest, also where names are ignored
         model_changed = bool(self.layers.changed()) or any(
