@@ -8,36 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from .errors import ModelError
+from .quiet import without_native_log
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 
-@contextmanager
-def _without_native_log() -> Iterator[None]:
-    """Standard error closed to C++ code for the time of an import.
-
-    TensorFlow logs processor features and missing GPUs there before its own log level holds. Python's exceptions still come.
-    """
-    try:
-        kept = os.dup(2)
-    except OSError:  # there is no standard error
-        yield
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
-
-
 if os.environ["KERAS_BACKEND"] != "tensorflow" and "keras" not in sys.modules:
     raise ModelError(f"KERAS_BACKEND is {os.environ['KERAS_BACKEND']}; reportgen needs tensorflow: set it so, or unset it.")
 
-with _without_native_log():
+with without_native_log():
     import keras
     import tensorflow as tf
     from keras.src.backend.common import global_state

@@ -30,6 +30,7 @@ from .report import FORMAT, Report
 Pictures = dict[str, bytes]
 MOST_PIXELS = 1_000_000_000  # bytes of all pictures unpacked; all maps of EfficientNetB7 are a quarter of it
 VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){0,3}(?:(?:a|b|rc|\.dev)[0-9]{1,4})?")
+LARGEST_INTEGER = 2**63 - 1  # NumPy counts no further; none of a report's is negative
 NON_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
@@ -127,7 +128,8 @@ class _Decoder:
             return _checked(data, data in get_args(hint) and type(data) is str, where)
         if hint is float:
             return self._float(data, where)
-        return _checked(data, type(data) is hint, where)
+        _checked(data, type(data) is hint, where)
+        return _checked(data, hint is not int or 0 <= data <= LARGEST_INTEGER, where)
 
     def _record(self, hint: Any, data: Any, where: str) -> Any:
         _checked(data, self._could_be(hint, data), where)
@@ -177,7 +179,9 @@ class _Decoder:
     def _tuple(self, hints: tuple[Any, ...], data: Any, where: str) -> tuple[Any, ...]:
         _checked(data, type(data) is list, where)
         if len(hints) == 2 and hints[1] is Ellipsis:
-            return tuple(self.decode(hints[0], item, f"{where}[{place}]") for place, item in enumerate(data))
+            items = tuple(self.decode(hints[0], item, f"{where}[{place}]") for place, item in enumerate(data))
+            _check_keys(items, where)
+            return items
         _checked(data, len(data) == len(hints), where)
         return tuple(self.decode(hint, item, where) for hint, item in zip(hints, data, strict=True))
 
@@ -199,6 +203,13 @@ class _Decoder:
         if self.pixels > MOST_PIXELS:  # a small PNG can be a large picture, and be named again and again
             raise ReportFileError("its pictures are larger than those of any report of ours.")
         return Picture(values, self._float(data["low"], where), self._float(data["high"], where), colormap)
+
+
+def _check_keys(items: tuple[Any, ...], where: str) -> None:
+    """Raise `ReportFileError` for two rows of a table that nothing tells apart: a comparison could not say which is which."""
+    keys = [tuple(getattr(row, name) for name in row.KEY) for row in items if hasattr(row, "KEY")]
+    if len(set(keys)) < len(keys):
+        raise ReportFileError(f"the report's data hold the same row twice at {where[:200]}.")
 
 
 def _checked(data: Any, fits: bool, where: str) -> Any:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from .errors import OutputError, ReportgenError
 
+MOST_LINKS = 40  # that lead to each other, as on Linux
+
 
 def check_readable(path: Path, error: type[ReportgenError], wanted: str) -> None:
     """Raise `error` unless `path` is an ordinary file with something in it that we may read; `wanted` says what was expected."""
@@ -36,12 +38,32 @@ def is_folder(path: Path) -> bool:
         return False
 
 
+def place_of(path: Path) -> Path:
+    """Where writing to `path` puts a file or a folder: there, or where a link there leads to.
+
+    Raises `OutputError` for a link of another user's: in a folder that both can write to, it may have been laid to have the file
+    behind it replaced.
+    """
+    place = path
+    try:
+        for _ in range(MOST_LINKS):
+            if not place.is_symlink():
+                return place.resolve() if place.name in ("", "..") else place.parent.resolve() / place.name
+            if hasattr(os, "geteuid") and place.lstat().st_uid != os.geteuid():
+                raise OutputError(f"{place}: another user's link; name the file that it leads to, or choose another --output.")
+            place = place.parent / place.readlink()
+    except (OSError, ValueError, RuntimeError) as cause:
+        raise OutputError(f"{path}: cannot be written ({getattr(cause, 'strerror', None) or cause}).") from cause
+    raise OutputError(f"{path}: a link that leads on and on; choose another --output.")
+
+
 def check_writable(path: Path, *inputs: Path | None) -> None:
     """Raise `OutputError` where `path` could not be written, or is one of `inputs`, before any work is done for it."""
+    place = place_of(path)
     try:
         if path.exists() and not path.is_file():
             raise OutputError(f"{path}: this is {'a folder' if path.is_dir() else 'no ordinary file'}; name the file to write.")
-        check_place(path)
+        check_place(place if path.is_symlink() else path)
         if any(each is not None and each.exists() and path.exists() and path.samefile(each) for each in inputs):
             raise OutputError(f"{path}: the report would overwrite what it is made from; choose another --output.")
     except (OSError, ValueError) as cause:
@@ -62,18 +84,33 @@ def check_place(path: Path) -> None:
 def write_atomically(path: Path, content: bytes) -> None:
     """Write `content` to a temporary file beside `path`, then move it into place; raises `OutputError`.
 
-    Where `path` is a symbolic link, what it points to is replaced.
+    Where `path` is a symbolic link of the user's own, what it leads to is replaced. What is replaced keeps its mode.
     """
     check_writable(path)
-    path = path.resolve()
+    place = place_of(path)
     try:
-        with _temporary_beside(path) as (descriptor, name):
+        before = place.lstat() if place.exists() else None
+        with _temporary_beside(place) as (descriptor, name):
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
-            name.chmod(0o666 & ~_umask())
-            name.replace(path)
+            give_mode(name, before)
+            name.replace(place)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror}).") from error
+
+
+def give_mode(new: Path, before: os.stat_result | None) -> None:
+    """Give a new file, or a new folder, the mode and group of what it replaces; where there was nothing, those of any new one."""
+    if before is None:
+        new.chmod((0o777 if new.is_dir() else 0o666) & ~_umask())
+        return
+    mode = before.st_mode & 0o777
+    try:
+        if hasattr(os, "chown"):
+            os.chown(new, -1, before.st_gid)
+    except OSError:
+        mode &= ~0o070  # it stays in another group, which the mode does not speak of
+    new.chmod(mode)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from .errors import OutputError
-from .files import check_place
+from .files import check_place, give_mode, place_of
 
 IsOurs = Callable[[Path], bool]
 
@@ -17,11 +17,12 @@ def check_folder_writable(path: Path, is_ours: IsOurs, *inputs: Path | None) -> 
 
     And none of `inputs` lies in it.
     """
-    check_place(path)
+    place = place_of(path)
+    check_place(place if path.is_symlink() else path)
     try:
         if path.exists() and not (path.is_dir() and (is_ours(path) or not any(path.iterdir()))):
             raise OutputError(f"{path}: something other than a report's folder stands there; choose another --output.")
-        if any(each is not None and each.resolve().is_relative_to(path.resolve()) for each in inputs):
+        if any(each is not None and each.resolve().is_relative_to(place) for each in inputs):
             raise OutputError(f"{path}: the report would overwrite what it is made from; choose another --output.")
     except (OSError, ValueError) as cause:
         raise OutputError(f"{path}: cannot be written ({getattr(cause, 'strerror', None) or cause}).") from cause
@@ -30,20 +31,33 @@ def check_folder_writable(path: Path, is_ours: IsOurs, *inputs: Path | None) -> 
 def write_folder(path: Path, files: Mapping[str, bytes], is_ours: IsOurs) -> None:
     """Write `files`, by their names inside the folder, into a new folder beside `path`, then move it into place.
 
-    An older folder of ours goes only when the new one is whole; raises `OutputError`.
+    An older folder of ours goes only when the new one is whole, and the new one keeps its modes; raises `OutputError`.
     """
     check_folder_writable(path, is_ours)
-    path = path.resolve()
+    place = place_of(path)
     try:
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".tmp") as beside:
+        with tempfile.TemporaryDirectory(dir=place.parent, prefix=f".{place.name[:40]}.", suffix=".tmp") as beside:
             made = Path(beside)
             for name, content in files.items():
                 file = made / "new" / name
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_bytes(content)
-            _swap(path, made / "new", made / "old")
+            if place.exists():
+                _keep_modes(place, made / "new")
+            _swap(place, made / "new", made / "old")
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror}).") from error
+
+
+def _keep_modes(old: Path, new: Path) -> None:
+    """Give the new folder the mode of the old one, and what is in it a mode that allows no more than any in the old one did."""
+    for kind in (Path.is_file, Path.is_dir):
+        modes = [path.stat() for path in sorted(old.rglob("*")) if kind(path)]
+        least = min(modes, key=lambda status: (status.st_mode & 0o777).bit_count(), default=None)
+        for path in new.rglob("*"):
+            if least is not None and kind(path):
+                give_mode(path, least)
+    give_mode(new, old.stat())
 
 
 def _swap(path: Path, new: Path, old: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -9,6 +10,7 @@ from typing import Any
 
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 FILE_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) ?([KMG]?I?B|)", re.IGNORECASE)
+NOT_ASCII = re.compile(r"[^\x00-\x7e]+")
 DIGITS = 4  # significant, of any figure that needs no more
 MOST_DIGITS = 17  # as many tell any two floats apart
 
@@ -169,6 +171,21 @@ def plain(text: object) -> str:
     printable = "".join(each if each.isprintable() else " " for each in str(text))
     line = " ".join(printable.replace("`", "'").split())
     return line if len(line) <= 100 else f"{line[:64]} … {line[-32:]}"
+
+
+def json_text(value: Any) -> str:
+    """A value as JSON, indented. What is not printable is escaped: a terminal or a reader might obey it.
+
+    Letters of any language stay as they are; half of a surrogate pair, which is no text, becomes U+FFFD.
+    """
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    return NOT_ASCII.sub(lambda found: "".join(map(_escaped, found[0])), text)
+
+
+def _escaped(character: str) -> str:
+    if character.isprintable():
+        return character
+    return "\\ufffd" if "\ud800" <= character <= "\udfff" else json.dumps(character)[1:-1]
 
 
 def pieces(sentence: str) -> list[tuple[str, bool]]:

@@ -6,10 +6,8 @@ import hashlib
 import io
 import os
 import stat
-import threading
-import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +15,10 @@ import numpy as np
 from PIL import ExifTags, Image, ImageCms, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from .errors import ImageError
+from .image_bounds import check_bounds, pillow_silent
 from .options import Fit
 from .picture import finite_range, quantize
+from .quiet import without_native_log
 from .records import record
 
 LARGEST_FILE = 500_000_000  # bytes
@@ -28,7 +28,6 @@ BAND = 2_000_000  # pixels turned at a time: a copy of a whole large picture for
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "PPM")
 SRGB = ImageCms.createProfile("sRGB")
 
-PILLOW_SETTINGS = threading.Lock()
 Turn = Callable[[Image.Image], Image.Image]
 TURNED_NOTE = "Turned upright, as the camera's orientation mark says."
 WHITE_NOTE = "Transparent parts are shown, and were given to the model, on white."
@@ -79,7 +78,7 @@ def load_image(path: Path) -> GivenImage:
     check_image(path)
     notes: list[str] = []
     try:
-        with path.open("rb") as file, _pillow_silent():
+        with path.open("rb") as file, pillow_silent():
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             pixels = _pixels(_decoded(file, path, notes), notes)
     except OSError as error:
@@ -103,19 +102,8 @@ def image_from_array(pixels: np.ndarray) -> GivenImage:
     return GivenImage(colours, facts, tuple(notes), from_file=False)
 
 
-@contextmanager
-def _pillow_silent() -> Iterator[None]:
-    """Pillow's own limit of pixels off, for ours is asked, and its warnings, which tell of metadata that we do not use."""
-    with PILLOW_SETTINGS, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            yield
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit
-
-
 def _decoded(file: io.BufferedReader, path: Path, notes: list[str]) -> Image.Image:
+    check_bounds(file, path)
     try:
         image = Image.open(file, formats=FORMATS)
         _check_size(image, path)
@@ -125,7 +113,9 @@ def _decoded(file: io.BufferedReader, path: Path, notes: list[str]) -> Image.Ima
             notes.append("The file holds several frames; this is the first.")
         if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(ExifTags.Base.Orientation) in range(2, 9):
             notes.append(TURNED_NOTE)
-        image.load()
+        # libtiff says on standard error, past Python, what it finds wrong
+        with without_native_log() if image.format == "TIFF" else nullcontext():
+            image.load()
     except ImageError:
         raise
     except UnidentifiedImageError as error:

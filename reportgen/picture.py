@@ -67,11 +67,11 @@ def quantize(values: np.ndarray, low: float, high: float) -> np.ndarray:
 
     Where all values are equal, so that `low` is `high`, everything is 0: there is nothing to tell apart.
     """
+    low, high = low * 0.5, high * 0.5  # because high - low overflows for the largest floats
     if not high > low:
         return np.zeros(values.shape, np.uint8)
     with np.errstate(invalid="ignore", over="ignore"):
-        # halves, because high - low overflows for the largest floats
-        scaled = (values * 0.5 - low * 0.5) * (255 / (high * 0.5 - low * 0.5))
+        scaled = (values * 0.5 - low) * (255 / (high - low))
     return np.nan_to_num(np.rint(scaled), nan=0, posinf=255, neginf=0).clip(0, 255).astype(np.uint8)
 
 
@@ -205,7 +205,8 @@ def palette(colormap: str) -> bytes:
     """The 256 colours of a matplotlib colormap as 768 bytes."""
     from matplotlib import colormaps
 
-    colours = colormaps[colormap](np.arange(256), bytes=True)
+    # 256 whatever a `matplotlibrc` of the user's says of the length of colormaps
+    colours = colormaps[colormap].resampled(256)(np.arange(256), bytes=True)
     return bytes(np.ascontiguousarray(colours[:, :3]))
 
 

@@ -32,7 +32,9 @@ def spoiled(value: Any, text: str, name: str = "", keep: Collection[str] = ()) -
         spoilt = {each.name: spoiled(getattr(value, each.name), text, each.name, keep) for each in fields(value)}
         return replace(value, **{each: new for each, new in spoilt.items() if each not in CHOICES and each not in keep})
     if isinstance(value, tuple):
-        return tuple(spoiled(each, text, name, keep) for each in value)
+        # rows that nothing tells apart are refused when a report is read: all but the first bear their number
+        texts = (f"{text} {place}" if place and hasattr(each, "KEY") else text for place, each in enumerate(value))
+        return tuple(spoiled(each, its, name, keep) for each, its in zip(value, texts, strict=True))
     return f"{name} {text}" if isinstance(value, str) else value
 
 

@@ -206,9 +206,9 @@ def test_a_picture_of_many_pixels_is_not_unpacked_again_and_again(monkeypatch: p
     large = to_png(Picture(np.zeros((1_000, 1_000), np.uint8), 0.0, 1.0, "viridis"))
     row = data["feature_maps"]["rows"][0]
     row["picture"]["picture"] = "large"
-    data["feature_maps"]["rows"] = [row] * 9
+    data["feature_maps"]["rows"] = [{**row, "path": str(place)} for place in range(9)]
     assert decode_report(data, encoder.pictures | {"large": large})
-    data["feature_maps"]["rows"] = [row] * 11
+    data["feature_maps"]["rows"] = [{**row, "path": str(place)} for place in range(11)]
     with pytest.raises(ReportFileError, match="larger than those of any report"):
         decode_report(data, encoder.pictures | {"large": large})
 

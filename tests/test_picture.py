@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, strategies as st
 from PIL import Image
+from reportgen.palettes import palette
 
 from reportgen.errors import ReportFileError
 from reportgen.picture import (
@@ -28,7 +29,6 @@ from reportgen.picture import (
     difference_picture,
     finite_range,
     overlay,
-    palette,
     quantize,
     reduced,
     scaled_picture,

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from ..errors import ReportgenError
+from ..errors import OutputError, ReportgenError
+from ..quiet import keep_matplotlib_from_the_folder
 from ..version import __version__
 
 if TYPE_CHECKING:
@@ -30,6 +34,7 @@ app = typer.Typer(
 
 def main() -> None:
     """The entry point: errors of ours become one or two lines and exit code 2."""
+    keep_matplotlib_from_the_folder()
     try:
         app()
     except ReportgenError as error:
@@ -37,11 +42,10 @@ def main() -> None:
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
-    except BrokenPipeError:
-        # whoever read our output has stopped; so do we, without Python's complaint at exit
-        sys.stdout = None
-        sys.exit(0)
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:  # of a help text of Typer's
+            tell(f"reportgen: {_give_up_standard_output(error)}")
+            sys.exit(2)
         # a bug of ours; 1, which Python would exit with, means that a diff found something
         traceback.print_exc()
         tell("reportgen: this is a defect of reportgen's own; please report it with the lines above.")
@@ -50,7 +54,7 @@ def main() -> None:
 
 def _print_version(asked: bool) -> None:
     if asked:
-        typer.echo(f"reportgen {__version__}")
+        say(f"reportgen {__version__}")
         raise typer.Exit
 
 
@@ -63,10 +67,38 @@ def _root(
     """Opens up a trained Keras CNN on one image and writes what it saw as one HTML file."""
 
 
+def say(result: str | Path) -> None:
+    """Print a result on standard output: a text, or the path of what was written; raises `OutputError`.
+
+    A pipe gets the bytes that are the path, be they text or not; a terminal gets nothing that could command it.
+    """
+    if isinstance(result, Path):
+        shown: str | bytes = _harmless(str(result)) if sys.stdout and sys.stdout.isatty() else os.fsencode(result)
+    else:
+        shown = result.encode("utf-8", "replace").decode()
+    try:
+        typer.echo(shown)
+    except BrokenPipeError as error:  # whoever read our output has stopped; so do we
+        _give_up_standard_output(error)
+        raise typer.Exit from error
+    except OSError as error:
+        raise OutputError(_give_up_standard_output(error)) from error
+
+
+def _give_up_standard_output(error: OSError) -> str:
+    """What is wrong with it; and Python will not try again at exit, and complain."""
+    sys.stdout = None
+    return f"standard output cannot be written to ({error.strerror})."
+
+
 def tell(line: str) -> None:
     """Say something on standard error, without what could command the terminal: names come from files of others."""
-    shown = "".join(each if each.isprintable() or each == "\n" else "\ufffd" for each in line)
-    typer.echo(shown.encode("utf-8", "replace").decode(), err=True)
+    with suppress(OSError):  # it is full or gone: the result is what matters
+        typer.echo("\n".join(map(_harmless, line.split("\n"))), err=True)
+
+
+def _harmless(text: str) -> str:
+    return "".join(each if each.isprintable() else "\ufffd" for each in text)
 
 
 @contextmanager

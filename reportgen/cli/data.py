@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from ..errors import OptionError
-from .app import app
+from .app import app, say
 
 
 @app.command(
@@ -18,19 +18,18 @@ def data(
     file: Annotated[Optional[Path], typer.Argument(readable=False, help="A report that reportgen wrote.")] = None,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of the data instead.")] = False,
 ) -> None:
-    import json
-
     from ..codec import Encoder, schema as data_schema
+    from ..formatting import json_text
     from ..page.read import read
 
     if not schema and file is None:
         raise OptionError("data: name a report file, or ask for the --schema.")
     value = data_schema() if schema or file is None else Encoder().encode(read(file))
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+    say(json_text(value))
 
 
 @app.command(help="List the models that can be called by name.\n\n[bold]Example[/bold]\n\n    reportgen models")
 def models() -> None:
     from ..loading.references import listing
 
-    typer.echo(listing())
+    say(listing())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
@@ -11,9 +10,9 @@ import typer
 
 from ..errors import OptionError
 from ..options import ComparisonOptions, Options, files_of, options_of, read_options
-from .app import app, showing_progress, tell
+from .app import app, say, showing_progress, tell
 from .options import MODELS, OUTPUT, CommandWithOptions, complete_model, with_options
-from .output import Folder, Open, Quiet, check_output, open_in_browser, write_page
+from .output import Folder, Open, Quiet, check_output, default_output, open_in_browser, write_page
 
 if TYPE_CHECKING:
     from ..comparison.result import Diff, Series
@@ -84,7 +83,7 @@ def diff(
     made = _made(models, image, asked, quiet) if models and image else [read(path) for path in given]
     found = _compared(made, [Path(each).name for each in models or given], compared)
     if as_json or as_markdown:
-        typer.echo(_as_text(found, as_json).encode("utf-8", "replace").decode(), nl=False)
+        say(_as_text(found, as_json))
     if page is not None:
         _write(found, page, templates, folder)
     if page is not None and not as_json and not as_markdown:
@@ -114,7 +113,7 @@ def _check_usage(
 def _page_of(reports: list[Path], models: tuple[str, str] | None, folder: bool) -> Path:
     names = [Path(each).name for each in models] if models else [path.resolve().name for path in reports]
     stems = [name.removesuffix(".gz").rpartition(".")[0] or name for name in names]
-    return Path(f"diff-{stems[0][:60]}-{stems[-1][:60]}{'' if folder else '.html'}")
+    return default_output(f"diff-{stems[0][:60]}-{stems[-1][:60]}", folder)
 
 
 def _made(models: tuple[str, str], image: Path, asked: Options, quiet: bool) -> list[Report]:
@@ -140,15 +139,16 @@ def _as_text(found: Diff | Series, as_json: bool) -> str:
     if not as_json:
         from ..page.markdown import markdown
 
-        return markdown(found)
+        return markdown(found).rstrip("\n")
     from ..codec import Encoder
+    from ..formatting import json_text
 
     data = Encoder().encode(found)
     for step in data.get("steps", [data]):
         # those of sections without a `compare` are the changes that stand in "sections", too
         step.update({name: part for name, part in step.pop("parts").items() if isinstance(part, dict)})
         step["weights"].setdefault("rows", [])  # also where there are none to compare, for those who read it
-    return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_text(data)
 
 
 def _write(found: Diff | Series, page: Path, templates: Path | None, folder: bool) -> None:
@@ -164,7 +164,7 @@ def _write(found: Diff | Series, page: Path, templates: Path | None, folder: boo
 def _say(found: Diff | Series, page: Path, quiet: bool) -> None:
     for line in () if quiet else _verdicts(found):
         tell(line)
-    typer.echo(str(page).encode("utf-8", "replace").decode())
+    say(page)
 
 
 def _verdicts(found: Diff | Series) -> Iterator[str]:

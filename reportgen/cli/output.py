@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ..errors import OutputError
 from .options import OUTPUT
 
 Folder = Annotated[
@@ -31,6 +32,14 @@ def check_output(path: Path, folder: bool, *inputs: Path | None) -> None:
         check_folder_writable(path, is_our_folder, *inputs)
     else:
         check_writable(path, *inputs)
+
+
+def default_output(name: str, folder: bool) -> Path:
+    """Where a page goes without --output: a file or a folder here. Raises `OutputError` where a link stands there."""
+    path = Path(name if folder else f"{name}.html")
+    if path.is_symlink():  # nobody named it: in a folder that others can write to, it may be theirs
+        raise OutputError(f"{path}: a link, which is followed only when --output names it; remove it, or name another file.")
+    return path
 
 
 def write_page(path: Path, page: str | dict[str, bytes]) -> None:

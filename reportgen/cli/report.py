@@ -8,9 +8,9 @@ from typing import Annotated, Any, Optional
 import typer
 
 from ..options import Options, files_of
-from .app import app, showing_progress, tell
+from .app import app, say, showing_progress, tell
 from .options import MODEL, OUTPUT, CommandWithOptions, complete_model, with_options
-from .output import Folder, Open, Quiet, check_output, open_in_browser, write_page
+from .output import Folder, Open, Quiet, check_output, default_output, open_in_browser, write_page
 
 REPORT_HELP = """Make the report of a model on one image.
 
@@ -59,7 +59,7 @@ def report(
     asked = check_options(**options)
     reference = check_request(model, asked, image)
     assert reference is not None
-    path = output or Path(f"{image.stem[:80]}-{reference.name[:80]}{'' if folder else '.html'}")
+    path = output or default_output(f"{image.stem[:80]}-{reference.name[:80]}", folder)
     check_output(path, folder, image, reference.file, *map(Path, files_of(asked).values()))
     templates = Path(asked.templates) if asked.templates else None
     with showing_progress(quiet) as (step, announce):
@@ -69,6 +69,6 @@ def report(
     if not quiet:
         for level, text in made.notices():
             tell(f"{level.capitalize()}: {text}")
-    typer.echo(str(path).encode("utf-8", "replace").decode())
+    say(path)
     if open_page:
         open_in_browser(path)

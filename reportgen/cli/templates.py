@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .app import app
+from .app import app, say
 
 TEMPLATES_HELP = """Copy the page's templates into a folder, to change them and give them back with --templates.
 
@@ -27,4 +27,4 @@ def templates(
     from ..page.environment import copy_templates
 
     for path in copy_templates(copy):
-        typer.echo(str(path).encode("utf-8", "replace").decode())
+        say(path)

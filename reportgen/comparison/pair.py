@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from ..errors import NotApplicable
-from ..matching.align import Alignment, align
+from ..matching.align import Alignment, LayerPair, align
 from ..matching.changes import Change
 from ..report import LEFT_OUT, MADE_BEFORE, SECTIONS, Absent, Report, present
 from ..sections.section import Section
@@ -29,10 +29,17 @@ class Pair:
         self._parts: dict[Section[Any, Any], Any] = {}
 
     @cached_property
+    def equal(self) -> bool:
+        """Whether the two are one: then nothing changed, whatever they hold."""
+        return self.old == self.new
+
+    @cached_property
     def layers(self) -> Alignment:
         old, new = self.old.layer_calls(), self.new.layer_calls()
         if old is None or new is None:  # what only one of them tells of its layers is no difference
             old, new = self.old.layers_with_weights(), self.new.layers_with_weights()
+        if self.equal:
+            return Alignment(tuple(LayerPair((), layer, layer, ()) for layer in old))
         if not old or not new:
             return Alignment(())
         return align(old, new, self.old.layer_marks(), self.new.layer_marks())
@@ -65,6 +72,9 @@ class Pair:
 
     def all_changes(self) -> tuple[SectionChanges, ...]:
         """How the reports were made, then every section in page order."""
+        if self.equal:
+            titles = {"provenance": "How this was made", **{name: section.title for name, section in SECTIONS.items()}}
+            return tuple(SectionChanges(name, title, ()) for name, title in titles.items())
         found = [SectionChanges(name, section.title, tuple(self._changes(name, section))) for name, section in SECTIONS.items()]
         made = tuple(provenance_changes(self.old, self.new, self._model_changed(found)))
         return (SectionChanges("provenance", "How this was made", made), *found)

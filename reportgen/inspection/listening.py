@@ -71,7 +71,7 @@ class CallLog:
     _holders: list[Any] = field(default_factory=list)
     _counted: set[int] = field(default_factory=set)
     _of_model: set[int] = field(default_factory=set)
-    _calls_of_path: dict[str, int] = field(default_factory=dict)
+    _paths: set[str] = field(default_factory=set)
 
     def begin(self, batch: Any) -> None:
         """Row 0: the input layer."""
@@ -140,8 +140,11 @@ class CallLog:
     ) -> None:
         variables = tuple(variable for variable in _all_variables(layer) if self._is_new(variable))
         self._counted.update(map(id, variables))
-        count = self._calls_of_path[path] = self._calls_of_path.get(path, 0) + 1
-        unique = path if count == 1 else f"{path}#{count}"
+        unique, count = path, 1
+        while unique in self._paths:  # a layer may itself be called "conv#2"
+            count += 1
+            unique = f"{path}#{count}"
+        self._paths.add(unique)
         row = LayerCall(
             index=len(self.heard),
             path=unique,

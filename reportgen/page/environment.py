@@ -1,11 +1,16 @@
-"""The one Jinja environment: our templates, with a user's own laid over them."""
+"""The one Jinja environment: our templates, with a user's own laid over them, in a sandbox: those may be a stranger's."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import jinja2
+import numpy as np
+from jinja2.loaders import split_template_path
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from .. import formatting
 from ..errors import OptionError, OutputError
@@ -13,6 +18,8 @@ from ..files import is_folder
 from ..report import Absent
 from .bars import bar_width, colour_stops, signed_bar
 
+LARGEST_TEMPLATE = 10_000_000  # bytes
+OPEN_TO_TEMPLATES = {"builtins", "reportgen", "jinja2", "markupsafe"}  # the packages whose objects a template may look into
 FILTERS = {
     "figure": formatting.number,
     "size": formatting.file_size,
@@ -38,6 +45,57 @@ def check_templates(folder: Path | None) -> None:
         raise OptionError(f"--templates {folder}: expected a folder of templates.")
 
 
+class Sandbox(ImmutableSandboxedEnvironment):
+    """Keeps templates to what they are given: they can neither change it, nor get from it to anything else.
+
+    Jinja's own sandbox knows the dangers of Python's objects. Others have more: an array can write itself to a file.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._open: set[tuple[type, str]] = set()
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """The attribute, or what stands for one that is undefined or out of reach."""
+        # asked ten thousand times for a page, and the answer depends on the type alone: to remember it halves the time
+        if (type(obj), attribute) in self._open and hasattr(obj, attribute):
+            return getattr(obj, attribute)
+        return super().getattr(obj, attribute)
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        """Whether a template may read the attribute."""
+        if isinstance(obj, np.ndarray):
+            safe = attr == "shape"
+        else:
+            known = type(obj).__module__.partition(".")[0] in OPEN_TO_TEMPLATES
+            safe = known and super().is_safe_attribute(obj, attr, value)
+        if safe:
+            self._open.add((type(obj), attr))
+        return safe
+
+
+class FolderOfTemplates(jinja2.FileSystemLoader):
+    """Loads a user's own templates, from inside their folder only."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.folder = folder
+
+    def get_source(self, environment: jinja2.Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        """A template's text; raises `TemplateNotFound`, or `OptionError` for a file that is none."""
+        path = self.folder.joinpath(*split_template_path(template))
+        try:
+            if path.is_file() and not path.resolve().is_relative_to(self.folder.resolve()):
+                raise OptionError(f"--templates {path}: a link that leads out of the folder; put a copy of the file there.")
+            if path.is_file() and path.stat().st_size > LARGEST_TEMPLATE:
+                raise OptionError(f"--templates {path}: larger than {LARGEST_TEMPLATE // 1_000_000} MB; no template is.")
+            return super().get_source(environment, template)
+        except jinja2.TemplateNotFound:
+            raise
+        except (OSError, ValueError) as error:
+            raise OptionError(f"--templates {path}: cannot be read ({error}); expected a text in UTF-8.") from error
+
+
 @cache
 def environment_with(templates: Path | None) -> jinja2.Environment:
     """An environment whose templates are ours, and before them those in the folder `templates`; escapes everything.
@@ -45,8 +103,9 @@ def environment_with(templates: Path | None) -> jinja2.Environment:
     Made once for a folder: reading and compiling the templates takes longer than filling them.
     """
     check_templates(templates)
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([*([templates] if templates else []), our_templates()]),
+    theirs = [FolderOfTemplates(templates)] if templates else []
+    environment = Sandbox(
+        loader=jinja2.ChoiceLoader([*theirs, jinja2.FileSystemLoader(our_templates())]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -79,9 +138,12 @@ def copy_templates(folder: Path) -> list[Path]:
         for name in names:
             if (folder / name).exists() or (folder / name).is_symlink():
                 raise OutputError(f"{folder / name}: is there already and is left as it is; choose another folder.")
+            if (folder / name).parent.resolve() != folder.resolve() / name.parent:
+                raise OutputError(f"{(folder / name).parent}: a link that leads elsewhere; choose another folder.")
         for name in names:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes((our_templates() / name).read_bytes())
+            with (folder / name).open("xb") as file:  # "x": neither over a file nor through a link that came in the meantime
+                file.write((our_templates() / name).read_bytes())
     except (OSError, ValueError) as error:
         raise OutputError(f"{folder}: cannot be written to ({getattr(error, 'strerror', None) or error}).") from error
     return [folder / name for name in names]

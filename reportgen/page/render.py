@@ -82,7 +82,7 @@ class Composer:
                 **variables, **self._inline(STYLE), **self._inline(SCRIPT), data_id=DATA_ID, linked=self._linked
             )
         except Exception as error:
-            if self._templates is None:
+            if self._templates is None or isinstance(error, OptionError):
                 raise
             place = f" in {error.name}, line {error.lineno}" if isinstance(error, TemplateSyntaxError) else ""
             reason = f"{type(error).__name__}: {reason_of(error)}{place}"

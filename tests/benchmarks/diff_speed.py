@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.diff_speed [RUNS]
 
-Beside it, in turn, a process that only imports NumPy, Pillow, Jinja and matplotlib: what any such program takes.
+Beside it, in turn, a process that only imports NumPy, Pillow and Jinja: what any such program takes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 import reportgen
 
 CAT = Path(__file__).parent.parent.parent / "sample_images" / "cat.png"
-BARE = "import numpy, PIL.Image, jinja2, matplotlib, typer"
+BARE = "import numpy, PIL.Image, jinja2, typer"
 
 
 def seconds(*command: str | Path) -> float:

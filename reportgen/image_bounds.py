@@ -1,0 +1,134 @@
+"""What an image file asks of a decoder, read before one is given it: a small file can ask for hours, or for all memory."""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+import struct
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import Image
+
+from .errors import ImageError
+
+MOST_SCANS = 100  # of a JPEG: a decoder goes over the whole picture for each; cameras and optimizers write up to about 20
+MOST_SEGMENTS = 20_000  # of a JPEG; metadata of 100 MB take 1,600
+WINDOW = 65_536  # bytes of a JPEG looked through at a time
+# a marker with a length behind it: neither a restart (or 01), which has none, nor FF 00, which stands for a byte of the picture
+MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])")
+START_OF_IMAGE, END_OF_IMAGE, START_OF_SCAN = 0xD8, 0xD9, 0xDA
+
+LARGEST_TILE = 4096 * 4096  # pixels, of a TIFF that is not as large itself: a decoder takes memory for a whole tile
+# how a TIFF begins that Pillow would read
+TIFF_MARKS = (b"II\x2a\x00", b"II\x00\x2a", b"II\x2b\x00", b"MM\x00\x2a", b"MM\x2a\x00", b"MM\x00\x2b")
+INTEGERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 16: "Q", 17: "q"}  # TIFF's types, and how `struct` reads them
+WIDTH, LENGTH, BITS, SAMPLES, ROWS, TILE_WIDTH, TILE_LENGTH = 256, 257, 258, 277, 278, 322, 323
+SIZES = {WIDTH, LENGTH, BITS, SAMPLES, ROWS, TILE_WIDTH, TILE_LENGTH}
+
+LARGEST_RUNS = 10_000_000  # pixels, of a BMP of run lengths: Pillow fills what these skip pixel by pixel
+PILLOW_SETTINGS = threading.Lock()
+
+
+@contextmanager
+def pillow_silent() -> Iterator[None]:
+    """Pillow's own limit of pixels off, for ours is asked; and its warnings and log, which tell of metadata that nobody uses."""
+    log = logging.getLogger("PIL")
+    with PILLOW_SETTINGS, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        level = log.level
+        log.setLevel(logging.CRITICAL + 1)
+        try:
+            yield
+        finally:
+            log.setLevel(level)
+            Image.MAX_IMAGE_PIXELS = limit
+
+
+def check_bounds(file: io.BufferedReader, path: Path) -> None:
+    """Raise `ImageError` for a JPEG of too many scans, a TIFF of too large tiles, or a BMP of too many run lengths.
+
+    `file` may be at any place, and is at its beginning afterwards.
+    """
+    file.seek(0)
+    start = file.read(54)
+    if start.startswith(b"\xff\xd8\xff"):
+        file.seek(2)
+        _check_jpeg(file, path)
+    elif start.startswith(TIFF_MARKS):
+        file.seek(4)
+        _check_tiff(file, path, start[:4])
+    elif start.startswith(b"BM") and len(start) == 54:
+        _check_bmp(start, path)
+    file.seek(0)
+
+
+def _check_jpeg(file: io.BufferedReader, path: Path) -> None:
+    scans = 0
+    for count, code in enumerate(_segments(file)):
+        scans += code == START_OF_SCAN
+        if scans > MOST_SCANS:
+            raise ImageError(f"{path}: a JPEG of more than {MOST_SCANS} scans; others have up to 20. Save it anew.")
+        if count > MOST_SEGMENTS:
+            raise ImageError(f"{path}: a JPEG of more than {MOST_SEGMENTS:,} segments; others have up to 100. Save it anew.")
+
+
+def _segments(file: io.BufferedReader) -> Iterator[int]:
+    """The markers that a JPEG's segments begin with, as a decoder comes upon them: it passes over whatever lies between."""
+    window, place = file.read(WINDOW), 0
+    while window:
+        match = MARKER.search(window, place)
+        if match is None or match.end() + 2 > len(window):
+            more = file.read(WINDOW)
+            if not more:
+                return
+            window, place = window[match.start() if match else -1 :] + more, 0  # a marker may lie across the edge
+            continue
+        code, length = match[1][0], int.from_bytes(window[match.end() : match.end() + 2])
+        if code in (START_OF_IMAGE, END_OF_IMAGE) or length < 2:
+            return
+        yield code
+        place = match.end() + length
+        if place > len(window):
+            file.seek(place - len(window), io.SEEK_CUR)
+            window, place = file.read(WINDOW), 0
+
+
+def _check_tiff(file: io.BufferedReader, path: Path, mark: bytes) -> None:
+    if mark == b"MM\x00\x2b":  # Pillow and libtiff read different pictures in it
+        raise ImageError(f"{path}: a BigTIFF in big-endian order, which is not read. Save it anew.")
+    sizes: dict[int, int] = {}
+    for tag, value in _tiff_sizes(file, "<" if mark.startswith(b"II") else ">", mark == b"II\x2b\x00"):
+        if tag in sizes:  # Pillow takes the last, libtiff the first
+            raise ImageError(f"{path}: a TIFF that says one of its sizes twice (tag {tag}). Save it anew.")
+        sizes[tag] = value
+    width, length = sizes.get(TILE_WIDTH, 0), sizes.get(TILE_LENGTH, 0)
+    # tiles are multiples of 16: a picture in a single one is a little smaller than it
+    whole = sizes.get(WIDTH, 0) * sizes.get(LENGTH, 0) * 5 // 4
+    if width * length > max(LARGEST_TILE, whole):
+        raise ImageError(f"{path}: a TIFF in tiles of {width} x {length} pixels, larger than the picture. Save it anew.")
+
+
+def _tiff_sizes(file: io.BufferedReader, order: str, big: bool) -> Iterator[tuple[int, int]]:
+    """The tags of the first picture that tell sizes, with the value of each; `file` is behind the mark."""
+    head, count, row = (struct.Struct(order + form) for form in (("HHQ", "Q", "HHQ8s") if big else ("I", "H", "HHI4s")))
+    try:
+        file.seek(head.unpack(file.read(head.size))[-1])
+        for _ in range(count.unpack(file.read(count.size))[0]):
+            tag, kind, number, value = row.unpack(file.read(row.size))
+            if tag in SIZES and kind in INTEGERS:
+                yield tag, struct.unpack_from(order + INTEGERS[kind], value)[0] if number == 1 else 0
+    except (struct.error, OSError, OverflowError):
+        return  # cut short: the decoder says so
+
+
+def _check_bmp(start: bytes, path: Path) -> None:
+    width, height, method = struct.unpack_from("<ii4xI", start, 18)
+    # what a run can skip are 255 rows
+    if method in (1, 2) and abs(width) * max(255, abs(height)) > LARGEST_RUNS:
+        raise ImageError(f"{path}: a BMP of {abs(width)} x {abs(height)} pixels in run lengths. Save it without compression.")

@@ -1,0 +1,68 @@
+"""Libraries kept from what they do unasked: writing to standard error past Python, and obeying a file in the current folder."""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import chdir, contextmanager
+from pathlib import Path
+from types import ModuleType
+
+
+@contextmanager
+def without_native_log() -> Iterator[None]:
+    """Whatever goes to standard error's file descriptor is dropped. Python's exceptions still come."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is no standard error
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def keep_matplotlib_from_the_folder() -> None:
+    """Let matplotlib be imported, by whomever, without the `matplotlibrc` of the current folder, whoever wrote that.
+
+    For our own command line: a program that uses us as a library keeps its settings. matplotlib reads the file while it is being
+    imported, and has no switch against it; so its import runs in a folder of ours.
+    """
+    if "matplotlib" not in sys.modules:
+        sys.meta_path.insert(0, _Finder())
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if name != "matplotlib":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _Loader(spec.loader)
+        return spec
+
+
+class _Loader(importlib.abc.Loader):
+    def __init__(self, loader: importlib.abc.Loader) -> None:
+        self._loader = loader
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        assert module.__spec__ is not None
+        module.__spec__.loader = module.__loader__ = self._loader
+        with chdir(Path(__file__).parent):
+            self._loader.exec_module(module)
