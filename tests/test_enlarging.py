@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from reportgen.palettes import palette
 
 from reportgen import Report
+from reportgen.picture import palette
 
 from .browser import axe_findings, opened
 

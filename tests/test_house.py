@@ -21,7 +21,7 @@ from .gold import report_file
 
 PACKAGE = Path(reportgen.__file__).parent
 FLOORS = {
-    "errors": 0, "records": 0, "version": 0, "files": 0, "folders": 0, "tensors": 0, "formatting": 0, "palettes": 0, "picture": 0,
+    "errors": 0, "records": 0, "version": 0, "files": 0, "folders": 0, "tensors": 0, "formatting": 0, "picture": 0,
     "quiet": 0, "image_bounds": 0,
     "options": 1, "image": 1, "probe": 1, "backend": 1,
     "matching": 2, "methods": 2,
@@ -35,7 +35,7 @@ FLOORS = {
 # within a floor, who may import whom
 BESIDE = {
     ("files", "errors"), ("folders", "errors"), ("folders", "files"), ("tensors", "errors"),
-    ("image_bounds", "errors"), ("picture", "errors"), ("picture", "palettes"), ("picture", "records"), ("picture", "tensors"),
+    ("image_bounds", "errors"), ("picture", "errors"), ("picture", "records"), ("picture", "tensors"),
     ("image", "options"), ("probe", "options"), ("inspection", "loading"), ("codec", "report"), ("__main__", "cli"),
 }  # fmt: skip
 TENSORFLOW = {"tensorflow", "keras"}

@@ -17,7 +17,6 @@ import numpy as np
 import pytest
 from hypothesis import example, given, strategies as st
 from PIL import Image
-from reportgen.palettes import palette
 
 from reportgen.errors import ReportFileError
 from reportgen.picture import (
@@ -29,6 +28,7 @@ from reportgen.picture import (
     difference_picture,
     finite_range,
     overlay,
+    palette,
     quantize,
     reduced,
     scaled_picture,

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from reportgen.palettes import palette
 
 import reportgen
 from reportgen import Report
+from reportgen.picture import palette
 
 from .browser import Opened, axe_findings, opened, served
 from .samples import HOSTILE

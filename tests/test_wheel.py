@@ -34,7 +34,6 @@ def test_the_wheel_holds_templates_models_and_labels(wheel: Path) -> None:
         f"reportgen/loading/minivgg/{name}" for name in ("minivgg.keras", "minivgg-early.keras", "minivgg.json", "labels.txt")
     }
     expected |= {"reportgen/loading/imagenet_labels.txt", "reportgen/py.typed"}
-    expected |= {"reportgen/palettes/palettes.npz", "reportgen/palettes/LICENSE"}
     assert expected <= names
     assert not [name for name in names if name.startswith("tests/")]
 
