@@ -70,10 +70,12 @@
     if (table.input.value !== asked) table.input.value = asked;
   };
 
-  /** A cell as a spreadsheet may have it: quoted, and never a formula. */
+  /** A cell as a spreadsheet may have it: quoted, and never a formula. Where cells end at a semicolon or a tab, the quotes behind a
+      comma are letters like others: there no part of a cell may be a formula either. */
   const csvCell = (text) => {
-    const safe = /^[=+\-@]/.test(text) && Number.isNaN(Number(text.replace(/,/g, ""))) ? "'" + text : text;
-    return /[",\n]/.test(safe) ? '"' + safe.replace(/"/g, '""') + '"' : safe;
+    const formula = /^[=+\-@]/.test(text) && Number.isNaN(Number(text.replace(/,/g, "")));
+    const safe = (formula ? "'" : "") + text.replace(/([;\t])(?=[\s"]*[=+\-@])/g, "$1'");
+    return /[",;\t\r\n]/.test(safe) ? '"' + safe.replace(/"/g, '""') + '"' : safe;
   };
   const csvRow = (row) => [...row.cells].flatMap((cell) => [csvCell(words(cell)), ...Array(cell.colSpan - 1).fill("")]).join(",") + "\n";
   const csvOf = (table) => all("tr", table).filter((row) => !row.hidden).map(csvRow).join("");
