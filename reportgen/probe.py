@@ -22,11 +22,15 @@ from .tensors import TensorFigures
 
 Shape = tuple[int | None, ...]
 ScoreKind = Literal["probabilities", "independent", "raw"]
+<<<<<<< ours
 ChannelOrder = Literal["rgb", "bgr"]
 # what a layer is set to, as texts "name: value", sorted, the values as JSON; None where that is not known
 Settings = tuple[str, ...] | None
 DEFAULT = " (default)"  # behind the value of a setting that is as Keras has it by default
 INPUT = "input"  # where a gradient is taken unless it is at a layer
+=======
+INPUT = "input"  # in place of a layer's path: the model's own input
+>>>>>>> theirs
 
 
 @record(kw_only=True)
@@ -118,10 +122,17 @@ class Explained:
 
 
 class Network(Protocol):
-    """A model alone: what holds for every image, and what can be asked of it.
+    """A model alone: what is true of it for every image, and what it answers when asked about images.
 
-    A `batch` is float32 (n, h, w, channels), channels last whatever the model wants, scaled as the model takes it: `prepared`
-    makes one of pixels. Batches of any length are run in parts of a safe size.
+    A `batch` is float32 (n, h, w, channels) of any length n, channels last whatever the model wants, scaled as the model takes
+    it; `prepared` makes one of pixels, and (h, w, channels) is `facts.input_shape`. A model that takes integers is given the
+    nearest ones. Paths are those of `layers`, and `INPUT` stands for the model's input.
+
+    Many images run in batches of a safe size: at most 500 MB of memory beyond the model, the batch and the answer, unless one
+    image needs more. The model always runs in inference mode, so its weights and batch statistics stay as they are.
+
+    Asking raises `OptionError` for a path or class that the model does not have or a batch that does not fit, `NotApplicable`
+    where there is no answer, and `ModelError` where the model cannot run.
     """
 
     @property
@@ -155,15 +166,23 @@ class Network(Protocol):
         """uint8 pixels (n, h, w, channels) as a batch."""
 
     def scores(self, batch: np.ndarray) -> np.ndarray:
-        """The class scores (n, classes) float32; of an output that is a map each channel's mean."""
+        """The class scores (n, classes) float32; where the output is a map, each class's mean over the map."""
 
     def maps(self, path: str, batch: np.ndarray) -> np.ndarray:
-        """What the layer at `path` puts out: (n, h, w, channels) float32, or (n, ...) where it is no map."""
+        """The output of the layer at `path`: (n, h, w, channels) float32, or (n, ...) where it is not 4-D.
+
+        A layer that returns k rows for each image (windows, say) gives (n * k, ...). Raises `NotApplicable` for a layer that is
+        never called.
+        """
 
     def gradient(self, batch: np.ndarray, class_index: int, at: str = INPUT) -> np.ndarray:
-        """d y / d x for every image, float32, in the shape of x: the batch, or the output of the layer whose path is `at`.
+        """dy_i/dx_i for every image i, float32, in the shape of x: the batch, or the output of the layer at the path `at`.
 
-        y is the class's logit, or the model's output where no logit could be had.
+        y is the class's logit, or the model's output where no logits can be had; of an output that is a map, the class's mean
+        over the map. Example: (50, 224, 224, 3) at the input of VGG16, (50, 14, 14, 512) at its block5_conv3.
+
+        Raises `NotApplicable` where no gradient leads from y to x: a layer beside or after the logits, such as the softmax
+        itself, a layer that is never called, or integers.
         """
 
 

@@ -1,4 +1,4 @@
-"""What the model answered, and which class of it is explained."""
+"""What the model answered, and which class is explained."""
 
 from __future__ import annotations
 
@@ -48,10 +48,46 @@ def chosen_head(heads: dict[str, Any], asked: str | None) -> Any:
     return heads[asked]
 
 
-class Answer(NamedTuple):
-    """A model's output as scores (classes,), or None where it is no list of scores.
+def count_classes(outputs: Any, channels_first: bool = False) -> int:
+    """How many classes an output (n, ...) has; 0 where it is a scalar."""
+    rank = len(outputs.shape)
+    return int(outputs.shape[_class_axis(rank, channels_first)] or 0) if rank > 1 else rank
 
-    `differentiated` (classes,) is the tensor whose entries are explained, or None; by `means` (classes,) the best is chosen.
+
+def class_scores(outputs: Any, channels_first: bool = False) -> Any:
+    """One number for each image and class of an output (n, ...): a tensor (n, classes) float32.
+
+    In an output that is a map, a class stands for its mean over the map; `channels_first` says that the map is laid out
+    (n, classes, h, w). An output (n,) is one class.
+    """
+    if len(outputs.shape) == 1:
+        outputs = outputs[:, None]
+    rank = len(outputs.shape)
+    places = [axis for axis in range(1, rank) if axis != _class_axis(rank, channels_first)]
+    return tf.reduce_mean(tf.cast(outputs, tf.float32), axis=places)
+
+
+def _class_axis(rank: int, channels_first: bool) -> int:
+    return 1 if channels_first and rank == 4 else rank - 1
+
+
+def differentiated(outputs: Any, channels_first: bool = False) -> Any:
+    """The logits of each image and class (n, classes), or the output itself where no logits can be had.
+
+    None where there are no classes, or only integers. Logits are explained rather than probabilities, because the gradient of
+    a softmax vanishes where it is sure of itself. Keras leaves them on what softmax and sigmoid return.
+    """
+    logits = getattr(outputs, LOGITS, outputs)
+    if len(logits.shape) == 0 or not logits.dtype.is_floating:
+        return None
+    return class_scores(logits, channels_first)
+
+
+class Answer(NamedTuple):
+    """A model's output for one image as scores (classes,), or None where it is no list of scores.
+
+    `differentiated` (classes,) is the tensor whose entries are explained, or None. The class with the highest of the `means`
+    (classes,) is explained unless another is asked for.
     """
 
     scores: np.ndarray | None
@@ -61,23 +97,20 @@ class Answer(NamedTuple):
     unit: Literal["logit", "output"]
 
 
-def answer_of(outputs: Any) -> Answer:
-    """What the model says, and what of it to differentiate.
-
-    Logits rather than probabilities: where a softmax is sure of itself its gradient vanishes. Keras leaves the logits on what
-    softmax and sigmoid return. Of an output that is a map, each class stands for its mean over the map.
-    """
-    if len(outputs.shape) == 1:  # a number for each picture: one class
-        outputs = outputs[:, None]
+def answer_of(outputs: Any, channels_first: bool = False) -> Answer:
+    """What the model says of the one image in the batch, and what to differentiate."""
     logits = getattr(outputs, LOGITS, None)
-    differentiated = _per_class(logits if logits is not None else outputs)
     unit: Literal["logit", "output"] = "output" if logits is None else "logit"
-    means = None if differentiated is None else np.asarray(_per_class(outputs).numpy(), np.float32)
-    if len(outputs.shape) != 2:
+    of_batch = differentiated(outputs, channels_first)
+    explained = means = None
+    if of_batch is not None:
+        explained = of_batch[0]
+        means = np.asarray(class_scores(outputs, channels_first).numpy(), np.float32)[0]
+    if len(outputs.shape) not in (1, 2):
         # a map of classes has passed a softmax or sigmoid; the maps of a headless network stand for no class
-        return Answer(None, "raw", means if logits is not None else None, differentiated, unit)
-    scores = np.asarray(outputs.numpy(), np.float32)[0]
-    return Answer(scores, _kind(scores, logits), means, differentiated, unit)
+        return Answer(None, "raw", means if logits is not None else None, explained, unit)
+    scores = np.asarray(outputs.numpy(), np.float32).reshape(len(outputs), -1)[0]  # a number for each image is one class
+    return Answer(scores, _kind(scores, logits), means, explained, unit)
 
 
 def _kind(scores: np.ndarray, logits: Any) -> ScoreKind:
@@ -91,13 +124,6 @@ def _is_choice(scores: np.ndarray, logits: Any) -> bool:
     if len(scores) < 2 or scores.min() < 0 or not abs(float(scores.sum()) - 1) < 1e-2:
         return False
     return logits is None or bool(np.allclose(scores, tf.nn.softmax(tf.cast(logits, tf.float32))[0], atol=1e-2))
-
-
-def _per_class(outputs: Any) -> Any:
-    if len(outputs.shape) < 2 or not outputs.dtype.is_floating:
-        return None
-    places = list(range(1, len(outputs.shape) - 1))
-    return tf.cast(tf.reduce_mean(outputs, axis=places)[0], tf.float32)
 
 
 def class_to_explain(target: int | str | None, answer: Answer, labels: tuple[str, ...] | None) -> int | None:

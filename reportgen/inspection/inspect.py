@@ -1,6 +1,6 @@
 """One eager forward pass of a network over one image, and what it leaves behind: a `Probe`.
 
-    begin ─▶ model(batch), each layer call heard ─▶ scores ─▶ gradient at the last spatial layer ─▶ KerasProbe
+    run: model(batch), each layer call heard ─▶ scores ─▶ gradient at the last spatial layer ─▶ KerasProbe
 
 Memory stays small whatever the model's size: figures of a convolution's maps are taken as the pass goes by, the maps
 themselves are kept only where they will be shown, a functional model's tensors are let go after their last use, and the tape
@@ -15,16 +15,15 @@ from typing import Any
 import numpy as np
 
 from ..backend import deep_models, tf
-from ..errors import LabelsError, ModelError, reason_of
+from ..errors import LabelsError
 from ..options import Options
 from ..probe import Arrival, Explained, FeatureMaps, ScoreKind
-from .answer import Answer, answer_of, chosen_head, class_to_explain, heads_of
+from .answer import Answer, answer_of, class_to_explain
 from .arriving import Arrivals
 from .following import Follower
-from .listening import CallLog, listening
 from .network import KerasNetwork
 from .repeating import unsteadiness
-from .running import cannot_run, functions_run, run
+from .running import derivative, run
 
 
 @dataclass
@@ -46,7 +45,7 @@ class KerasProbe:
 def inspect(network: KerasNetwork, pixels: np.ndarray, shown: np.ndarray, options: Options) -> KerasProbe:
     """Show the network `pixels`, uint8 (h, w, channels) as it takes them; `shown` (h, w, 3) is the same for the reader.
 
-    Raises `ModelError` where the model cannot run on it, `LabelsError` where the class to explain is none of its.
+    Raises `ModelError` where the model cannot run on it, `LabelsError` where the model does not have the class to explain.
     """
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         follower, arrivals = Follower(options, tape), Arrivals()
@@ -55,37 +54,24 @@ def inspect(network: KerasNetwork, pixels: np.ndarray, shown: np.ndarray, option
             follower.listen(*heard)
             arrivals.listen(*heard)
 
-        log = CallLog(network.model, listen, network.settings)
-        heads = heads_of(network.model, _forward(network, log, pixels))
-        outputs = chosen_head(heads, network.head)
-        answer = answer_of(outputs)
+        batch = tf.constant(network.preprocess(pixels[None]))
+        forward = run(network.loaded, network.head, batch, listen, network.settings)
+        answer = answer_of(forward.output, forward.structure.channels_first)
         _check_labels(network.labels, answer)
         class_index = class_to_explain(options.target, answer, network.labels)
         score = answer.differentiated[class_index] if class_index is not None else None
     follower.finish()
     return KerasProbe(
-        network=network.heard_as(tuple(log.heard), tuple(outputs.shape[1:])),
+        network=network.with_structure(forward.structure),
         pixels=shown,
         maps=tuple(follower.maps),
         arrivals=tuple(arrivals.found),
         scores=answer.scores,
         score_kind=answer.kind,
-        unsteady=unsteadiness(network, pixels, log.heard, outputs),
+        unsteady=unsteadiness(network, pixels, forward.structure.heard, forward.output),
         explained=_explain(tape, follower, answer, class_index, score),
-        heads=tuple(heads),
+        heads=forward.heads,
     )
-
-
-def _forward(network: KerasNetwork, log: CallLog, pixels: np.ndarray) -> Any:
-    batch = tf.constant(network.preprocess(pixels[None]))
-    log.begin(batch)
-    try:
-        with listening(log.hear):
-            outputs = run(network.model, batch)
-    except Exception as error:  # whatever a layer raises: the model is the user's, and so is its code
-        raise ModelError(cannot_run(network.loaded, reason_of(error))) from error
-    log.finish()
-    return outputs
 
 
 def _check_labels(labels: tuple[str, ...] | None, answer: Answer) -> None:
@@ -99,7 +85,7 @@ def _explain(tape: Any, follower: Follower, answer: Answer, class_index: int | N
     if score is None or target is None or class_index is None:
         return None
     try:
-        gradient = _gradient(tape, score, target)
+        gradient = derivative(tape, score, target)
     except Exception:  # a layer may bring a gradient of its own, and that may fail: all the rest can still be shown
         gradient = None
     if gradient is None:
@@ -114,13 +100,3 @@ def _explain(tape: Any, follower: Follower, answer: Answer, class_index: int | N
         unit=answer.unit,
         part=follower.part,
     )
-
-
-def _gradient(tape: Any, score: Any, target: Any) -> Any:
-    """d score / d target; None where there is no way from one to the other.
-
-    Inside a graph, which leaves out what is not asked for: an eager convolution's gradient is also that of its kernel, and
-    TensorFlow 2.21 crashes on some of them (1x1, stride 2, up to 8 input channels).
-    """
-    with functions_run(eagerly=False):
-        return tf.function(lambda: tape.gradient(score, target), autograph=False).get_concrete_function()()

@@ -12,13 +12,14 @@ from typing import Any
 from ..backend import op_callbacks, tf
 
 MAKER = "_reportgen_maker"  # on a tensor: the path of the layer that made it
-SOURCES = "_reportgen_sources"  # on a tensor that no layer made: the paths of those that what it was made of came from
+SOURCES = "_reportgen_sources"  # on a tensor that no layer made: the paths of the layers that its inputs come from
 
 
 @contextmanager
 def lineage() -> Iterator[None]:
-    """While this lasts, tensors made in this thread know where they come from. Where a later TensorFlow does not tell of its
-    operations, only those that layers made do.
+    """While this lasts, tensors made in this thread know where they come from.
+
+    With a later TensorFlow that does not report its operations, only tensors that layers made know it.
     """
     if op_callbacks is None:
         yield
@@ -36,7 +37,7 @@ def sources_of(tensors: Iterable[Any]) -> tuple[str, ...]:
 
 
 def hand_on(outputs: Iterable[Any], path: str) -> None:
-    """Mark all that the layer at `path` gave back, but for what layers inside of it made."""
+    """Mark what the layer at `path` returned, except for tensors that layers inside it made."""
     for output in outputs:
         if isinstance(output, tf.Tensor) and not hasattr(output, MAKER):
             setattr(output, SOURCES, (path,))
@@ -47,8 +48,9 @@ def _sources(tensor: Any) -> tuple[str, ...]:
     return getattr(tensor, SOURCES, ()) if maker is None else (maker,)
 
 
-def _carry_on(_kind: str, inputs: Any, _attributes: Any, outputs: Any, _name: Any = None, graph: Any = None) -> None:
-    sources = sources_of(inputs) if graph is None else ()
+def _carry_on(_kind: str, inputs: Any, _attributes: Any, outputs: Any, *_place: Any, **_named_place: Any) -> None:
+    # TensorFlow adds the operation's name and graph, by position when it runs eagerly and by name while it traces
+    sources = sources_of(inputs)
     if sources:
         for output in outputs:
             setattr(output, SOURCES, sources)

@@ -1,8 +1,8 @@
 """Hearing every layer call of one forward pass, whatever kind of model it is.
 
 Functional, Sequential, nested, subclassed, layer-in-layer and shared layers all go through `keras.Layer.__call__`, bare
-operations through `keras.Operation.__call__`; replacing both for the time of one eager pass hears them all, where a second
-`keras.Model(inputs, layer.output)` fails on most.
+operations through `keras.Operation.__call__`. Replacing both during one pass hears them all, where a second
+`keras.Model(inputs, layer.output)` fails on most. The pass may be eager, or a trace of `tf.function`: both give the same rows.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from .lineage import MAKER, hand_on, lineage, sources_of
 from .settings import SettingsReader
 
 KEPT = ("_keras_logits", "_keras_mask")  # what Keras itself leaves on tensors
+LAST_TO_FIRST, FIRST_TO_LAST = (3, 1, 2), (2, 3, 1)  # the `dims` of a Permute that moves the channels
 
 
 @contextmanager
@@ -44,37 +45,50 @@ def listening(hear: Callable[[Any, Callable[[], Any], Any], Any]) -> Iterator[No
         keras.Layer.__call__, keras.Operation.__call__ = layer_call, operation_call
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Heard:
-    """One call that makes a row: the layer, the row, and the variables counted in it."""
+    """One call that makes a row: the layer, the row, and the variables counted in it.
+
+    `values` counts the numbers in its output, all images of the batch together. `channels_first` says how a 4-D output is laid
+    out: (n, channels, h, w) or (n, h, w, channels).
+    """
 
     layer: Any
     row: LayerCall
     variables: tuple[Any, ...]
+    values: int
+    channels_first: bool
+
+
+Listener = Callable[[Heard, tuple[Any, ...], Any], None]
 
 
 @dataclass
 class CallLog:
     """Turns what `listening` hears into rows, and hands each on to `listener(heard, input tensors, output tensor)`.
 
-    No tensor is kept here: a big network's would fill the memory.
+    It keeps no tensor, because those of a big network would fill the memory. `channels_first` is the layout of the tensor that
+    was heard last; it starts as that of the model's input.
 
-    A row is made of every call that holds no further ones; and of one that does, where it has weights of its own or does
-    work of its own after the last of them (a residual block that adds its input). Other holders only lend their names to the
+    Every call that holds no further calls makes a row. A call that does makes one where it has weights of its own, or does work
+    of its own after the last call in it (a residual block that adds its input). Other holders only lend their names to the
     paths.
     """
 
     model: Any
-    listener: Callable[[Heard, tuple[Any, ...], Any], None]
-    settings: SettingsReader = field(default_factory=SettingsReader)
+    listener: Listener
+    channels_first: bool = False
+    settings: SettingsReader | None = None
     heard: list[Heard] = field(default_factory=list)
+    _graph: Any = None  # that is being traced; None while the pass is eager
     _holders: list[Any] = field(default_factory=list)
     _counted: set[int] = field(default_factory=set)
     _of_model: set[int] = field(default_factory=set)
     _paths: set[str] = field(default_factory=set)
 
     def begin(self, batch: Any) -> None:
-        """Row 0: the input layer."""
+        """Row 0: the input layer. `batch` is the tensor that the model is about to be called with."""
+        self._graph = None if _is_eager(batch) else batch.graph
         self._add(None, _input_name(self.model), (), batch)
 
     def hear(self, operation: Any, run: Callable[[], Any], given: Any) -> Any:
@@ -96,7 +110,7 @@ class CallLog:
         finally:
             self._holders.pop()
         outputs = _told_apart(outputs, inputs)
-        output = _first_tensor(outputs)
+        output = self._first_tensor(outputs)
         if output is not None and self._makes_a_row(operation, output, before):
             self._add(operation, self._path(operation), inputs, output, sources, given)
             hand_on(tf.nest.flatten(outputs), self.heard[-1].row.path)
@@ -112,6 +126,16 @@ class CallLog:
         # a bare operation inside a layer's own call is a detail of that layer
         return isinstance(operation, keras.Layer) or all(isinstance(holder, keras.Model) for holder in self._holders)
 
+    def _first_tensor(self, outputs: Any) -> Any:
+        """The first tensor of this pass among the outputs; None where all belong to other graphs.
+
+        While a layer is built, its inner layers are called with tensors of a graph that is thrown away.
+        """
+        for tensor in tf.nest.flatten(outputs):
+            if isinstance(tensor, tf.Tensor) and (_is_eager(tensor) or tensor.graph is self._graph):
+                return tensor
+        return None
+
     def _makes_a_row(self, operation: Any, output: Any, before: int) -> bool:
         if len(self.heard) == before:
             return True
@@ -121,7 +145,7 @@ class CallLog:
         )
 
     def _is_new(self, variable: Any) -> bool:
-        """Whether a variable is of the model, which what a Lambda has caught is not, and not counted in an earlier row."""
+        """Whether a variable belongs to the model (one that a Lambda captured does not) and to no earlier row."""
         if id(variable) not in self._of_model:
             self._of_model = {id(each) for each in self.model.weights}  # again: a layer may have been built on the way
         return id(variable) in self._of_model and id(variable) not in self._counted
@@ -145,6 +169,8 @@ class CallLog:
             count += 1
             unique = f"{path}#{count}"
         self._paths.add(unique)
+        if output is not None and len(output.shape) == 4:
+            self.channels_first = _is_channels_first(layer, self.channels_first)
         row = LayerCall(
             index=len(self.heard),
             path=unique,
@@ -153,13 +179,15 @@ class CallLog:
             parameters=sum(_size(variable) for variable in variables),
             trainable=any(variable.trainable for variable in variables),
             inputs=sources,
-            settings=() if layer is None else self.settings.of(layer, given),
+            settings=() if layer is None or self.settings is None else self.settings.of(layer, given),
         )
         if output is not None:
             setattr(output, MAKER, unique)
-        self.heard.append(Heard(layer, row, variables))
+        values = 0 if output is None else output.shape.num_elements() or 0
+        heard = Heard(layer=layer, row=row, variables=variables, values=values, channels_first=self.channels_first)
+        self.heard.append(heard)
         if output is not None:
-            self.listener(self.heard[-1], inputs, output)
+            self.listener(heard, inputs, output)
 
 
 def _input_name(model: Any) -> str:
@@ -169,7 +197,7 @@ def _input_name(model: Any) -> str:
 
 
 def _told_apart(outputs: Any, inputs: tuple[Any, ...]) -> Any:
-    """The outputs; a tensor that is the very one that went in (a Dropout at rest) as a new one, so that each has one maker."""
+    """The outputs, copied where the layer returned its very input (a Dropout at rest), so that each tensor has one maker."""
     if not any(outputs is each for each in inputs):
         return outputs
     copy = tf.identity(outputs)
@@ -203,9 +231,15 @@ def _size(variable: Any) -> int:
     return size
 
 
-def _first_tensor(outputs: Any) -> Any:
-    """The first eager tensor among the outputs; None for symbolic ones, which come up while a layer is being built."""
-    for tensor in tf.nest.flatten(outputs):
-        if isinstance(tensor, tf.Tensor) and hasattr(tensor, "numpy"):
-            return tensor
-    return None
+def _is_eager(tensor: Any) -> bool:
+    return hasattr(tensor, "numpy")
+
+
+def _is_channels_first(layer: Any, before: bool) -> bool:
+    """How the 4-D output of a layer is laid out, where the tensor heard before it was laid out as `before` says."""
+    data_format = getattr(layer, "data_format", None)
+    if data_format is not None:
+        return bool(data_format == "channels_first")
+    if isinstance(layer, keras.layers.Permute) and tuple(layer.dims) in (LAST_TO_FIRST, FIRST_TO_LAST):
+        return tuple(layer.dims) == LAST_TO_FIRST
+    return before

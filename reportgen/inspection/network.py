@@ -1,4 +1,4 @@
-"""`KerasNetwork`: a loaded model, what holds for it whatever the image, and what it answers when asked."""
+"""`KerasNetwork`: a loaded model, what is true of it for every image, and what it answers when asked."""
 
 from __future__ import annotations
 
@@ -11,22 +11,25 @@ from typing import Any
 
 import numpy as np
 
+from ..backend import deep_models, tf
 from ..loading.architecture import architecture
 from ..loading.loaded import Loaded, as_array
-from ..probe import ChannelOrder, LayerCall, ModelFacts, Shape
+from ..loading.schemes import scale
+from ..probe import INPUT, ChannelOrder, LayerCall, ModelFacts
 from ..tensors import TensorFigures, figures_of
+from .asking import Asking
 from .colours import order_behind
 from .following import CONVOLUTIONS
-from .listening import Heard
+from .running import Structure, run
 from .settings import SettingsReader
 
 KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 
 
 class KerasNetwork:
-    """Fulfils `Network`. The layer table is known once an image has been looked at: see `inspect`.
+    """Fulfils `Network`. The layer table comes from the first image that the network sees, or from a black one.
 
-    The figures of the weights are computed beside other work, from the moment that the model is there.
+    The figures of the weights are computed in the background, from the moment that the model is there.
     """
 
     def __init__(self, loaded: Loaded, head: str | None = None) -> None:
@@ -35,9 +38,9 @@ class KerasNetwork:
         self.model = loaded.model
         self.name = loaded.name
         self.labels = loaded.labels
-        self.output_shape: Shape = ()
         self.settings = SettingsReader()
-        self._heard: tuple[Heard, ...] = ()
+        self._structure: Structure | None = None
+        self._asking: Asking | None = None
         self._described: Future[dict[int, TensorFigures]] | None = None
         if self.model.built:
             self._describe()
@@ -63,13 +66,13 @@ class KerasNetwork:
             parameters=int(self.model.count_params()),
             trainable_parameters=sum(int(np.prod(variable.shape)) for variable in self.model.trainable_weights),
             input_shape=self.loaded.input_shape,
-            output_shape=self.output_shape,
+            output_shape=self.structure.output_shape,
             preprocessing=self.loaded.preprocessing,
         )
 
     @property
     def layers(self) -> tuple[LayerCall, ...]:
-        return tuple(heard.row for heard in self._heard)
+        return tuple(heard.row for heard in self.structure.heard)
 
     @property
     def scheme(self) -> str:
@@ -79,7 +82,7 @@ class KerasNetwork:
     def channel_order(self) -> ChannelOrder | None:
         if not type(self.model).__module__.startswith("keras."):
             return None  # what the model's own code does to the image is not heard
-        before = itertools.takewhile(lambda heard: not isinstance(heard.layer, CONVOLUTIONS), self._heard)
+        before = itertools.takewhile(lambda heard: not isinstance(heard.layer, CONVOLUTIONS), self.structure.heard)
         return order_behind(self.loaded.channel_order, (heard.row for heard in before))
 
     @property
@@ -87,7 +90,8 @@ class KerasNetwork:
         assigned = self.loaded.assigned
         if assigned is None:
             return ()
-        return tuple(heard.row.path for heard in self._heard if any(each not in assigned for each in heard.variables))
+        heard = self.structure.heard
+        return tuple(each.row.path for each in heard if any(variable not in assigned for variable in each.variables))
 
     def weights(self, index: int) -> Mapping[str, np.ndarray]:
         return {name: as_array(variable) for name, variable in self._named(index).items()}
@@ -96,22 +100,52 @@ class KerasNetwork:
         return self._all_figures()[id(self._named(index)[name])]
 
     def kernels(self, index: int) -> tuple[str, ...]:
-        if not isinstance(self._heard[index].layer, CONVOLUTIONS):
+        if not isinstance(self.structure.heard[index].layer, CONVOLUTIONS):
             return ()
         return tuple(name for name in KERNELS if name in self._named(index))
 
-    def heard_as(self, heard: tuple[Heard, ...], output_shape: Shape) -> KerasNetwork:
-        """The network with the layers of a pass: itself, unless an earlier image went through other layers."""
-        rows = tuple(each.row for each in heard)
-        network = self if self.layers in ((), rows) else copy.copy(self)
-        if network.layers != rows:
-            network._heard, network.output_shape = heard, output_shape
+    def prepared(self, pixels: np.ndarray) -> np.ndarray:
+        return scale(pixels, self.loaded.scheme)
+
+    def scores(self, batch: np.ndarray) -> np.ndarray:
+        return self._asked().scores(batch)
+
+    def maps(self, path: str, batch: np.ndarray) -> np.ndarray:
+        return self._asked().maps(path, batch)
+
+    def gradient(self, batch: np.ndarray, class_index: int, at: str = INPUT) -> np.ndarray:
+        return self._asked().gradient(batch, class_index, at)
+
+    @property
+    def structure(self) -> Structure:
+        """What a pass tells about the model; that over a black image where it has seen none."""
+        if self._structure is None:
+            with deep_models():
+                black = np.zeros((1, *self.loaded.input_shape), np.uint8)
+                forward = run(self.loaded, self.head, tf.constant(self.preprocess(black)), lambda *_: None, self.settings)
+            self._structure = forward.structure
+        return self._structure
+
+    def with_structure(self, structure: Structure) -> KerasNetwork:
+        """The network as a pass found it: itself, unless an earlier image took another way through its layers."""
+        rows = tuple(heard.row for heard in structure.heard)
+        if self._structure is None:
+            self._structure = structure
+        if self.layers == rows:
+            return self
+        network = copy.copy(self)
+        network._structure, network._asking = structure, None
         return network
+
+    def _asked(self) -> Asking:
+        if self._asking is None:
+            self._asking = Asking(self.loaded, self.head, self.structure)
+        return self._asking
 
     def _named(self, index: int) -> dict[str, Any]:
         """The variables of the layer in row `index`, by names that tell them apart."""
         named: dict[str, Any] = {}
-        for variable in self._heard[index].variables:
+        for variable in self.structure.heard[index].variables:
             count = sum(name.split("#")[0] == variable.name for name in named)
             named[variable.name if not count else f"{variable.name}#{count + 1}"] = variable
         return named

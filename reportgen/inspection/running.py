@@ -1,30 +1,96 @@
-"""Running a model, whatever it is made of."""
+"""Running a model once, whatever it is made of, and what one pass tells about it."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 from ..backend import tf
+from ..errors import ModelError, reason_of
 from ..loading.loaded import Loaded
+from ..probe import Shape
+from .answer import chosen_head, count_classes, heads_of
 from .freeing import freeing
+from .listening import CallLog, Heard, Listener, listening
+from .settings import SettingsReader
+
+
+@dataclass(frozen=True, kw_only=True)
+class Structure:
+    """What one pass tells about a model: its rows, its output's shape without the batch axis, and how many classes that has.
+
+    `classes` is 0 for an output that is a scalar. `channels_first` says how an output that is a map is laid out.
+    """
+
+    heard: tuple[Heard, ...]
+    output_shape: Shape
+    classes: int
+    channels_first: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pass:
+    """One forward pass: the tensor that the model's head returned, the names of all its heads, and its structure."""
+
+    output: Any
+    heads: tuple[str, ...]
+    structure: Structure
+
+
+def run(loaded: Loaded, head: str | None, batch: Any, listener: Listener, settings: SettingsReader | None = None) -> Pass:
+    """Run the model on the tensor `batch`, eagerly or inside a trace; every row is handed to `listener`.
+
+    `settings` reads what each layer is set to, which takes a while; without it the rows have none. `head` names the output, None
+    stands for the first. Raises `ModelError` where the model cannot run on the batch, and `OptionError` for a head that it does
+    not have.
+    """
+    log = CallLog(loaded.model, listener, loaded.channels_first, settings)
+    log.begin(batch)
+    try:
+        with listening(log.hear):
+            outputs = outputs_of(loaded.model, batch)
+    except Exception as error:  # whatever a layer raises: the model is the user's, and so is its code
+        raise ModelError(cannot_run(loaded, reason_of(error))) from error
+    log.finish()
+    heads = heads_of(loaded.model, outputs)
+    output = chosen_head(heads, head)
+    structure = Structure(
+        heard=tuple(log.heard),
+        output_shape=tuple(output.shape[1:]),
+        classes=count_classes(output, log.channels_first),
+        channels_first=log.channels_first,
+    )
+    return Pass(output=output, heads=tuple(heads), structure=structure)
+
+
+def outputs_of(model: Any, batch: Any) -> Any:
+    """The model's outputs for a batch; a `tf.function` of the user's runs as plain Python: nothing is heard in its own graph."""
+    with freeing(), without_scopes(), functions_run(eagerly=True):
+        return called(model, batch)
 
 
 def called(model: Any, batch: Any) -> Any:
-    """What the model makes of a batch, at rest (not training)."""
+    """The model's outputs for a batch, in inference mode."""
     inputs = getattr(model, "_inputs_struct", None)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of Keras, about a structure that is the same in all but name
-        # under its name, where the model takes a mapping of one
+        warnings.simplefilter("ignore")  # from Keras, about a structure that differs in its names alone
+        # a model may take a mapping with one name
         return model(dict.fromkeys(inputs, batch) if isinstance(inputs, dict) else batch, training=False)
 
 
-def run(model: Any, batch: Any) -> Any:
-    """What the model makes of a batch, eagerly: inside a `tf.function` of the user's there are no values to see."""
-    with freeing(), without_scopes(), functions_run(eagerly=True):
-        return called(model, batch)
+def derivative(tape: Any, score: Any, target: Any) -> Any:
+    """d score / d target; None where no way leads from one to the other.
+
+    It is always computed in a graph, which leaves out what is not asked for: eagerly, a convolution's gradient is computed for
+    its kernel too, and TensorFlow 2.21 crashes on some kernels (1x1, stride 2, up to 8 input channels).
+    """
+    with functions_run(eagerly=False):
+        if not tf.executing_eagerly():
+            return tape.gradient(score, target)
+        return tf.function(lambda: tape.gradient(score, target), autograph=False).get_concrete_function()()
 
 
 def cannot_run(loaded: Loaded, reason: str) -> str:
@@ -39,7 +105,7 @@ def cannot_run(loaded: Loaded, reason: str) -> str:
 
 @contextmanager
 def without_scopes() -> Iterator[None]:
-    """Layers' names as no scopes: in the graph that the gradient is made in, none may hold a blank, a `<` or any Hebrew."""
+    """Run layers without their names as scopes, because a graph allows no blank, no `<` and no Hebrew in a scope's name."""
     before, tf.name_scope = tf.name_scope, nullcontext
     try:
         yield
@@ -49,7 +115,7 @@ def without_scopes() -> Iterator[None]:
 
 @contextmanager
 def functions_run(*, eagerly: bool) -> Iterator[None]:
-    """Whether functions that are made for graphs run eagerly while this lasts."""
+    """Choose whether a `tf.function` runs eagerly while this lasts."""
     before = tf.config.functions_run_eagerly()
     tf.config.run_functions_eagerly(eagerly)
     try:

@@ -1,0 +1,223 @@
+"""`Asking`: what a model is asked about many images, its scores, a layer's output, and gradients of a class's score."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..backend import deep_models, tf
+from ..errors import NotApplicable, OptionError, ReportgenError, reason_of
+from ..loading.loaded import Loaded, takes_integers
+from ..probe import INPUT
+from .answer import class_scores, differentiated
+from .listening import Heard
+from .running import Structure, derivative, run
+
+BUDGET = 400_000_000  # bytes of activations at once; the graph of a large model takes up to 100 MB beside them
+HELD = 3  # values in memory for each value of a layer's output: layers such as gelu keep what they compute on the way
+LARGEST = 32  # images in a batch: more are no faster
+TRACES = 4  # kept, the last ones used: that of ResNet50 takes 25 MB
+EAGERLY = 0  # in place of the size of a traced batch: one image after the other, without a trace
+
+Compute = Callable[[Any, Any], Any]  # (images, class index), both tensors, to what was asked for each image, float32
+
+
+class _OtherWay(Exception):  # noqa: N818 - never leaves this module
+    """A trace went another way through the model than the pass that made its layer table."""
+
+
+class Asking:
+    """Answers what `Network` can be asked, for a model whose layer table is known.
+
+    One image runs eagerly. Several are traced with `tf.function`, in batches of one size: the greatest that keeps the
+    activations below `BUDGET`, at least 1 image. The last batch reaches back over images that were done before, so that every
+    batch has the traced size. A trace serves every class. A model that cannot be traced, or a layer that does not return one
+    row for each image, runs with one image at a time.
+    """
+
+    def __init__(self, loaded: Loaded, head: str | None, structure: Structure) -> None:
+        self.loaded = loaded
+        self.head = head
+        self.structure = structure
+        self._rows = {heard.row.path: heard for heard in structure.heard}
+        self._traces: dict[tuple[str, int], Any] = {}
+        self._untraceable: set[tuple[str, int]] = set()
+
+    def scores(self, batch: np.ndarray) -> np.ndarray:
+        """See `Network.scores`."""
+        if not self.structure.classes:
+            raise NotApplicable("The model returns one number for the whole batch, and no scores for each image.")
+
+        def compute(images: Any, _class_index: Any) -> Any:
+            output, _ = self._forward(images, None, None)
+            return class_scores(output, self.structure.channels_first)
+
+        return self._for_all("the scores", compute, batch, self._bytes_per_image())
+
+    def maps(self, path: str, batch: np.ndarray) -> np.ndarray:
+        """See `Network.maps`."""
+        heard = self._row(path)
+
+        def compute(images: Any, _class_index: Any) -> Any:
+            _, found = self._forward(images, heard, None)
+            return tf.cast(found, tf.float32)
+
+        return _channels_last(heard, self._for_all(f"the output of {heard.row.path}", compute, batch, self._bytes_per_image()))
+
+    def gradient(self, batch: np.ndarray, class_index: int, at: str) -> np.ndarray:
+        """See `Network.gradient`."""
+        heard = self._row(at)
+        where = "the model's input" if heard.row.index == 0 else heard.row.path
+        if not 0 <= class_index < self.structure.classes:
+            raise OptionError(f"class {class_index}: the model has {self.structure.classes} classes, counted from 0.")
+
+        def compute(images: Any, index: Any) -> Any:
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                output, found = self._forward(images, heard, tape)
+                by_class = differentiated(output, self.structure.channels_first)
+                if by_class is None or not found.dtype.is_floating:
+                    integers = "the model's output" if by_class is None else where
+                    raise NotApplicable(f"There is no gradient at {where}: {integers} consists of integers.")
+                # the images do not depend on each other, so the gradient of the sum holds that of every image
+                score = tf.reduce_sum(tf.gather(by_class, index, axis=1))
+            gradient = derivative(tape, score, found)
+            if gradient is None:
+                raise NotApplicable(f"There is no gradient at {where}: none leads back to it from the score of the class.")
+            return tf.cast(tf.convert_to_tensor(gradient), tf.float32)
+
+        needed = self._bytes_per_image(heard.row.index)
+        return _channels_last(heard, self._for_all(f"the gradient at {where}", compute, batch, needed, class_index))
+
+    def _row(self, path: str) -> Heard:
+        """The row at `path`, or of the input; raises `OptionError` where there is none, `NotApplicable` for one never called."""
+        heard = self.structure.heard[0] if path == INPUT else self._rows.get(path)
+        if heard is None:
+            close = difflib.get_close_matches(path, self._rows, n=3, cutoff=0.5) or list(self._rows)[:5]
+            reason = f"{path}: the model has no such layer; there are {len(self._rows)}, such as {', '.join(close)}."
+            raise OptionError(" ".join(reason.split()))  # a layer's name may hold line breaks
+        if not heard.values:
+            raise NotApplicable(f"{path} is never called, so it has no output.")
+        return heard
+
+    def _forward(self, images: Any, heard: Heard | None, tape: Any) -> tuple[Any, Any]:
+        """The model's output, and that of the layer in the row `heard`, which is watched by the tape if one is given."""
+        found: list[Any] = []
+
+        def listen(each: Heard, _inputs: tuple[Any, ...], output: Any) -> None:
+            if heard is not None and each.row.path == heard.row.path:
+                found.append(output)
+                if tape is not None and output.dtype.is_floating:
+                    tape.watch(output)
+
+        forward = run(self.loaded, self.head, images, listen)
+        if not tf.executing_eagerly():
+            # layers inside a graph's own loops and branches are not heard, and later calls would be counted wrongly
+            paths = [each.row.path for each in forward.structure.heard]
+            if paths != list(self._rows) or forward.output.shape[0] != images.shape[0]:
+                raise _OtherWay
+        if heard is not None and not found:
+            raise NotApplicable(f"{heard.row.path} is not called for this image.")
+        return forward.output, found[0] if found else None
+
+    def _bytes_per_image(self, start: int | None = None) -> int:
+        """An estimate of the memory that an image needs; with `start`, that of a gradient at that row.
+
+        A forward pass holds few outputs at once, a gradient all from the row `start` on.
+        """
+        values = [heard.values for heard in self.structure.heard]
+        held = 0 if start is None else sum(values[start:])
+        return 4 * HELD * max(held, *values)
+
+    @deep_models()
+    def _for_all(self, question: str, compute: Compute, batch: np.ndarray, needed: int, class_index: int = 0) -> np.ndarray:
+        """What is asked, for all images; `needed` is the memory that one of them takes, in bytes."""
+        height, width, channels = self.loaded.input_shape
+        if batch.shape[1:] != (height, width, channels) or not np.issubdtype(batch.dtype, np.floating):
+            raise OptionError(
+                f"batch: expected float32 of shape (n, {height}, {width}, {channels}), which `prepared` makes of pixels;"
+                f" got {batch.dtype} of shape {batch.shape}."
+            )
+        if len(batch) == 0:
+            return self._for_all(question, compute, np.zeros((1, *self.loaded.input_shape), np.float32), needed, class_index)[:0]
+        index = tf.constant(class_index, tf.int32)
+        for size in self._ways(question, len(batch), needed):
+            try:
+                if size == EAGERLY:
+                    return _in_parts(batch, 1, lambda part: compute(self._tensor(part), index).numpy())
+                return _in_parts(batch, size, lambda part: self._traced(question, compute, self._tensor(part), index))
+            except NotApplicable:
+                raise
+            except Exception as error:  # whatever the user's code raises; another way may suit it
+                if size == EAGERLY:
+                    failure = error
+                else:
+                    self._untraceable.add((question, size))
+        if isinstance(failure, ReportgenError):
+            raise failure
+        raise NotApplicable(f"TensorFlow cannot compute {question}: {reason_of(failure)}") from failure
+
+    def _ways(self, question: str, images: int, needed: int) -> list[int]:
+        """The sizes of batches to try in turn, without those that failed before.
+
+        One image runs eagerly, unless its memory is safe in a trace alone. A trace of one image suits models that were made for
+        one at a time, and layers whose own gradient only works in a graph.
+        """
+        if images == 1 and needed <= BUDGET:
+            ways = [EAGERLY, 1]
+        else:
+            safe = max(1, min(images, LARGEST, BUDGET // needed))
+            least_repeated = min(range(safe, safe // 2, -1), key=lambda size: -images % size)
+            ways = [least_repeated, *([1] if least_repeated > 1 else []), EAGERLY]
+        return [size for size in ways if (question, size) not in self._untraceable]
+
+    def _traced(self, question: str, compute: Compute, images: Any, index: Any) -> np.ndarray:
+        """What is asked, for a batch, by a trace that is made where there is none.
+
+        Raises `_OtherWay` where the layer does not return one row for each image.
+        """
+        size = len(images)
+        trace = self._traces.pop((question, size), None)
+        if trace is None:
+            specs = (tf.TensorSpec(images.shape, images.dtype), tf.TensorSpec((), tf.int32))
+            trace = tf.function(lambda images, index: compute(images, index), autograph=False).get_concrete_function(*specs)
+        while len(self._traces) >= TRACES:
+            del self._traces[next(iter(self._traces))]
+        self._traces[question, size] = trace
+        rows: np.ndarray = trace(images, index).numpy()
+        if size > 1 and len(rows) != size:
+            raise _OtherWay
+        return rows
+
+    def _tensor(self, images: np.ndarray) -> Any:
+        """Images (n, h, w, channels) as a tensor of the layout and type that the model takes."""
+        images = images.transpose(0, 3, 1, 2) if self.loaded.channels_first else images
+        if not takes_integers(self.loaded.model):
+            return tf.constant(images, tf.float32)
+        dtype = np.dtype(tf.nest.flatten(self.loaded.model.inputs)[0].dtype)
+        bounds = np.iinfo(dtype)
+        return tf.constant(np.clip(np.rint(images), bounds.min, bounds.max).astype(dtype))
+
+
+def _in_parts(batch: np.ndarray, size: int, ask: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """What `ask` returns for a batch of at least `size` images, asked `size` at a time.
+
+    A layer that splits an image into windows returns several rows for each image; they stay together.
+    """
+    whole = np.empty(0, np.float32)
+    for start in range(0, len(batch), size):
+        start = min(start, len(batch) - size)
+        part = ask(batch[start : start + size])
+        rows = len(part) // size
+        if start == 0:
+            whole = np.empty((len(batch) * rows, *part.shape[1:]), np.float32)
+        whole[start * rows : (start + size) * rows] = part
+    return whole
+
+
+def _channels_last(heard: Heard, values: np.ndarray) -> np.ndarray:
+    if values.ndim != 4 or not heard.channels_first:
+        return values
+    return np.ascontiguousarray(values.transpose(0, 2, 3, 1))
