@@ -22,15 +22,11 @@ from .tensors import TensorFigures
 
 Shape = tuple[int | None, ...]
 ScoreKind = Literal["probabilities", "independent", "raw"]
-<<<<<<< ours
 ChannelOrder = Literal["rgb", "bgr"]
 # what a layer is set to, as texts "name: value", sorted, the values as JSON; None where that is not known
 Settings = tuple[str, ...] | None
 DEFAULT = " (default)"  # behind the value of a setting that is as Keras has it by default
-INPUT = "input"  # where a gradient is taken unless it is at a layer
-=======
 INPUT = "input"  # in place of a layer's path: the model's own input
->>>>>>> theirs
 
 
 @record(kw_only=True)
