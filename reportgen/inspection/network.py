@@ -7,6 +7,7 @@ import hashlib
 import itertools
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ class KerasNetwork:
         """uint8 images (n, h, w, channels) as what the model takes: float32, (n, channels, h, w) where it wants that."""
         return self.loaded.preprocess(images)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """sha256 over architecture and weights; the model's own name is left out, so that a renamed copy has the same."""
         digest = hashlib.sha256(architecture(self.model).encode())

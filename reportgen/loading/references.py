@@ -6,6 +6,7 @@ import difflib
 import importlib.util
 import json
 import os
+import stat
 import zipfile
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
@@ -79,9 +80,13 @@ def bundled_file(name: str) -> Path:
     return Path(str(files("reportgen.loading.minivgg").joinpath(name)))
 
 
-def check_model_file(path: Path) -> None:
-    """Raise `ModelError` unless `path` looks like what Keras wrote: a zip with a config, such a zip unpacked, or HDF5."""
+def check_model_file(path: Path, cache: Path | None = None) -> None:
+    """Raise `ModelError` unless `path` looks like what Keras wrote: a zip with a config, such a zip unpacked, or HDF5.
+
+    `cache`: for a folder that the Hub's own package fetched, where its links may lead.
+    """
     if is_folder(path) and (path / "config.json").is_file():
+        _check_folder(path, cache)
         if os.path.lexists(path / WEIGHTS):
             _check_hdf5(path / WEIGHTS)
         return
@@ -96,6 +101,23 @@ def check_model_file(path: Path) -> None:
         _check_archive(path)
     elif not _is_checked_hdf5(path):
         raise ModelError(f"{path}: not a model that Keras saved; expected a .keras or .h5 file, made by model.save(...).")
+
+
+def _check_folder(path: Path, cache: Path | None) -> None:
+    """Raise `UnsafeModelError` where a model's folder holds more than files and folders of its own.
+
+    A link would bring another file's content into the report, and a pipe would keep us waiting for ever.
+    """
+    for folder, folders, names in os.walk(path):
+        for name in (*folders, *names):
+            member = Path(folder, name)
+            mode = member.lstat().st_mode
+            is_in_cache = cache is not None and member.resolve().is_relative_to(cache.resolve()) and member.is_file()
+            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or (stat.S_ISLNK(mode) and is_in_cache)):
+                raise UnsafeModelError(
+                    f"{path}: {str(member.relative_to(path))[:100]!r} in it is a link, a pipe or a device, as nothing is that "
+                    "Keras saved; the folder was not opened."
+                )
 
 
 def _check_weights_file(path: Path) -> None:

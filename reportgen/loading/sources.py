@@ -119,7 +119,8 @@ def _local(path: Any) -> Path:
     hub = importlib.import_module(HUB_PACKAGE)
     repository = str(path).removeprefix(HUB)
     folder = Path(hub.snapshot_download(repo_id=repository, library_name="keras", library_version=keras.__version__))
-    check_model_file(folder)
+    # its links lead to the files of all versions of the one model, which lie beside the folders of these versions
+    check_model_file(folder, folder.parent.parent if folder.parent.name == "snapshots" else None)
     return folder
 
 
