@@ -22,7 +22,7 @@ from .samples import CHOICES, HOSTILE, PAGES
 
 pytestmark = pytest.mark.browser
 
-NOT_SHOWN = {"method", "sketch", "scores", "labels_digest", "packed_weights"}
+NOT_SHOWN = {"method", "sketch", "scores", "labels_digest", "packed_weights", "settings"}
 
 
 @pytest.fixture

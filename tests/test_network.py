@@ -222,7 +222,7 @@ def test_a_trace_hears_the_same_rows(name: str) -> None:
     shape = (1, channels, height, width) if network.loaded.channels_first else (1, height, width, channels)
 
     def forward(images: Any) -> Any:
-        done.append(run(network.loaded, None, images, lambda *_: None))
+        done.append(run(network.loaded, None, images, lambda *_: None, network.settings))
         return done[0].output
 
     tf.function(forward, autograph=False).get_concrete_function(tf.TensorSpec(shape))

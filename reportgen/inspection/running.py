@@ -48,8 +48,10 @@ def run(loaded: Loaded, head: str | None, batch: Any, listener: Listener, settin
     not have.
     """
     log = CallLog(loaded.model, listener, loaded.channels_first, settings)
-    log.begin(batch)
     try:
+        if not loaded.model.built:
+            outputs_of(loaded.model, batch)  # the input gets its name when the model is built: every pass gives the same rows
+        log.begin(batch)
         with listening(log.hear):
             outputs = outputs_of(loaded.model, batch)
     except Exception as error:  # whatever a layer raises: the model is the user's, and so is its code

@@ -87,6 +87,10 @@ class MapChangesTable:
     more_inactive: int
     fewer_inactive: int
 
+    def turned(self) -> tuple[MapChanges, ...]:
+        """The layers that have more or fewer inactive channels than before."""
+        return tuple(row for row in self.rows if row.old_inactive != row.new_inactive)
+
 
 def compare_feature_maps(before: ConvolutionMapsTable, after: ConvolutionMapsTable, comparison: Comparison) -> MapChangesTable:
     """The maps that changed, and how many channels are inactive now and were."""
