@@ -8,7 +8,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import chdir, contextmanager
+from contextlib import AbstractContextManager, chdir, contextmanager, nullcontext
 from pathlib import Path
 from types import ModuleType
 
@@ -64,5 +64,10 @@ class _Loader(importlib.abc.Loader):
     def exec_module(self, module: ModuleType) -> None:
         assert module.__spec__ is not None
         module.__spec__.loader = module.__loader__ = self._loader
-        with chdir(Path(__file__).parent):
+        elsewhere: AbstractContextManager[None] = chdir(Path(__file__).parent)
+        try:
+            Path.cwd()
+        except FileNotFoundError:  # the folder is gone, and with it whatever was in it
+            elsewhere = nullcontext()
+        with elsewhere:
             self._loader.exec_module(module)
