@@ -76,6 +76,31 @@ def test_permuted_filters_are_the_same_filters(cat: Path) -> None:
     assert not found.same
 
 
+def test_a_few_weights_that_moved_a_little_are_not_told_as_another_order(cat: Path) -> None:
+    for step in (1e-6, 1e-3, 0.05):
+        new = net()
+        for name in ("conv2", "conv3"):
+            kernel, bias = new.get_layer(name).get_weights()
+            kernel[1, 1, 5, 7] += step
+            new.get_layer(name).set_weights([kernel, bias])
+        assert "another order" not in diff(report_of(net(), cat), report_of(new, cat)).verdict
+    turned = net()
+    for name in ("conv2", "conv3"):
+        kernel, bias = turned.get_layer(name).get_weights()
+        kernel[..., 3] *= -1
+        turned.get_layer(name).set_weights([kernel, bias])
+    assert "another order" not in diff(report_of(net(), cat), report_of(turned, cat)).verdict
+
+
+def test_the_filters_of_one_layer_in_another_order(cat: Path) -> None:
+    new = net()
+    kernel, bias = new.get_layer("conv3").get_weights()
+    order = np.random.default_rng(3).permutation(THIRD)
+    new.get_layer("conv3").set_weights([kernel[..., order], bias[order]])
+    reports = [reportgen.generate(model, cat, preprocess="unit", maps=4) for model in (net(), new)]  # too few maps to tell which
+    assert re.search(r"only the weights of `conv3` \(\d+ %\) changed: the same values in another order;", diff(*reports).verdict)
+
+
 @pytest.mark.parametrize("step", [1e-5, 1e-4])
 def test_a_change_too_small_for_the_pictures_is_told_as_that(cat: Path, step: float) -> None:
     new = net()

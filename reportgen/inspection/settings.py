@@ -78,7 +78,7 @@ def _defaults(kind: type) -> dict[str, str]:
     """The texts of a class's default settings. Keras's own alone: a later Keras has more of them, which is no change."""
     if not kind.__module__.startswith("keras."):
         return {}
-    parameters = inspect.signature(kind).parameters.values()
+    parameters = inspect.signature(kind.__init__).parameters.values()  # type: ignore[misc]
     return {each.name: _text(_compact(each.default)) for each in parameters if each.default is not inspect.Parameter.empty}
 
 
