@@ -330,6 +330,8 @@ def test_a_model_that_was_never_built() -> None:
         images = images_for(network, count)
         np.testing.assert_allclose(network.gradient(images, 0), np.full((count, 4, 4, 3), 10 / 16))
         np.testing.assert_allclose(network.gradient(images, 0, "block/conv"), np.full((count, 4, 4, 1), 2 / 16))
+    pixels = np.zeros((4, 4, 3), np.uint8)
+    assert inspect(network, pixels, pixels, Options()).network is network  # the rows are the same in every pass
 
 
 # What cannot be answered
