@@ -1,20 +1,20 @@
 """Where the model looked."""
 
 from ..section import Section
-from .compare import Attention, attribution_caveats, compare_attributions
+from .compare import AttributionChanges, attribution_caveats, compare_attributions
 from .find import Attributions, find_attributions
 from .follow import follow_attributions
 
 __all__ = ["SECTION", "Attributions"]
 
-SECTION: Section[Attributions, Attention] = Section(
+SECTION: Section[Attributions, AttributionChanges] = Section(
     title="Where it looked",
     title_of_two="Where they looked",
     noun="where they looked",
     about="image",
     find=find_attributions,
     compare=compare_attributions,
-    tell=lambda _attention, _comparison: (),
+    tell=lambda _changes, _comparison: (),
     caveats=attribution_caveats,
     topic="answer",
     follow=follow_attributions,
