@@ -21,7 +21,9 @@ from .records import record
 from .tensors import TensorFigures
 
 Shape = tuple[int | None, ...]
-ScoreKind = Literal["probabilities", "independent", "raw"]
+# "probabilities" of one choice add up to 1; "independent" scores lie between 0 and 1, each for itself; "raw" ones are neither;
+# of "unknown" ones the way in which the model computes them does not tell
+ScoreKind = Literal["probabilities", "independent", "raw", "unknown"]
 ChannelOrder = Literal["rgb", "bgr"]
 # what a layer is set to, as texts "name: value", sorted, the values as JSON; None where that is not known
 Settings = tuple[str, ...] | None
@@ -186,7 +188,7 @@ class Probe(Protocol):
     """A network that has seen an image.
 
     `pixels` is uint8 (h, w, 3), the image as it was fitted to the input. `scores` (classes,) is the model's answer, and
-    `score_kind` what kind: one choice among classes, independent yes-or-no answers, or raw numbers. None where the
+    `score_kind` what kind: one choice among classes, independent yes-or-no answers, raw numbers, or not known. None where the
     output is no list of scores; likewise `explained` where there is no convolution to look at. `arrivals` are what went into the
     first layer with weights and into a batch normalisation that directly follows it; none where more than scaling (rescaling,
     cropping, padding, augmentation at rest) lies in front of them. `unsteady` is how far the output was another one when the

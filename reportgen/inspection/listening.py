@@ -16,6 +16,7 @@ from typing import Any
 from ..backend import keras, tf
 from ..probe import LayerCall
 from .lineage import MAKER, hand_on, lineage, sources_of
+from .score_marks import marking
 from .settings import SettingsReader
 
 KEPT = ("_keras_logits", "_keras_mask")  # what Keras itself leaves on tensors
@@ -39,7 +40,7 @@ def listening(hear: Callable[[Any, Callable[[], Any], Any], Any]) -> Iterator[No
     layer_call, operation_call = keras.Layer.__call__, keras.Operation.__call__
     keras.Layer.__call__, keras.Operation.__call__ = heard(layer_call, True), heard(operation_call, False)
     try:
-        with lineage():
+        with lineage(), marking():
             yield
     finally:
         keras.Layer.__call__, keras.Operation.__call__ = layer_call, operation_call
