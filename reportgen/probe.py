@@ -69,10 +69,11 @@ class LayerCall:
 
 @record(kw_only=True)
 class FeatureMaps:
-    """What a convolution made of the image, after the normalisation and activation that directly follow it.
+    """What a convolution made of the image, after the normalisation and activation that directly follow it. Layers in between
+    that hand on what they are given, such as a Dropout at rest, are passed through.
 
     `shape` is (h, w, channels); `low`, `high` and `mean` (channels,) are over each map, `active` the share of its values
-    above 0. `after` names the layers that followed. `values` (h, w, channels) float32 are there where they were asked
+    above 0. `after` names the normalisation and activation. `values` (h, w, channels) float32 are there where they were asked
     for, and for the first convolution and the last of each block; None elsewhere.
     """
 
@@ -85,6 +86,16 @@ class FeatureMaps:
     mean: np.ndarray
     active: np.ndarray
     values: np.ndarray | None
+
+    @property
+    def inactive(self) -> tuple[int, ...]:
+        """The channels that are inactive on this image: their map has the same value everywhere.
+
+        A map of a single place always has; it is inactive where that value is zero.
+        """
+        one_place = self.shape[:2] == (1, 1)
+        same = (self.low == self.high) & np.isfinite(self.low) & (not one_place or self.low == 0)
+        return tuple(np.flatnonzero(same).tolist())
 
     def without_values(self) -> FeatureMaps:
         """The same figures without the maps."""
