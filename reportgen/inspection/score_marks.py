@@ -77,7 +77,8 @@ def mark_of(tensor: Any) -> Mark | None:
     return getattr(tensor, MARK, None)
 
 
-def _mark(kind: str | bytes, inputs: Any, _attributes: Any, outputs: Any, _name: Any = None, graph: Any = None) -> None:
+def _mark(kind: str | bytes, inputs: Any, _attributes: Any, outputs: Any, *_: Any, graph: Any = None, **_named: Any) -> None:
+    # TensorFlow adds the operation's name and graph, by position (and without a graph) when it runs eagerly
     if graph is not None:  # a trace is there for questions, which are asked when the kind of the scores is known
         return
     name = kind.decode() if isinstance(kind, bytes) else kind
