@@ -130,6 +130,30 @@ class Explained:
     part: Part = WHOLE
 
 
+HEIGHT_WIDTH = ("height", "width")
+IN, OUT, MULTIPLIER = "channels in", "channels out", "depth multiplier"
+# how Keras keeps the kernels of each kind of convolution
+KERNEL_AXES = (*HEIGHT_WIDTH, IN, OUT)
+GROUPED_AXES = (*HEIGHT_WIDTH, f"{IN} per group", OUT)
+TRANSPOSED_AXES = (*HEIGHT_WIDTH, OUT, IN)
+DEPTHWISE_AXES = (*HEIGHT_WIDTH, IN, MULTIPLIER)
+POINTWISE_AXES = (*HEIGHT_WIDTH, f"{IN} × {MULTIPLIER}", OUT)
+
+
+@record
+class Kernel:
+    """A convolution kernel: its name among the layer's weights and what its axes stand for, in their order.
+
+    `bias` names the weight that is added to what this kernel makes, where the layer has one. The channels in are split into
+    `groups`, and a filter sees those of one group; of a depthwise kernel each filter sees one channel.
+    """
+
+    name: str
+    axes: tuple[str, ...]
+    bias: str | None
+    groups: int = 1
+
+
 class Network(Protocol):
     """A model alone: what is true of it for every image, and what it answers when asked about images.
 
@@ -168,8 +192,8 @@ class Network(Protocol):
     def figures(self, index: int, name: str) -> TensorFigures:
         """The figures of one of them, computed once per model."""
 
-    def kernels(self, index: int) -> tuple[str, ...]:
-        """The names among `weights(index)` that are convolution kernels; empty where the layer is no convolution."""
+    def kernels(self, index: int) -> tuple[Kernel, ...]:
+        """The convolution kernels among `weights(index)`, two for a separable one; empty where the layer is no convolution."""
 
     def prepared(self, pixels: np.ndarray) -> np.ndarray:
         """uint8 pixels (n, h, w, channels) as a batch."""

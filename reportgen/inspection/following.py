@@ -12,15 +12,10 @@ from ..options import Options
 from ..picture import WHOLE
 from ..probe import FeatureMaps, LayerCall, block_ends, is_shown
 from .cropping import part_left
+from .kernels import CONVOLUTIONS
 from .listening import Heard
 
 layers = keras.layers
-CONVOLUTIONS = (
-    layers.Conv2D,
-    layers.Conv2DTranspose,
-    layers.DepthwiseConv2D,
-    layers.SeparableConv2D,
-)
 LOGITS = "_keras_logits"  # on what Keras's softmax and sigmoid return: what went in
 NORMALIZATION, ACTIVATION = "normalization", "activation"
 NORMALIZATIONS = (
