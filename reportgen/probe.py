@@ -21,7 +21,9 @@ from .records import record
 from .tensors import TensorFigures
 
 Shape = tuple[int | None, ...]
-ScoreKind = Literal["probabilities", "independent", "raw"]
+# "probabilities" of one choice add up to 1; "independent" scores lie between 0 and 1, each for itself; "raw" ones are neither;
+# of "unknown" ones the way in which the model computes them does not tell
+ScoreKind = Literal["probabilities", "independent", "raw", "unknown"]
 ChannelOrder = Literal["rgb", "bgr"]
 # what a layer is set to, as texts "name: value", sorted, the values as JSON; None where that is not known
 Settings = tuple[str, ...] | None
@@ -67,10 +69,11 @@ class LayerCall:
 
 @record(kw_only=True)
 class FeatureMaps:
-    """What a convolution made of the image, after the normalisation and activation that directly follow it.
+    """What a convolution made of the image, after the normalisation and activation that directly follow it. Layers in between
+    that hand on what they are given, such as a Dropout at rest, are passed through.
 
     `shape` is (h, w, channels); `low`, `high` and `mean` (channels,) are over each map, `active` the share of its values
-    above 0. `after` names the layers that followed. `values` (h, w, channels) float32 are there where they were asked
+    above 0. `after` names the normalisation and activation. `values` (h, w, channels) float32 are there where they were asked
     for, and for the first convolution and the last of each block; None elsewhere.
     """
 
@@ -83,6 +86,16 @@ class FeatureMaps:
     mean: np.ndarray
     active: np.ndarray
     values: np.ndarray | None
+
+    @property
+    def inactive(self) -> tuple[int, ...]:
+        """The channels that are inactive on this image: their map has the same value everywhere.
+
+        A map of a single place always has; it is inactive where that value is zero.
+        """
+        one_place = self.shape[:2] == (1, 1)
+        same = (self.low == self.high) & np.isfinite(self.low) & (not one_place or self.low == 0)
+        return tuple(np.flatnonzero(same).tolist())
 
     def without_values(self) -> FeatureMaps:
         """The same figures without the maps."""
@@ -115,6 +128,30 @@ class Explained:
     gradients: np.ndarray
     unit: Literal["logit", "output"]
     part: Part = WHOLE
+
+
+HEIGHT_WIDTH = ("height", "width")
+IN, OUT, MULTIPLIER = "channels in", "channels out", "depth multiplier"
+# how Keras keeps the kernels of each kind of convolution
+KERNEL_AXES = (*HEIGHT_WIDTH, IN, OUT)
+GROUPED_AXES = (*HEIGHT_WIDTH, f"{IN} per group", OUT)
+TRANSPOSED_AXES = (*HEIGHT_WIDTH, OUT, IN)
+DEPTHWISE_AXES = (*HEIGHT_WIDTH, IN, MULTIPLIER)
+POINTWISE_AXES = (*HEIGHT_WIDTH, f"{IN} × {MULTIPLIER}", OUT)
+
+
+@record
+class Kernel:
+    """A convolution kernel: its name among the layer's weights and what its axes stand for, in their order.
+
+    `bias` names the weight that is added to what this kernel makes, where the layer has one. The channels in are split into
+    `groups`, and a filter sees those of one group; of a depthwise kernel each filter sees one channel.
+    """
+
+    name: str
+    axes: tuple[str, ...]
+    bias: str | None
+    groups: int = 1
 
 
 class Network(Protocol):
@@ -155,8 +192,8 @@ class Network(Protocol):
     def figures(self, index: int, name: str) -> TensorFigures:
         """The figures of one of them, computed once per model."""
 
-    def kernels(self, index: int) -> tuple[str, ...]:
-        """The names among `weights(index)` that are convolution kernels; empty where the layer is no convolution."""
+    def kernels(self, index: int) -> tuple[Kernel, ...]:
+        """The convolution kernels among `weights(index)`, two for a separable one; empty where the layer is no convolution."""
 
     def prepared(self, pixels: np.ndarray) -> np.ndarray:
         """uint8 pixels (n, h, w, channels) as a batch."""
@@ -186,7 +223,7 @@ class Probe(Protocol):
     """A network that has seen an image.
 
     `pixels` is uint8 (h, w, 3), the image as it was fitted to the input. `scores` (classes,) is the model's answer, and
-    `score_kind` what kind: one choice among classes, independent yes-or-no answers, or raw numbers. None where the
+    `score_kind` what kind: one choice among classes, independent yes-or-no answers, raw numbers, or not known. None where the
     output is no list of scores; likewise `explained` where there is no convolution to look at. `arrivals` are what went into the
     first layer with weights and into a batch normalisation that directly follows it; none where more than scaling (rescaling,
     cropping, padding, augmentation at rest) lies in front of them. `unsteady` is how far the output was another one when the

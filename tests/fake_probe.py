@@ -8,7 +8,21 @@ from typing import Any
 
 import numpy as np
 
-from reportgen.probe import INPUT, Arrival, ChannelOrder, Explained, FeatureMaps, LayerCall, ModelFacts, ScoreKind
+from reportgen.probe import (
+    DEPTHWISE_AXES,
+    INPUT,
+    KERNEL_AXES,
+    POINTWISE_AXES,
+    TRANSPOSED_AXES,
+    Arrival,
+    ChannelOrder,
+    Explained,
+    FeatureMaps,
+    Kernel,
+    LayerCall,
+    ModelFacts,
+    ScoreKind,
+)
 from reportgen.tensors import TensorFigures, figures_of
 
 FACTS = ModelFacts(
@@ -45,8 +59,14 @@ class FakeNetwork:
     def figures(self, index: int, name: str) -> TensorFigures:
         return figures_of(self.tensors[index, name])
 
-    def kernels(self, index: int) -> tuple[str, ...]:
-        return tuple(name for name in self.weights(index) if name.endswith("kernel"))
+    def kernels(self, index: int) -> tuple[Kernel, ...]:
+        names = [name for name in self.weights(index) if name.endswith("kernel")]
+        kind = next((row.type for row in self.layers if row.index == index), "Conv2D")
+        if kind == "SeparableConv2D":
+            axes = [DEPTHWISE_AXES, POINTWISE_AXES]
+            return tuple(Kernel(name, each, None) for name, each in zip(names, axes, strict=True))
+        of_kind = {"Conv2DTranspose": TRANSPOSED_AXES, "DepthwiseConv2D": DEPTHWISE_AXES}.get(kind, KERNEL_AXES)
+        return tuple(Kernel(name, of_kind, "bias") for name in names)
 
     def prepared(self, pixels: np.ndarray) -> np.ndarray:
         return pixels.astype(np.float32)

@@ -45,14 +45,26 @@ def filled(report: Report) -> Report:
     made = report.provenance
     options = replace(made.options, weights="w", labels="l", target="t", layers="y", only=("o",), skip=("s",), title="t")
     maps: Any = report.feature_maps
-    inactive = {row.index: tuple(replace(each, min=0.0, max=0.0, active=0.0) for each in row.channels[:2]) for row in maps.rows}
-    rows = tuple(replace(row, after=("a", "b"), channels=inactive[row.index] + row.channels[2:]) for row in maps.rows)
+    rows = tuple(_with_two_inactive(replace(row, after=("a", "b"))) for row in maps.rows)
     return replace(
         report,
         warnings=("w", "w"),
         provenance=replace(made, options=options, notes=("n", "n")),
         checks=Checks(ran=3, rows=tuple(_finding(level) for level in LEVELS)),
         feature_maps=replace(maps, rows=rows),
+    )
+
+
+def _with_two_inactive(row: Any) -> Any:
+    """A row of maps, the first of them zero everywhere and the second 0.5."""
+    values = {each.channel: value for each, value in zip(row.channels, (0.0, 0.5), strict=False)}
+    channels = tuple(replace(each, min=value, max=value) for each, value in zip(row.channels, values.values(), strict=False))
+    return replace(
+        row,
+        channels=channels + row.channels[2:],
+        inactive=tuple(values),
+        inactive_channels=len(values),
+        inactive_values=tuple(values.values()),
     )
 
 

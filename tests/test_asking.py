@@ -72,7 +72,7 @@ def test_layers_and_facts_are_known_before_any_image_and_cost_one_run() -> None:
     assert network.facts.output_shape == (5,)
     assert [row.path for row in network.layers][:3] == ["picture", "conv1", "pool1"]
     np.testing.assert_array_equal(network.weights(1)["kernel"], model.get_layer("conv1").kernel)
-    assert network.kernels(1) == ("kernel",)
+    assert [each.name for each in network.kernels(1)] == ["kernel"]
     assert network.not_loaded == ()
     assert runs == [1]
     network.gradient(images_for(network, 1), 0)

@@ -186,7 +186,7 @@ def test_only_shown_maps_are_kept() -> None:
 def test_kernels_of_every_kind_of_convolution() -> None:
     probe = inspected(built("all_convolutions"), np.resize(PICTURE, (16, 16, 4)))
     kernels = {
-        call.path: {name: probe.network.weights(call.index)[name].shape for name in probe.network.kernels(call.index)}
+        call.path: {each.name: probe.network.weights(call.index)[each.name].shape for each in probe.network.kernels(call.index)}
         for call in probe.network.layers
     }
     assert kernels == {

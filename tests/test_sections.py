@@ -243,13 +243,13 @@ def test_a_map_is_scaled_by_its_own_range_or_the_layers() -> None:
 
 
 def test_inactive_channels_are_counted_also_those_not_shown() -> None:
-    values = np.ones((2, 2, 4), np.float32)
+    values = np.tile(f32([[[0], [1]], [[1], [0]]]), 4)
     values[..., 1] = 0
     values[..., 3] = 0
     (row,) = find_feature_maps(FakeProbe(maps=(maps_of(1, "conv", values),)), Options(maps=2)).rows
     assert row.inactive_channels == 2
-    assert [channel.active for channel in row.channels] == [1, 0]
-    assert (row.min, row.max, row.mean) == (0, 1, 0.5)  # (1 + 0 + 1 + 0) / 4
+    assert [channel.active for channel in row.channels] == [0.5, 0]
+    assert (row.min, row.max, row.mean) == (0, 1, 0.25)  # (0.5 + 0 + 0.5 + 0) / 4
 
 
 def test_maps_are_shown_by_channel_or_the_most_active_first() -> None:
@@ -396,16 +396,16 @@ def test_the_first_filters_are_kept_a_filter_first() -> None:
 
 
 def test_every_inactive_channel_has_its_number_also_where_its_map_is_not_shown() -> None:
-    values = np.ones((2, 2, 5), np.float32)
+    values = np.tile(f32([[[0], [1]], [[1], [0]]]), 5)
     values[:, :, [1, 4]] = 0
     row = find_feature_maps(FakeProbe(maps=(maps_of(0, "conv", values),)), Options(maps=1)).rows[0]
     assert row.inactive == (1, 4)
     assert row.inactive_channels == 2
 
 
-def test_a_map_below_zero_is_not_inactive() -> None:
+def test_a_map_below_zero_is_inactive_only_where_it_is_constant() -> None:
     """A layer without an activation: what is never above 0 may say something all the same."""
-    values = np.stack([np.full((2, 2), -1.0), np.zeros((2, 2)), np.ones((2, 2))], axis=2).astype(np.float32)
+    values = np.stack([[[-1, -2], [-3, -4]], np.zeros((2, 2)), [[1, 2], [3, 4]]], axis=2).astype(np.float32)
     row = find_feature_maps(FakeProbe(maps=(maps_of(0, "conv", values),)), Options()).rows[0]
     assert row.inactive == (1,)
-    assert [each.inactive for each in row.channels] == [False, True, False]
+    assert row.inactive_values == (0,)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
@@ -12,6 +13,9 @@ from ..backend import tf
 from ..errors import LabelsError, ModelError, OptionError
 from ..probe import ScoreKind
 from .following import LOGITS
+from .score_marks import mark_of
+
+ROUNDING = 1e-2  # of a sum of probabilities in half precision
 
 
 def heads_of(model: Any, outputs: Any) -> dict[str, Any]:
@@ -110,20 +114,25 @@ def answer_of(outputs: Any, channels_first: bool = False) -> Answer:
         # a map of classes has passed a softmax or sigmoid; the maps of a headless network stand for no class
         return Answer(None, "raw", means if logits is not None else None, explained, unit)
     scores = np.asarray(outputs.numpy(), np.float32).reshape(len(outputs), -1)[0]  # a number for each image is one class
-    return Answer(scores, _kind(scores, logits), means, explained, unit)
+    return Answer(scores, _kind(scores, outputs), means, explained, unit)
 
 
-def _kind(scores: np.ndarray, logits: Any) -> ScoreKind:
+def _kind(scores: np.ndarray, outputs: Any) -> ScoreKind:
+    """What the scores (classes,) are by the operations that made them and, where those do not tell, whether they could be
+    probabilities. That scores add up to 1 on one image says nothing: two sigmoids of 0.5 do, too.
+    """
+    mark = mark_of(outputs)
     if not np.isfinite(scores).all():
         return "raw"
-    return "probabilities" if _is_choice(scores, logits) else "raw" if logits is None else "independent"
-
-
-def _is_choice(scores: np.ndarray, logits: Any) -> bool:
-    """Whether the scores are those of a softmax. That they add up to 1 is not enough: two sigmoids of 0.5 do, too."""
-    if len(scores) < 2 or scores.min() < 0 or not abs(float(scores.sum()) - 1) < 1e-2:
-        return False
-    return logits is None or bool(np.allclose(scores, tf.nn.softmax(tf.cast(logits, tf.float32))[0], atol=1e-2))
+    if mark is not None and math.isclose(mark.total, 1.0, rel_tol=1e-6) and mark.kind != "choice":
+        return "independent"
+    if mark is not None and mark.kind == "choice":
+        over_classes = len(outputs.shape) == 2 and mark.axis == -1
+        adds_up = scores.min(initial=0) >= 0 and abs(float(scores.sum()) - 1) < ROUNDING
+        return "probabilities" if over_classes and adds_up else "unknown"
+    if mark is not None:
+        return "raw" if mark.kind == "raw" else "unknown"
+    return "unknown" if scores.min(initial=0) >= 0 and scores.max(initial=0) <= 1 else "raw"
 
 
 def class_to_explain(target: int | str | None, answer: Answer, labels: tuple[str, ...] | None) -> int | None:

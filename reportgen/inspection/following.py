@@ -7,20 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import keras
+from ..backend import keras, tf
 from ..options import Options
 from ..picture import WHOLE
 from ..probe import FeatureMaps, LayerCall, block_ends, is_shown
 from .cropping import part_left
+from .kernels import CONVOLUTIONS
 from .listening import Heard
 
 layers = keras.layers
-CONVOLUTIONS = (
-    layers.Conv2D,
-    layers.Conv2DTranspose,
-    layers.DepthwiseConv2D,
-    layers.SeparableConv2D,
-)
 LOGITS = "_keras_logits"  # on what Keras's softmax and sigmoid return: what went in
 NORMALIZATION, ACTIVATION = "normalization", "activation"
 NORMALIZATIONS = (
@@ -95,11 +90,14 @@ class Follower:
             if chain is None:
                 continue
             kind = _kind_of(heard.layer)
-            if kind is None or kind in chain.kinds or len(inputs) > 1 or output.shape != chain.output.shape:
+            if len(inputs) == 1 and _hands_on(heard, kind, tensor, output):
+                pass  # what follows may still belong to the convolution
+            elif kind is None or kind in chain.kinds or len(inputs) > 1 or output.shape != chain.output.shape:
                 self._close(chain)
                 continue
-            chain.kinds.add(kind)
-            chain.after.append(heard.row.path)
+            else:
+                chain.kinds.add(kind)
+                chain.after.append(heard.row.path)
             chain.output = output
             self._chains[id(output)] = chain
 
@@ -153,9 +151,20 @@ def feature_maps(row: LayerCall, after: tuple[str, ...], values: np.ndarray) -> 
         )
 
 
+def _hands_on(heard: Heard, kind: str | None, given: Any, output: Any) -> bool:
+    """Whether the layer returned what it was given: a Dropout at rest, an Identity, a linear activation."""
+    if heard.handed_on:
+        return True
+    # where Keras first casts the input to the layer's type, another tensor with the same values comes out
+    cast = kind is None and given.dtype != output.dtype and given.shape == output.shape
+    return cast and bool(tf.reduce_all(tf.cast(given, output.dtype) == output))
+
+
 def _kind_of(operation: Any) -> str | None:
     if isinstance(operation, NORMALIZATIONS):
         return NORMALIZATION
+    if isinstance(operation, layers.Activation) and operation.activation is keras.activations.linear:
+        return None
     if isinstance(operation, ACTIVATIONS) or type(operation).__name__ in ACTIVATION_OPERATIONS:
         return ACTIVATION
     return None

@@ -16,6 +16,7 @@ from typing import Any
 from ..backend import keras, tf
 from ..probe import LayerCall
 from .lineage import MAKER, hand_on, lineage, sources_of
+from .score_marks import marking
 from .settings import SettingsReader
 
 KEPT = ("_keras_logits", "_keras_mask")  # what Keras itself leaves on tensors
@@ -39,7 +40,7 @@ def listening(hear: Callable[[Any, Callable[[], Any], Any], Any]) -> Iterator[No
     layer_call, operation_call = keras.Layer.__call__, keras.Operation.__call__
     keras.Layer.__call__, keras.Operation.__call__ = heard(layer_call, True), heard(operation_call, False)
     try:
-        with lineage():
+        with lineage(), marking():
             yield
     finally:
         keras.Layer.__call__, keras.Operation.__call__ = layer_call, operation_call
@@ -50,7 +51,7 @@ class Heard:
     """One call that makes a row: the layer, the row, and the variables counted in it.
 
     `values` counts the numbers in its output, all images of the batch together. `channels_first` says how a 4-D output is laid
-    out: (n, channels, h, w) or (n, h, w, channels).
+    out: (n, channels, h, w) or (n, h, w, channels). `handed_on` marks a layer that returned its very input (a Dropout at rest).
     """
 
     layer: Any
@@ -58,6 +59,7 @@ class Heard:
     variables: tuple[Any, ...]
     values: int
     channels_first: bool
+    handed_on: bool = False
 
 
 Listener = Callable[[Heard, tuple[Any, ...], Any], None]
@@ -109,10 +111,11 @@ class CallLog:
             outputs = run()
         finally:
             self._holders.pop()
-        outputs = _told_apart(outputs, inputs)
+        handed_on = any(outputs is each for each in inputs)
+        outputs = _copied(outputs) if handed_on else outputs
         output = self._first_tensor(outputs)
         if output is not None and self._makes_a_row(operation, output, before):
-            self._add(operation, self._path(operation), inputs, output, sources, given)
+            self._add(operation, self._path(operation), inputs, output, sources, given, handed_on)
             hand_on(tf.nest.flatten(outputs), self.heard[-1].row.path)
         return outputs
 
@@ -161,6 +164,7 @@ class CallLog:
         output: Any,
         sources: tuple[str, ...] = (),
         given: Any = ((), {}),
+        handed_on: bool = False,
     ) -> None:
         variables = tuple(variable for variable in _all_variables(layer) if self._is_new(variable))
         self._counted.update(map(id, variables))
@@ -184,7 +188,14 @@ class CallLog:
         if output is not None:
             setattr(output, MAKER, unique)
         values = 0 if output is None else output.shape.num_elements() or 0
-        heard = Heard(layer=layer, row=row, variables=variables, values=values, channels_first=self.channels_first)
+        heard = Heard(
+            layer=layer,
+            row=row,
+            variables=variables,
+            values=values,
+            channels_first=self.channels_first,
+            handed_on=handed_on,
+        )
         self.heard.append(heard)
         if output is not None:
             self.listener(heard, inputs, output)
@@ -196,14 +207,12 @@ def _input_name(model: Any) -> str:
     return str(inputs[0]._keras_history.operation.name) if inputs else "input"
 
 
-def _told_apart(outputs: Any, inputs: tuple[Any, ...]) -> Any:
-    """The outputs, copied where the layer returned its very input (a Dropout at rest), so that each tensor has one maker."""
-    if not any(outputs is each for each in inputs):
-        return outputs
-    copy = tf.identity(outputs)
+def _copied(tensor: Any) -> Any:
+    """A copy of a layer's input for a layer that returned it, so that each tensor has one maker."""
+    copy = tf.identity(tensor)
     for name in KEPT:
-        if hasattr(outputs, name):
-            setattr(copy, name, getattr(outputs, name))
+        if hasattr(tensor, name):
+            setattr(copy, name, getattr(tensor, name))
     return copy
 
 

@@ -16,15 +16,13 @@ from ..backend import deep_models, tf
 from ..loading.architecture import architecture
 from ..loading.loaded import Loaded, as_array
 from ..loading.schemes import scale
-from ..probe import INPUT, ChannelOrder, LayerCall, ModelFacts
+from ..probe import INPUT, ChannelOrder, Kernel, LayerCall, ModelFacts
 from ..tensors import TensorFigures, figures_of
 from .asking import Asking
 from .colours import order_behind
-from .following import CONVOLUTIONS
+from .kernels import CONVOLUTIONS, kernels_of
 from .running import Structure, run
 from .settings import SettingsReader
-
-KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 
 
 class KerasNetwork:
@@ -100,10 +98,8 @@ class KerasNetwork:
     def figures(self, index: int, name: str) -> TensorFigures:
         return self._all_figures()[id(self._named(index)[name])]
 
-    def kernels(self, index: int) -> tuple[str, ...]:
-        if not isinstance(self.structure.heard[index].layer, CONVOLUTIONS):
-            return ()
-        return tuple(name for name in KERNELS if name in self._named(index))
+    def kernels(self, index: int) -> tuple[Kernel, ...]:
+        return kernels_of(self.structure.heard[index].layer, self._named(index))
 
     def prepared(self, pixels: np.ndarray) -> np.ndarray:
         return scale(pixels, self.loaded.scheme)

@@ -80,12 +80,14 @@ class MapChanges:
 @record
 class MapChangesTable:
     """`more_inactive` and `fewer_inactive` add up by how many channels the layers differ that have more or fewer inactive ones
-    than before, also of layers that are not shown. Counts alone are compared: permuted filters are the same filters.
+    than before, also of layers that are not shown. Counts alone are compared: permuted filters are the same filters. With
+    `zeros_only` only channels that are zero everywhere are counted, because one of the reports knows no other inactive ones.
     """
 
     rows: tuple[MapChanges, ...]
     more_inactive: int
     fewer_inactive: int
+    zeros_only: bool
 
     def turned(self) -> tuple[MapChanges, ...]:
         """The layers that have more or fewer inactive channels than before."""
@@ -94,19 +96,23 @@ class MapChangesTable:
 
 def compare_feature_maps(before: ConvolutionMapsTable, after: ConvolutionMapsTable, comparison: Comparison) -> MapChangesTable:
     """The maps that changed, and how many channels are inactive now and were."""
-    rows = tuple(_rows(before, after, comparison.layers, comparison.maps))
+    zeros_only = any(row.inactive_values is None for row in (*before.rows, *after.rows))
+    rows = tuple(_rows(before, after, zeros_only, comparison.layers, comparison.maps))
     more = [row.new_inactive - row.old_inactive for row in rows]
-    return MapChangesTable(rows, sum(max(0, each) for each in more), sum(max(0, -each) for each in more))
+    return MapChangesTable(rows, sum(max(0, each) for each in more), sum(max(0, -each) for each in more), zeros_only)
 
 
-def _rows(before: ConvolutionMapsTable, after: ConvolutionMapsTable, layers: Alignment, shown: int) -> Iterator[MapChanges]:
+def _rows(
+    before: ConvolutionMapsTable, after: ConvolutionMapsTable, zeros_only: bool, layers: Alignment, shown: int
+) -> Iterator[MapChanges]:
     of_new = {row.path: row for row in after.rows}
     for row in before.rows:
         other = of_new.get(layers.new_path(row.path))
         if other is not None and other.shape == row.shape:
             maps = in_common([shown_maps(row, before.scale), shown_maps(other, after.scale)])
             in_two_ways = (row.reduction, before.scale) != (other.reduction, after.scale)
-            yield _layer(row, other, maps[0], _snapped(*maps) if in_two_ways else maps[1], shown)
+            inactive = [set(each.inactive_at_zero() if zeros_only else each.inactive) for each in (row, other)]
+            yield _layer(row, other, (maps[0], _snapped(*maps) if in_two_ways else maps[1]), inactive, shown)
 
 
 def _snapped(old: ShownMaps, new: ShownMaps) -> ShownMaps:
@@ -117,9 +123,12 @@ def _snapped(old: ShownMaps, new: ShownMaps) -> ShownMaps:
     return replace(new, values=values)
 
 
-def _layer(old: ConvolutionMaps, new: ConvolutionMaps, old_maps: ShownMaps, new_maps: ShownMaps, shown: int) -> MapChanges:
+def _layer(
+    old: ConvolutionMaps, new: ConvolutionMaps, maps: tuple[ShownMaps, ShownMaps], inactive: list[set[int]], shown: int
+) -> MapChanges:
+    old_maps, new_maps = maps
     channels, before, after = old_maps.channels, old_maps.values, new_maps.values
-    rows, distance, resolution = _channels(old_maps, new_maps, _figures(old, channels), _figures(new, channels))
+    rows, distance, resolution = _channels(maps, _figures(old, channels), _figures(new, channels), inactive)
     drawn = [row for row in rows if row.distance != 0][:shown]
     places = [channels.index(row.channel) for row in drawn]
     colormap = new.picture.colormap if new.picture else ""
@@ -130,8 +139,8 @@ def _layer(old: ConvolutionMaps, new: ConvolutionMaps, old_maps: ShownMaps, new_
         shape=new.shape,
         distance=distance,
         resolution=resolution,
-        old_inactive=old.inactive_channels,
-        new_inactive=new.inactive_channels,
+        old_inactive=len(inactive[0]),
+        new_inactive=len(inactive[1]),
         rows=tuple(rows),
         channels_shown=len(drawn),
         columns=columns_for(len(drawn)),
@@ -148,10 +157,10 @@ def _figures(row: ConvolutionMaps, channels: tuple[int, ...]) -> list[Channel]:
 
 
 def _channels(
-    before: ShownMaps, after: ShownMaps, old: list[Channel], new: list[Channel]
+    maps: tuple[ShownMaps, ShownMaps], old: list[Channel], new: list[Channel], inactive: list[set[int]]
 ) -> tuple[list[ChannelChange], float, float]:
     """The changes of the channels, worst first, that of them all, and the resolution of that."""
-    distances, resolutions = _distances(before, after)
+    distances, resolutions = _distances(*maps)
     origins = _origins(old, new)
     greatest = max((abs(value) for each in (*old, *new) for value in (each.min, each.max) if math.isfinite(value)), default=0.0)
     rows = [
@@ -164,8 +173,8 @@ def _channels(
             high=max(was.max, now.max),
             old_mean=was.mean,
             new_mean=now.mean,
-            old_inactive=was.inactive,
-            new_inactive=now.inactive,
+            old_inactive=was.channel in inactive[0],
+            new_inactive=now.channel in inactive[1],
             was=origins.get(was.channel),
         )
         for distance, resolution, was, now in zip(distances, resolutions, old, new, strict=True)

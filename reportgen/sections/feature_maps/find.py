@@ -32,26 +32,24 @@ class Channel:
     mean: float
     active: float
 
-    @property
-    def inactive(self) -> bool:
-        """Whether the map is zero everywhere: one that is never above 0 may still say something below it."""
-        return self.min == 0 == self.max
-
 
 @record(kw_only=True)
 class ConvolutionMaps:
     """A convolution's maps after the normalisation and activation that directly follow it (`after` names those layers).
 
-    `min`, `max` and `mean` are over the whole layer. A channel whose map is 0 everywhere is inactive on this image; `inactive`
-    holds the numbers of all that are. `block_end` marks the last convolution at its resolution. `picture` shows the maps of
-    `channels` in a grid of `columns`, or is None; one pixel of it is the mean over `reduction` x `reduction` values.
+    `min`, `max` and `mean` are over the whole layer. A channel is inactive on this image where its map has the same value
+    everywhere (a map of a single place: where that is zero). `inactive` holds the numbers of all that are, `inactive_values` the
+    value that each of them has: None in reports of format 1, which counted only channels that are zero everywhere.
+
+    `block_end` marks the last convolution at its resolution. `picture` shows the maps of `channels` in a grid of `columns`, or is
+    None; one pixel of it is the mean over `reduction` x `reduction` values.
     """
 
     KEY: ClassVar = ("path",)
     # places that shift, what other sections say, the looks of a report, and what a comparison reads on its own
     NOT_COMPARED: ClassVar = (
-        "index", "after", "block_end", "channels_shown", "columns", "reduction", "inactive_channels", "inactive", "channels",
-        "picture",
+        "index", "after", "block_end", "channels_shown", "columns", "reduction", "inactive_channels", "inactive",
+        "inactive_values", "channels", "picture",
     )  # fmt: skip
 
     index: int
@@ -63,12 +61,19 @@ class ConvolutionMaps:
     mean: float
     inactive_channels: int = formerly("dead_channels")
     inactive: tuple[int, ...] = formerly("dead")
+    inactive_values: tuple[float, ...] | None = None
     block_end: bool
     channels_shown: int
     columns: int
     reduction: int
     channels: tuple[Channel, ...]
     picture: Picture | None
+
+    def inactive_at_zero(self) -> tuple[int, ...]:
+        """The numbers of the inactive channels that are zero everywhere."""
+        if self.inactive_values is None:
+            return self.inactive
+        return tuple(channel for channel, value in zip(self.inactive, self.inactive_values, strict=False) if value == 0)
 
     @property
     def lowered(self) -> bool:
@@ -126,7 +131,6 @@ def find_feature_maps(probe: Probe, options: Options) -> ConvolutionMapsTable:
 def _row(maps: FeatureMaps, block_end: bool, options: Options | None) -> ConvolutionMaps:
     order = np.arange(0) if options is None or maps.values is None else _order(maps, options)
     reduction = reduction_for(maps.shape, len(order))
-    inactive = tuple(np.flatnonzero((maps.low == 0) & (maps.high == 0)).tolist())
     with np.errstate(invalid="ignore"):
         low, high, mean = maps.low.min(), maps.high.max(), maps.mean.mean(dtype=np.float64)
     return ConvolutionMaps(
@@ -137,8 +141,9 @@ def _row(maps: FeatureMaps, block_end: bool, options: Options | None) -> Convolu
         min=figure(low),
         max=figure(high),
         mean=figure(np.float32(mean)),
-        inactive_channels=len(inactive),
-        inactive=inactive,
+        inactive_channels=len(maps.inactive),
+        inactive=maps.inactive,
+        inactive_values=tuple(figure(maps.low[channel]) for channel in maps.inactive),
         block_end=block_end,
         channels_shown=len(order),
         columns=columns_for(len(order)),

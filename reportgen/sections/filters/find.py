@@ -13,10 +13,14 @@ from ...records import record
 
 @record(kw_only=True)
 class Filters:
-    """One convolution kernel: a separable convolution has two. `bias_shape` is None where it has no bias."""
+    """One convolution kernel: a separable convolution has two.
+
+    `axes` are what the axes of `shape` stand for ("height", "width", "channels in", "channels out", ...); None in reports of
+    format 1. `bias_shape` is None where no bias is added to what this kernel makes.
+    """
 
     KEY: ClassVar = ("path", "weight")
-    NOT_COMPARED: ClassVar = ("index",)
+    NOT_COMPARED: ClassVar = ("index", "bias_shape")  # a bias is compared as the weight that it is
 
     index: int
     path: str
@@ -28,6 +32,7 @@ class Filters:
     std: float
     min: float
     max: float
+    axes: tuple[str, ...] | None = None
 
 
 @record
@@ -44,17 +49,19 @@ def find_filters(network: Network, options: Options) -> FilterShapes:
 
 
 def _filters(network: Network, call: LayerCall) -> Iterator[Filters]:
-    names = network.kernels(call.index)
-    weights = network.weights(call.index) if names else {}
-    for name in names:
-        statistics = network.figures(call.index, name).statistics
+    kernels = network.kernels(call.index)
+    weights = network.weights(call.index) if kernels else {}
+    for kernel in kernels:
+        statistics = network.figures(call.index, kernel.name).statistics
+        bias = weights.get(kernel.bias) if kernel.bias else None
         yield Filters(
             index=call.index,
             path=call.path,
             type=call.type,
-            weight=name,
-            shape=weights[name].shape,
-            bias_shape=weights["bias"].shape if "bias" in weights else None,
+            weight=kernel.name,
+            shape=weights[kernel.name].shape,
+            axes=kernel.axes,
+            bias_shape=None if bias is None else bias.shape,
             mean=statistics.mean,
             std=statistics.std,
             min=statistics.min,

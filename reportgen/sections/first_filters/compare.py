@@ -52,9 +52,10 @@ class FilterChanges:
 
 def compare_first_filters(before: FirstFilters, after: FirstFilters, comparison: Comparison) -> FilterChanges:
     """The filters that changed; raises `NotApplicable` where there are not two first convolutions of one shape."""
-    if comparison.layers.new_path(before.path) != after.path or before.shape != after.shape:
+    filters = (before.shape, before.filters, before.channels), (after.shape, after.filters, after.channels)
+    if comparison.layers.new_path(before.path) != after.path or filters[0] != filters[1]:
         raise NotApplicable(
-            f"The first convolutions are not the same layer: {before.path} {before.shape}, {after.path} {after.shape}."
+            f"The first convolutions have no filters in common: {before.path} {before.shape}, now {after.path} {after.shape}."
         )
     old, new = before.all_filters(), after.all_filters()
     if old is None or new is None or old.shape != new.shape:
@@ -65,7 +66,7 @@ def compare_first_filters(before: FirstFilters, after: FirstFilters, comparison:
     rows.sort(key=lambda row: -np.nan_to_num(row.relative_change, nan=np.inf))
     shown = len(filters_shown(old))
     orders = channel_orders([before, after])
-    of_old, of_new, difference = _pictures([old[:shown], new[:shown]], orders)
+    of_old, of_new, difference = _pictures([old[:shown], new[:shown]], orders, before.in_colour and after.in_colour)
     return FilterChanges(
         path=after.path,
         filters=len(old),
@@ -90,10 +91,10 @@ def _row(place: int, old: np.ndarray, new: np.ndarray, was: int | None) -> Filte
     return FilterChange(place, figure(np.float32(change)), int(np.count_nonzero(old != new)), was)
 
 
-def _pictures(versions: Sequence[np.ndarray], orders: Sequence[ChannelOrder]) -> tuple[Picture, Picture, Picture]:
-    """Old and new on one scale, and new - old; in colour where there are three input channels, else the mean over them."""
-    was, now = drawn_on_one_scale(versions, orders)
-    old, new = (as_seen(filters, order) for filters, order in zip(versions, orders, strict=True))
+def _pictures(versions: Sequence[np.ndarray], orders: Sequence[ChannelOrder], coloured: bool) -> tuple[Picture, Picture, Picture]:
+    """Old and new on one scale, and new - old; in colour, or the mean over the channels that a filter sees."""
+    was, now = drawn_on_one_scale(versions, orders, coloured)
+    old, new = (as_seen(filters, order, coloured=coloured) for filters, order in zip(versions, orders, strict=True))
     return was, now, difference_picture(old, new, draw=_laid_out)
 
 
@@ -103,11 +104,11 @@ def channel_orders(sections: Sequence[FirstFilters]) -> list[ChannelOrder]:
     return [section.channel_order or (told[-1] if told else "rgb") for section in sections]
 
 
-def drawn_on_one_scale(versions: Sequence[np.ndarray], orders: Sequence[ChannelOrder]) -> list[Picture]:
-    """The filters (filters, h, w, input channels) of several versions as pictures on one scale."""
-    values = [as_seen(filters, order) for filters, order in zip(versions, orders, strict=True)]
+def drawn_on_one_scale(versions: Sequence[np.ndarray], orders: Sequence[ChannelOrder], coloured: bool) -> list[Picture]:
+    """The filters (filters, h, w, channels) of several versions as pictures on one scale."""
+    values = [as_seen(filters, order, coloured=coloured) for filters, order in zip(versions, orders, strict=True)]
     low, high = finite_range(np.stack(values))
-    colormap = RGB if values[0].ndim == 4 else GREY
+    colormap = RGB if coloured else GREY
     return [Picture(_laid_out(quantize(each, low, high)), low, high, colormap) for each in values]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from ...errors import NotApplicable, ReportFileError
 from ...options import Options
 from ...picture import GREY, RGB, Grid, Picture, finite_range, quantize, striped
-from ...probe import ChannelOrder, LayerCall, Network
+from ...probe import MULTIPLIER, OUT, ChannelOrder, Kernel, LayerCall, Network
 from ...records import record
 from ...tensors import packed, unpacked
 
@@ -22,13 +23,18 @@ FILTER_SIDE = 24  # pixels that a filter is enlarged to, so that the gap between
 
 @record(kw_only=True)
 class FirstFilters:
-    """The first convolution's kernel, `shape` (h, w, input channels, filters).
+    """The first convolution's filters, one for each channel that it puts out.
 
-    `by_channel` shows its first filters, a row a filter and a column an input channel. `all` shows the first `filters_shown` of
-    its `filters` (all of them, unless there are over a thousand) in one grid of `columns`: in colour where there are three
-    input channels, else the mean over them. Both are scaled by the layer's least and greatest weight, some 24 pixels a filter.
+    `shape` is that of its kernel as Keras keeps it: (h, w, input channels, filters), or (h, w, filters, input channels) of a
+    transposed convolution, or (h, w, input channels, filters a channel) of a depthwise one. A separable convolution has two
+    kernels, which are multiplied: `composed` says so, and `shape` is that of the product (h, w, input channels, filters).
+
+    A filter sees `channels` input channels: all, or those of one of `groups` (None in reports of format 1). `by_channel` shows
+    the first filters, a row a filter and a column a channel that it sees. `all` shows the first `filters_shown` of
+    its `filters` (all of them, unless there are over a thousand) in one grid of `columns`: in colour where all see the same three
+    input channels, else the mean over them. Both are scaled by the least and greatest weight, some 24 pixels a filter.
     `channel_order` says which colours the input channels are; where it is None they are drawn as red, green and blue.
-    `packed_weights` are the filters themselves (filters, h, w, input channels), packed, or None where there are more than 65,536.
+    `packed_weights` are the filters themselves (filters, h, w, channels), packed, or None where there are more than 65,536.
     """
 
     NOT_COMPARED: ClassVar = ("packed_weights",)
@@ -43,9 +49,16 @@ class FirstFilters:
     all: Picture
     packed_weights: str | None
     channel_order: ChannelOrder | None = None
+    groups: int | None = None
+    composed: bool | None = None
+
+    @property
+    def in_colour(self) -> bool:
+        """Whether the three channels that every filter sees are drawn as red, green and blue."""
+        return self.all.colormap == RGB
 
     def all_filters(self) -> np.ndarray | None:
-        """The filters (filters, h, w, input channels) float64; None where the report does not hold them."""
+        """The filters (filters, h, w, channels) float64; None where the report does not hold them."""
         if self.packed_weights is None:
             return None
         shape = (self.filters, *self.shape[:2], self.channels)
@@ -57,35 +70,54 @@ class FirstFilters:
 def find_first_filters(network: Network, options: Options) -> FirstFilters:
     """The first convolution's filters; raises `NotApplicable` for a model without convolutions."""
     for call in network.layers:
-        for name in network.kernels(call.index)[:1]:
-            kernel = network.weights(call.index)[name].astype(np.float32)
-            return _first_filters(call, kernel, network.channel_order)
+        kernels = network.kernels(call.index)
+        if kernels:
+            return _first_filters(call, kernels, network.weights(call.index), network.channel_order)
     raise NotApplicable("The model has no two-dimensional convolution, so it has no filters.")
 
 
-def _first_filters(call: LayerCall, kernel: np.ndarray, order: ChannelOrder | None) -> FirstFilters:
-    filters = _a_filter_first(kernel, call.type)  # (filters, h, w, input channels)
+def _first_filters(
+    call: LayerCall, kernels: tuple[Kernel, ...], weights: Mapping[str, np.ndarray], order: ChannelOrder | None
+) -> FirstFilters:
+    first = weights[kernels[0].name]
+    filters = _filters(kernels, weights)
+    count, height, width, channels = filters.shape
+    groups = first.shape[2] if MULTIPLIER in kernels[0].axes and len(kernels) == 1 else kernels[0].groups
+    coloured = channels == 3 and groups == 1
+    low, high = finite_range(filters)
     shown = filters_shown(filters)
-    low, high = finite_range(kernel)
-    seen = as_seen(shown, order)
-    grid = Grid.of(_drawn(seen, low, high))
+    grid = Grid.of(_drawn(as_seen(shown, order, coloured=coloured), low, high))
     return FirstFilters(
         path=call.path,
-        shape=kernel.shape,
-        channels=filters.shape[3],
-        filters=len(filters),
+        shape=(height, width, channels, count) if len(kernels) > 1 else first.shape,
+        channels=channels,
+        filters=count,
         filters_shown=len(shown),
         columns=grid.columns,
         by_channel=_by_channel(filters[:BY_CHANNEL], low, high),
-        all=grid.picture(low, high, RGB if seen.ndim == 4 else GREY),
-        packed_weights=packed(filters) if kernel.size <= MOST_WEIGHTS else None,
-        channel_order=order if seen.ndim == 4 else None,
+        all=grid.picture(low, high, RGB if coloured else GREY),
+        packed_weights=packed(filters) if filters.size <= MOST_WEIGHTS else None,
+        channel_order=order if coloured else None,
+        groups=groups,
+        composed=len(kernels) > 1,
     )
 
 
-def as_seen(filters: np.ndarray, order: ChannelOrder | None) -> np.ndarray:
-    """Filters (n, h, w, input channels) as they are drawn: (n, h, w, 3) in red, green, blue, or the mean (n, h, w)."""
-    if filters.shape[3] == 3:
+def _filters(kernels: tuple[Kernel, ...], weights: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The filters (filters, h, w, channels) float32 of a layer with these kernels."""
+    kernel, axes = weights[kernels[0].name].astype(np.float32), kernels[0].axes
+    if len(kernels) > 1:  # filter k is the sum over the multiplier m of depthwise[h, w, c, m] times pointwise[c, m, k]
+        pointwise = weights[kernels[1].name].astype(np.float32).reshape(*kernel.shape[2:], -1)
+        composed: np.ndarray = np.einsum("hwcm,cmk->khwc", kernel, pointwise)
+        return composed
+    if MULTIPLIER in axes:  # each filter sees one channel
+        return kernel.reshape(*kernel.shape[:2], -1).transpose(2, 0, 1)[..., None]
+    return kernel.transpose(axes.index(OUT), 0, 1, 5 - axes.index(OUT))
+
+
+def as_seen(filters: np.ndarray, order: ChannelOrder | None, *, coloured: bool) -> np.ndarray:
+    """Filters (n, h, w, channels) as they are drawn: (n, h, w, 3) in red, green, blue, or the mean (n, h, w)."""
+    if coloured:
         return filters[..., ::-1] if order == "bgr" else filters
     mean: np.ndarray = filters.mean(axis=3)
     return mean
@@ -94,19 +126,6 @@ def as_seen(filters: np.ndarray, order: ChannelOrder | None) -> np.ndarray:
 def filters_shown(filters: np.ndarray) -> np.ndarray:
     """The first of the filters (filters, h, w, input channels): as many as can be told apart in a grid."""
     return filters[: max(BY_CHANNEL, LARGEST_GRID // max(filters.shape[1:3]) ** 2)]
-
-
-def _a_filter_first(kernel: np.ndarray, kind: str) -> np.ndarray:
-    """(filters, h, w, input channels) of a kernel as Keras keeps it.
-
-    Conv2D: (h, w, in, out). Conv2DTranspose: (h, w, out, in). Depthwise kernels: (h, w, in, multiplier), where each filter
-    sees one channel.
-    """
-    if "Transpose" in kind:
-        return kernel.transpose(2, 0, 1, 3)
-    if "Depthwise" in kind or "Separable" in kind:
-        return kernel.reshape(*kernel.shape[:2], -1).transpose(2, 0, 1)[..., None]
-    return kernel.transpose(3, 0, 1, 2)
 
 
 def _by_channel(filters: np.ndarray, low: float, high: float) -> Picture:

@@ -18,5 +18,7 @@ def follow_first_filters(
     filters = [each for each in (section.all_filters() for section in held) if each is not None]
     if len(filters) < len(sections) or len({each.shape for each in filters}) > 1:
         return
-    pictures = drawn_on_one_scale([filters_shown(each) for each in filters], channel_orders(held))
+    pictures = drawn_on_one_scale(
+        [filters_shown(each) for each in filters], channel_orders(held), all(section.in_colour for section in held)
+    )
     yield PictureLine(f"First-layer filters, {held[-1].path}", "On one scale", tuple(pictures))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from ...probe import ScoreKind
 from ...records import equal, record
 from ...tensors import figure
 from ..section import Comparison, Table
-from .find import Prediction, Predictions
+from .find import BOUNDED, Prediction, Predictions
 
 
 @record(kw_only=True)
@@ -63,9 +63,13 @@ class Answers:
     old_labels_digest: str | None
     new_labels_digest: str | None
 
+    def between_0_and_1(self) -> bool:
+        """Whether scores of this kind always are."""
+        return self.kind in BOUNDED
+
     def full_scale(self) -> float:
-        """What a full bar stands for: 1, or the greatest score of `rows` where they are raw."""
-        if self.kind != "raw":
+        """What a full bar stands for: 1, or the greatest score of `rows` where they may be greater."""
+        if self.between_0_and_1():
             return 1.0
         scores = (abs(score) for row in self.rows for score in (row.old_score, row.new_score) if score is not None)
         return max((score for score in scores if math.isfinite(score)), default=0.0) or 1.0
@@ -75,7 +79,8 @@ def compare_predictions(before: Predictions, after: Predictions, comparison: Com
     """The two answers side by side; raises `NotApplicable` where they are not of one kind and length."""
     if not before.rows or not after.rows:
         raise NotApplicable("A report without predictions cannot be compared by them.")
-    if (before.classes, before.kind) != (after.classes, after.kind):
+    kind = common_kind([before, after])
+    if before.classes != after.classes or kind is None:
         raise NotApplicable(
             f"The answers cannot be compared: {_kind(before)}, now {_kind(after)}. "
             f"The answer was {before.answer()} and is {after.answer()}."
@@ -83,7 +88,7 @@ def compare_predictions(before: Predictions, after: Predictions, comparison: Com
     old_scores, new_scores = before.all_scores(), after.all_scores()
     rows = tuple(_rows(before, after, old_scores, new_scores))
     return Answers(
-        kind=before.kind,
+        kind=kind,
         yes_or_no=before.yes_or_no(),
         old_answer=before.rows[0],
         new_answer=after.rows[0],
@@ -91,12 +96,23 @@ def compare_predictions(before: Predictions, after: Predictions, comparison: Com
         new_words=after.answer(),
         answer_changed=_is_another(before, after),
         rows=rows,
-        total_variation=_total_variation(before.kind, old_scores, new_scores),
+        total_variation=_total_variation(kind, old_scores, new_scores),
         largest_change=_largest_change(rows, old_scores, new_scores),
         labels_changed=before.labels_digest != after.labels_digest,
         old_labels_digest=before.labels_digest,
         new_labels_digest=after.labels_digest,
     )
+
+
+def common_kind(sections: Iterable[Predictions]) -> ScoreKind | None:
+    """The kind of all these scores; None where they are of several.
+
+    "unknown" for unknown and raw ones: which of them it is depends on the scores as well, so that they may be one model's.
+    """
+    kinds = {section.kind for section in sections}
+    if len(kinds) == 1:
+        return kinds.pop()
+    return "unknown" if kinds == {"unknown", "raw"} else None
 
 
 def _is_another(before: Predictions, after: Predictions) -> bool:
@@ -106,8 +122,8 @@ def _is_another(before: Predictions, after: Predictions) -> bool:
 
 
 def _kind(section: Predictions) -> str:
-    kinds = {"probabilities": "probabilities of", "independent": "independent scores of", "raw": "raw scores of"}
-    return f"{kinds[section.kind]} {counted(section.classes, 'class', 'classes')}"
+    kinds = {"probabilities": "probabilities", "independent": "independent scores", "raw": "raw scores", "unknown": "scores"}
+    return f"{kinds[section.kind]} of {counted(section.classes, 'class', 'classes')}"
 
 
 def _rows(

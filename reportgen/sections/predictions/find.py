@@ -16,6 +16,7 @@ from ...tensors import figure, packed, unpacked
 
 BEST = 5
 NAMED = 2  # labels that a headline names
+BOUNDED: tuple[ScoreKind, ...] = ("probabilities", "independent")
 PRESENT = 0.5  # a score that answers for itself counts as yes above this
 MOST_SCORES = 100_000  # more classes than any model of ours; they would fill the report
 
@@ -34,9 +35,11 @@ class Prediction:
 
 @record(kw_only=True)
 class Predictions:
-    """The best classes, best first, of `classes` in all; `kind` says whether the scores are probabilities of one choice,
-    independent answers, or raw numbers. `scores` are those of all classes in their order, packed ("" of over 100,000 classes);
-    `labels_digest` is the sha256 of all labels, a line each, or None where the model has none.
+    """The best classes, best first, of `classes` in all.
+
+    `kind` says whether the scores are "probabilities" of one choice, "independent" answers, "raw" numbers, or "unknown": the way
+    in which the model computes them does not tell. `scores` are those of all classes in their order, packed ("" of over 100,000
+    classes); `labels_digest` is the sha256 of all labels, a line each, or None where the model has none.
     """
 
     NOT_COMPARED: ClassVar = ("scores",)
@@ -46,6 +49,10 @@ class Predictions:
     rows: tuple[Prediction, ...]
     scores: str
     labels_digest: str | None
+
+    def between_0_and_1(self) -> bool:
+        """Whether scores of this kind always are."""
+        return self.kind in BOUNDED
 
     def yes_or_no(self) -> bool:
         """Whether the one score there is answers yes or no."""
@@ -66,7 +73,7 @@ class Predictions:
     def answer(self) -> str:
         """The answer in words, labels between backticks: "`cat`", "not `cracked`", "none of the 4 labels", "`cat` and `dog`".
 
-        Of one choice or raw scores it is the best class. Independent scores say yes above 0.5, each for itself.
+        Unless scores are independent, it is the best class. Independent ones say yes above 0.5, each for itself.
         """
         if self.kind != "independent":
             return name(self.rows[0].label)

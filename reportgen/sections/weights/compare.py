@@ -130,7 +130,7 @@ def _is_blind(shape: tuple[int, ...]) -> bool:
 
 def _values(section: FirstFilters, tensor: WeightTensor) -> np.ndarray | None:
     """The tensor's values, a filter after the other, where it is the first convolution's kernel and the report holds it."""
-    if (section.path, section.shape) != (tensor.path, tensor.shape) or tensor.weight not in FIRST_KERNELS:
+    if section.composed or (section.path, section.shape) != (tensor.path, tensor.shape) or tensor.weight not in FIRST_KERNELS:
         return None
     filters = section.all_filters()
     return None if filters is None else filters.reshape(-1)
