@@ -11,7 +11,8 @@ import numpy as np
 from ..backend import tf
 from ..errors import LabelsError, ModelError, OptionError
 from ..probe import ScoreKind
-from .following import LOGITS
+
+LOGITS = "_keras_logits"  # on what Keras's softmax and sigmoid return: what went in
 
 
 def heads_of(model: Any, outputs: Any) -> dict[str, Any]:

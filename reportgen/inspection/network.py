@@ -20,7 +20,7 @@ from ..probe import INPUT, ChannelOrder, LayerCall, ModelFacts
 from ..tensors import TensorFigures, figures_of
 from .asking import Asking
 from .colours import order_behind
-from .following import CONVOLUTIONS
+from .following import CONVOLUTIONS, is_convolution
 from .running import Structure, run
 from .settings import SettingsReader
 
@@ -101,9 +101,12 @@ class KerasNetwork:
         return self._all_figures()[id(self._named(index)[name])]
 
     def kernels(self, index: int) -> tuple[str, ...]:
-        if not isinstance(self.structure.heard[index].layer, CONVOLUTIONS):
+        heard = self.structure.heard[index]
+        if isinstance(heard.layer, CONVOLUTIONS):
+            return tuple(name for name in KERNELS if name in self._named(index))
+        if not is_convolution(heard):
             return ()
-        return tuple(name for name in KERNELS if name in self._named(index))
+        return tuple(name for name, variable in self._named(index).items() if len(variable.shape) == 4)
 
     def prepared(self, pixels: np.ndarray) -> np.ndarray:
         return scale(pixels, self.loaded.scheme)

@@ -10,10 +10,12 @@ import numpy as np
 from ...errors import NotApplicable
 from ...methods.attribution import METHODS, Method
 from ...options import Options
-from ...picture import Picture, finite_range, overlay, quantize
+from ...picture import WHOLE, Part, Picture, finite_range, overlay, quantize
 from ...probe import Explained, Probe, label_of
 from ...records import formerly, record
 from ...tensors import figure
+
+PLACES = 6  # digits behind the point of a share of the image: a thousandth of a pixel
 
 
 @record(kw_only=True)
@@ -21,11 +23,16 @@ class Attribution:
     """One class explained by one method at the output of the layer `path`.
 
     `low` and `peak` are the map's least and greatest value before any scaling, in the unit of the score; reports of format 1 do
-    not tell `low`. `heatmap` (h, w) is the bare map, from 0 to `peak`; `overlay` the same over the image.
+    not tell `low`. `heatmap` (h, w) is the bare map, from 0 to `peak`; `overlay` the same over the image. `reason` is a sentence
+    that says why this layer was chosen. `part` says where the map lies on the image: its cells are spread evenly over (top, left,
+    height, width), shares of the image's height and width, each in the middle of what it sees; the part may reach beyond the
+    image. `placed` is False where a layer's arithmetic is not known, so that the map was stretched. Reports of format 1 do not
+    tell these three: they stretched every map over the image.
     """
 
     KEY: ClassVar = ("method", "class_index", "path")
-    NOT_COMPARED: ClassVar = ("overlay",)  # the heatmap, in colours
+    # the heatmap, in colours; and what follows from the layers
+    NOT_COMPARED: ClassVar = ("overlay", "reason", "part", "placed")
 
     method: str = formerly(values={"grad_cam": "grad-cam"})
     path: str
@@ -36,6 +43,14 @@ class Attribution:
     peak: float
     heatmap: Picture
     overlay: Picture
+    reason: str = ""
+    part: tuple[float, float, float, float] | None = None
+    placed: bool | None = None
+
+    @property
+    def covers_image(self) -> bool:
+        """Whether the map's cells are spread over the whole image and nothing else, as far as the report tells."""
+        return self.part in (None, WHOLE)
 
     @property
     def title(self) -> str:
@@ -89,7 +104,10 @@ def _row(method: Method, heat: np.ndarray, explained: Explained, probe: Probe, o
         low=low,
         peak=peak,
         heatmap=heatmap,
-        overlay=overlay(probe.pixels, heatmap, explained.part),
+        overlay=overlay(probe.pixels, heatmap, explained.part, explained.kept),
+        reason=explained.reason,
+        part=Part(*(round(share, PLACES) for share in explained.part)),
+        placed=explained.placed,
     )
 
 
