@@ -107,6 +107,7 @@ class Arrival:
 class Explained:
     """A class's score y and the layer it is explained at: `activations` A and `gradients` dy/dA, both (h, w, channels).
 
+    A is what the layer at `path` returned or, with `into`, what went into it: the model's own code made that, and no layer.
     `unit` says what y is: a "logit", or the model's raw "output" where no logit could be had. `reason` is a sentence that says
     why this layer was chosen, its names between backticks. The cells of A are spread evenly over `part` of the image, each in
     the middle of what it sees; `placed` is False where a layer's arithmetic is not known, so that this is only roughly so. `kept`
@@ -118,6 +119,7 @@ class Explained:
     activations: np.ndarray
     gradients: np.ndarray
     unit: Literal["logit", "output"]
+    into: bool = False
     reason: str = ""
     part: Part = WHOLE
     placed: bool = True

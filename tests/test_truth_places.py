@@ -299,3 +299,15 @@ def test_reports_of_format_1_say_nothing_of_places_or_reasons() -> None:
     page = reportgen.render(old)
     assert "only roughly known" not in page
     assert "Each cell of the map lies" not in page
+
+
+def test_maps_whose_cells_lie_elsewhere_are_not_subtracted() -> None:
+    # both maps are 20 x 20: without padding they lie in the middle of 24 x 24, cut to it they lie in its upper left corner
+    pixels = bright(24, 24, 9, 9)
+    nets = (chain(conv(5)), chain(layers.Cropping2D(((0, 4), (0, 4))), conv(5, padding="same")))
+    old, new = (reportgen.generate(model_of(net, 24, 24), pixels, preprocess="unit") for net in nets)
+    found = reportgen.diff(old, new).attributions
+    assert not isinstance(found, Absent)
+    assert (found.difference, found.overlap, found.rank_correlation) == (None, None, None)
+    assert "their cells lie elsewhere on the image" in reportgen.render_diff(reportgen.diff(old, new))
+    assert reportgen.diff(old, old).attributions.difference is not None

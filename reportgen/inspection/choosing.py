@@ -2,105 +2,145 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
+from typing import NamedTuple
 
 from ..formatting import name
-from ..probe import LayerCall
 
 NAMED = 3  # layers that a sentence names
 TRIES = 3  # layers that are tried in turn where no gradient reaches the best one
+IMAGE = 1  # the bit of the first step
 
 
-@dataclass(frozen=True, kw_only=True)
-class SpatialLayer:
-    """A row whose output has a height and a width: `cells` of them.
+class Spot(NamedTuple):
+    """Where a tensor is met: what the layer at `path` returns, or what goes `into` it.
 
-    `computes` is False for what only pools, pads, crops, repeats or drops values. `learned` says whether it convolves, has
-    weights or is of a class of the user's: in front of the first such layer there is only the image.
+    The latter only where no layer returned it: the model's own code made it, of what several layers returned, say.
     """
 
     path: str
-    cells: int
-    computes: bool
-    learned: bool
+    into: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """A tensor on the way through a model: where it is met, and where those that it was made of are met.
+
+    `cells` counts the places of one with a height and a width, and is 0 for any other. `computes` is False for what a layer made
+    that only pools, pads, crops, repeats or drops values. `learned` says whether the layer convolves, has weights or is of a
+    class of the user's: in front of the first such layer there is only the image.
+    """
+
+    spot: Spot
+    inputs: tuple[Spot, ...]
+    cells: int = 0
+    computes: bool = False
+    learned: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """The layer at `path`, and the sentence that says why it was chosen."""
+    """The tensor to explain, those that it was made of, and a sentence that says why it was chosen."""
 
-    path: str
+    spot: Spot
+    inputs: tuple[Spot, ...]
     reason: str
 
 
-def choices(rows: Sequence[LayerCall], spatial: Sequence[SpatialLayer], sources: Collection[str]) -> list[Choice]:
-    """The layers that may be explained, the best first and at most `TRIES`; empty where there are none.
+def choices(steps: Sequence[Step], sources: Collection[str]) -> Iterator[Choice]:
+    """What may be explained, the best first and at most `TRIES`; nothing where there is nothing.
 
-    `sources` are the layers that the score was made of; with none, every layer is taken to lie on the way. The best is the last:
-    no other layer with a height and a width follows it on the way. Where several ways end in such a layer, it is the one with the
-    most layers behind it, then the one with the most cells.
+    `sources` are the layers that the score was made of; with none, every step is taken to lie on the way. The best is the last:
+    nothing else with a height and a width follows it on the way. Where several ways end so, it is the one with the most layers
+    behind it, then the one with the most cells.
     """
-    graph = _Graph(rows)
-    on_the_way = graph.bits(sources) | graph.behind_any(sources) if sources else graph.bits(graph.place)
-    there = [each for each in spatial if graph.bits([each.path]) & on_the_way]
-    learned = graph.bits([each.path for each in there if each.learned])
-    possible = [each for each in there if each.computes and learned & (graph.behind[each.path] | graph.bits([each.path]))]
-    possible = [each for each in possible if each.cells > 1] or possible
-    passed = graph.behind_any([each.path for each in possible])
-    ends = [each for each in possible if not graph.bits([each.path]) & passed]
+    graph = _Graph(steps)
+    ends = [Spot(path) for path in sources] or list(graph.place)
+    on_the_way = graph.leading_to(ends)
+    there = [step for step in steps if step.cells and graph.bit(step.spot) & on_the_way]
+    learned = graph.bits(step.spot for step in there if step.learned)
+    possible = [step for step in there if step.computes and learned & graph.leading_to([step.spot])]
+    possible = [step for step in possible if step.cells > 1] or possible
+    last = list(_last(possible, graph))
 
-    def rank(layer: SpatialLayer) -> tuple[bool, int, int, int]:
-        return layer in ends, graph.depth[layer.path], layer.cells, graph.place[layer.path]
+    def rank(step: Step) -> tuple[bool, int, int, int]:
+        return step in last, graph.depth[step.spot], step.cells, graph.place[step.spot]
 
-    found = []
-    for each in sorted(possible, key=rank, reverse=True)[:TRIES]:
-        own = graph.bits([each.path])
-        after = [other.path for other in there if graph.behind[other.path] & own and not other.computes and other.cells > 1]
-        beside = [other.path for other in ends if other is not each and not graph.behind[other.path] & own]
-        found.append(Choice(path=each.path, reason=_reason(each, after, beside)))
-    return found
+    for step in sorted(possible, key=rank, reverse=True)[:TRIES]:
+        after = [other for other in there if other.cells > 1 and not other.computes and graph.follows(other, step)]
+        # what lies on a way from the image to the score that does not lead through this step
+        past = graph.leading_to(ends, past=step.spot)
+        others = [other for other in possible if graph.bit(other.spot) & past]
+        beside = _last([other for other in others if graph.leading_to([other.spot], past=step.spot) & IMAGE], graph)
+        reason = _reason(step, [each.spot for each in after], [each.spot for each in beside])
+        yield Choice(spot=step.spot, inputs=step.inputs, reason=reason)
 
 
 class _Graph:
-    """Which rows lie behind which, as bits of whole numbers, one for each row: sets of a thousand layers' would be large."""
+    """What lies behind what, as bits of whole numbers, one for each step: sets of a thousand layers' would be large."""
 
-    def __init__(self, rows: Sequence[LayerCall]) -> None:
-        self.place = {row.path: place for place, row in enumerate(rows)}
-        self.behind: dict[str, int] = {}
-        self.depth: dict[str, int] = {}  # how many layers the longest way to each leads through
-        for row in rows:
-            self.behind[row.path] = self.bits(row.inputs) | self.behind_any(row.inputs)
-            self.depth[row.path] = 1 + max((self.depth.get(path, 0) for path in row.inputs), default=0)
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self.place = {step.spot: place for place, step in enumerate(steps)}
+        self.inputs = {step.spot: step.inputs for step in steps}
+        self.behind: dict[Spot, int] = {}
+        self.depth: dict[Spot, int] = {}  # how many steps the longest way to each has
+        for step in steps:
+            self.behind[step.spot] = self.leading_to(step.inputs)
+            self.depth[step.spot] = 1 + max((self.depth.get(spot, 0) for spot in step.inputs), default=0)
 
-    def bits(self, paths: Iterable[str]) -> int:
-        """The bits of these rows."""
-        return reduce(or_, (1 << self.place[path] for path in paths if path in self.place), 0)
+    def bit(self, spot: Spot) -> int:
+        return 1 << self.place[spot] if spot in self.place else 0
 
-    def behind_any(self, paths: Iterable[str]) -> int:
-        """The bits of all rows that any of these is made of."""
-        return reduce(or_, (self.behind.get(path, 0) for path in paths), 0)
+    def bits(self, spots: Iterable[Spot]) -> int:
+        return reduce(or_, map(self.bit, spots), 0)
+
+    def leading_to(self, spots: Iterable[Spot], past: Spot | None = None) -> int:
+        """The bits of these and of all that they are made of; with `past`, only by ways that do not lead through that."""
+        if past is None:
+            return reduce(or_, (self.bit(spot) | self.behind.get(spot, 0) for spot in spots), 0)
+        found, waiting = 0, list(spots)
+        while waiting:
+            spot = waiting.pop()
+            if spot != past and not found & self.bit(spot):
+                found |= self.bit(spot)
+                waiting += self.inputs.get(spot, ())
+        return found
+
+    def follows(self, later: Step, earlier: Step) -> bool:
+        return bool(self.behind[later.spot] & self.bit(earlier.spot))
 
 
-def _reason(chosen: SpatialLayer, after: Sequence[str], beside: Sequence[str]) -> str:
-    if chosen.cells == 1:
-        said = f"{name(chosen.path)} is the last layer with maps on the way to the score; no layer there has larger ones."
-    elif after:
+def _last(steps: Sequence[Step], graph: _Graph) -> Iterator[Step]:
+    """Those of the steps that none of the others is made of."""
+    passed = reduce(or_, (graph.behind[step.spot] for step in steps), 0)
+    return (step for step in steps if not graph.bit(step.spot) & passed)
+
+
+def _reason(chosen: Step, after: Sequence[Spot], beside: Sequence[Spot]) -> str:
+    """Why a step was chosen; only what is in `after` has a height and a width behind it, and `beside` lies on ways past it."""
+    if chosen.spot.into:
         said = (
-            f"{name(chosen.path)} is the last layer on the way to the score that computes maps with a height and a width;"
-            f" {_named(after)} behind it only {'pools, moves or drops' if len(after) == 1 else 'pool, move or drop'} values."
+            f"What goes into {name(chosen.spot.path)}, which the model's own code makes of {_named(chosen.inputs)}, is the last"
         )
     else:
-        said = f"{name(chosen.path)} is the last layer with a height and a width on the way to the score."
+        said = f"{name(chosen.spot.path)} is the last layer"
+    if chosen.cells == 1:
+        said += " with maps on the way to the score; there are no larger ones."
+    elif after:
+        does = "pools, moves or drops" if len(after) == 1 else "pool, move or drop"
+        said += f" on the way to the score to compute maps with a height and a width: {_named(after)} only {does} values."
+    else:
+        said += " with a height and a width on the way to the score."
     if beside:
         said += f" The score also depends on {_named(beside)} by another way, which this map does not show."
     return said
 
 
-def _named(paths: Sequence[str]) -> str:
-    shown = [name(path) for path in paths[:NAMED]]
-    if len(paths) > NAMED:
-        shown.append(f"{len(paths) - NAMED} more")
+def _named(spots: Sequence[Spot]) -> str:
+    shown = [f"what goes into {name(spot.path)}" if spot.into else name(spot.path) for spot in spots[:NAMED]]
+    if len(spots) > NAMED:
+        shown.append(f"{len(spots) - NAMED} more")
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"

@@ -10,7 +10,8 @@ import numpy as np
 from ..backend import keras
 from ..options import Options
 from ..probe import FeatureMaps, LayerCall, block_ends, is_shown
-from .choosing import SpatialLayer
+from .choosing import Spot, Step
+from .lineage import MAKER, is_convolved, sources_of
 from .listening import Heard, is_own
 
 layers = keras.layers
@@ -49,9 +50,9 @@ class _Chain:
 
 
 class Follower:
-    """Hears each row of a pass. Afterwards `maps` has every convolution's, `spatial` the layers with a height and a width, and
-    `target` the output of the last of them that could be explained, `target_layer`, or None. Whether that lies on the way to the
-    score is not known before.
+    """Hears each row of a pass. Afterwards `maps` has every convolution's, `steps` all that may be explained and how it hangs
+    together, and `target` the output of the last layer that could be explained, at `target_spot`, or None. Whether that lies on
+    the way to the score is not known before.
 
     Figures of the maps are taken as the pass goes by; the maps themselves are kept only where they will be shown.
     """
@@ -60,9 +61,10 @@ class Follower:
         self.options = options
         self.tape = tape
         self.maps: list[FeatureMaps] = []
-        self.spatial: list[SpatialLayer] = []
+        self.steps: list[Step] = []
         self.target: Any = None
-        self.target_layer: SpatialLayer | None = None
+        self.target_spot: Spot | None = None
+        self._target_cells = 0
         self._learned = False  # whether a layer that was heard has learned anything
         self._chains: dict[int, _Chain] = {}
 
@@ -70,26 +72,37 @@ class Follower:
         self._follow_chains(heard, inputs, output)
         if is_convolution(heard) and len(output.shape) == 4:
             self._chains[id(output)] = _Chain(heard.row, heard.channels_first, output)
-        if len(output.shape) == 4 and output.dtype.is_floating:
-            self._note_spatial(heard, output)
+        self._note_steps(heard, inputs, output)
 
-    def _note_spatial(self, heard: Heard, output: Any) -> None:
-        layer, shape, target = heard.layer, output.shape, self.target_layer
+    def _note_steps(self, heard: Heard, inputs: tuple[Any, ...], output: Any) -> None:
+        spots = tuple(Spot(path) for path in heard.row.inputs)
+        own = made_by_own_code(heard, inputs)
+        if own is not None:
+            into, sources = Spot(heard.row.path, into=True), sources_of((own,))
+            made_of, learned = tuple(Spot(path) for path in sources), is_convolved(own)
+            self.steps.append(Step(spot=into, inputs=made_of, cells=_cells(heard, own), computes=True, learned=learned))
+            self._learned |= learned
+            beside = sources_of(tensor for tensor in inputs if tensor is not own)
+            spots = (into, *(spot for spot in spots if spot.path in beside or spot.path not in sources))
+        layer = heard.layer
         own_weights = bool(heard.variables) and not isinstance(layer, (*NORMALIZATIONS, layers.Normalization))
-        row = SpatialLayer(
-            path=heard.row.path,
-            cells=shape[2] * shape[3] if heard.channels_first else shape[1] * shape[2],
+        step = Step(
+            spot=Spot(heard.row.path),
+            inputs=spots,
+            cells=_cells(heard, output),
             computes=not _is_passed_by(layer),
             learned=layer is not None and (is_convolution(heard) or own_weights or is_own(layer)),
         )
-        self.spatial.append(row)
-        self._learned |= row.learned
-        if row.computes and self._learned and (target is None or row.cells > 1 or target.cells == 1):
+        self.steps.append(step)
+        if not step.cells:
+            return
+        self._learned |= step.learned
+        if step.computes and self._learned and (step.cells > 1 or self._target_cells <= 1):
             # most often this is the layer to explain, and what lies before it needs no gradient: the tape starts anew, so that
             # at the end it holds only the way from the last such layer to the score
             self.tape.reset()
             self.tape.watch(output)
-            self.target, self.target_layer = output, row
+            self.target, self.target_spot, self._target_cells = output, step.spot, step.cells
 
     def finish(self) -> None:
         for chain in list(self._chains.values()):
@@ -149,6 +162,24 @@ def _kind_of(operation: Any) -> str | None:
     if isinstance(operation, ACTIVATIONS) or type(operation).__name__ in ACTIVATION_OPERATIONS:
         return ACTIVATION
     return None
+
+
+def made_by_own_code(heard: Heard, inputs: tuple[Any, ...]) -> Any:
+    """What went into a layer and has a height and a width, but no layer returned it: the model's own code joined or convolved it.
+
+    None where that is not so. What it merely turned into something else, cell by cell, is not worth a look of its own.
+    """
+    for tensor in inputs:
+        if not hasattr(tensor, MAKER) and _cells(heard, tensor) and (is_convolved(tensor) or len(sources_of((tensor,))) > 1):
+            return tensor
+    return None
+
+
+def _cells(heard: Heard, tensor: Any) -> int:
+    """How many places a tensor that the layer takes or returns has; 0 where it has no height and width, or holds integers."""
+    if len(tensor.shape) != 4 or not tensor.dtype.is_floating:
+        return 0
+    return int(tensor.shape[2] * tensor.shape[3] if heard.channels_first else tensor.shape[1] * tensor.shape[2])
 
 
 def is_convolution(heard: Heard) -> bool:

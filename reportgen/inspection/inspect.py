@@ -23,8 +23,8 @@ from ..options import Options
 from ..probe import Arrival, Explained, FeatureMaps, ScoreKind
 from .answer import LOGITS, Answer, answer_of, class_to_explain
 from .arriving import Arrivals
-from .choosing import Choice, choices
-from .following import Follower
+from .choosing import Choice, Spot, choices
+from .following import Follower, made_by_own_code
 from .lineage import sources_of
 from .listening import Heard
 from .network import KerasNetwork
@@ -71,8 +71,8 @@ def inspect(network: KerasNetwork, pixels: np.ndarray, shown: np.ndarray, option
     explained = None
     if class_index is not None:
         sources = sources_of((getattr(forward.output, LOGITS, forward.output),))
-        for choice in choices([heard.row for heard in forward.structure.heard], follower.spatial, sources):
-            at_hand = follower.target_layer is not None and follower.target_layer.path == choice.path
+        for choice in choices(follower.steps, sources):
+            at_hand = choice.spot == follower.target_spot
             pair = _with_gradient(tape, score, follower.target) if at_hand else _second_pass(network, batch, choice, class_index)
             if pair is not None:
                 explained = _explained(choice, *pair, forward.structure, placing, class_index, answer)
@@ -97,19 +97,22 @@ def _check_labels(labels: tuple[str, ...] | None, answer: Answer) -> None:
 
 
 def _second_pass(network: KerasNetwork, batch: Any, choice: Choice, class_index: int) -> tuple[Any, Any] | None:
-    """The output of the layer that was chosen, and the gradient of the class's score there; None where there is none."""
+    """The tensor that was chosen, and the gradient of the class's score there; None where there is none."""
     found: list[Any] = []
     with tf.GradientTape(watch_accessed_variables=False) as tape:
 
-        def listen(heard: Heard, _inputs: tuple[Any, ...], output: Any) -> None:
-            if heard.row.path == choice.path:
+        def listen(heard: Heard, inputs: tuple[Any, ...], output: Any) -> None:
+            path, into = choice.spot
+            if heard.row.path == path:
+                found.append(made_by_own_code(heard, inputs) if into else output)
+            # what goes into a layer was made before the layer is heard, so that the tape must hold what it was made of
+            if output.dtype.is_floating and Spot(heard.row.path) in (choice.inputs if into else (choice.spot,)):
                 tape.watch(output)
-                found.append(output)
 
         forward = run(network.loaded, network.head, batch, listen)
         answer = answer_of(forward.output, forward.structure.channels_first)
         score = None if answer.differentiated is None else answer.differentiated[class_index]
-    return _with_gradient(tape, score, found[0]) if found and score is not None else None
+    return _with_gradient(tape, score, found[0]) if found and found[0] is not None and score is not None else None
 
 
 def _with_gradient(tape: Any, score: Any, target: Any) -> tuple[Any, Any] | None:
@@ -124,12 +127,14 @@ def _with_gradient(tape: Any, score: Any, target: Any) -> tuple[Any, Any] | None
 def _explained(
     choice: Choice, target: Any, gradient: Any, structure: Structure, placing: Placing, class_index: int, answer: Answer
 ) -> Explained:
-    (heard,) = (each for each in structure.heard if each.row.path == choice.path)
+    path, into = choice.spot
+    (heard,) = (each for each in structure.heard if each.row.path == path)
     pair = (np.asarray(tensor.numpy(), np.float32)[0] for tensor in (target, gradient))
     activations, gradients = (each.transpose(1, 2, 0) if heard.channels_first else each for each in pair)
-    place = placing.places[choice.path]
+    place = placing.places[choice.spot]
     return Explained(
-        path=choice.path,
+        path=path,
+        into=into,
         class_index=class_index,
         activations=activations,
         gradients=gradients,

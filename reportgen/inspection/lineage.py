@@ -13,6 +13,8 @@ from ..backend import op_callbacks, tf
 
 MAKER = "_reportgen_maker"  # on a tensor: the path of the layer that made it
 SOURCES = "_reportgen_sources"  # on a tensor that no layer made: the paths of the layers that its inputs come from
+CONVOLVED = "_reportgen_convolved"  # on a tensor that comes from a convolution, as far back as the last layer
+CONVOLVING = {"Conv2D", "DepthwiseConv2dNative", "Conv2DBackpropInput"}  # TensorFlow's operations
 # (kind of the operation, its inputs, its attributes as names and values in turn, its outputs)
 Note = Callable[[str, Sequence[Any], Sequence[Any], Sequence[Any]], None]
 
@@ -29,11 +31,14 @@ def lineage(note: Note) -> Iterator[None]:
 
     def carry_on(kind: Any, inputs: Any, attributes: Any, outputs: Any, *_place: Any, **_named_place: Any) -> None:
         # TensorFlow adds the operation's name and graph, by position when it runs eagerly and by name while it traces
-        sources = sources_of(inputs)
-        if sources:
-            for output in outputs:
+        kind, sources = tf.compat.as_str(kind), sources_of(inputs)
+        convolved = kind in CONVOLVING or any(map(is_convolved, inputs))
+        for output in outputs:
+            if sources:
                 setattr(output, SOURCES, sources)
-        note(tf.compat.as_str(kind), inputs, attributes, outputs)
+            if convolved:
+                setattr(output, CONVOLVED, True)
+        note(kind, inputs, attributes, outputs)
 
     op_callbacks.add_op_callback(carry_on)
     try:
@@ -45,6 +50,11 @@ def lineage(note: Note) -> Iterator[None]:
 def sources_of(tensors: Iterable[Any]) -> tuple[str, ...]:
     """The paths of the layers that these come from, each once."""
     return tuple(dict.fromkeys(path for tensor in tensors for path in _sources(tensor)))
+
+
+def is_convolved(tensor: Any) -> bool:
+    """Whether a tensor that no layer made comes from a convolution, with no layer in between."""
+    return hasattr(tensor, CONVOLVED) and not hasattr(tensor, MAKER)
 
 
 def hand_on(outputs: Iterable[Any], path: str) -> None:

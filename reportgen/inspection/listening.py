@@ -15,13 +15,12 @@ from typing import Any
 
 from ..backend import keras, tf
 from ..probe import LayerCall
-from .lineage import MAKER, Note, hand_on, lineage, sources_of
+from .lineage import CONVOLVING, MAKER, Note, hand_on, lineage, sources_of
 from .settings import SettingsReader
 
 KEPT = ("_keras_logits", "_keras_mask")  # what Keras itself leaves on tensors
 LAST_TO_FIRST, FIRST_TO_LAST = (3, 1, 2), (2, 3, 1)  # the `dims` of a Permute that moves the channels
-CONVOLVING = {"Conv2D", "DepthwiseConv2dNative", "Conv2DBackpropInput"}  # TensorFlow's operations
-READING = "ReadVariableOp"
+READING = "ReadVariableOp"  # TensorFlow's operation
 
 
 @contextmanager

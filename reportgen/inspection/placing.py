@@ -13,14 +13,15 @@ from typing import Any
 import numpy as np
 
 from ..backend import keras, tf
+from .choosing import Spot
 from .cropping import CROPPING, part_left
+from .following import CONVOLUTIONS, made_by_own_code
 from .listening import Heard
 from .places import Place, Span, Window, image_place, joined, looked_through, same_padding, spread_through
 
 layers = keras.layers
 PLACE = "_reportgen_place"  # on a tensor: where its cells lie; not on one that does not come from the image
 Size = tuple[int, int]
-CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D, layers.Conv2DTranspose)
 POOLINGS = (layers.MaxPooling2D, layers.AveragePooling2D)
 GLOBAL = (layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D)
 # what they compute of a cell may depend on others, but its place stays
@@ -46,11 +47,11 @@ ASKING = {"Shape", "ShapeN", "Size", "Rank"}  # what they return is no map
 class Placing:
     """Hears each row of a pass and each operation in it, and marks what they make with its place.
 
-    `places` has those of the rows by their paths.
+    `places` has those of what the layers returned, and of what went into them where the model's own code made it.
     """
 
     def __init__(self) -> None:
-        self.places: dict[str, Place] = {}
+        self.places: dict[Spot, Place] = {}
 
     def listen(self, heard: Heard, inputs: tuple[Any, ...], output: Any) -> None:
         if heard.layer is None:
@@ -61,7 +62,10 @@ class Placing:
             unknown = replace(getattr(given[0], PLACE) if given else image_place(heard.channels_first), known=False)
             place = getattr(output, PLACE, unknown)
         setattr(output, PLACE, place)
-        self.places[heard.row.path] = place
+        self.places[Spot(heard.row.path)] = place
+        own = made_by_own_code(heard, inputs)
+        if own is not None:
+            self.places[Spot(heard.row.path, into=True)] = getattr(own, PLACE, image_place(heard.channels_first))
 
     def note(self, kind: str, inputs: Sequence[Any], attributes: Sequence[Any], outputs: Sequence[Any]) -> None:
         """Hand the places of an operation's inputs on to its outputs."""
