@@ -11,6 +11,7 @@ import pytest
 import reportgen
 from reportgen import Report
 from reportgen.backend import op_callbacks
+from reportgen.errors import NotApplicable
 from reportgen.probe import LayerCall
 from reportgen.report import Absent
 from reportgen.sections.attributions.find import Attribution
@@ -330,6 +331,8 @@ def test_weights_that_the_models_own_code_uses_are_used() -> None:
     assert "tied Dense not called, but its weights are used 2" in table
     assert "idle Dense not called 2" in table
     assert table.count("not called") == 2
+    with pytest.raises(NotApplicable, match="own_weights is the model itself"):
+        reportgen.load(model).maps("own_weights", np.zeros((1, SIZE, SIZE, 3), np.float32))
     # its convolution is explained where it goes: both pixels of one channel, 1 each
     row = explained(report)
     assert (row.path, row.into) == ("average", True)
@@ -381,6 +384,36 @@ def test_without_anything_that_learned_there_is_nothing_to_point_at() -> None:
     report = report_of(keras.Sequential([keras.Input((SIZE, SIZE, 3)), *net]))
     assert isinstance(report.attributions, Absent)
     assert "nor another layer with weights whose output has a height and a width" in report.attributions.reason
+
+
+@keras.saving.register_keras_serializable("tests")
+class OwnSegmentation(keras.Model):  # type: ignore[misc]
+    """A map of classes by the model's own convolution, on top of a layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kernel = self.add_weight(shape=(1, 1, 3, 2), initializer="ones", name="kernel")
+        self.layer = keeping("layer")
+
+    def call(self, x: Any) -> Any:
+        return tf.nn.conv2d(self.layer(x), self.kernel, 1, "VALID")
+
+
+def test_a_model_is_no_layer_of_its_own() -> None:
+    model = OwnSegmentation()
+    model(np.zeros((1, SIZE, SIZE, 3), np.float32))
+    row = explained(report_of(model, target=1))
+    assert (row.path, row.into) == ("layer", False)
+    assert sorted(hottest(row)) == [RED, GREEN]
+
+
+def test_the_heads_of_attention_are_no_places() -> None:
+    inputs = keras.Input((SIZE, SIZE, 3), name="image")
+    x = layers.Reshape((64, 3))(layers.Conv2D(3, 4, strides=4, name="patches")(inputs))
+    x = layers.GlobalAveragePooling1D(name="average")(layers.MultiHeadAttention(2, 4, name="attention")(x, x))
+    row = explained(report_of(keras.Model(inputs, score("score")(x))))
+    assert row.path == "patches"
+    assert row.heatmap.values.shape == (8, 8)
 
 
 # Where no gradient leads, and at what cost

@@ -251,9 +251,20 @@ def test_the_page_says_where_cells_lie_only_where_they_do_not_cover_the_image() 
     assert "only roughly known" not in covered
 
 
-def test_turned_maps_are_not_said_to_be_placed() -> None:
-    row = explained(model_of(chain(layers.Permute((2, 1, 3)), conv(3)), 24, 24), bright(24, 24, 4, 9))
-    assert row.placed is False
+@pytest.mark.parametrize(
+    ("turn", "placed"),
+    [
+        (layers.Permute((2, 1, 3)), False),
+        (lambda x: x[:, ::-1], False),
+        (lambda x: x[:, :, ::-1], False),
+        (lambda x: x[:, 2:-2], False),
+        (lambda x: x[..., ::-1], True),  # only the channels
+        (lambda x: x[:, :, :, :1], True),
+    ],
+)
+def test_turned_maps_are_not_said_to_be_placed(turn: Any, placed: bool) -> None:
+    row = explained(model_of(chain(turn, conv(3)), 24, 24), bright(24, 24, 4, 9))
+    assert row.placed is placed
 
 
 # The image before the model, and its edges

@@ -11,8 +11,9 @@ from ..backend import keras
 from ..options import Options
 from ..probe import FeatureMaps, LayerCall, block_ends, is_shown
 from .choosing import Spot, Step
-from .lineage import MAKER, is_convolved, sources_of
+from .lineage import is_convolved, made_by_own_code, sources_of
 from .listening import Heard, is_own
+from .places import PLACE
 
 layers = keras.layers
 CONVOLUTIONS = (
@@ -21,6 +22,7 @@ CONVOLUTIONS = (
     layers.DepthwiseConv2D,
     layers.SeparableConv2D,
 )
+APART = 3.0  # how much longer, against the image, a map's one side may be than the other where it is not known what it shows
 NORMALIZATION, ACTIVATION = "normalization", "activation"
 NORMALIZATIONS = (
     layers.BatchNormalization,
@@ -65,6 +67,7 @@ class Follower:
         self.target: Any = None
         self.target_spot: Spot | None = None
         self._target_cells = 0
+        self._proportion = 0.0  # of the image: its height by its width
         self._learned = False  # whether a layer that was heard has learned anything
         self._chains: dict[int, _Chain] = {}
 
@@ -76,11 +79,11 @@ class Follower:
 
     def _note_steps(self, heard: Heard, inputs: tuple[Any, ...], output: Any) -> None:
         spots = tuple(Spot(path) for path in heard.row.inputs)
-        own = made_by_own_code(heard, inputs)
+        own = made_by_own_code(inputs)
         if own is not None:
             into, sources = Spot(heard.row.path, into=True), sources_of((own,))
             made_of, learned = tuple(Spot(path) for path in sources), is_convolved(own)
-            self.steps.append(Step(spot=into, inputs=made_of, cells=_cells(heard, own), computes=True, learned=learned))
+            self.steps.append(Step(spot=into, inputs=made_of, cells=self._cells(heard, own), computes=True, learned=learned))
             self._learned |= learned
             beside = sources_of(tensor for tensor in inputs if tensor is not own)
             spots = (into, *(spot for spot in spots if spot.path in beside or spot.path not in sources))
@@ -89,7 +92,7 @@ class Follower:
         step = Step(
             spot=Spot(heard.row.path),
             inputs=spots,
-            cells=_cells(heard, output),
+            cells=self._cells(heard, output),
             computes=not _is_passed_by(layer),
             learned=layer is not None and (is_convolution(heard) or own_weights or is_own(layer)),
         )
@@ -103,6 +106,21 @@ class Follower:
             self.tape.reset()
             self.tape.watch(output)
             self.target, self.target_spot, self._target_cells = output, step.spot, step.cells
+
+    def _cells(self, heard: Heard, tensor: Any) -> int:
+        """How many places a tensor has that the layer takes or returns; 0 where it has no height and width, or holds integers.
+
+        In attention, four axes may be tokens and heads: where it is not known how a tensor came about, its proportions must be
+        roughly those of the image.
+        """
+        if len(tensor.shape) != 4 or not tensor.dtype.is_floating:
+            return 0
+        height, width = tensor.shape[2:] if heard.channels_first else tensor.shape[1:3]
+        self._proportion = self._proportion or height / width
+        place = getattr(tensor, PLACE, None)
+        if (place is None or not place.known) and not 1 / APART < height / width / self._proportion < APART:
+            return 0
+        return int(height * width)
 
     def finish(self) -> None:
         for chain in list(self._chains.values()):
@@ -162,24 +180,6 @@ def _kind_of(operation: Any) -> str | None:
     if isinstance(operation, ACTIVATIONS) or type(operation).__name__ in ACTIVATION_OPERATIONS:
         return ACTIVATION
     return None
-
-
-def made_by_own_code(heard: Heard, inputs: tuple[Any, ...]) -> Any:
-    """What went into a layer and has a height and a width, but no layer returned it: the model's own code joined or convolved it.
-
-    None where that is not so. What it merely turned into something else, cell by cell, is not worth a look of its own.
-    """
-    for tensor in inputs:
-        if not hasattr(tensor, MAKER) and _cells(heard, tensor) and (is_convolved(tensor) or len(sources_of((tensor,))) > 1):
-            return tensor
-    return None
-
-
-def _cells(heard: Heard, tensor: Any) -> int:
-    """How many places a tensor that the layer takes or returns has; 0 where it has no height and width, or holds integers."""
-    if len(tensor.shape) != 4 or not tensor.dtype.is_floating:
-        return 0
-    return int(tensor.shape[2] * tensor.shape[3] if heard.channels_first else tensor.shape[1] * tensor.shape[2])
 
 
 def is_convolution(heard: Heard) -> bool:

@@ -24,8 +24,8 @@ from ..probe import Arrival, Explained, FeatureMaps, ScoreKind
 from .answer import LOGITS, Answer, answer_of, class_to_explain
 from .arriving import Arrivals
 from .choosing import Choice, Spot, choices
-from .following import Follower, made_by_own_code
-from .lineage import sources_of
+from .following import Follower
+from .lineage import made_by_own_code, sources_of
 from .listening import Heard
 from .network import KerasNetwork
 from .placing import Placing
@@ -58,7 +58,7 @@ def inspect(network: KerasNetwork, pixels: np.ndarray, shown: np.ndarray, option
         follower, arrivals, placing = Follower(options, tape), Arrivals(), Placing()
 
         def listen(*heard: Any) -> None:
-            for listener in (follower, arrivals, placing):
+            for listener in (placing, follower, arrivals):
                 listener.listen(*heard)
 
         batch = tf.constant(network.preprocess(pixels[None]))
@@ -104,7 +104,7 @@ def _second_pass(network: KerasNetwork, batch: Any, choice: Choice, class_index:
         def listen(heard: Heard, inputs: tuple[Any, ...], output: Any) -> None:
             path, into = choice.spot
             if heard.row.path == path:
-                found.append(made_by_own_code(heard, inputs) if into else output)
+                found.append(made_by_own_code(inputs) if into else output)
             # what goes into a layer was made before the layer is heard, so that the tape must hold what it was made of
             if output.dtype.is_floating and Spot(heard.row.path) in (choice.inputs if into else (choice.spot,)):
                 tape.watch(output)

@@ -57,6 +57,18 @@ def is_convolved(tensor: Any) -> bool:
     return hasattr(tensor, CONVOLVED) and not hasattr(tensor, MAKER)
 
 
+def made_by_own_code(inputs: Iterable[Any]) -> Any:
+    """What went into a layer with four axes, but no layer returned it: the model's own code joined or convolved it.
+
+    None where that is not so. What it merely turned into something else, cell by cell, is not worth a look of its own.
+    """
+    for tensor in inputs:
+        own = not hasattr(tensor, MAKER) and len(tensor.shape) == 4 and tensor.dtype.is_floating
+        if own and (is_convolved(tensor) or len(sources_of((tensor,))) > 1):
+            return tensor
+    return None
+
+
 def hand_on(outputs: Iterable[Any], path: str) -> None:
     """Mark what the layer at `path` returned, except for tensors that layers inside it made."""
     for output in outputs:

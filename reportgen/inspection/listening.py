@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..backend import keras, tf
-from ..probe import LayerCall
+from ..probe import LayerCall, Shape
 from .lineage import CONVOLVING, MAKER, Note, hand_on, lineage, sources_of
 from .settings import SettingsReader
 
@@ -147,7 +147,7 @@ class CallLog:
             own = [variable for variable in _own_variables(layer) if id(variable) not in self._counted]
             used = any(id(_handle(variable)) in self._read for variable in own)
             if own and used and layer is self.model and self._output is not None:
-                self._add(layer, path, (), self._output, sources_of((self._output,)))
+                self._add(layer, path, (), None, sources_of((self._output,)), shape=tuple(self._output.shape[1:]))
             elif own:
                 self._add(layer, path, (), None, used=used)
 
@@ -190,6 +190,7 @@ class CallLog:
         output: Any,
         sources: tuple[str, ...] = (),
         given: Any = ((), {}),
+        shape: Shape = (),
         used: bool = False,
     ) -> None:
         variables = tuple(variable for variable in _all_variables(layer) if self._is_new(variable))
@@ -205,7 +206,7 @@ class CallLog:
             index=len(self.heard),
             path=unique,
             type="InputLayer" if layer is None else type(layer).__name__,
-            output_shape=tuple(output.shape[1:]) if output is not None else (),
+            output_shape=tuple(output.shape[1:]) if output is not None else shape,
             parameters=sum(_size(variable) for variable in variables),
             trainable=any(variable.trainable for variable in variables),
             inputs=sources,

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from ..picture import Part
 
+PLACE = "_reportgen_place"  # on a tensor: where its cells lie; not on one that does not come from the image
 LEAST = 1e-6  # as a share of a side: what differs by less is rounding
 
 

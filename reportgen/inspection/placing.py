@@ -15,12 +15,12 @@ import numpy as np
 from ..backend import keras, tf
 from .choosing import Spot
 from .cropping import CROPPING, part_left
-from .following import CONVOLUTIONS, made_by_own_code
+from .following import CONVOLUTIONS
+from .lineage import made_by_own_code
 from .listening import Heard
-from .places import Place, Span, Window, image_place, joined, looked_through, same_padding, spread_through
+from .places import PLACE, Place, Span, Window, image_place, joined, looked_through, same_padding, spread_through
 
 layers = keras.layers
-PLACE = "_reportgen_place"  # on a tensor: where its cells lie; not on one that does not come from the image
 Size = tuple[int, int]
 POOLINGS = (layers.MaxPooling2D, layers.AveragePooling2D)
 GLOBAL = (layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D)
@@ -63,7 +63,7 @@ class Placing:
             place = getattr(output, PLACE, unknown)
         setattr(output, PLACE, place)
         self.places[Spot(heard.row.path)] = place
-        own = made_by_own_code(heard, inputs)
+        own = made_by_own_code(inputs)
         if own is not None:
             self.places[Spot(heard.row.path, into=True)] = getattr(own, PLACE, image_place(heard.channels_first))
 
@@ -151,11 +151,15 @@ def _behind_operation(
         return joined([getattr(each, PLACE) for each in alike]) if alike else None
     if len(output.shape) != 4 or len(before.shape) != 4:
         return None
+    named = dict(zip(attributes[::2], attributes[1::2], strict=True))
     if kind in RESIZING or (kind == "Reshape" and output.shape == before.shape):
         return place
     if kind == "StridedSlice" and _size(before, place) == _size(output, place):
-        turned = np.flatnonzero(np.asarray(inputs[3]) < 0) - len(inputs[3])
-        return place if all(axis == -1 and max(place.axes) < 3 for axis in turned) else None
+        steps = np.asarray(inputs[3])
+        # only of a step for every axis, or of the last ones, is it known which axis it is for; the last may be the channels
+        last = len(steps) == len(output.shape) or named.get("ellipsis_mask", 0)
+        spatial = steps[:-1] if last and max(place.axes) < 3 else steps
+        return place if (spatial > 0).all() else None
     if kind == "Transpose":
         order = np.asarray(inputs[1]).tolist()
         return replace(place, axes=(order.index(place.axes[0]), order.index(place.axes[1])))
@@ -164,7 +168,6 @@ def _behind_operation(
         paddings = np.asarray(inputs[1])
         return _through_windows(looked_through, place, *sizes, [Window(padding=int(paddings[axis][0])) for axis in place.axes])
     if kind in LOOKING:
-        named = dict(zip(attributes[::2], attributes[1::2], strict=True))
         return _through_windows(looked_through, place, *sizes, _windows_of(named, inputs, place, *sizes))
     return None
 
