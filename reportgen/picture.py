@@ -246,11 +246,13 @@ def values_from_png(png: bytes, rgb: bool) -> np.ndarray:
         raise ReportFileError("a picture in the report is damaged.") from error
 
 
-def overlay(pixels: np.ndarray, heatmap: Picture, part: Part = WHOLE) -> Picture:
-    """`heatmap` (h, w) laid over `part` of `pixels` (H, W, 3): the colder a place, the more of
-    the picture is seen, half in grey; the hotter, the more of the map's colour. Outside of the part there is no colour.
+def overlay(pixels: np.ndarray, heatmap: Picture, part: Part = WHOLE, kept: Part = WHOLE) -> Picture:
+    """`heatmap` (h, w), whose cells are spread evenly over `part` of `pixels` (H, W, 3), laid over them.
+
+    The colder a place, the more of the picture is seen, half in grey; the hotter, the more of the map's colour. The outermost
+    cells reach half a cell further, but not beyond the part of the picture that was `kept`. Elsewhere there is no colour.
     """
-    heat, covered = _placed(heatmap.values, part, pixels.shape[:2])
+    heat, covered = _placed(heatmap.values, part, kept, pixels.shape[:2])
     colours = np.frombuffer(palette(heatmap.colormap), np.uint8).reshape(256, 3)[heat].astype(np.float32)
     grey = pixels.mean(axis=2, keepdims=True, dtype=np.float32)
     share = (0.15 + 0.55 * (heat[..., None] / np.float32(255))) * covered[..., None]
@@ -258,12 +260,39 @@ def overlay(pixels: np.ndarray, heatmap: Picture, part: Part = WHOLE) -> Picture
     return Picture(np.rint(blended).clip(0, 255).astype(np.uint8), 0.0, 255.0, RGB)
 
 
-def _placed(heat: np.ndarray, part: Part, size: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """A heatmap as large as `part` of a picture of `size` (H, W), and where in the picture it lies; both (H, W)."""
-    height, width = (max(1, round(share * side)) for share, side in zip((part.height, part.width), size, strict=True))
-    corner = round(part.left * size[1]), round(part.top * size[0])
-    enlarged = Image.fromarray(heat).resize((width, height), Image.Resampling.BICUBIC)
-    canvas, covered = (Image.new("L", (size[1], size[0])) for _ in range(2))
-    canvas.paste(enlarged, corner)
-    covered.paste(1, (*corner, corner[0] + width, corner[1] + height))
-    return np.asarray(canvas), np.asarray(covered)
+class _Side(NamedTuple):
+    """Along one side of a picture: the pixels `first` to `last` - 1 show the cells of a map from `start` to `end`."""
+
+    first: int
+    last: int
+    start: float
+    end: float
+
+
+def _placed(heat: np.ndarray, part: Part, kept: Part, size: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """A heatmap drawn at its place in a picture of `size` (H, W), and where that has a colour; both (H, W)."""
+    rows = _side(heat.shape[0], size[0], (part.top, part.height), (kept.top, kept.height))
+    columns = _side(heat.shape[1], size[1], (part.left, part.width), (kept.left, kept.width))
+    drawn, covered = np.zeros((2, *size[:2]), np.uint8)
+    height, width = rows.last - rows.first, columns.last - columns.first
+    if height <= 0 or width <= 0:
+        return drawn, covered
+    box = np.array([columns.start, rows.start, columns.end, rows.end])
+    if min(box) < 0 or rows.end > heat.shape[0] or columns.end > heat.shape[1]:
+        heat, box = np.pad(heat, 1, mode="edge"), box + 1
+    left, top, right, bottom = box.clip(0, (heat.shape[1], heat.shape[0]) * 2).tolist()
+    where = slice(rows.first, rows.last), slice(columns.first, columns.last)
+    drawn[where] = np.asarray(
+        Image.fromarray(heat).resize((width, height), Image.Resampling.BICUBIC, box=(left, top, right, bottom))
+    )
+    covered[where] = 1
+    return drawn, covered
+
+
+def _side(cells: int, pixels: int, spread: tuple[float, float], kept: tuple[float, float]) -> _Side:
+    """Which pixels show which cells, where the cells are `spread` over a start and a length, shares of the side."""
+    start, length = spread
+    half = length / cells / 2
+    first = round(max(0.0, start - half, kept[0]) * pixels)
+    last = round(min(1.0, start + length + half, sum(kept)) * pixels)
+    return _Side(first, last, *((edge / pixels - start) * cells / length for edge in (first, last)))

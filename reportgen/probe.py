@@ -52,6 +52,7 @@ class LayerCall:
     `path` is the layer's name after the names of those that hold it ("base/conv1"); a second call of the same layer has
     "#2" behind it and no parameters, so that the column adds up. `inputs` are the paths that feed it. `settings` are what else it
     is set to ("activation: \"relu\"", "strides: [1, 1] (default)"), None where that is not known, as of reports of format 1.
+    `used` says of a layer that was never called, so that it has no output, whether other code used its weights.
     """
 
     KEY: ClassVar = ("path",)
@@ -65,6 +66,7 @@ class LayerCall:
     trainable: bool
     inputs: tuple[str, ...]
     settings: Settings = None
+    used: bool = False
 
 
 @record(kw_only=True)
@@ -118,8 +120,11 @@ class Arrival:
 class Explained:
     """A class's score y and the layer it is explained at: `activations` A and `gradients` dy/dA, both (h, w, channels).
 
-    `unit` says what y is: a "logit", or the model's raw "output" where no logit could be had. `part` is the part of the image
-    that A shows, where the model's own layers cut the image first.
+    A is what the layer at `path` returned or, with `into`, what went into it: the model's own code made that, and no layer.
+    `unit` says what y is: a "logit", or the model's raw "output" where no logit could be had. `reason` is a sentence that says
+    why this layer was chosen, its names between backticks. The cells of A are spread evenly over `part` of the image, each in
+    the middle of what it sees; `placed` is False where a layer's arithmetic is not known, so that this is only roughly so. `kept`
+    is the part of the image that the model's own layers did not cut off.
     """
 
     path: str
@@ -127,7 +132,11 @@ class Explained:
     activations: np.ndarray
     gradients: np.ndarray
     unit: Literal["logit", "output"]
+    into: bool = False
+    reason: str = ""
     part: Part = WHOLE
+    placed: bool = True
+    kept: Part = WHOLE
 
 
 HEIGHT_WIDTH = ("height", "width")

@@ -199,6 +199,6 @@ def _without_folders(asked: Options) -> Options:
 
 
 def _cut_notes(probe: Probe) -> tuple[str, ...]:
-    if probe.explained is None or probe.explained.part == WHOLE:
+    if probe.explained is None or probe.explained.kept == WHOLE:
         return ()
-    return ("The model's own layers cut or frame the image first; where it looked is drawn on the part that they leave.",)
+    return ("The model's own layers cut off the edges of the image first; where it looked is drawn on the part that they leave.",)

@@ -271,7 +271,7 @@ def test_a_method_is_accepted_and_shown(method: Any) -> None:
     assert method["alone"]["provenance"]["command"].endswith("--explain toy")
     assert [each["method"] for each in method["both"]["attributions"]["rows"]] == ["grad-cam", "toy"]
     for page in method["pages"]:
-        assert "Toy method of <code>block5_conv2</code>" in page
+        assert "Toy method of <code><bdi>block5_conv2</bdi></code>" in page
         assert "Bright places are those that the layer reacts to." in page
     assert method["back"] == [True] * 3
 

@@ -80,7 +80,8 @@ def test_other_layers_leave_the_part_alone() -> None:
 def test_the_heatmap_is_laid_on_its_part_and_nothing_elsewhere() -> None:
     pixels = np.full((8, 8, 3), 100, np.uint8)
     hot = Picture(np.full((2, 2), 255, np.uint8), 0.0, 1.0, "viridis")
-    placed = overlay(pixels, hot, Part(0.25, 0.5, 0.5, 0.25)).values
+    part = Part(0.25, 0.5, 0.5, 0.25)
+    placed = overlay(pixels, hot, part, kept=part).values
     # viridis ends in (253, 231, 36): a share of 0.7, and of the picture's 100 the rest
     assert placed[2:6, 4:6].reshape(-1, 3).tolist() == [[207, 192, 55]] * 8
     placed[2:6, 4:6] = 100
@@ -108,4 +109,6 @@ def test_grad_cam_behind_a_centre_crop() -> None:
     assert np.unravel_index(colour.argmax(), colour.shape) == (9, 9)
     assert not colour[:4].any()
     assert not colour[:, 12:].any()
-    assert any("cut or frame the image" in note for note in report.provenance.notes)
+    assert row.part == (0.25, 0.25, 0.5, 0.5)
+    assert row.placed
+    assert any("cut off the edges of the image" in note for note in report.provenance.notes)

@@ -113,7 +113,7 @@ def test_layers_in_layers_weights_of_their_own_and_layers_never_called() -> None
     assert [(call.path, call.parameters) for call in probe.network.layers] == [
         ("input", 0), ("first", 112), ("block/conv", 148), ("block", 1), ("gap", 0), ("head", 15), ("unused", 10),
     ]  # fmt: skip
-    assert row(probe, "block").inputs == ("first",)
+    assert row(probe, "block").inputs == ("first", "block/conv")
     assert row(probe, "gap").inputs == ("block",)
     assert row(probe, "unused").output_shape == ()
 

@@ -12,9 +12,9 @@ import numpy as np
 from ..backend import tf
 from ..errors import LabelsError, ModelError, OptionError
 from ..probe import ScoreKind
-from .following import LOGITS
 from .score_marks import mark_of
 
+LOGITS = "_keras_logits"  # on what Keras's softmax and sigmoid return: what went in
 ROUNDING = 1e-2  # of a sum of probabilities in half precision
 
 

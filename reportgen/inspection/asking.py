@@ -98,6 +98,8 @@ class Asking:
             close = difflib.get_close_matches(path, self._rows, n=3, cutoff=0.5) or list(self._rows)[:5]
             reason = f"{path}: the model has no such layer; there are {len(self._rows)}, such as {', '.join(close)}."
             raise OptionError(" ".join(reason.split()))  # a layer's name may hold line breaks
+        if heard.layer is self.loaded.model:
+            raise NotApplicable(f"{path} is the model itself: only what its layers return can be asked for.")
         if not heard.values:
             raise NotApplicable(f"{path} is never called, so it has no output.")
         return heard

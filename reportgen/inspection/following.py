@@ -1,4 +1,4 @@
-"""Following the convolutions through a forward pass: their maps, and the last spatial layer, where the gradient will be taken."""
+"""Following the convolutions through a forward pass: their maps, and the layers with a height and a width."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import numpy as np
 
 from ..backend import keras, tf
 from ..options import Options
-from ..picture import WHOLE
 from ..probe import FeatureMaps, LayerCall, block_ends, is_shown
-from .cropping import part_left
-from .kernels import CONVOLUTIONS
-from .listening import Heard
+from .choosing import Spot, Step
+from .kernels import is_convolution
+from .lineage import is_convolved, made_by_own_code, sources_of
+from .listening import Heard, is_own
+from .places import PLACE
 
 layers = keras.layers
-LOGITS = "_keras_logits"  # on what Keras's softmax and sigmoid return: what went in
+APART = 3.0  # how much longer, against the image, a map's one side may be than the other where it is not known what it shows
 NORMALIZATION, ACTIVATION = "normalization", "activation"
 NORMALIZATIONS = (
     layers.BatchNormalization,
@@ -28,7 +29,7 @@ ACTIVATIONS = (layers.Activation, layers.ReLU, layers.LeakyReLU, layers.PReLU, l
 ACTIVATION_OPERATIONS = (
     "Relu", "Relu6", "Silu", "Swish", "Gelu", "Elu", "Selu", "LeakyRelu", "HardSilu", "HardSwish", "Sigmoid", "Tanh",
 )  # fmt: skip
-# their output has the place of what goes in, or a resolution that no convolution gave it: nothing to explain there
+# they compute nothing: what they put out are values that went in, or means of them
 PASSED_BY = (
     "Pooling", "Padding", "Cropping", "UpSampling", "Dropout", "Noise", "Identity", "Reshape", "Flatten", "Permute", "InputLayer",
 )  # fmt: skip
@@ -46,8 +47,9 @@ class _Chain:
 
 
 class Follower:
-    """Hears each row of a pass. Afterwards `maps` has every convolution's, `target` is the output to explain, or None, and `part`
-    the part of the picture that reached the first convolution.
+    """Hears each row of a pass. Afterwards `maps` has every convolution's, `steps` all that may be explained and how it hangs
+    together, and `target` the output of the last layer that could be explained, at `target_spot`, or None. Whether that lies on
+    the way to the score is not known before.
 
     Figures of the maps are taken as the pass goes by; the maps themselves are kept only where they will be shown.
     """
@@ -56,27 +58,64 @@ class Follower:
         self.options = options
         self.tape = tape
         self.maps: list[FeatureMaps] = []
+        self.steps: list[Step] = []
         self.target: Any = None
-        self.target_path = ""
-        self.channels_first = False
-        self.part = WHOLE
+        self.target_spot: Spot | None = None
+        self._target_cells = 0
+        self._proportion = 0.0  # of the image: its height by its width
+        self._learned = False  # whether a layer that was heard has learned anything
         self._chains: dict[int, _Chain] = {}
 
     def listen(self, heard: Heard, inputs: tuple[Any, ...], output: Any) -> None:
-        is_convolution = isinstance(heard.layer, CONVOLUTIONS) and len(output.shape) == 4
-        if is_convolution:
-            self.channels_first = heard.layer.data_format == "channels_first"
-        if self.target is None and inputs:
-            self.part = part_left(self.part, heard.layer, inputs[0], output)
         self._follow_chains(heard, inputs, output)
-        if is_convolution:
-            self._chains[id(output)] = _Chain(heard.row, self.channels_first, output)
-        if self._is_target(heard, output, is_convolution):
-            # what lies before this layer needs no gradient: the tape starts anew, so that at the end it holds only the
-            # way from the last spatial layer to the score
+        if is_convolution(heard) and len(output.shape) == 4:
+            self._chains[id(output)] = _Chain(heard.row, heard.channels_first, output)
+        self._note_steps(heard, inputs, output)
+
+    def _note_steps(self, heard: Heard, inputs: tuple[Any, ...], output: Any) -> None:
+        spots = tuple(Spot(path) for path in heard.row.inputs)
+        own = made_by_own_code(inputs)
+        if own is not None:
+            into, sources = Spot(heard.row.path, into=True), sources_of((own,))
+            made_of, learned = tuple(Spot(path) for path in sources), is_convolved(own)
+            self.steps.append(Step(spot=into, inputs=made_of, cells=self._cells(heard, own), computes=True, learned=learned))
+            self._learned |= learned
+            beside = sources_of(tensor for tensor in inputs if tensor is not own)
+            spots = (into, *(spot for spot in spots if spot.path in beside or spot.path not in sources))
+        layer = heard.layer
+        own_weights = bool(heard.variables) and not isinstance(layer, (*NORMALIZATIONS, layers.Normalization))
+        step = Step(
+            spot=Spot(heard.row.path),
+            inputs=spots,
+            cells=self._cells(heard, output),
+            computes=not _is_passed_by(layer),
+            learned=layer is not None and (is_convolution(heard) or own_weights or is_own(layer)),
+        )
+        self.steps.append(step)
+        if not step.cells:
+            return
+        self._learned |= step.learned
+        if step.computes and self._learned and (step.cells > 1 or self._target_cells <= 1):
+            # most often this is the layer to explain, and what lies before it needs no gradient: the tape starts anew, so that
+            # at the end it holds only the way from the last such layer to the score
             self.tape.reset()
             self.tape.watch(output)
-            self.target, self.target_path = output, heard.row.path
+            self.target, self.target_spot, self._target_cells = output, step.spot, step.cells
+
+    def _cells(self, heard: Heard, tensor: Any) -> int:
+        """How many places a tensor has that the layer takes or returns; 0 where it has no height and width, or holds integers.
+
+        In attention, four axes may be tokens and heads: where it is not known how a tensor came about, its proportions must be
+        roughly those of the image.
+        """
+        if len(tensor.shape) != 4 or not tensor.dtype.is_floating:
+            return 0
+        height, width = tensor.shape[2:] if heard.channels_first else tensor.shape[1:3]
+        self._proportion = self._proportion or height / width
+        place = getattr(tensor, PLACE, None)
+        if (place is None or not place.known) and not 1 / APART < height / width / self._proportion < APART:
+            return 0
+        return int(height * width)
 
     def finish(self) -> None:
         for chain in list(self._chains.values()):
@@ -115,24 +154,6 @@ class Follower:
             if maps.values is not None and not is_shown(maps.path, maps.index in ends, maps.index == first, self.options):
                 self.maps[place] = maps.without_values()
 
-    def _is_target(self, heard: Heard, output: Any, is_convolution: bool) -> bool:
-        # what a softmax or sigmoid returns lies behind the logits, which are to be differentiated
-        if len(output.shape) != 4 or not output.dtype.is_floating or hasattr(output, LOGITS):
-            return False
-        if is_convolution:
-            return self.target is None or self._pixels(output) > 1 or self._pixels(self.target) == 1
-        if self.target is None or _is_passed_by(heard.layer):
-            return False
-        return self._resolution(output) == self._resolution(self.target)
-
-    def _resolution(self, output: Any) -> tuple[int, int]:
-        shape = output.shape
-        return (shape[2], shape[3]) if self.channels_first else (shape[1], shape[2])
-
-    def _pixels(self, output: Any) -> int:
-        height, width = self._resolution(output)
-        return height * width
-
 
 def feature_maps(row: LayerCall, after: tuple[str, ...], values: np.ndarray) -> FeatureMaps:
     """The figures of the maps `values` (h, w, channels) of the convolution in `row`."""
@@ -170,6 +191,8 @@ def _kind_of(operation: Any) -> str | None:
     return None
 
 
-def _is_passed_by(operation: Any) -> bool:
+def _is_passed_by(layer: Any) -> bool:
+    if layer is None:
+        return True
     # Keras's own only: a user's `PoolingAttention` is worth a look
-    return type(operation).__module__.startswith("keras.") and any(word in type(operation).__name__ for word in PASSED_BY)
+    return not is_own(layer) and any(word in type(layer).__name__ for word in PASSED_BY)

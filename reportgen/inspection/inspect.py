@@ -1,6 +1,9 @@
 """One eager forward pass of a network over one image, and what it leaves behind: a `Probe`.
 
-    run: model(batch), each layer call heard ─▶ scores ─▶ gradient at the last spatial layer ─▶ KerasProbe
+    run: model(batch), each layer call heard ─▶ scores ─▶ gradient at the layer to explain ─▶ KerasProbe
+
+The layer to explain is the last one with a height and a width on the way to the score. Which that is, is known when the pass is
+over. Nearly always it is the last of all such layers, whose gradient is at hand; otherwise a second pass goes for it.
 
 Memory stays small whatever the model's size: figures of a convolution's maps are taken as the pass goes by, the maps
 themselves are kept only where they will be shown, a functional model's tensors are let go after their last use, and the tape
@@ -18,12 +21,16 @@ from ..backend import deep_models, tf
 from ..errors import LabelsError
 from ..options import Options
 from ..probe import Arrival, Explained, FeatureMaps, ScoreKind
-from .answer import Answer, answer_of, class_to_explain
+from .answer import LOGITS, Answer, answer_of, class_to_explain
 from .arriving import Arrivals
+from .choosing import Choice, Spot, choices
 from .following import Follower
+from .lineage import made_by_own_code, sources_of
+from .listening import Heard
 from .network import KerasNetwork
+from .placing import Placing
 from .repeating import unsteadiness
-from .running import derivative, run
+from .running import Structure, derivative, run
 
 
 @dataclass
@@ -48,19 +55,28 @@ def inspect(network: KerasNetwork, pixels: np.ndarray, shown: np.ndarray, option
     Raises `ModelError` where the model cannot run on it, `LabelsError` where the model does not have the class to explain.
     """
     with tf.GradientTape(watch_accessed_variables=False) as tape:
-        follower, arrivals = Follower(options, tape), Arrivals()
+        follower, arrivals, placing = Follower(options, tape), Arrivals(), Placing()
 
         def listen(*heard: Any) -> None:
-            follower.listen(*heard)
-            arrivals.listen(*heard)
+            for listener in (placing, follower, arrivals):
+                listener.listen(*heard)
 
         batch = tf.constant(network.preprocess(pixels[None]))
-        forward = run(network.loaded, network.head, batch, listen, network.settings)
+        forward = run(network.loaded, network.head, batch, listen, network.settings, placing.note)
         answer = answer_of(forward.output, forward.structure.channels_first)
         _check_labels(network.labels, answer)
         class_index = class_to_explain(options.target, answer, network.labels)
         score = answer.differentiated[class_index] if class_index is not None else None
     follower.finish()
+    explained = None
+    if class_index is not None:
+        sources = sources_of((getattr(forward.output, LOGITS, forward.output),))
+        for choice in choices(follower.steps, sources):
+            at_hand = choice.spot == follower.target_spot
+            pair = _with_gradient(tape, score, follower.target) if at_hand else _second_pass(network, batch, choice, class_index)
+            if pair is not None:
+                explained = _explained(choice, *pair, forward.structure, placing, class_index, answer)
+                break
     return KerasProbe(
         network=network.with_structure(forward.structure),
         pixels=shown,
@@ -69,7 +85,7 @@ def inspect(network: KerasNetwork, pixels: np.ndarray, shown: np.ndarray, option
         scores=answer.scores,
         score_kind=answer.kind,
         unsteady=unsteadiness(network, pixels, forward.structure.heard, forward.output),
-        explained=_explain(tape, follower, answer, class_index, score),
+        explained=explained,
         heads=forward.heads,
     )
 
@@ -80,23 +96,51 @@ def _check_labels(labels: tuple[str, ...] | None, answer: Answer) -> None:
         raise LabelsError(f"--labels: {len(labels)} labels for {classes} classes; expected one for each.")
 
 
-def _explain(tape: Any, follower: Follower, answer: Answer, class_index: int | None, score: Any) -> Explained | None:
-    target = follower.target
-    if score is None or target is None or class_index is None:
-        return None
+def _second_pass(network: KerasNetwork, batch: Any, choice: Choice, class_index: int) -> tuple[Any, Any] | None:
+    """The tensor that was chosen, and the gradient of the class's score there; None where there is none."""
+    found: list[Any] = []
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+
+        def listen(heard: Heard, inputs: tuple[Any, ...], output: Any) -> None:
+            path, into = choice.spot
+            if heard.row.path == path:
+                found.append(made_by_own_code(inputs) if into else output)
+            # what goes into a layer was made before the layer is heard, so that the tape must hold what it was made of
+            if output.dtype.is_floating and Spot(heard.row.path) in (choice.inputs if into else (choice.spot,)):
+                tape.watch(output)
+
+        forward = run(network.loaded, network.head, batch, listen)
+        answer = answer_of(forward.output, forward.structure.channels_first)
+        score = None if answer.differentiated is None else answer.differentiated[class_index]
+    return _with_gradient(tape, score, found[0]) if found and found[0] is not None and score is not None else None
+
+
+def _with_gradient(tape: Any, score: Any, target: Any) -> tuple[Any, Any] | None:
+    """A layer's output and the gradient of the score there; None where no gradient reaches it."""
     try:
         gradient = derivative(tape, score, target)
     except Exception:  # a layer may bring a gradient of its own, and that may fail: all the rest can still be shown
         gradient = None
-    if gradient is None:
-        return None
+    return None if gradient is None else (target, gradient)
+
+
+def _explained(
+    choice: Choice, target: Any, gradient: Any, structure: Structure, placing: Placing, class_index: int, answer: Answer
+) -> Explained:
+    path, into = choice.spot
+    (heard,) = (each for each in structure.heard if each.row.path == path)
     pair = (np.asarray(tensor.numpy(), np.float32)[0] for tensor in (target, gradient))
-    activations, gradients = (each.transpose(1, 2, 0) if follower.channels_first else each for each in pair)
+    activations, gradients = (each.transpose(1, 2, 0) if heard.channels_first else each for each in pair)
+    place = placing.places[choice.spot]
     return Explained(
-        path=follower.target_path,
+        path=path,
+        into=into,
         class_index=class_index,
         activations=activations,
         gradients=gradients,
         unit=answer.unit,
-        part=follower.part,
+        reason=choice.reason,
+        part=place.part,
+        kept=place.kept,
+        placed=place.known and place.axes == ((2, 3) if heard.channels_first else (1, 2)),
     )

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Mapping
 from typing import Any
 
 from ..backend import keras
 from ..probe import DEPTHWISE_AXES, GROUPED_AXES, KERNEL_AXES, POINTWISE_AXES, TRANSPOSED_AXES, Kernel
+from .listening import Heard, is_own
 
 layers = keras.layers
 CONVOLUTIONS = (layers.Conv2D, layers.Conv2DTranspose, layers.DepthwiseConv2D, layers.SeparableConv2D)
 BIAS = "bias"
+# how TensorFlow's own convolutions keep theirs
+OWN_AXES = {"Conv2D": KERNEL_AXES, "DepthwiseConv2dNative": DEPTHWISE_AXES, "Conv2DBackpropInput": TRANSPOSED_AXES}
 
 
-def kernels_of(layer: Any, weights: Container[str]) -> tuple[Kernel, ...]:
+def is_convolution(heard: Heard) -> bool:
+    """Whether a layer is a convolution: one of Keras's, or one of the user's whose own code convolves."""
+    return isinstance(heard.layer, CONVOLUTIONS) or (heard.layer is not None and heard.convolves != "" and is_own(heard.layer))
+
+
+def kernels_of(heard: Heard, weights: Mapping[str, Any]) -> tuple[Kernel, ...]:
     """The kernels of a layer among its `weights`, first the one that the image meets; empty where it is no convolution."""
+    layer = heard.layer
     if isinstance(layer, layers.SeparableConv2D):
         found = [Kernel("depthwise_kernel", DEPTHWISE_AXES, None), Kernel("pointwise_kernel", POINTWISE_AXES, BIAS)]
     elif isinstance(layer, layers.DepthwiseConv2D):
@@ -23,6 +32,8 @@ def kernels_of(layer: Any, weights: Container[str]) -> tuple[Kernel, ...]:
         found = [Kernel("kernel", TRANSPOSED_AXES, BIAS)]
     elif isinstance(layer, layers.Conv2D):
         found = [Kernel("kernel", GROUPED_AXES if layer.groups > 1 else KERNEL_AXES, BIAS, layer.groups)]
+    elif is_convolution(heard):
+        found = [Kernel(name, OWN_AXES[heard.convolves], None) for name, each in weights.items() if len(each.shape) == 4]
     else:
         found = []
     return tuple(each for each in found if each.name in weights)

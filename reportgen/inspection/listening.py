@@ -8,24 +8,28 @@ operations through `keras.Operation.__call__`. Replacing both during one pass he
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..backend import keras, tf
-from ..probe import LayerCall
-from .lineage import MAKER, hand_on, lineage, sources_of
+from ..probe import LayerCall, Shape
+from .lineage import CONVOLVING, MAKER, Note, hand_on, lineage, sources_of
 from .score_marks import marking
 from .settings import SettingsReader
 
 KEPT = ("_keras_logits", "_keras_mask")  # what Keras itself leaves on tensors
 LAST_TO_FIRST, FIRST_TO_LAST = (3, 1, 2), (2, 3, 1)  # the `dims` of a Permute that moves the channels
+READING = "ReadVariableOp"  # TensorFlow's operation
 
 
 @contextmanager
-def listening(hear: Callable[[Any, Callable[[], Any], Any], Any]) -> Iterator[None]:
-    """While this lasts, each operation called in this thread goes through `hear(operation, run, inputs)`."""
+def listening(hear: Callable[[Any, Callable[[], Any], Any], Any], note: Note = lambda *_: None) -> Iterator[None]:
+    """While this lasts, each operation called in this thread goes through `hear(operation, run, inputs)`.
+
+    `note` is told of every operation of TensorFlow's that runs.
+    """
     thread = threading.get_ident()
 
     def heard(original: Callable[..., Any], layers: bool) -> Callable[..., Any]:
@@ -40,7 +44,7 @@ def listening(hear: Callable[[Any, Callable[[], Any], Any], Any]) -> Iterator[No
     layer_call, operation_call = keras.Layer.__call__, keras.Operation.__call__
     keras.Layer.__call__, keras.Operation.__call__ = heard(layer_call, True), heard(operation_call, False)
     try:
-        with lineage(), marking():
+        with lineage(note), marking():
             yield
     finally:
         keras.Layer.__call__, keras.Operation.__call__ = layer_call, operation_call
@@ -52,6 +56,8 @@ class Heard:
 
     `values` counts the numbers in its output, all images of the batch together. `channels_first` says how a 4-D output is laid
     out: (n, channels, h, w) or (n, h, w, channels). `handed_on` marks a layer that returned its very input (a Dropout at rest).
+    `convolves` is the first convolution of TensorFlow's that the layer's own code ran, rather than that of a layer in it; "" for
+    none.
     """
 
     layer: Any
@@ -60,6 +66,7 @@ class Heard:
     values: int
     channels_first: bool
     handed_on: bool = False
+    convolves: str = ""
 
 
 Listener = Callable[[Heard, tuple[Any, ...], Any], None]
@@ -73,20 +80,24 @@ class CallLog:
     was heard last; it starts as that of the model's input.
 
     Every call that holds no further calls makes a row. A call that does makes one where it has weights of its own, or does work
-    of its own after the last call in it (a residual block that adds its input). Other holders only lend their names to the
-    paths.
+    of its own after the last call in it (a residual block that adds its input); it is fed by what that work takes. Other holders
+    only lend their names to the paths. The model itself makes one where its own code uses weights that no layer has.
     """
 
     model: Any
     listener: Listener
     channels_first: bool = False
     settings: SettingsReader | None = None
+    noted: Note | None = None
     heard: list[Heard] = field(default_factory=list)
     _graph: Any = None  # that is being traced; None while the pass is eager
     _holders: list[Any] = field(default_factory=list)
     _counted: set[int] = field(default_factory=set)
     _of_model: set[int] = field(default_factory=set)
     _paths: set[str] = field(default_factory=set)
+    _convolving: dict[int, str] = field(default_factory=dict)  # the convolution that a layer's own code ran, by the layer's `id`
+    _read: set[int] = field(default_factory=set)  # the handles of the variables that were read, by `id`
+    _output: Any = None  # the first of the model
 
     def begin(self, batch: Any) -> None:
         """Row 0: the input layer. `batch` is the tensor that the model is about to be called with."""
@@ -98,9 +109,11 @@ class CallLog:
         if operation is self.model and not self._holders:
             self._holders.append(operation)
             try:
-                return run()
+                outputs = run()
             finally:
                 self._holders.pop()
+            self._output = self._first_tensor(outputs)
+            return outputs
         if not self._counts(operation):
             return run()
         inputs = tuple(tensor for tensor in tf.nest.flatten(given) if isinstance(tensor, tf.Tensor))
@@ -115,15 +128,32 @@ class CallLog:
         outputs = _copied(outputs) if handed_on else outputs
         output = self._first_tensor(outputs)
         if output is not None and self._makes_a_row(operation, output, before):
-            self._add(operation, self._path(operation), inputs, output, sources, given, handed_on)
+            # what a layer with others in it returns is made of what they returned; any other may use more than it was given,
+            # a tensor that was kept for it, say
+            made_of = sources_of((output,))
+            sources = (len(self.heard) > before and made_of) or tuple(dict.fromkeys((*sources, *made_of)))
+            self._add(operation, self._path(operation), inputs, output, sources, given, handed_on=handed_on)
             hand_on(tf.nest.flatten(outputs), self.heard[-1].row.path)
         return outputs
 
+    def note(self, kind: str, inputs: Sequence[Any], attributes: Sequence[Any], outputs: Sequence[Any]) -> None:
+        """Take note of an operation of TensorFlow's."""
+        if kind == READING:
+            self._read.add(id(inputs[0]))
+        elif kind in CONVOLVING and self._holders:
+            self._convolving.setdefault(id(self._holders[-1]), kind)
+        if self.noted is not None:
+            self.noted(kind, inputs, attributes, outputs)
+
     def finish(self) -> None:
-        """Rows for weights that this pass did not touch, so that the column of parameters adds up."""
+        """Rows for weights that belong to no layer that was called, so that the column of parameters adds up."""
         for path, layer in (*_paths(self.model), (self.model.name, self.model)):
-            if any(id(variable) not in self._counted for variable in _own_variables(layer)):
-                self._add(layer, path, (), None)
+            own = [variable for variable in _own_variables(layer) if id(variable) not in self._counted]
+            used = any(id(_handle(variable)) in self._read for variable in own)
+            if own and used and layer is self.model and self._output is not None:
+                self._add(layer, path, (), None, sources_of((self._output,)), shape=tuple(self._output.shape[1:]))
+            elif own:
+                self._add(layer, path, (), None, used=used)
 
     def _counts(self, operation: Any) -> bool:
         # a bare operation inside a layer's own call is a detail of that layer
@@ -165,6 +195,8 @@ class CallLog:
         sources: tuple[str, ...] = (),
         given: Any = ((), {}),
         handed_on: bool = False,
+        shape: Shape = (),
+        used: bool = False,
     ) -> None:
         variables = tuple(variable for variable in _all_variables(layer) if self._is_new(variable))
         self._counted.update(map(id, variables))
@@ -179,11 +211,12 @@ class CallLog:
             index=len(self.heard),
             path=unique,
             type="InputLayer" if layer is None else type(layer).__name__,
-            output_shape=tuple(output.shape[1:]) if output is not None else (),
+            output_shape=tuple(output.shape[1:]) if output is not None else shape,
             parameters=sum(_size(variable) for variable in variables),
             trainable=any(variable.trainable for variable in variables),
             inputs=sources,
             settings=() if layer is None or self.settings is None else self.settings.of(layer, given),
+            used=used,
         )
         if output is not None:
             setattr(output, MAKER, unique)
@@ -195,10 +228,16 @@ class CallLog:
             values=values,
             channels_first=self.channels_first,
             handed_on=handed_on,
+            convolves=self._convolving.pop(id(layer), ""),
         )
         self.heard.append(heard)
         if output is not None:
             self.listener(heard, inputs, output)
+
+
+def is_own(layer: Any) -> bool:
+    """Whether a layer, model or operation is of a class of the user's."""
+    return not type(layer).__module__.startswith("keras.")
 
 
 def _input_name(model: Any) -> str:
@@ -231,6 +270,11 @@ def _own_variables(layer: Any) -> list[Any]:
     counted = {id(variable) for variable in layer.weights}  # the state of random seeds is no weight
     own = (*layer._trainable_variables, *layer._non_trainable_variables)
     return [variable for variable in own if id(variable) in counted]
+
+
+def _handle(variable: Any) -> Any:
+    """What TensorFlow reads a variable of Keras by."""
+    return getattr(getattr(variable, "_value", None), "handle", None)
 
 
 def _size(variable: Any) -> int:

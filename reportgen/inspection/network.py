@@ -20,7 +20,7 @@ from ..probe import INPUT, ChannelOrder, Kernel, LayerCall, ModelFacts
 from ..tensors import TensorFigures, figures_of
 from .asking import Asking
 from .colours import order_behind
-from .kernels import CONVOLUTIONS, kernels_of
+from .kernels import is_convolution, kernels_of
 from .running import Structure, run
 from .settings import SettingsReader
 
@@ -81,7 +81,7 @@ class KerasNetwork:
     def channel_order(self) -> ChannelOrder | None:
         if not type(self.model).__module__.startswith("keras."):
             return None  # what the model's own code does to the image is not heard
-        before = itertools.takewhile(lambda heard: not isinstance(heard.layer, CONVOLUTIONS), self.structure.heard)
+        before = itertools.takewhile(lambda heard: not is_convolution(heard), self.structure.heard)
         return order_behind(self.loaded.channel_order, (heard.row for heard in before))
 
     @property
@@ -99,7 +99,7 @@ class KerasNetwork:
         return self._all_figures()[id(self._named(index)[name])]
 
     def kernels(self, index: int) -> tuple[Kernel, ...]:
-        return kernels_of(self.structure.heard[index].layer, self._named(index))
+        return kernels_of(self.structure.heard[index], self._named(index))
 
     def prepared(self, pixels: np.ndarray) -> np.ndarray:
         return scale(pixels, self.loaded.scheme)

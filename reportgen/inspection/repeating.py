@@ -10,7 +10,7 @@ import numpy as np
 
 from ..backend import keras, tf
 from .answer import chosen_head, heads_of
-from .listening import Heard
+from .listening import Heard, is_own
 from .network import KerasNetwork
 from .running import outputs_of
 
@@ -39,11 +39,6 @@ def _may_be_random(heard: Heard) -> bool:
     if isinstance(layer, keras.layers.Lambda) or is_own(layer):
         return True
     return hasattr(layer, "seed_generator") and TRAINING in (heard.row.settings or ())
-
-
-def is_own(layer: Any) -> bool:
-    """Whether a layer, model or operation is of a class of the user's."""
-    return not type(layer).__module__.startswith("keras.")
 
 
 def _apart(first: np.ndarray, second: np.ndarray) -> float:

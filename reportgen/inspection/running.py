@@ -14,6 +14,7 @@ from ..loading.loaded import Loaded
 from ..probe import Shape
 from .answer import chosen_head, count_classes, heads_of
 from .freeing import freeing
+from .lineage import Note
 from .listening import CallLog, Heard, Listener, listening
 from .settings import SettingsReader
 
@@ -40,19 +41,26 @@ class Pass:
     structure: Structure
 
 
-def run(loaded: Loaded, head: str | None, batch: Any, listener: Listener, settings: SettingsReader | None = None) -> Pass:
+def run(
+    loaded: Loaded,
+    head: str | None,
+    batch: Any,
+    listener: Listener,
+    settings: SettingsReader | None = None,
+    note: Note | None = None,
+) -> Pass:
     """Run the model on the tensor `batch`, eagerly or inside a trace; every row is handed to `listener`.
 
-    `settings` reads what each layer is set to, which takes a while; without it the rows have none. `head` names the output, None
-    stands for the first. Raises `ModelError` where the model cannot run on the batch, and `OptionError` for a head that it does
-    not have.
+    `note` is told of every operation of TensorFlow's. `settings` reads what each layer is set to, which takes a while; without it
+    the rows have none. `head` names the output, None stands for the first. Raises `ModelError` where the model cannot run on the
+    batch, and `OptionError` for a head that it does not have.
     """
-    log = CallLog(loaded.model, listener, loaded.channels_first, settings)
+    log = CallLog(loaded.model, listener, loaded.channels_first, settings, note)
     try:
         if not loaded.model.built:
             outputs_of(loaded.model, batch)  # the input gets its name when the model is built: every pass gives the same rows
         log.begin(batch)
-        with listening(log.hear):
+        with listening(log.hear, log.note):
             outputs = outputs_of(loaded.model, batch)
     except Exception as error:  # whatever a layer raises: the model is the user's, and so is its code
         raise ModelError(cannot_run(loaded, reason_of(error))) from error

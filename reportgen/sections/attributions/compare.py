@@ -19,12 +19,14 @@ UPPER = 0.2  # the share of places that "the upper fifth" means
 
 @record(kw_only=True)
 class AttributionChange:
-    """Two maps of one method, on one scale from 0 to the greater peak, and new - old, where both have one size (else None).
+    """Two maps of one method, on one scale from 0 to the greater peak, and new - old, where both have one size and place (else
+    None).
 
-    `title` is the method's name as its paper writes it.
+    `title` is the method's name as its paper writes it. `old_where` and `new_where` say what was explained, with names between
+    backticks: the layer at the path, or what goes into it.
     `overlap` is the intersection over union of the upper fifths: the places at or above a map's 80th percentile that are not 0.
     `rank_correlation` is Spearman's, 1 for maps that order all places alike; both are None where a map is the same everywhere
-    or the sizes differ. `old_overlay` and `new_overlay` lie over the picture, each on its own scale.
+    or the sizes or places differ. `old_overlay` and `new_overlay` lie over the picture, each on its own scale.
     """
 
     KEY: ClassVar = ("method", "new_class_index", "new_path")
@@ -33,6 +35,8 @@ class AttributionChange:
     title: str
     old_path: str
     new_path: str
+    old_where: str
+    new_where: str
     old_class_index: int
     new_class_index: int
     old_label: str
@@ -86,7 +90,8 @@ def _change(old: Attribution, new: Attribution) -> AttributionChange:
     if old.heatmap.values.ndim != 2 or new.heatmap.values.ndim != 2:
         raise ReportFileError("the report's data are not as expected at its heatmap.")
     was, now = old.heatmap.numbers(), new.heatmap.numbers()
-    alike = was.shape == now.shape
+    # cells that lie elsewhere cannot be compared one by one; where reports of format 1 drew them is not known
+    alike = was.shape == now.shape and (old.part == new.part or None in (old.part, new.part))
     peak = float(np.nan_to_num(max(old.peak, new.peak), posinf=0))
     colormap = new.heatmap.colormap
     return AttributionChange(
@@ -94,6 +99,8 @@ def _change(old: Attribution, new: Attribution) -> AttributionChange:
         title=new.title,
         old_path=old.path,
         new_path=new.path,
+        old_where=old.where,
+        new_where=new.where,
         old_class_index=old.class_index,
         new_class_index=new.class_index,
         old_label=old.label,

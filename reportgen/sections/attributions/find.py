@@ -8,24 +8,32 @@ from typing import ClassVar
 import numpy as np
 
 from ...errors import NotApplicable
+from ...formatting import name
 from ...methods.attribution import METHODS, Method
 from ...options import Options
-from ...picture import Picture, finite_range, overlay, quantize
+from ...picture import WHOLE, Part, Picture, finite_range, overlay, quantize
 from ...probe import Explained, Probe, label_of
 from ...records import formerly, record
 from ...tensors import figure
 
+PLACES = 6  # digits behind the point of a share of the image: a thousandth of a pixel
+
 
 @record(kw_only=True)
 class Attribution:
-    """One class explained by one method at the output of the layer `path`.
+    """One class explained by one method at the output of the layer `path`; with `into`, at what goes into that layer.
 
     `low` and `peak` are the map's least and greatest value before any scaling, in the unit of the score; reports of format 1 do
-    not tell `low`. `heatmap` (h, w) is the bare map, from 0 to `peak`; `overlay` the same over the image.
+    not tell `low`. `heatmap` (h, w) is the bare map, from 0 to `peak`; `overlay` the same over the image. `reason` is a sentence
+    that says why this layer was chosen. `part` says where the map lies on the image: its cells are spread evenly over (top, left,
+    height, width), shares of the image's height and width, each in the middle of what it sees; the part may reach beyond the
+    image. `placed` is False where a layer's arithmetic is not known, so that the map was stretched. Reports of format 1 do not
+    tell these three: they stretched every map over the image.
     """
 
     KEY: ClassVar = ("method", "class_index", "path")
-    NOT_COMPARED: ClassVar = ("overlay",)  # the heatmap, in colours
+    # the heatmap, in colours; and what follows from the layers
+    NOT_COMPARED: ClassVar = ("overlay", "reason", "part", "placed")
 
     method: str = formerly(values={"grad_cam": "grad-cam"})
     path: str
@@ -36,6 +44,20 @@ class Attribution:
     peak: float
     heatmap: Picture
     overlay: Picture
+    into: bool = False
+    reason: str = ""
+    part: tuple[float, float, float, float] | None = None
+    placed: bool | None = None
+
+    @property
+    def where(self) -> str:
+        """What is explained, as words: the layer, or what goes into it; its name between backticks."""
+        return f"what goes into {name(self.path)}" if self.into else name(self.path)
+
+    @property
+    def covers_image(self) -> bool:
+        """Whether the map's cells are spread over the whole image and nothing else, as far as the report tells."""
+        return self.part in (None, WHOLE)
 
     @property
     def title(self) -> str:
@@ -71,10 +93,10 @@ def find_attributions(probe: Probe, options: Options) -> Attributions:
 
 
 def _rows(explained: Explained, probe: Probe, options: Options) -> Iterator[Attribution]:
-    for name in METHODS if "all" in options.explain else options.explain:
-        heat = METHODS[name].attribute(explained).astype(np.float32)
+    for method in METHODS if "all" in options.explain else options.explain:
+        heat = METHODS[method].attribute(explained).astype(np.float32)
         if np.isfinite(heat).any():
-            yield _row(METHODS[name], heat, explained, probe, options)
+            yield _row(METHODS[method], heat, explained, probe, options)
 
 
 def _row(method: Method, heat: np.ndarray, explained: Explained, probe: Probe, options: Options) -> Attribution:
@@ -89,7 +111,11 @@ def _row(method: Method, heat: np.ndarray, explained: Explained, probe: Probe, o
         low=low,
         peak=peak,
         heatmap=heatmap,
-        overlay=overlay(probe.pixels, heatmap, explained.part),
+        overlay=overlay(probe.pixels, heatmap, explained.part, explained.kept),
+        into=explained.into,
+        reason=explained.reason,
+        part=Part(*(round(share, PLACES) for share in explained.part)),
+        placed=explained.placed,
     )
 
 
@@ -100,5 +126,8 @@ def _reason(probe: Probe) -> str:
             "--class N explains channel N, by its mean over the map."
         )
     if not probe.maps:
-        return "No two-dimensional convolution took part in the forward pass, so there is no place to point at."
-    return "No gradient of a score reaches the output of a convolution, so there is no place to point at."
+        return (
+            "No two-dimensional convolution took part in the forward pass, nor another layer with weights whose output has a "
+            "height and a width, so there is no place to point at."
+        )
+    return "No gradient of the score reaches a layer with a height and a width, so there is no place to point at."

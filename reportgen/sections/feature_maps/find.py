@@ -116,7 +116,9 @@ def find_feature_maps(probe: Probe, options: Options) -> ConvolutionMapsTable:
     Raises `NotApplicable` for a model without convolutions, `OptionError` where `options.layers` fits none.
     """
     if not probe.maps:
-        raise NotApplicable("No two-dimensional convolution took part in the forward pass, so there are no feature maps.")
+        raise NotApplicable(
+            "No two-dimensional convolution is among the layers that took part in the forward pass, so there are no feature maps."
+        )
     ends = block_ends((maps.index, maps.shape) for maps in probe.maps)
     rows = []
     for maps in probe.maps:

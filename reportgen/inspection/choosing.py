@@ -1,0 +1,146 @@
+"""Which layer is explained: the last one with a height and a width on the way to the score, and why that one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
+from typing import NamedTuple
+
+from ..formatting import name
+
+NAMED = 3  # layers that a sentence names
+TRIES = 3  # layers that are tried in turn where no gradient reaches the best one
+IMAGE = 1  # the bit of the first step
+
+
+class Spot(NamedTuple):
+    """Where a tensor is met: what the layer at `path` returns, or what goes `into` it.
+
+    The latter only where no layer returned it: the model's own code made it, of what several layers returned, say.
+    """
+
+    path: str
+    into: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """A tensor on the way through a model: where it is met, and where those that it was made of are met.
+
+    `cells` counts the places of one with a height and a width, and is 0 for any other. `computes` is False for what a layer made
+    that only pools, pads, crops, repeats or drops values. `learned` says whether the layer convolves, has weights or is of a
+    class of the user's: in front of the first such layer there is only the image.
+    """
+
+    spot: Spot
+    inputs: tuple[Spot, ...]
+    cells: int = 0
+    computes: bool = False
+    learned: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """The tensor to explain, those that it was made of, and a sentence that says why it was chosen."""
+
+    spot: Spot
+    inputs: tuple[Spot, ...]
+    reason: str
+
+
+def choices(steps: Sequence[Step], sources: Collection[str]) -> Iterator[Choice]:
+    """What may be explained, the best first and at most `TRIES`; nothing where there is nothing.
+
+    `sources` are the layers that the score was made of; with none, every step is taken to lie on the way. The best is the last:
+    nothing else with a height and a width follows it on the way. Where several ways end so, it is the one with the most layers
+    behind it, then the one with the most cells.
+    """
+    graph = _Graph(steps)
+    ends = [Spot(path) for path in sources] or list(graph.place)
+    on_the_way = graph.leading_to(ends)
+    there = [step for step in steps if step.cells and graph.bit(step.spot) & on_the_way]
+    learned = graph.bits(step.spot for step in there if step.learned)
+    possible = [step for step in there if step.computes and learned & graph.leading_to([step.spot])]
+    possible = [step for step in possible if step.cells > 1] or possible
+    last = list(_last(possible, graph))
+
+    def rank(step: Step) -> tuple[bool, int, int, int]:
+        return step in last, graph.depth[step.spot], step.cells, graph.place[step.spot]
+
+    for step in sorted(possible, key=rank, reverse=True)[:TRIES]:
+        after = [other for other in there if other.cells > 1 and not other.computes and graph.follows(other, step)]
+        # what lies on a way from the image to the score that does not lead through this step
+        past = graph.leading_to(ends, past=step.spot)
+        others = [other for other in possible if graph.bit(other.spot) & past]
+        beside = _last([other for other in others if graph.leading_to([other.spot], past=step.spot) & IMAGE], graph)
+        reason = _reason(step, [each.spot for each in after], [each.spot for each in beside])
+        yield Choice(spot=step.spot, inputs=step.inputs, reason=reason)
+
+
+class _Graph:
+    """What lies behind what, as bits of whole numbers, one for each step: sets of a thousand layers' would be large."""
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self.place = {step.spot: place for place, step in enumerate(steps)}
+        self.inputs = {step.spot: step.inputs for step in steps}
+        self.behind: dict[Spot, int] = {}
+        self.depth: dict[Spot, int] = {}  # how many steps the longest way to each has
+        for step in steps:
+            self.behind[step.spot] = self.leading_to(step.inputs)
+            self.depth[step.spot] = 1 + max((self.depth.get(spot, 0) for spot in step.inputs), default=0)
+
+    def bit(self, spot: Spot) -> int:
+        return 1 << self.place[spot] if spot in self.place else 0
+
+    def bits(self, spots: Iterable[Spot]) -> int:
+        return reduce(or_, map(self.bit, spots), 0)
+
+    def leading_to(self, spots: Iterable[Spot], past: Spot | None = None) -> int:
+        """The bits of these and of all that they are made of; with `past`, only by ways that do not lead through that."""
+        if past is None:
+            return reduce(or_, (self.bit(spot) | self.behind.get(spot, 0) for spot in spots), 0)
+        found, waiting = 0, list(spots)
+        while waiting:
+            spot = waiting.pop()
+            if spot != past and not found & self.bit(spot):
+                found |= self.bit(spot)
+                waiting += self.inputs.get(spot, ())
+        return found
+
+    def follows(self, later: Step, earlier: Step) -> bool:
+        return bool(self.behind[later.spot] & self.bit(earlier.spot))
+
+
+def _last(steps: Sequence[Step], graph: _Graph) -> Iterator[Step]:
+    """Those of the steps that none of the others is made of."""
+    passed = reduce(or_, (graph.behind[step.spot] for step in steps), 0)
+    return (step for step in steps if not graph.bit(step.spot) & passed)
+
+
+def _reason(chosen: Step, after: Sequence[Spot], beside: Sequence[Spot]) -> str:
+    """Why a step was chosen; only what is in `after` has a height and a width behind it, and `beside` lies on ways past it."""
+    if chosen.spot.into:
+        said = (
+            f"What goes into {name(chosen.spot.path)}, which the model's own code makes of {_named(chosen.inputs)}, is the last"
+        )
+    else:
+        said = f"{name(chosen.spot.path)} is the last layer"
+    if chosen.cells == 1:
+        said += " with maps on the way to the score; there are no larger ones."
+    elif after:
+        does = "pools, moves or drops" if len(after) == 1 else "pool, move or drop"
+        said += f" on the way to the score to compute maps with a height and a width: {_named(after)} only {does} values."
+    else:
+        said += " with a height and a width on the way to the score."
+    if beside:
+        said += f" The score also depends on {_named(beside)} by another way, which this map does not show."
+    return said
+
+
+def _named(spots: Sequence[Spot]) -> str:
+    shown = [f"what goes into {name(spot.path)}" if spot.into else name(spot.path) for spot in spots[:NAMED]]
+    if len(spots) > NAMED:
+        shown.append(f"{len(spots) - NAMED} more")
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"

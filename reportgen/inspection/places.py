@@ -1,0 +1,112 @@
+"""Receptive-field arithmetic: where on the image the cells of a map lie, each in the middle of what it sees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from ..picture import Part
+
+PLACE = "_reportgen_place"  # on a tensor: where its cells lie; not on one that does not come from the image
+LEAST = 1e-6  # as a share of a side: what differs by less is rounding
+
+
+class Span(NamedTuple):
+    """The cells of a map along one side of the image: evenly spread from `start` over `length`, shares of the side.
+
+    A cell sees `sight`, also a share, and lies in its middle. `sight` counts what lies beyond the image, such as padding. The
+    model's own layers left the image from `low` to `high`; they may have cut off the rest.
+    """
+
+    start: float = 0.0
+    length: float = 1.0
+    sight: float = 0.0
+    low: float = 0.0
+    high: float = 1.0
+
+    def cut(self, start: float, length: float) -> Span:
+        """The span where only the cells from `start` over `length` are left, or are framed by others that show nothing."""
+        return self._replace(start=start, length=length, low=max(self.low, start), high=min(self.high, start + length))
+
+
+class Window(NamedTuple):
+    """How a layer's cells look at the cells before it, along one side.
+
+    Cell i looks at `reach` cells, the first of them i * `stride` - `padding`.
+    """
+
+    reach: int = 1
+    stride: int = 1
+    padding: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where the cells of a tensor lie; `axes` are the two axes of the tensor that stand for height and width.
+
+    `known` is False behind a layer whose arithmetic is not known. Then the cells are spread over what the layer was given.
+    """
+
+    rows: Span
+    columns: Span
+    axes: tuple[int, int]
+    known: bool = True
+
+    @property
+    def part(self) -> Part:
+        """The part of the image over which the cells are spread; it may reach beyond the image."""
+        return Part(self.rows.start, self.columns.start, self.rows.length, self.columns.length)
+
+    @property
+    def kept(self) -> Part:
+        """The part of the image that the model's own layers did not cut off."""
+        rows, columns = self.rows, self.columns
+        return Part(rows.low, columns.low, max(0.0, rows.high - rows.low), max(0.0, columns.high - columns.low))
+
+
+def image_place(channels_first: bool) -> Place:
+    """The place of the image itself, of (h, w) pixels, which see themselves."""
+    return Place(rows=Span(), columns=Span(), axes=(2, 3) if channels_first else (1, 2))
+
+
+def same_padding(reach: int, stride: int, before: int, after: int) -> int:
+    """How many cells "same" pads in front of `before` cells to get `after`; of an odd number, one more stands behind them."""
+    return max((after - 1) * stride + reach - before, 0) // 2
+
+
+def looked_through(span: Span, window: Window, before: int, after: int) -> Span:
+    """The span of `after` cells that look through a window at the `before` cells of `span`."""
+    cell = span.length / before
+    middle = span.start + cell / 2 + cell * ((window.reach - 1) / 2 - window.padding)
+    step = cell * window.stride
+    return span._replace(start=middle - step / 2, length=step * after, sight=span.sight + cell * (window.reach - 1))
+
+
+def spread_through(span: Span, window: Window, before: int, after: int) -> Span:
+    """The span of `after` cells of a transposed convolution: cell j before it is added to those that a window j looks at."""
+    cell = span.length / before
+    step = cell / window.stride
+    middle = span.start + cell / 2 - step * ((window.reach - 1) / 2 - window.padding)
+    sight = span.sight + cell * (-(-window.reach // window.stride) - 1)
+    return span._replace(start=middle - step / 2, length=step * after, sight=sight)
+
+
+def joined(places: Sequence[Place]) -> Place:
+    """The place of what is made of tensors at these places, cell by cell. A cell sees what the cells of all of them see."""
+    first = places[0]
+    if all(place == first for place in places):
+        return first
+    known = all(place.known and place.axes == first.axes for place in places)
+    for spans in ([place.rows for place in places], [place.columns for place in places]):
+        known = known and max(span.length for span in spans) - min(span.length for span in spans) < LEAST
+    if not known:
+        return replace(first, known=False)
+    return replace(first, rows=_hull([each.rows for each in places]), columns=_hull([each.columns for each in places]))
+
+
+def _hull(spans: Sequence[Span]) -> Span:
+    first = min(span.start - span.sight / 2 for span in spans)
+    last = max(span.start + span.sight / 2 for span in spans)
+    low, high = min(span.low for span in spans), max(span.high for span in spans)
+    return Span((first + last) / 2, spans[0].length, last - first, low, high)

@@ -1,0 +1,186 @@
+"""Following where on the image the cells of each tensor lie, through Keras's layers and through bare TensorFlow operations.
+
+A tensor carries its `Place`. Every operation hands on the places of its inputs, as far as it is known what it does to them; what
+Keras's own layers do is known from their settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..backend import keras, tf
+from .choosing import Spot
+from .cropping import CROPPING, part_left
+from .kernels import CONVOLUTIONS
+from .lineage import made_by_own_code
+from .listening import Heard
+from .places import PLACE, Place, Span, Window, image_place, joined, looked_through, same_padding, spread_through
+
+layers = keras.layers
+Size = tuple[int, int]
+POOLINGS = (layers.MaxPooling2D, layers.AveragePooling2D)
+GLOBAL = (layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D)
+# what they compute of a cell may depend on others, but its place stays
+STAYING = (
+    layers.BatchNormalization, layers.LayerNormalization, layers.GroupNormalization, layers.UnitNormalization,
+    layers.Normalization, layers.Dense, layers.Softmax, layers.UpSampling2D,
+)  # fmt: skip
+# operations whose output has a cell for each cell of its inputs, at the same place
+CELL_BY_CELL = {
+    "Abs", "Add", "AddN", "AddV2", "BiasAdd", "Cast", "ClipByValue", "ConcatV2", "Cos", "DivNoNan", "Elu", "EnsureShape",
+    "Erf", "Erfc", "Exp", "Expm1", "Floor", "FusedBatchNormV3", "Greater", "GreaterEqual", "Identity", "IdentityN", "IsFinite",
+    "IsNan", "LeakyRelu", "Less", "LessEqual", "Log", "Log1p", "LogicalAnd", "LogicalNot", "LogicalOr", "LRN", "Max",
+    "Maximum", "Mean", "Min", "Minimum", "Mul", "Neg", "Pow", "Prod", "RealDiv", "Reciprocal", "Relu", "Relu6", "Round",
+    "Rsqrt", "Selu", "SelectV2", "Sigmoid", "Sign", "Sin", "Slice", "Softmax", "Softplus", "Softsign", "Split", "SplitV",
+    "Sqrt", "Square", "SquaredDifference", "StopGradient", "Sub", "Sum", "Tanh",
+}  # fmt: skip
+RESIZING = {"ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic", "ResizeArea"}
+PADDING = {"Pad", "PadV2", "MirrorPad"}
+LOOKING = {"Conv2D", "DepthwiseConv2dNative", "MaxPool", "AvgPool"}
+ASKING = {"Shape", "ShapeN", "Size", "Rank"}  # what they return is no map
+
+
+class Placing:
+    """Hears each row of a pass and each operation in it, and marks what they make with its place.
+
+    `places` has those of what the layers returned, and of what went into them where the model's own code made it.
+    """
+
+    def __init__(self) -> None:
+        self.places: dict[Spot, Place] = {}
+
+    def listen(self, heard: Heard, inputs: tuple[Any, ...], output: Any) -> None:
+        if heard.layer is None:
+            setattr(output, PLACE, image_place(heard.channels_first))
+        given = [tensor for tensor in inputs if hasattr(tensor, PLACE)]
+        place = _behind_layer(heard.layer, given[0], output) if len(given) == 1 else None
+        if place is None:
+            unknown = replace(getattr(given[0], PLACE) if given else image_place(heard.channels_first), known=False)
+            place = getattr(output, PLACE, unknown)
+        setattr(output, PLACE, place)
+        self.places[Spot(heard.row.path)] = place
+        own = made_by_own_code(inputs)
+        if own is not None:
+            self.places[Spot(heard.row.path, into=True)] = getattr(own, PLACE, image_place(heard.channels_first))
+
+    def note(self, kind: str, inputs: Sequence[Any], attributes: Sequence[Any], outputs: Sequence[Any]) -> None:
+        """Hand the places of an operation's inputs on to its outputs."""
+        given = [tensor for tensor in inputs if hasattr(tensor, PLACE)]
+        for output in outputs if given and kind not in ASKING else ():
+            place = _behind_operation(kind, given, inputs, attributes, output)
+            setattr(output, PLACE, place or replace(getattr(given[0], PLACE), known=False))
+
+
+def _behind_layer(layer: Any, before: Any, after: Any) -> Place | None:
+    """The place of what one of Keras's layers makes of a map; None where that is not known."""
+    place: Place = getattr(before, PLACE)
+    if len(before.shape) != 4 or len(after.shape) != 4:
+        return None
+    axes = _spatial_axes(layer)
+    if axes is not None and axes != place.axes:
+        return None
+    sizes = _size(before, place), _size(after, place)
+    if isinstance(layer, CONVOLUTIONS):
+        reaches = [(size - 1) * rate + 1 for size, rate in zip(layer.kernel_size, _pair(layer.dilation_rate), strict=True)]
+        if isinstance(layer, layers.Conv2DTranspose):
+            return _through_windows(spread_through, place, *sizes, _windows(layer, reaches, *reversed(sizes)))
+        return _through_windows(looked_through, place, *sizes, _windows(layer, reaches, *sizes))
+    if isinstance(layer, POOLINGS):
+        return _through_windows(looked_through, place, *sizes, _windows(layer, layer.pool_size, *sizes))
+    if isinstance(layer, GLOBAL):
+        windows = [Window(size, size) for size in sizes[0]]
+        return _through_windows(looked_through, place, *sizes, windows)
+    if isinstance(layer, layers.ZeroPadding2D):
+        windows = [Window(padding=first) for first, _ in layer.padding]
+        return _through_windows(looked_through, place, *sizes, windows)
+    if isinstance(layer, CROPPING):
+        top, left, height, width = part_left(place.part, layer, before, after)
+        return replace(place, rows=place.rows.cut(top, height), columns=place.columns.cut(left, width))
+    return place if isinstance(layer, STAYING) else None
+
+
+def _spatial_axes(layer: Any) -> Size | None:
+    data_format = getattr(layer, "data_format", None)
+    return None if data_format is None else (2, 3) if data_format == "channels_first" else (1, 2)
+
+
+def _size(tensor: Any, place: Place) -> Size:
+    height, width = (int(tensor.shape[axis]) for axis in place.axes)
+    return height, width
+
+
+def _pair(value: Any) -> Sequence[int]:
+    return value if isinstance(value, (tuple, list)) else (value, value)
+
+
+def _windows(layer: Any, reaches: Sequence[int], before: Size, after: Size) -> list[Window] | None:
+    """The windows of a layer with strides and padding; None where a class of the user's own pads in another way."""
+    windows = []
+    for reach, stride, length, count in zip(reaches, _pair(layer.strides), before, after, strict=True):
+        same = layer.padding == "same"
+        expected = -(-length // stride) if same else (length - reach) // stride + 1
+        if count != expected:
+            return None
+        windows.append(Window(reach, stride, same_padding(reach, stride, length, count) if same else 0))
+    return windows
+
+
+def _through_windows(
+    through: Callable[[Span, Window, int, int], Span], place: Place, before: Size, after: Size, windows: list[Window] | None
+) -> Place | None:
+    if windows is None:
+        return None
+    rows, columns = (through(*each) for each in zip((place.rows, place.columns), windows, before, after, strict=True))
+    return replace(place, rows=rows, columns=columns)
+
+
+def _behind_operation(
+    kind: str, given: Sequence[Any], inputs: Sequence[Any], attributes: Sequence[Any], output: Any
+) -> Place | None:
+    """The place of what an operation makes of the tensors `given`, those of its inputs with a place; None where not known."""
+    before = given[0]
+    place: Place = getattr(before, PLACE)
+    if len(output.shape) <= max(place.axes):
+        return None
+    if kind in CELL_BY_CELL:
+        alike = [each for each in given if len(each.shape) == len(output.shape) and _size(each, place) == _size(output, place)]
+        return joined([getattr(each, PLACE) for each in alike]) if alike else None
+    if len(output.shape) != 4 or len(before.shape) != 4:
+        return None
+    named = dict(zip(attributes[::2], attributes[1::2], strict=True))
+    if kind in RESIZING or (kind == "Reshape" and output.shape == before.shape):
+        return place
+    if kind == "StridedSlice" and _size(before, place) == _size(output, place):
+        steps = np.asarray(inputs[3])
+        # only of a step for every axis, or of the last ones, is it known which axis it is for; the last may be the channels
+        last = len(steps) == len(output.shape) or named.get("ellipsis_mask", 0)
+        spatial = steps[:-1] if last and max(place.axes) < 3 else steps
+        return place if (spatial > 0).all() else None
+    if kind == "Transpose":
+        order = np.asarray(inputs[1]).tolist()
+        return replace(place, axes=(order.index(place.axes[0]), order.index(place.axes[1])))
+    sizes = _size(before, place), _size(output, place)
+    if kind in PADDING:
+        paddings = np.asarray(inputs[1])
+        return _through_windows(looked_through, place, *sizes, [Window(padding=int(paddings[axis][0])) for axis in place.axes])
+    if kind in LOOKING:
+        return _through_windows(looked_through, place, *sizes, _windows_of(named, inputs, place, *sizes))
+    return None
+
+
+def _windows_of(attributes: Mapping[str, Any], inputs: Sequence[Any], place: Place, before: Size, after: Size) -> list[Window]:
+    """The windows of a bare convolution or pooling."""
+    padding = tf.compat.as_str(attributes["padding"])
+    windows = []
+    for side, axis in enumerate(place.axes):
+        size = attributes["ksize"][axis] if "ksize" in attributes else int(inputs[1].shape[side])
+        stride, rate = attributes["strides"][axis], attributes.get("dilations", (1,) * 4)[axis]
+        reach = (size - 1) * rate + 1
+        same = same_padding(reach, stride, before[side], after[side]) if padding == "SAME" else 0
+        explicit = attributes["explicit_paddings"][2 * axis] if padding == "EXPLICIT" else same
+        windows.append(Window(reach, stride, explicit))
+    return windows

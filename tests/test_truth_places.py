@@ -1,0 +1,324 @@
+"""Each cell of an attribution map is drawn where it lies on the image: in the middle of what it sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import reportgen
+from reportgen.report import Absent
+from reportgen.sections.attributions.find import Attribution
+
+from .models import keras, layers, tf
+
+Net = Callable[[Any], Any]  # from the image's tensor to that of the layer that is explained
+FIRST = {"data_format": "channels_first"}
+ONES: dict[str, Any] = {"use_bias": False, "kernel_initializer": "ones"}
+
+
+def conv(size: int, name: str | None = None, **options: Any) -> Any:
+    """A convolution that adds up what it sees, so that every place of it counts."""
+    return layers.Conv2D(1, size, name=name, **ONES, **options)
+
+
+def middle() -> Any:
+    """A convolution of 3 x 3 that hands on what lies in its middle."""
+    kernel = np.zeros((3, 3, 1, 1))
+    kernel[1, 1] = 1
+    return layers.Conv2D(1, 3, use_bias=False, kernel_initializer=lambda *_args, **_options: kernel)
+
+
+def chain(*parts: Any) -> Net:
+    def net(x: Any) -> Any:
+        for part in parts:
+            x = part(x)
+        return x
+
+    return net
+
+
+def model_of(net: Net, height: int, width: int, channels_first: bool = False) -> Any:
+    """`net` on a grey image, averaged and handed on as the one score."""
+    inputs = keras.Input((1, height, width) if channels_first else (height, width, 1), name="image")
+    options = FIRST if channels_first else {}
+    x = layers.GlobalAveragePooling2D(name="average", **options)(net(inputs))
+    return keras.Model(inputs, layers.Dense(1, name="score", **ONES)(x))
+
+
+def explained(model: Any, pixels: np.ndarray) -> Attribution:
+    report = reportgen.generate(model, pixels, preprocess="unit")
+    assert reportgen.read(reportgen.render(report)) == report
+    assert not isinstance(report.attributions, Absent), report.attributions.reason
+    (row,) = report.attributions.rows
+    return row
+
+
+def hottest(row: Attribution) -> tuple[float, float]:
+    """The middle of the pixels where the overlay is brightest, in pixels from the upper left corner."""
+    values = row.overlay.values.astype(int)
+    colour = values.max(axis=2) - values.min(axis=2)
+    places = np.argwhere(colour == colour.max()) + 0.5
+    height, width = places.mean(axis=0)
+    return float(height), float(width)
+
+
+def bright(height: int, width: int, row: int, column: int) -> np.ndarray:
+    """A black image with one pixel of mid grey, which leaves the overlay's colours to the map."""
+    pixels = np.zeros((height, width, 3), np.uint8)
+    pixels[row, column] = 120
+    return pixels
+
+
+# The three nets of which the map was 10 to 13 pixels off
+
+
+@pytest.mark.parametrize(
+    ("net", "size", "pixel", "part"),
+    [
+        # each 9 x 9 takes 4 pixels off each edge: the cells are pixels 16 to 23 of 40
+        (chain(*[conv(9) for _ in range(4)]), 40, (17, 21), (16, 16, 8, 8)),
+        # cell 0 of the first convolution lies on pixel 1, that of the pooling between 1 and 2, and a cell is 2 pixels wide; that
+        # of the last convolution lies one cell further, at 1.5 + 2 = 3.5 from the middle of pixel 0: it is pixels 3 and 4
+        (chain(conv(3), layers.AveragePooling2D(2), middle()), 28, (5, 22), (3, 3, 22, 22)),
+        # 16 cells of black on every side; cell 0 of the convolution lies on pixel 1 - 16
+        (chain(layers.ZeroPadding2D(16), conv(3)), 32, (3, 28), (-15, -15, 62, 62)),
+        (chain(layers.ZeroPadding2D(16), conv(3, padding="same")), 32, (0, 31), (-16, -16, 64, 64)),
+    ],
+)  # fmt: skip
+def test_the_hottest_place_of_the_overlay_is_the_pixel_that_is_seen(
+    net: Net, size: int, pixel: tuple[int, int], part: tuple[int, ...]
+) -> None:
+    row = explained(model_of(net, size, size), bright(size, size, *pixel))
+    assert row.placed
+    np.testing.assert_allclose(np.array(row.part) * size, part, atol=1e-3)
+    cell = part[2] / row.heatmap.values.shape[0]
+    np.testing.assert_allclose(hottest(row), np.array(pixel) + 0.5, atol=cell / 2 + 1e-6)
+
+
+# Every kind of layer against what its cells see when one row or column of pixels after the other is lit
+
+
+def residual(x: Any) -> Any:
+    """The two ways see different middles: 3 x 3 with stride 2 looks one pixel further than a pooling that takes each second."""
+    return layers.Add()([conv(3, strides=2, padding="same")(x), layers.MaxPooling2D(1, 2)(x)])
+
+
+def inception(x: Any) -> Any:
+    return layers.Concatenate()([conv(5)(x), layers.Cropping2D(2)(x), conv(3)(conv(3)(x))])
+
+
+def excited(x: Any) -> Any:
+    x = conv(5, strides=2)(x)
+    gate = layers.Dense(1, activation="sigmoid", name="gate")(layers.GlobalAveragePooling2D(keepdims=True)(x))
+    return layers.Multiply()([x, gate])
+
+
+def pyramid(x: Any) -> Any:
+    fine = conv(3, strides=2, padding="same")(x)
+    coarse = conv(3, strides=2, padding="same")(fine)
+    return layers.Add()([layers.UpSampling2D()(conv(1)(coarse)), conv(1)(fine)])
+
+
+def arithmetic(x: Any) -> Any:
+    x = keras.ops.pad(x, [[0, 0], [2, 1], [0, 3], [0, 0]])
+    return keras.ops.relu(conv(3, strides=2)(x) * 2.0) + 1.0
+
+
+def nested(x: Any) -> Any:
+    inner = keras.Input(x.shape[1:])
+    return keras.Model(inner, conv(3, strides=3)(layers.AveragePooling2D(3, 2)(inner)), name="inner")(x)
+
+
+@keras.saving.register_keras_serializable("tests")
+class OwnConvolution(keras.layers.Layer):  # type: ignore[misc]
+    """A convolution that is TensorFlow's own, behind a frame that is, too."""
+
+    def build(self, shape: Any) -> None:
+        self.kernel = self.add_weight(shape=(4, 3, 1, 1), initializer="ones", name="kernel")
+
+    def call(self, x: Any) -> Any:
+        x = tf.pad(x, [[0, 0], [1, 0], [3, 2], [0, 0]])
+        return tf.nn.relu(tf.nn.conv2d(x, self.kernel, strides=(2, 1), padding="SAME"))
+
+
+SEPARABLE: dict[str, Any] = {"use_bias": False, "depthwise_initializer": "ones", "pointwise_initializer": "ones"}
+NETS: dict[str, Callable[[], Net]] = {
+    "valid": lambda: chain(conv(5), conv(4), conv(3, strides=3)),
+    "same": lambda: chain(conv(5, padding="same"), conv(4, padding="same"), conv(3, padding="same", strides=2)),
+    "same even": lambda: chain(conv(2, padding="same", strides=2), conv(4, padding="same", strides=2)),
+    "dilated": lambda: chain(conv(3, dilation_rate=2), conv(3, padding="same", dilation_rate=3)),
+    "oblong": lambda: chain(layers.Conv2D(1, (5, 2), strides=(3, 3), **ONES)),
+    "depthwise": lambda: chain(layers.DepthwiseConv2D(3, strides=2, use_bias=False, depthwise_initializer="ones")),
+    "separable": lambda: chain(layers.SeparableConv2D(1, 4, padding="same", **SEPARABLE)),
+    "pools": lambda: chain(layers.MaxPooling2D(3, 2), layers.AveragePooling2D(3, 2, padding="same"), conv(1)),
+    "frames": lambda: chain(layers.ZeroPadding2D(((1, 4), (3, 0))), conv(3), layers.Cropping2D(((2, 1), (0, 5))), conv(1)),
+    "enlarged": lambda: chain(conv(3, strides=3), layers.UpSampling2D(3), conv(3)),
+    "smooth": lambda: chain(conv(4, strides=4), layers.UpSampling2D(2, interpolation="bilinear"), conv(1)),
+    "transposed": lambda: chain(conv(5, strides=4), layers.Conv2DTranspose(1, 4, strides=2, padding="same", **ONES)),
+    "transposed valid": lambda: chain(conv(2, strides=2), layers.Conv2DTranspose(1, 6, strides=3, **ONES)),
+    "transposed odd": lambda: chain(conv(4, strides=4), layers.Conv2DTranspose(1, 3, strides=2, padding="same", **ONES)),
+    "centre": lambda: chain(layers.CenterCrop(20, 16), conv(3)),
+    "residual": lambda: residual,
+    "inception": lambda: inception,
+    "excited": lambda: excited,
+    "pyramid": lambda: pyramid,
+    "arithmetic": lambda: arithmetic,
+    "nested": lambda: nested,
+    "own": lambda: chain(conv(2), OwnConvolution()),
+    "normalized": lambda: chain(conv(3), layers.BatchNormalization(), layers.LeakyReLU(), layers.Dropout(0.5), conv(2)),
+    "channels first": lambda: chain(
+        layers.ZeroPadding2D(((2, 0), (0, 1)), **FIRST), conv(3, **FIRST), layers.MaxPooling2D(**FIRST), conv(1, **FIRST)
+    ),
+}
+# of nets that enlarge maps, the width in pixels of a cell before that
+ENLARGED = {"enlarged": 3.0, "smooth": 4.0, "transposed": 4.0, "transposed valid": 2.0, "transposed odd": 4.0, "pyramid": 4.0}
+
+
+def seen_by(model: Any, path: str, axis: int, size: tuple[int, int]) -> list[np.ndarray]:
+    """For each cell along an axis (0: down) the rows or columns of pixels that it sees: those that change it when lit."""
+    network = reportgen.load(model, preprocess="unit")
+    batch = np.zeros((1 + size[axis], *size, 1), np.float32)
+    for place in range(size[axis]):
+        batch[1 + place][(place, slice(None)) if axis == 0 else (slice(None), place)] = 1
+    maps = network.maps(path, batch)
+    changed = (np.abs(maps[1:] - maps[:1]) > 1e-6).any(axis=(2, 3) if axis == 0 else (1, 3))
+    return [np.flatnonzero(changed[:, cell]) for cell in range(changed.shape[1])]
+
+
+EVEN, ODD = (32, 28), (33, 31)
+
+
+# maps of an odd size, halved and doubled, cannot be added to themselves
+@pytest.mark.parametrize(
+    ("name", "size"), [(name, size) for name in NETS for size in (EVEN, ODD) if (name, size) != ("pyramid", ODD)]
+)
+def test_cells_lie_in_the_middle_of_what_they_see(name: str, size: tuple[int, int]) -> None:
+    model = model_of(NETS[name](), *size, channels_first=name == "channels first")
+    row = explained(model, np.zeros((*size, 3), np.uint8) + 100)
+    assert row.placed
+    assert row.part is not None
+    # where one cell before becomes several, these see nearly the same, now more on one side, now on the other; they are drawn
+    # evenly, within half of the cell that they came from
+    tolerance = ENLARGED.get(name, 2e-3) / 2
+    apart = []
+    for axis in (0, 1):
+        start, length = row.part[axis] * size[axis], row.part[axis + 2] * size[axis]
+        seen = seen_by(model, row.path, axis, size)
+        cell = length / len(seen)
+        longest = max(np.ptp(pixels) for pixels in seen if pixels.size)
+        first, last = (edge(pixels[end] for pixels in seen if pixels.size) for edge, end in ((min, 0), (max, -1)))
+        for place, pixels in enumerate(seen):
+            whole = pixels.size and pixels[0] > first and pixels[-1] < last  # not cut short by an edge
+            if whole and (name in ENLARGED or np.ptp(pixels) == longest):
+                apart.append(start + (place + 0.5) * cell - (pixels[0] + pixels[-1] + 1) / 2)
+    assert len(apart) > 4
+    assert np.abs(apart).max() <= tolerance
+    assert abs(np.mean(apart)) <= tolerance / 4
+
+
+# What is not known
+
+
+class Shuffled(keras.layers.Layer):  # type: ignore[misc]
+    """Turns maps upside down by a product that nobody can look into."""
+
+    def call(self, x: Any) -> Any:
+        return tf.einsum("nhwc,hk->nkwc", x, tf.reverse(tf.eye(x.shape[1]), [0]))
+
+
+def test_behind_a_layer_that_is_not_known_the_map_is_stretched_and_said_to_be() -> None:
+    row = explained(model_of(chain(conv(5), Shuffled(), conv(3)), 24, 24), bright(24, 24, 9, 9))
+    assert row.placed is False
+    # what is known is kept: 2 pixels off each edge before the layer, one behind it
+    np.testing.assert_allclose(np.array(row.part) * 24, (3, 3, 18, 18), atol=1e-3)
+    page = page_of(model_of(chain(conv(5), Shuffled(), conv(3)), 24, 24))
+    assert "where a cell lies behind this model's layers is only roughly known" in page.replace("&#39;", "'")
+
+
+def page_of(model: Any) -> str:
+    return reportgen.render(reportgen.generate(model, np.zeros((24, 24, 3), np.uint8) + 50, preprocess="unit"))
+
+
+def test_the_page_says_where_cells_lie_only_where_they_do_not_cover_the_image() -> None:
+    words = "Each cell of the map lies in the middle of what it sees of the image"
+    assert words in page_of(model_of(chain(conv(5)), 24, 24))
+    covered = page_of(model_of(chain(conv(5, padding="same")), 24, 24))
+    assert words not in covered
+    assert "only roughly known" not in covered
+
+
+@pytest.mark.parametrize(
+    ("turn", "placed"),
+    [
+        (layers.Permute((2, 1, 3)), False),
+        (lambda x: x[:, ::-1], False),
+        (lambda x: x[:, :, ::-1], False),
+        (lambda x: x[:, 2:-2], False),
+        (lambda x: x[..., ::-1], True),  # only the channels
+        (lambda x: x[:, :, :, :1], True),
+    ],
+)
+def test_turned_maps_are_not_said_to_be_placed(turn: Any, placed: bool) -> None:
+    row = explained(model_of(chain(turn, conv(3)), 24, 24), bright(24, 24, 4, 9))
+    assert row.placed is placed
+
+
+# The image before the model, and its edges
+
+
+@pytest.mark.parametrize("fit", ["stretch", "crop", "pad"])
+def test_the_overlay_lies_on_the_picture_as_it_was_fitted(fit: Any) -> None:
+    # a square of white in a large image; wherever fitting moves it, that is where the map is hottest
+    pixels = np.zeros((240, 480, 3), np.uint8)
+    pixels[96:120, 264:288] = 120
+    model = model_of(chain(conv(5), conv(5)), 48, 48)
+    report = reportgen.generate(model, pixels, preprocess="unit", fit=fit)
+    assert not isinstance(report.attributions, Absent)
+    assert not isinstance(report.overview, Absent)
+    shown = report.overview.picture.values[..., 0].astype(float)
+    rows, columns = np.indices(shown.shape) + 0.5
+    middle = (rows * shown).sum() / shown.sum(), (columns * shown).sum() / shown.sum()
+    np.testing.assert_allclose(hottest(report.attributions.rows[0]), middle, atol=1)
+
+
+def test_outermost_cells_reach_half_a_cell_further_and_no_further() -> None:
+    # cells of 4 pixels whose middles are pixels 0, 4, ..., 28 of 32, as in every ResNet: they are spread over -1.5 to 30.5
+    row = explained(model_of(chain(layers.ZeroPadding2D(1), conv(3, strides=4)), 32, 32), np.zeros((32, 32, 3), np.uint8) + 100)
+    np.testing.assert_allclose(np.array(row.part) * 32, (-1.5, -1.5, 32, 32), atol=1e-3)
+    assert is_coloured(row).all()
+    # cells of one pixel, 8 off the edges: the 15 x 15 in the middle and, half a cell on each side, no whole pixel
+    coloured = is_coloured(explained(model_of(chain(conv(17)), 31, 31), np.zeros((31, 31, 3), np.uint8) + 100))
+    assert coloured[8:23, 8:23].all()
+    assert coloured.sum() <= 17 * 17
+
+
+def is_coloured(row: Attribution) -> np.ndarray:
+    values = row.overlay.values.astype(int)
+    found: np.ndarray = values.max(axis=2) > values.min(axis=2)
+    return found
+
+
+def test_reports_of_format_1_say_nothing_of_places_or_reasons() -> None:
+    old = reportgen.read(Path(__file__).parent / "gold" / "format-1.html")
+    assert not isinstance(old.attributions, Absent)
+    (row,) = old.attributions.rows
+    assert (row.reason, row.part, row.placed) == ("", None, None)
+    page = reportgen.render(old)
+    assert "only roughly known" not in page
+    assert "Each cell of the map lies" not in page
+
+
+def test_maps_whose_cells_lie_elsewhere_are_not_subtracted() -> None:
+    # both maps are 20 x 20: without padding they lie in the middle of 24 x 24, cut to it they lie in its upper left corner
+    pixels = bright(24, 24, 9, 9)
+    nets = (chain(conv(5)), chain(layers.Cropping2D(((0, 4), (0, 4))), conv(5, padding="same")))
+    old, new = (reportgen.generate(model_of(net, 24, 24), pixels, preprocess="unit") for net in nets)
+    found = reportgen.diff(old, new).attributions
+    assert not isinstance(found, Absent)
+    assert (found.difference, found.overlap, found.rank_correlation) == (None, None, None)
+    assert "their cells lie elsewhere on the image" in reportgen.render_diff(reportgen.diff(old, new))
+    assert reportgen.diff(old, old).attributions.difference is not None
