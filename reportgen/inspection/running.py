@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +13,7 @@ from ..errors import ModelError, reason_of
 from ..loading.loaded import Loaded
 from ..probe import Shape
 from .answer import chosen_head, count_classes, heads_of
+from .bounding import HeldMemory
 from .freeing import freeing
 from .listening import CallLog, Heard, Listener, listening
 from .settings import SettingsReader
@@ -48,14 +49,26 @@ def run(loaded: Loaded, head: str | None, batch: Any, listener: Listener, settin
     not have.
     """
     log = CallLog(loaded.model, listener, loaded.channels_first, settings)
+    memory = HeldMemory(loaded)
+
+    def hear(operation: Any, run: Callable[[], Any], given: Any) -> Any:
+        if not tf.executing_eagerly():
+            return log.hear(operation, run, given)  # a trace holds no values
+        return log.hear(operation, lambda: memory.hear(operation, run, given), given)
+
     try:
-        if not loaded.model.built:
-            outputs_of(loaded.model, batch)  # the input gets its name when the model is built: every pass gives the same rows
-        log.begin(batch)
-        with listening(log.hear):
-            outputs = outputs_of(loaded.model, batch)
+        with loaded.budget.kept() if loaded.budget else nullcontext():
+            if not loaded.model.built:
+                with listening(memory.hear):
+                    outputs_of(
+                        loaded.model, batch
+                    )  # the input gets its name when the model is built: every pass gives the same rows
+            log.begin(batch)
+            with listening(hear):
+                outputs = outputs_of(loaded.model, batch)
     except Exception as error:  # whatever a layer raises: the model is the user's, and so is its code
-        raise ModelError(cannot_run(loaded, reason_of(error))) from error
+        refused = memory.refused or (loaded.budget and loaded.budget.refused)
+        raise refused or ModelError(cannot_run(loaded, reason_of(error))) from error
     log.finish()
     heads = heads_of(loaded.model, outputs)
     output = chosen_head(heads, head)

@@ -15,6 +15,8 @@ from ..errors import ModelError, UnsafeModelError, reason_of
 from . import allowlist
 
 CONFIG = "config.json"
+LARGEST_CONFIG = 16_000_000  # characters of JSON; the largest application has under 1 MB
+MOST_OBJECTS = 100_000  # layers, and what belongs to them; the largest application has 6,000
 BYTECODE = "__lambda__"
 MOST_NAMED = 5
 LONGEST_NAME = 60
@@ -31,16 +33,56 @@ class Part(NamedTuple):
     runs: bool
 
 
-def foreign_parts(path: Path, registered: Collection[str] = ()) -> tuple[Part, ...]:
-    """All that a model file asks for beyond the list, in the order of the file, each once.
+class Configurations(NamedTuple):
+    """The configurations that a model file holds: a file can be a zip and HDF5 at once.
 
-    registered: the names under which this process registered classes and functions with Keras; they may pass. Raises
-    `ModelError` where the configuration cannot be read.
+    archive: of a `.keras` file or a folder, decoded, without what Keras would not build; hdf5: as text. None where there is none.
     """
-    found: dict[Part, None] = {}
-    for configuration in _configurations(path):
-        found.update(dict.fromkeys(parts_beyond_the_list(configuration, registered)))
-    return tuple(found)
+
+    archive: Any = None
+    hdf5: str | None = None
+
+
+def foreign_parts(found: Configurations, registered: Collection[str] = ()) -> tuple[Part, ...]:
+    """All that a model file's configurations ask for beyond the list, in the order of the file, each once.
+
+    registered: the names under which this process registered classes and functions with Keras; they may pass.
+    """
+    decoded = [found.archive, None if found.hdf5 is None else _decoded(found.hdf5)]
+    return tuple(dict.fromkeys(part for each in decoded for part in parts_beyond_the_list(each, registered)))
+
+
+def configurations(path: Path) -> Configurations:
+    """Every configuration that a reader might find at `path`, whatever its name ends with.
+
+    Read as Keras reads them: the same libraries, the same member or attribute. What makes two readers see two things is refused,
+    and so is what is too large: raises `ModelError`.
+    """
+    import h5py
+
+    archive, hdf5 = None, None
+    try:
+        if path.is_dir():
+            _check_length((path / CONFIG).stat().st_size)
+            return Configurations(archive=_as_keras_takes_it(_decoded((path / CONFIG).read_text())))  # as Keras decodes it
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as members:
+                count = [member.filename for member in members.infolist()].count(CONFIG)
+                if count > 1:
+                    raise ValueError(f"{count} members are called {CONFIG}")
+                if count:
+                    _check_length(members.getinfo(CONFIG).file_size)
+                    archive = _as_keras_takes_it(_decoded(members.read(CONFIG).decode()))
+        if h5py.is_hdf5(path):
+            with h5py.File(path) as file:
+                text = file.attrs.get("model_config")
+            if text is not None:  # otherwise a file of weights only, as Keras will tell
+                hdf5 = text.decode() if isinstance(text, bytes) else text
+                _check_length(len(hdf5))
+                _decoded(hdf5)
+    except Exception as error:  # a file from outside may hold anything, and h5py and zipfile raise anything
+        raise ModelError(f"{path}: its configuration cannot be read ({reason_of(error)}); it was not opened.") from error
+    return Configurations(archive, hdf5)
 
 
 def parts_beyond_the_list(configuration: Any, registered: Collection[str] = ()) -> Iterator[Part]:
@@ -81,41 +123,24 @@ def in_words(parts: Collection[Part]) -> str:
     return ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")
 
 
-def _configurations(path: Path) -> Iterator[Any]:
-    """Every configuration that a reader might find at `path`, whatever its name ends with: a file can be a zip and HDF5 at once.
-
-    Read as Keras reads them: the same libraries, the same member or attribute. What makes two readers see two things is refused.
-    """
-    import h5py
-
-    try:
-        if path.is_dir():
-            yield _as_keras_takes_it(_decoded((path / CONFIG).read_text()))  # in the encoding of the place, as Keras does
-            return
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                count = [member.filename for member in archive.infolist()].count(CONFIG)
-                if count > 1:
-                    raise ValueError(f"{count} members are called {CONFIG}")
-                if count:
-                    yield _as_keras_takes_it(_decoded(archive.read(CONFIG).decode()))
-        if h5py.is_hdf5(path):
-            with h5py.File(path) as file:
-                text = file.attrs.get("model_config")
-            if text is not None:  # otherwise a file of weights only, as Keras will tell
-                yield _decoded(text.decode() if isinstance(text, bytes) else text)
-    except Exception as error:  # a file from outside may hold anything, and h5py and zipfile raise anything
-        raise ModelError(f"{path}: its configuration cannot be read ({reason_of(error)}); it was not opened.") from error
+def _check_length(length: int) -> None:
+    if length > LARGEST_CONFIG:
+        raise ValueError(f"{length:,} characters long, {LARGEST_CONFIG:,} at most are expected")
 
 
 def _decoded(text: str) -> Any:
-    return json.loads(text, object_pairs_hook=_with_single_keys)
+    objects = 0
 
+    def checked(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal objects
+        if len(keys := {key for key, _ in pairs}) < len(pairs):
+            raise ValueError(f"one of the keys {', '.join(sorted(keys))[:100]!r} stands twice")
+        objects += "class_name" in keys
+        if objects > MOST_OBJECTS:
+            raise ValueError(f"more than {MOST_OBJECTS:,} layers and parts of layers")
+        return dict(pairs)
 
-def _with_single_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(keys := {key for key, _ in pairs}) < len(pairs):
-        raise ValueError(f"one of the keys {', '.join(sorted(keys))[:100]!r} stands twice")
-    return dict(pairs)
+    return json.loads(text, object_pairs_hook=checked)
 
 
 def _as_keras_takes_it(configuration: Any) -> Any:

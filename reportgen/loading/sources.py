@@ -9,6 +9,7 @@ import os
 import random
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -19,13 +20,16 @@ from ..errors import LabelsError, ModelError, ReportgenError, reason_of
 from ..image import LARGEST_IMAGE
 from .applications import APPLICATIONS, Application
 from .assigned import Assigned, noting_assignments
-from .gate import foreign_parts, in_words, refusal
+from .budget import WeightBudget
+from .gate import configurations, foreign_parts, in_words, refusal
 from .initializers import known_arguments_only
 from .keras2 import up_to_date
 from .labels import given_labels, imagenet_labels, minivgg_labels
-from .loaded import Loaded, described, input_shape_of, scales_its_own_input, takes_integers
-from .references import HUB, HUB_PACKAGE, Reference, check_model_file, check_weights, find_reference
+from .loaded import MAX_MEMORY, Loaded, described, input_shape_of, scales_its_own_input, takes_integers
+from .pinned import building_only
+from .references import HUB, HUB_PACKAGE, Checked, Reference, check_model_file, check_weights, find_reference
 from .schemes import scheme_name
+from .state import check_unchanged
 
 Announce = Callable[[str], TextIO]
 IMAGENET_CLASSES = 1000
@@ -43,26 +47,29 @@ def load(
     preprocess: str = "auto",
     labels: str | Path | Sequence[str] | None = None,
     size: tuple[int, int] | None = None,
+    max_memory: int = MAX_MEMORY,
     allow_unsafe: bool = False,
     announce: Announce | None = None,
 ) -> Loaded:
     """What a reference (a name, a path, or a `keras.Model`) stands for; raises `ModelError`, `OptionError`, `LabelsError`.
 
     weights: for an application, "imagenet" (the default), "random" (by `seed`) or a file. preprocess: "auto", a scheme, or an
-    application's name. size: (h, w) for a model that takes any. allow_unsafe: let the file's own code run. announce: is told of a
-    download before it starts, and returns the stream for its progress bar.
+    application's name. size: (h, w) for a model that takes any. max_memory: the bytes that the outputs of layers may take at
+    once. allow_unsafe: let the file's own code run. announce: is told of a download before it starts, and returns the stream for
+    its progress bar.
     """
     user_labels = given_labels(labels)
     scheme = None if preprocess == "auto" else scheme_name(preprocess)
     file_warnings: tuple[str, ...] = ()
     assigned: Assigned | None = None
+    budget: WeightBudget | None = None
     if isinstance(reference, keras.Model):
         found, model = Reference(reference.name), reference
     elif isinstance(reference, (str, Path)):
         found = find_reference(reference)
         check_weights(found, weights)
         with noting_assignments() as assigned:
-            model, file_warnings = _model(found, weights, seed, allow_unsafe, announce)
+            model, file_warnings, budget = _model(found, weights, seed, allow_unsafe, announce)
         if weights == "random":
             assigned = None
         elif assigned.none_of(model.weights):
@@ -83,6 +90,8 @@ def load(
         channels_first=channels_first,
         labels=_labels(user_labels, found, model),
         assigned=assigned,
+        budget=budget,
+        max_memory=max_memory,
         scheme_known=not scheme_warnings,
         warnings=(*file_warnings, *_weight_warnings(found, weights), *scheme_warnings, *size_warnings),
     )
@@ -90,38 +99,50 @@ def load(
 
 def _model(
     found: Reference, weights: str | None, seed: int, allow_unsafe: bool, announce: Announce | None
-) -> tuple[Any, tuple[str, ...]]:
+) -> tuple[Any, tuple[str, ...], WeightBudget | None]:
     if found.application is None:
-        return _from_file(found.hub or found.file, allow_unsafe)
-    return _application(APPLICATIONS[found.application], weights or "imagenet", seed, announce), ()
+        return _from_file(found, allow_unsafe)
+    return _application(APPLICATIONS[found.application], weights or "imagenet", seed, announce), (), None
 
 
-def _from_file(path: Any, allow_unsafe: bool) -> tuple[Any, tuple[str, ...]]:
-    """The model in a file, a folder or on the Hub, and a warning where code of its own was allowed to run."""
+def _from_file(found: Reference, allow_unsafe: bool) -> tuple[Any, tuple[str, ...], WeightBudget | None]:
+    """The model in a file, a folder or on the Hub, a warning where code of its own was allowed to run, and what its weights may
+    take; None for a file that ships with us.
+    """
+    name, (path, checked) = found.hub or found.file, _local(found)
+    budget = None if checked is None else WeightBudget(name, checked.stored)
     try:
-        with _fresh_names(), warnings.catch_warnings(), known_arguments_only(), up_to_date(_local(path)) as current:
+        with _fresh_names(), warnings.catch_warnings(), known_arguments_only(), up_to_date(path) as current:
             warnings.simplefilter("ignore")
-            parts = foreign_parts(current, _registered())
+            configured = configurations(current)
+            parts = foreign_parts(configured, _registered())
             if parts and not allow_unsafe:
-                raise refusal(path, parts)
-            model = keras.saving.load_model(current, compile=False, safe_mode=not allow_unsafe)
+                raise refusal(name, parts)
+            with building_only(configured), budget.kept() if budget else nullcontext():
+                model = keras.saving.load_model(current, compile=False, safe_mode=not allow_unsafe)
     except ReportgenError:
         raise
     except Exception as error:  # Keras raises whatever its layers raise: a file from outside may hold anything
-        raise _load_error(path, error) from error
-    return model, (f"Code inside the model file was allowed to run: {in_words(parts)}.",) if parts else ()
+        raise _load_error(name, error) from error
+    finally:
+        if checked is not None:  # also where Keras failed, for then this is why
+            check_unchanged(path, checked.state)
+    warned = (f"Code inside the model file was allowed to run: {in_words(parts)}.",) if parts else ()
+    return model, warned, budget
 
 
-def _local(path: Any) -> Path:
-    """Where the model lies: one of the Hub is fetched as Keras would fetch it, so that it can be checked before it is loaded."""
-    if not str(path).startswith(HUB):
-        return Path(path)
+def _local(found: Reference) -> tuple[Path, Checked | None]:
+    """Where the model lies, and what was found in it.
+
+    One of the Hub is fetched as Keras would fetch it, so that it can be checked before it is loaded.
+    """
+    if found.file is not None:
+        return found.file, found.checked
     hub = importlib.import_module(HUB_PACKAGE)
-    repository = str(path).removeprefix(HUB)
+    repository = str(found.hub).removeprefix(HUB)
     folder = Path(hub.snapshot_download(repo_id=repository, library_name="keras", library_version=keras.__version__))
     # its links lead to the files of all versions of the one model, which lie beside the folders of these versions
-    check_model_file(folder, folder.parent.parent if folder.parent.name == "snapshots" else None)
-    return folder
+    return folder, check_model_file(folder, folder.parent.parent if folder.parent.name == "snapshots" else None)
 
 
 def _registered() -> frozenset[str]:
