@@ -5,7 +5,9 @@ Keras is not needed for it: nothing that a configuration names is looked up, imp
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import re
 import zipfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -31,6 +33,7 @@ class Part(NamedTuple):
 
     name: str
     runs: bool
+    of_hub: bool = False
 
 
 class Configurations(NamedTuple):
@@ -87,25 +90,22 @@ def configurations(path: Path) -> Configurations:
 
 def parts_beyond_the_list(configuration: Any, registered: Collection[str] = ()) -> Iterator[Part]:
     """All that a deserialized configuration asks for beyond the list, from its first line to its last."""
-    waiting = [configuration]
-    while waiting:  # no recursion: a configuration may lie deeper than Python's calls
-        part = waiting.pop()
-        if isinstance(part, dict):
-            yield from _beyond_the_list(part, registered)
-            inside = list(part.values())
-            if part.get("class_name") == "Lambda":
-                inside = [_without_bytecode(value) for value in inside]  # it is what a Lambda is for: one name is enough
-        elif isinstance(part, (list, tuple)):
-            inside = list(part)
-        else:
-            continue
-        waiting.extend(reversed(inside))
+    for part in _objects(configuration):
+        yield from _beyond_the_list(part, registered)
+
+
+def needs_hub(found: Configurations) -> bool:
+    """Whether a configuration asks for anything of KerasHub's."""
+    decoded = [found.archive, None if found.hdf5 is None else _decoded(found.hdf5)]
+    return any(_is_of_hub(part) for each in decoded for part in _objects(each))
 
 
 def refusal(path: Any, parts: Collection[Part]) -> UnsafeModelError:
     """What is said of a file that asks for these."""
     running = [part for part in parts if part.runs]
     names = in_words(running or parts)
+    if all(part.of_hub and part.runs for part in parts) and importlib.util.find_spec(allowlist.KERAS_HUB) is None:
+        return UnsafeModelError(f"{path}: it needs KerasHub: {names}. It was not run.\nInstall it: pip install keras-hub")
     if running:
         return UnsafeModelError(
             f"{path}: the file needs more than plain layers: {names}.\n"
@@ -153,6 +153,23 @@ def _as_keras_takes_it(configuration: Any) -> Any:
     return {key: value for key, value in configuration.items() if key != "compile_config"}
 
 
+def _objects(configuration: Any) -> Iterator[dict[Any, Any]]:
+    """Every object in a configuration, from its first line to its last."""
+    waiting = [configuration]
+    while waiting:  # no recursion: a configuration may lie deeper than Python's calls
+        part = waiting.pop()
+        if isinstance(part, dict):
+            yield part
+            inside = list(part.values())
+            if part.get("class_name") == "Lambda":
+                inside = [_without_bytecode(value) for value in inside]  # it is what a Lambda is for: one name is enough
+        elif isinstance(part, (list, tuple)):
+            inside = list(part)
+        else:
+            continue
+        waiting.extend(reversed(inside))
+
+
 def _without_bytecode(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
@@ -176,15 +193,17 @@ def _beyond_the_list(part: dict[Any, Any], registered: Collection[str]) -> Itera
             yield Part(f"the function {_function_name(part)}", _is_of_keras(module))
     elif not _is_listed_class(part, registered):
         place = "" if module in (None, "", "keras.layers") else f" of {_shown(module)}"
-        yield Part(_called(kind, config) + place, kind in allowlist.CODE or _is_of_keras(module))
+        yield Part(_called(kind, config) + place, kind in allowlist.CODE or _is_of_keras(module), _is_of_hub(part))
     elif kind in allowlist.LOOKUPS and isinstance(config, dict):
-        for key in ("vocabulary", "idf_weights"):
+        for key in allowlist.LOOKUP_PATHS:
             if isinstance(config.get(key), str):
                 yield Part(f"{_called(kind, config)} with the file {_shown(config[key])}", runs=True)
 
 
 def _is_listed_class(part: dict[Any, Any], registered: Collection[str]) -> bool:
     kind, module = part["class_name"], part.get("module")
+    if _is_of_hub(part) and any(str(name).endswith(allowlist.HUB_READERS) for name in (kind, part.get("registered_name"))):
+        return False
     # An HDF5 file's outermost objects are looked up by class name alone, all others by registered name first
     if part.get("registered_name", kind) in registered and kind not in allowlist.CODE | allowlist.FUNCTION_WORDS:
         return True
@@ -205,6 +224,12 @@ def _is_listed_function(part: dict[Any, Any], registered: Collection[str]) -> bo
     if part.get("registered_name") not in (None, "function", name):
         return False
     return name in allowlist.FUNCTIONS.get(module or "", ())
+
+
+def _is_of_hub(part: dict[Any, Any]) -> bool:
+    """Whether an object is said to be one of KerasHub's, in whatever way Keras would find it."""
+    names = (part.get("module"), part.get("registered_name"), part.get("class_name"))
+    return any(isinstance(name, str) and re.split("[.>]", name)[0] == allowlist.KERAS_HUB for name in names)
 
 
 def _is_of_keras(module: Any) -> bool:

@@ -3,39 +3,31 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import io
 import os
 import random
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 
-from ..backend import deep_models, global_state, keras
-from ..errors import LabelsError, ModelError, ReportgenError, reason_of
+from ..backend import deep_models, keras
+from ..errors import LabelsError, ModelError, reason_of
 from ..image import LARGEST_IMAGE
 from .applications import APPLICATIONS, Application
 from .assigned import Assigned, noting_assignments
 from .budget import WeightBudget
-from .gate import configurations, foreign_parts, in_words, refusal
-from .initializers import known_arguments_only
-from .keras2 import up_to_date
 from .labels import given_labels, imagenet_labels, minivgg_labels
 from .loaded import MAX_MEMORY, Loaded, described, input_shape_of, scales_its_own_input, takes_integers
-from .pinned import building_only
-from .references import HUB, HUB_PACKAGE, Checked, Reference, check_model_file, check_weights, find_reference
+from .opening import fresh_names, from_file
+from .references import Reference, check_weights, find_reference
 from .schemes import scheme_name
-from .state import check_unchanged
 
 Announce = Callable[[str], TextIO]
 IMAGENET_CLASSES = 1000
 LARGEST_STEP = 2**31 - 1
-NAME_COUNTS = "object_name_uids"  # under which Keras keeps how many layers of each kind it has named
-SCOPE = "custom_objects_scope_dict"  # under which Keras keeps the classes that a `custom_object_scope` brings
 
 
 @deep_models()
@@ -101,68 +93,8 @@ def _model(
     found: Reference, weights: str | None, seed: int, allow_unsafe: bool, announce: Announce | None
 ) -> tuple[Any, tuple[str, ...], WeightBudget | None]:
     if found.application is None:
-        return _from_file(found, allow_unsafe)
+        return from_file(found, allow_unsafe)
     return _application(APPLICATIONS[found.application], weights or "imagenet", seed, announce), (), None
-
-
-def _from_file(found: Reference, allow_unsafe: bool) -> tuple[Any, tuple[str, ...], WeightBudget | None]:
-    """The model in a file, a folder or on the Hub, a warning where code of its own was allowed to run, and what its weights may
-    take; None for a file that ships with us.
-    """
-    name, (path, checked) = found.hub or found.file, _local(found)
-    budget = None if checked is None else WeightBudget(name, checked.stored)
-    try:
-        with _fresh_names(), warnings.catch_warnings(), known_arguments_only(), up_to_date(path) as current:
-            warnings.simplefilter("ignore")
-            configured = configurations(current)
-            parts = foreign_parts(configured, _registered())
-            if parts and not allow_unsafe:
-                raise refusal(name, parts)
-            with building_only(configured), budget.kept() if budget else nullcontext():
-                model = keras.saving.load_model(current, compile=False, safe_mode=not allow_unsafe)
-    except ReportgenError:
-        raise
-    except Exception as error:  # Keras raises whatever its layers raise: a file from outside may hold anything
-        raise _load_error(name, error) from error
-    finally:
-        if checked is not None:  # also where Keras failed, for then this is why
-            check_unchanged(path, checked.state)
-    warned = (f"Code inside the model file was allowed to run: {in_words(parts)}.",) if parts else ()
-    return model, warned, budget
-
-
-def _local(found: Reference) -> tuple[Path, Checked | None]:
-    """Where the model lies, and what was found in it.
-
-    One of the Hub is fetched as Keras would fetch it, so that it can be checked before it is loaded.
-    """
-    if found.file is not None:
-        return found.file, found.checked
-    hub = importlib.import_module(HUB_PACKAGE)
-    repository = str(found.hub).removeprefix(HUB)
-    folder = Path(hub.snapshot_download(repo_id=repository, library_name="keras", library_version=keras.__version__))
-    # its links lead to the files of all versions of the one model, which lie beside the folders of these versions
-    return folder, check_model_file(folder, folder.parent.parent if folder.parent.name == "snapshots" else None)
-
-
-def _registered() -> frozenset[str]:
-    """The names of the classes and functions that whoever runs this process made known to Keras."""
-    return frozenset(keras.saving.get_custom_objects()) | frozenset(global_state.get_global_attribute(SCOPE) or ())
-
-
-def _load_error(path: Any, error: Exception) -> ReportgenError:
-    reason, first_line = str(error), reason_of(error)
-    if "No model config found" in reason or "No model found in config" in reason:
-        return ModelError(
-            f"{path}: the file holds weights only. Name the architecture (--model vgg16 --weights {Path(path).name}), "
-            "or save the whole with model.save(...)."
-        )
-    if "Could not locate class" in reason or "Unknown layer" in reason or "could not be found" in reason.lower():
-        return ModelError(
-            f"{path}: it needs a class that Keras does not have ({first_line}).\n"
-            "Import your class and call reportgen.generate(model, image) with the loaded model."
-        )
-    return ModelError(f"{path}: Keras cannot load it ({first_line}).")
 
 
 def _check_pixels(name: str, height: int, width: int, channels: int) -> None:
@@ -186,10 +118,10 @@ def _application(application: Application, weights: str, seed: int, announce: An
     if weights == "imagenet":
         return _with_imagenet_weights(application, build, announce)
     if weights == "random":
-        with _fresh_names(), _seeded(seed):
+        with fresh_names(), _seeded(seed):
             return build(weights=None)
     path = Path(weights)
-    with _fresh_names():
+    with fresh_names():
         model = build(weights=None)
     try:
         with warnings.catch_warnings():
@@ -198,17 +130,6 @@ def _application(application: Application, weights: str, seed: int, announce: An
     except Exception as error:
         raise ModelError(f"{path}: these weights do not fit {application.function} ({reason_of(error)}).") from error
     return model
-
-
-@contextlib.contextmanager
-def _fresh_names() -> Iterator[None]:
-    """Layers without a name of their own are numbered from the start, as in a new process: the same model, the same report."""
-    counts = global_state.get_global_attribute(NAME_COUNTS)
-    global_state.set_global_attribute(NAME_COUNTS, None)
-    try:
-        yield
-    finally:
-        global_state.set_global_attribute(NAME_COUNTS, counts)
 
 
 @contextlib.contextmanager
@@ -231,7 +152,7 @@ def _with_imagenet_weights(application: Application, build: Any, announce: Annou
         bar = announce(f"The ImageNet weights of {application.function} ({size}) are downloaded once, to {cache}")
     try:
         # Keras's own progress bar goes to standard output, which is for results
-        with _fresh_names(), contextlib.redirect_stdout(bar), warnings.catch_warnings():
+        with fresh_names(), contextlib.redirect_stdout(bar), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # MobileNetV3 warns of the input that it is made for
             return build(weights="imagenet")
     except Exception as error:
