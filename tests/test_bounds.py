@@ -136,7 +136,7 @@ def attended(kind: str) -> Any:
     return keras.Model(inputs, output, name="wide")
 
 
-WIDE = {
+WIDE: dict[str, tuple[Callable[[], Any], str, int]] = {
     "upsampling": (lambda: held(layers.UpSampling2D(3000)), "(24000, 24000, 3), takes 6.91 GB", 7),
     "padding": (lambda: held(layers.ZeroPadding2D(100_000)), "(200008, 200008, 3), takes 480 GB", 481),
     "resizing": (lambda: held(layers.Resizing(50_000, 50_000)), "(50000, 50000, 3), takes 30 GB", 30),
@@ -167,7 +167,7 @@ def test_outputs_beyond_the_limit_are_refused_before_the_layer_runs(name: str) -
 @pytest.mark.parametrize("form", FORMS)
 def test_a_file_whose_layers_would_fill_the_memory_is_refused(form: str, tmp_path: Path) -> None:
     path = with_layer(tmp_path, form, layer("UpSampling2D", size=[3000, 3000]))
-    with pytest.raises(ModelError, match=r"model: the output of gadget, \(24000, 24000, 3\), takes 6.91 GB"):
+    with pytest.raises(ModelError, match=r"model: the layer gadget, with the output \(24000, 24000, 3\), takes 6.91 GB"):
         reportgen.generate(path, IMAGE)
 
 
@@ -187,7 +187,7 @@ def branches(count: int) -> Any:
 
 def test_what_is_held_at_once_counts_together() -> None:
     with pytest.raises(
-        ModelError, match=r"output of branch\d, \(400, 400, 3\), takes 1.92 MB, beside 9.6 MB of other layers; 10 MB"
+        ModelError, match=r"branch\d, with the output \(400, 400, 3\), takes 1.92 MB, beside 9.6 MB of other layers; 10 MB"
     ):
         reportgen.generate(branches(8), IMAGE, max_memory="10MB")
 

@@ -57,8 +57,9 @@ class HeldMemory:
         whole = self.held + needed
         beside = f", beside {file_size(self.held)} of other layers" if self.held > whole / 10 else ""
         self.refused = ModelError(
-            f"{self.name}: the output of {operation.name}, {shape(specs[0].shape[1:])}, takes {file_size(needed)}{beside}; "
-            f"{file_size(self.most)} at once are allowed. With memory enough, allow it: --max-memory {-(-whole // STEP)}GB."
+            f"{self.name}: the layer {operation.name}, with the output {shape(specs[0].shape[1:])}, takes {file_size(needed)}"
+            f"{beside}; {file_size(self.most)} at once are allowed. With memory enough, allow it: "
+            f"--max-memory {-(-whole // STEP)}GB."
         )
         raise self.refused
 
