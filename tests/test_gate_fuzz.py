@@ -1,4 +1,4 @@
-"""A short run of the gate's fuzzer, the same configurations every time; `tests/fuzz/fuzz_gate.py` runs for as long as one likes."""
+"""A short run of the gate's fuzzer, the same configurations every time; `tests/fuzz/fuzz_gate.py` runs as long as one likes."""
 
 from __future__ import annotations
 

@@ -15,8 +15,9 @@ import reportgen
 from reportgen.errors import UnsafeModelError
 from reportgen.loading import allowlist
 from reportgen.loading.applications import APPLICATIONS
+from reportgen.loading.budget import PER_STORED, WeightBudget
 from reportgen.loading.gate import configurations, foreign_parts, parts_beyond_the_list
-from reportgen.loading.references import BUNDLED, bundled_file
+from reportgen.loading.references import BUNDLED, bundled_file, check_model_file
 from reportgen.loading.sources import load
 
 from .hostile import FORMS, LAMBDA, configuration, crafted, function, layer, with_layer, without_module, written
@@ -34,11 +35,13 @@ def test_every_kind_of_model_passes(name: str, tmp_path: Path) -> None:
     registered = frozenset(keras.saving.get_custom_objects())
     model.save(tmp_path / "model.keras")
     keras.saving.save_model(model, tmp_path / "folder", zipped=False)
-    assert (
-        foreign_parts(configurations(tmp_path / "model.keras"), registered)
-        == foreign_parts(configurations(tmp_path / "folder"), registered)
-        == ()
-    )
+    for form in ("model.keras", "folder"):
+        assert foreign_parts(configurations(tmp_path / form), registered) == ()
+        checked = check_model_file(tmp_path / form)
+        budget = WeightBudget(form, checked.stored)
+        with budget.kept():
+            keras.saving.load_model(tmp_path / form, compile=False, safe_mode=False)
+        assert budget.taken <= PER_STORED * checked.stored  # without the allowance
     if name != "subclassed":  # which HDF5 cannot hold
         model.save(tmp_path / "model.h5")
         assert foreign_parts(configurations(tmp_path / "model.h5"), registered) == ()

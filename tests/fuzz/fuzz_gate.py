@@ -120,7 +120,8 @@ class Watch:
             path, _, flags = arguments
             harmless = not flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT) and str(path).startswith((self.within, "/proc/self/"))
         elif event in ("os.walk", "os.scandir", "os.listdir"):
-            harmless = str(arguments[0]).startswith(self.within)
+            # Python looks for KerasHub where it looks for packages
+            harmless = str(arguments[0]).startswith(self.within) or str(arguments[0]) in sys.path
         else:
             harmless = event.split(".")[0] not in FORBIDDEN
         if not harmless:
