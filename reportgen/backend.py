@@ -21,6 +21,8 @@ with without_native_log():
     import keras
     import tensorflow as tf
     from keras.src.backend.common import global_state
+    from keras.src.legacy.saving import json_utils, saving_utils
+    from keras.src.saving import saving_lib
 
     try:
         from keras.src.ops.symbolic_arguments import SymbolicArguments
@@ -34,7 +36,18 @@ with without_native_log():
 if keras.backend.backend() != "tensorflow":
     raise ModelError(f"Keras runs on {keras.backend.backend()} here; reportgen needs TensorFlow. Set KERAS_BACKEND=tensorflow.")
 
-__all__ = ["SymbolicArguments", "deep_models", "global_state", "keras", "op_callbacks", "tf", "versions"]
+__all__ = [
+    "SymbolicArguments",
+    "deep_models",
+    "global_state",
+    "json_utils",
+    "keras",
+    "op_callbacks",
+    "saving_lib",
+    "saving_utils",
+    "tf",
+    "versions",
+]
 DEEPEST = 20_000  # calls in each other
 
 

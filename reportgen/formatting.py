@@ -136,9 +136,11 @@ def two_values(old: str | float | None, new: str | float | None) -> tuple[str, s
 
 
 def file_size(size: int) -> str:
-    """Bytes as a reader wants them: 5 MB, 812 kB."""
+    """Bytes as a reader wants them: 5 MB, 812 kB, 2.3 GB."""
     if size < 1000:
         return f"{size} bytes"
+    if size >= 999_500_000:
+        return f"{size / 1e9:,.0f} GB" if size >= 999.5e9 else f"{size / 1e9:.3g} GB"
     return f"{size / 1e6:.3g} MB" if size >= 999_500 else f"{size / 1e3:.3g} kB"
 
 

@@ -94,7 +94,8 @@ def test_every_option_goes_through_and_into_the_command(folder: Path) -> None:
         "fit": "crop",
         "maps": 5, "layers": "block2_*", "scale": "layer", "sort": "activity", "colormap": "magma", "only": [],
         "skip": ["weights", "filters"], "max_size": 500000,
-        "title": "T", "explain": ["grad-cam"], "templates": None, "allow_unsafe": False,
+        "title": "T", "explain": ["grad-cam"], "templates": None, "max_memory": 2_000_000_000,
+        "allow_unsafe": False,
     }  # fmt: skip
     assert values["title"] == "T"
     assert [row["path"] for row in values["feature_maps"]["rows"] if row["picture"]] == ["block2_conv1", "block2_conv2"]

@@ -15,8 +15,9 @@ import reportgen
 from reportgen.errors import UnsafeModelError
 from reportgen.loading import allowlist
 from reportgen.loading.applications import APPLICATIONS
-from reportgen.loading.gate import foreign_parts, parts_beyond_the_list
-from reportgen.loading.references import BUNDLED, bundled_file
+from reportgen.loading.budget import PER_STORED, WeightBudget
+from reportgen.loading.gate import configurations, foreign_parts, parts_beyond_the_list
+from reportgen.loading.references import BUNDLED, bundled_file, check_model_file
 from reportgen.loading.sources import load
 
 from .hostile import FORMS, LAMBDA, configuration, crafted, function, layer, with_layer, without_module, written
@@ -34,10 +35,16 @@ def test_every_kind_of_model_passes(name: str, tmp_path: Path) -> None:
     registered = frozenset(keras.saving.get_custom_objects())
     model.save(tmp_path / "model.keras")
     keras.saving.save_model(model, tmp_path / "folder", zipped=False)
-    assert foreign_parts(tmp_path / "model.keras", registered) == foreign_parts(tmp_path / "folder", registered) == ()
+    for form in ("model.keras", "folder"):
+        assert foreign_parts(configurations(tmp_path / form), registered) == ()
+        checked = check_model_file(tmp_path / form)
+        budget = WeightBudget(form, checked.stored)
+        with budget.kept():
+            keras.saving.load_model(tmp_path / form, compile=False, safe_mode=False)
+        assert budget.taken <= PER_STORED * checked.stored  # without the allowance
     if name != "subclassed":  # which HDF5 cannot hold
         model.save(tmp_path / "model.h5")
-        assert foreign_parts(tmp_path / "model.h5", registered) == ()
+        assert foreign_parts(configurations(tmp_path / "model.h5"), registered) == ()
 
 
 # the smallest of each family: the others are the same code, deeper or wider
@@ -56,7 +63,7 @@ def test_every_family_of_applications_passes(function_name: str) -> None:
 
 @pytest.mark.parametrize("name", BUNDLED)
 def test_what_ships_with_us_passes(name: str) -> None:
-    assert foreign_parts(bundled_file(BUNDLED[name])) == ()
+    assert foreign_parts(configurations(bundled_file(BUNDLED[name]))) == ()
 
 
 def test_bare_operations_pass(tmp_path: Path) -> None:
@@ -66,7 +73,7 @@ def test_bare_operations_pass(tmp_path: Path) -> None:
     x = keras.ops.where(x > 0.5, x, -x) + keras.ops.cast(x, "float32")
     x = layers.Dense(2, activation=keras.ops.sigmoid)(keras.ops.mean(x, (1, 2)))
     keras.Model(inputs, x).save(tmp_path / "bare.keras")
-    assert foreign_parts(tmp_path / "bare.keras") == ()
+    assert foreign_parts(configurations(tmp_path / "bare.keras")) == ()
     assert isinstance(load(tmp_path / "bare.keras").model, keras.Model)
 
 
@@ -109,7 +116,7 @@ def test_every_layer_of_keras_passes_or_takes_code(name: str, tmp_path: Path) ->
     given = GIVEN[name]() if name in GIVEN else dict.fromkeys(_required(CLASSES[name]), 1)
     path = tmp_path / "layer.keras"
     keras.Sequential([CLASSES[name](**given)]).save(path)
-    assert foreign_parts(path) == ()
+    assert foreign_parts(configurations(path)) == ()
     restored = keras.saving.load_model(path, safe_mode=True)._flatten_layers(include_self=False)
     assert type(next(iter(restored))) is CLASSES[name]
 

@@ -97,6 +97,7 @@ READ = [
     ("max_size", "5MB", 5_000_000),
     ("max_size", "1.5 MiB", 1_572_864),
     ("max_size", np.int32(5000), 5000),
+    ("max_memory", "3GB", 3_000_000_000),
     ("title", "", ""),
     ("title", "--help", "--help"),
 ]
@@ -283,6 +284,7 @@ PLAUSIBLE: Mapping[str, st.SearchStrategy[Any]] = {
     "seed": st.integers(0, 2**32 - 1),
     "maps": st.integers(1, 2**31 - 1) | st.just("all"),
     "max_size": st.integers(1, 10**15 - 1),
+    "max_memory": st.integers(1, 10**15 - 1),
     "target": st.integers(0, 2**31 - 1) | text,
     "allow_unsafe": st.booleans(),
     "explain": st.lists(st.sampled_from([*METHODS, "all"])),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +13,7 @@ from ..errors import ModelError, reason_of
 from ..loading.loaded import Loaded
 from ..probe import Shape
 from .answer import chosen_head, count_classes, heads_of
+from .bounding import HeldMemory
 from .freeing import freeing
 from .lineage import Note
 from .listening import CallLog, Heard, Listener, listening
@@ -56,14 +57,24 @@ def run(
     batch, and `OptionError` for a head that it does not have.
     """
     log = CallLog(loaded.model, listener, loaded.channels_first, settings, note)
+    memory = HeldMemory(loaded)
+
+    def hear(operation: Any, run: Callable[[], Any], given: Any) -> Any:
+        if not tf.executing_eagerly():
+            return log.hear(operation, run, given)  # a trace holds no values
+        return log.hear(operation, lambda: memory.hear(operation, run, given), given)
+
     try:
-        if not loaded.model.built:
-            outputs_of(loaded.model, batch)  # the input gets its name when the model is built: every pass gives the same rows
-        log.begin(batch)
-        with listening(log.hear, log.note):
-            outputs = outputs_of(loaded.model, batch)
+        with loaded.budget.kept() if loaded.budget else nullcontext():
+            if not loaded.model.built:  # the input gets its name when the model is built: every pass gives the same rows
+                with listening(memory.hear, lambda *_: None):
+                    outputs_of(loaded.model, batch)
+            log.begin(batch)
+            with listening(hear, log.note):
+                outputs = outputs_of(loaded.model, batch)
     except Exception as error:  # whatever a layer raises: the model is the user's, and so is its code
-        raise ModelError(cannot_run(loaded, reason_of(error))) from error
+        refused = memory.refused or (loaded.budget and loaded.budget.refused)
+        raise refused or ModelError(cannot_run(loaded, reason_of(error))) from error
     log.finish()
     heads = heads_of(loaded.model, outputs)
     output = chosen_head(heads, head)

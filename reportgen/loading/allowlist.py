@@ -38,6 +38,7 @@ LAYERS = _names("""
 CODE = _names("Lambda TFSMLayer TorchModuleWrapper JaxLayer FlaxLayer TypeSpec CompositeTensor __typespec__")
 # these take a vocabulary, or the path of one: only the path is refused
 LOOKUPS = _names("StringLookup IntegerLookup TextVectorization")
+LOOKUP_PATHS = _names("vocabulary idf_weights")
 MODELS = _names("Functional Model Sequential")
 INITIALIZERS = _names("""
     Constant GlorotNormal GlorotUniform HeNormal HeUniform Identity IdentityInitializer Initializer LecunNormal LecunUniform Ones
@@ -146,4 +147,6 @@ FUNCTIONS = {
 VALUES = _names("__keras_tensor__ __tensor__ __numpy__ __bytes__ __ellipsis__ __slice__ __tuple__ TensorShape")
 # words that Keras takes for its own functions where an HDF5 file has them for a layer's argument
 FUNCTION_WORDS = _names("deserialize serialize")
+KERAS_HUB = "keras_hub"
+HUB_READERS = "Tokenizer"  # the last word in the names of those classes of KerasHub that take the path of a file
 PACKAGES = _names("keras keras_hub keras_cv keras_nlp")  # from which Keras imports whatever it is told to

@@ -5,7 +5,9 @@ Keras is not needed for it: nothing that a configuration names is looked up, imp
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import re
 import zipfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -15,6 +17,8 @@ from ..errors import ModelError, UnsafeModelError, reason_of
 from . import allowlist
 
 CONFIG = "config.json"
+LARGEST_CONFIG = 16_000_000  # characters of JSON; the largest application has under 1 MB
+MOST_OBJECTS = 100_000  # layers, and what belongs to them; the largest application has 6,000
 BYTECODE = "__lambda__"
 MOST_NAMED = 5
 LONGEST_NAME = 60
@@ -29,41 +33,79 @@ class Part(NamedTuple):
 
     name: str
     runs: bool
+    of_hub: bool = False
 
 
-def foreign_parts(path: Path, registered: Collection[str] = ()) -> tuple[Part, ...]:
-    """All that a model file asks for beyond the list, in the order of the file, each once.
+class Configurations(NamedTuple):
+    """The configurations that a model file holds: a file can be a zip and HDF5 at once.
 
-    registered: the names under which this process registered classes and functions with Keras; they may pass. Raises
-    `ModelError` where the configuration cannot be read.
+    archive: of a `.keras` file or a folder, decoded, without what Keras would not build; hdf5: as text. None where there is none.
     """
-    found: dict[Part, None] = {}
-    for configuration in _configurations(path):
-        found.update(dict.fromkeys(parts_beyond_the_list(configuration, registered)))
-    return tuple(found)
+
+    archive: Any = None
+    hdf5: str | None = None
+
+
+def foreign_parts(found: Configurations, registered: Collection[str] = ()) -> tuple[Part, ...]:
+    """All that a model file's configurations ask for beyond the list, in the order of the file, each once.
+
+    registered: the names under which this process registered classes and functions with Keras; they may pass.
+    """
+    decoded = [found.archive, None if found.hdf5 is None else _decoded(found.hdf5)]
+    return tuple(dict.fromkeys(part for each in decoded for part in parts_beyond_the_list(each, registered)))
+
+
+def configurations(path: Path) -> Configurations:
+    """Every configuration that a reader might find at `path`, whatever its name ends with.
+
+    Read as Keras reads them: the same libraries, the same member or attribute. What makes two readers see two things is refused,
+    and so is what is too large: raises `ModelError`.
+    """
+    import h5py
+
+    archive, hdf5 = None, None
+    try:
+        if path.is_dir():
+            _check_length((path / CONFIG).stat().st_size)
+            return Configurations(archive=_as_keras_takes_it(_decoded((path / CONFIG).read_text())))  # as Keras decodes it
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as members:
+                count = [member.filename for member in members.infolist()].count(CONFIG)
+                if count > 1:
+                    raise ValueError(f"{count} members are called {CONFIG}")
+                if count:
+                    _check_length(members.getinfo(CONFIG).file_size)
+                    archive = _as_keras_takes_it(_decoded(members.read(CONFIG).decode()))
+        if h5py.is_hdf5(path):
+            with h5py.File(path) as file:
+                text = file.attrs.get("model_config")
+            if text is not None:  # otherwise a file of weights only, as Keras will tell
+                hdf5 = text.decode() if isinstance(text, bytes) else text
+                _check_length(len(hdf5))
+                _decoded(hdf5)
+    except Exception as error:  # a file from outside may hold anything, and h5py and zipfile raise anything
+        raise ModelError(f"{path}: its configuration cannot be read ({reason_of(error)}); it was not opened.") from error
+    return Configurations(archive, hdf5)
 
 
 def parts_beyond_the_list(configuration: Any, registered: Collection[str] = ()) -> Iterator[Part]:
     """All that a deserialized configuration asks for beyond the list, from its first line to its last."""
-    waiting = [configuration]
-    while waiting:  # no recursion: a configuration may lie deeper than Python's calls
-        part = waiting.pop()
-        if isinstance(part, dict):
-            yield from _beyond_the_list(part, registered)
-            inside = list(part.values())
-            if part.get("class_name") == "Lambda":
-                inside = [_without_bytecode(value) for value in inside]  # it is what a Lambda is for: one name is enough
-        elif isinstance(part, (list, tuple)):
-            inside = list(part)
-        else:
-            continue
-        waiting.extend(reversed(inside))
+    for part in _objects(configuration):
+        yield from _beyond_the_list(part, registered)
+
+
+def needs_hub(found: Configurations) -> bool:
+    """Whether a configuration asks for anything of KerasHub's."""
+    decoded = [found.archive, None if found.hdf5 is None else _decoded(found.hdf5)]
+    return any(_is_of_hub(part) for each in decoded for part in _objects(each))
 
 
 def refusal(path: Any, parts: Collection[Part]) -> UnsafeModelError:
     """What is said of a file that asks for these."""
     running = [part for part in parts if part.runs]
     names = in_words(running or parts)
+    if all(part.of_hub and part.runs for part in parts) and importlib.util.find_spec(allowlist.KERAS_HUB) is None:
+        return UnsafeModelError(f"{path}: it needs KerasHub: {names}. It was not run.\nInstall it: pip install keras-hub")
     if running:
         return UnsafeModelError(
             f"{path}: the file needs more than plain layers: {names}.\n"
@@ -81,41 +123,24 @@ def in_words(parts: Collection[Part]) -> str:
     return ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")
 
 
-def _configurations(path: Path) -> Iterator[Any]:
-    """Every configuration that a reader might find at `path`, whatever its name ends with: a file can be a zip and HDF5 at once.
-
-    Read as Keras reads them: the same libraries, the same member or attribute. What makes two readers see two things is refused.
-    """
-    import h5py
-
-    try:
-        if path.is_dir():
-            yield _as_keras_takes_it(_decoded((path / CONFIG).read_text()))  # in the encoding of the place, as Keras does
-            return
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                count = [member.filename for member in archive.infolist()].count(CONFIG)
-                if count > 1:
-                    raise ValueError(f"{count} members are called {CONFIG}")
-                if count:
-                    yield _as_keras_takes_it(_decoded(archive.read(CONFIG).decode()))
-        if h5py.is_hdf5(path):
-            with h5py.File(path) as file:
-                text = file.attrs.get("model_config")
-            if text is not None:  # otherwise a file of weights only, as Keras will tell
-                yield _decoded(text.decode() if isinstance(text, bytes) else text)
-    except Exception as error:  # a file from outside may hold anything, and h5py and zipfile raise anything
-        raise ModelError(f"{path}: its configuration cannot be read ({reason_of(error)}); it was not opened.") from error
+def _check_length(length: int) -> None:
+    if length > LARGEST_CONFIG:
+        raise ValueError(f"{length:,} characters long, {LARGEST_CONFIG:,} at most are expected")
 
 
 def _decoded(text: str) -> Any:
-    return json.loads(text, object_pairs_hook=_with_single_keys)
+    objects = 0
 
+    def checked(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal objects
+        if len(keys := {key for key, _ in pairs}) < len(pairs):
+            raise ValueError(f"one of the keys {', '.join(sorted(keys))[:100]!r} stands twice")
+        objects += "class_name" in keys
+        if objects > MOST_OBJECTS:
+            raise ValueError(f"more than {MOST_OBJECTS:,} layers and parts of layers")
+        return dict(pairs)
 
-def _with_single_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(keys := {key for key, _ in pairs}) < len(pairs):
-        raise ValueError(f"one of the keys {', '.join(sorted(keys))[:100]!r} stands twice")
-    return dict(pairs)
+    return json.loads(text, object_pairs_hook=checked)
 
 
 def _as_keras_takes_it(configuration: Any) -> Any:
@@ -126,6 +151,23 @@ def _as_keras_takes_it(configuration: Any) -> Any:
     if not isinstance(configuration, dict):
         return configuration
     return {key: value for key, value in configuration.items() if key != "compile_config"}
+
+
+def _objects(configuration: Any) -> Iterator[dict[Any, Any]]:
+    """Every object in a configuration, from its first line to its last."""
+    waiting = [configuration]
+    while waiting:  # no recursion: a configuration may lie deeper than Python's calls
+        part = waiting.pop()
+        if isinstance(part, dict):
+            yield part
+            inside = list(part.values())
+            if part.get("class_name") == "Lambda":
+                inside = [_without_bytecode(value) for value in inside]  # it is what a Lambda is for: one name is enough
+        elif isinstance(part, (list, tuple)):
+            inside = list(part)
+        else:
+            continue
+        waiting.extend(reversed(inside))
 
 
 def _without_bytecode(value: Any) -> Any:
@@ -151,15 +193,17 @@ def _beyond_the_list(part: dict[Any, Any], registered: Collection[str]) -> Itera
             yield Part(f"the function {_function_name(part)}", _is_of_keras(module))
     elif not _is_listed_class(part, registered):
         place = "" if module in (None, "", "keras.layers") else f" of {_shown(module)}"
-        yield Part(_called(kind, config) + place, kind in allowlist.CODE or _is_of_keras(module))
+        yield Part(_called(kind, config) + place, kind in allowlist.CODE or _is_of_keras(module), _is_of_hub(part))
     elif kind in allowlist.LOOKUPS and isinstance(config, dict):
-        for key in ("vocabulary", "idf_weights"):
+        for key in allowlist.LOOKUP_PATHS:
             if isinstance(config.get(key), str):
                 yield Part(f"{_called(kind, config)} with the file {_shown(config[key])}", runs=True)
 
 
 def _is_listed_class(part: dict[Any, Any], registered: Collection[str]) -> bool:
     kind, module = part["class_name"], part.get("module")
+    if _is_of_hub(part) and any(str(name).endswith(allowlist.HUB_READERS) for name in (kind, part.get("registered_name"))):
+        return False
     # An HDF5 file's outermost objects are looked up by class name alone, all others by registered name first
     if part.get("registered_name", kind) in registered and kind not in allowlist.CODE | allowlist.FUNCTION_WORDS:
         return True
@@ -180,6 +224,12 @@ def _is_listed_function(part: dict[Any, Any], registered: Collection[str]) -> bo
     if part.get("registered_name") not in (None, "function", name):
         return False
     return name in allowlist.FUNCTIONS.get(module or "", ())
+
+
+def _is_of_hub(part: dict[Any, Any]) -> bool:
+    """Whether an object is said to be one of KerasHub's, in whatever way Keras would find it."""
+    names = (part.get("module"), part.get("registered_name"), part.get("class_name"))
+    return any(isinstance(name, str) and re.split("[.>]", name)[0] == allowlist.KERAS_HUB for name in names)
 
 
 def _is_of_keras(module: Any) -> bool:

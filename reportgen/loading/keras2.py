@@ -1,18 +1,10 @@
-"""HDF5 files of Keras 2 whose configuration Keras 3 does not take as it is: a copy brought up to date, while they are loaded."""
+"""HDF5 files of Keras 2 whose configuration Keras 3 does not take as it is."""
 
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-import h5py
-
-CONFIG = "model_config"
 SHAPE = "batch_input_shape"  # of a Sequential's first layer: Keras 2 had it stand for an input layer
 # what Keras 2 wrote of these layers, with the value that means nothing: Keras 3 knows no such argument
 MEANINGLESS: dict[str, dict[str, Any]] = {
@@ -23,29 +15,11 @@ MEANINGLESS: dict[str, dict[str, Any]] = {
 }
 
 
-@contextmanager
-def up_to_date(path: Any) -> Iterator[Any]:
-    """A file that Keras 3 takes, while this lasts: `path` itself, or a copy of it where its configuration is too old."""
-    config = _config_in(path)
+def up_to_date(text: str) -> str:
+    """A configuration, as JSON, in the words of Keras 3; itself where it is in these words already."""
+    config = json.loads(text)
     newer = upgraded(config)
-    if newer == config:
-        yield path
-        return
-    with TemporaryDirectory() as folder:
-        copy = Path(folder) / path.name
-        shutil.copyfile(path, copy)
-        with h5py.File(copy, "r+") as file:
-            file.attrs[CONFIG] = json.dumps(newer)
-        yield copy
-
-
-def _config_in(path: Any) -> Any:
-    """The model's configuration in an HDF5 file; None for what is none, or is damaged, of which Keras will tell."""
-    try:
-        with h5py.File(path) as file:
-            return json.loads(file.attrs[CONFIG])
-    except Exception:  # a file from outside may hold anything
-        return None
+    return text if newer == config else json.dumps(newer)
 
 
 def upgraded(config: Any) -> Any:

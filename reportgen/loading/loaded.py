@@ -10,12 +10,15 @@ import numpy as np
 
 from ..backend import keras, tf
 from ..errors import ModelError, OptionError
+from ..options import Options
 from ..probe import ChannelOrder
 from .assigned import Assigned
+from .budget import WeightBudget
 from .schemes import BLUE_FIRST, SCHEMES, scale
 
 SCALING_LAYERS = (keras.layers.Rescaling, keras.layers.Normalization)
 ARITHMETIC = ("TrueDivide", "Divide", "Subtract", "Multiply", "Add")
+MAX_MEMORY = Options().max_memory
 ANY_SIZE = 224  # what a model that takes any size is given, unless --size says otherwise
 
 
@@ -30,6 +33,8 @@ class Loaded:
     scheme_known: whether the scheme was asked for or belongs to the model, and is no guess.
     labels: of its classes, or None. warnings: what a reader of its report must know.
     assigned: the variables that the model's file gave values to; None where there is no file.
+    budget: what a stranger's file may take for weights; None where there is no such file.
+    max_memory: bytes that the outputs of its layers may take at once.
     """
 
     model: Any
@@ -42,6 +47,8 @@ class Loaded:
     labels: tuple[str, ...] | None
     warnings: tuple[str, ...] = ()
     assigned: Assigned | None = None
+    budget: WeightBudget | None = None
+    max_memory: int = MAX_MEMORY
     scheme_known: bool = True
 
     @property

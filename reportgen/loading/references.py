@@ -16,20 +16,30 @@ from ..errors import ModelError, OptionError, ReportgenError, UnsafeModelError, 
 from ..files import check_readable, is_folder
 from .applications import APPLICATIONS
 from .packed import Section, opened_member
+from .state import State, state_of
 
 BUNDLED = {"minivgg": "minivgg.keras", "minivgg@early": "minivgg-early.keras"}
 SUFFIXES = (".keras", ".h5", ".hdf5")
 HUB, HUB_PACKAGE = "hf://", "huggingface_hub"
 SAVED_MODEL = ("saved_model.pb", "saved_model.pbtxt")
-LARGEST_CONFIG = 64_000_000  # bytes of JSON; the largest application has under 1 MB
+ANY_FILE = 64_000_000  # bytes that a file may unpack to, however small it is
 MOST_COMPRESSION = 100  # times; zip packs zeros a thousandfold, weights hardly at all
 # Keras goes by these names, whatever the files hold
-ARCHIVE, SHARDED, WEIGHTS = ".keras", ".weights.json", "model.weights.h5"
+ARCHIVE, SHARDED, WEIGHTS, NUMPY_WEIGHTS = ".keras", ".weights.json", "model.weights.h5", "model.weights.npz"
+
+
+class Checked(NamedTuple):
+    """What a check found: the state of the file or folder before it began, and the bytes of the weights in it."""
+
+    state: State
+    stored: int
 
 
 class Reference(NamedTuple):
     """What a reference stands for: an application's key, a file that ships with us, a user's file (or folder), a model of the
     Hugging Face Hub ("hf://USER/MODEL"), or a model in memory. `name` is what the report calls it.
+
+    checked: what was found in a user's file.
     """
 
     name: str
@@ -37,6 +47,7 @@ class Reference(NamedTuple):
     file: Path | None = None
     bundled: bool = False
     hub: str | None = None
+    checked: Checked | None = None
 
 
 def find_reference(reference: str | Path) -> Reference:
@@ -52,8 +63,7 @@ def find_reference(reference: str | Path) -> Reference:
     path = Path(reference)
     if path.suffix.lower() not in SUFFIXES and len(path.parts) == 1 and not os.path.lexists(text[:255]):
         raise ModelError(f"{text}: no model of this name and no such file.{_close_to(text)} `reportgen models` lists the names.")
-    check_model_file(path)
-    return Reference(path.stem, file=path)
+    return Reference(path.stem, file=path, checked=check_model_file(path))
 
 
 def _check_hub(reference: str) -> None:
@@ -80,16 +90,16 @@ def bundled_file(name: str) -> Path:
     return Path(str(files("reportgen.loading.minivgg").joinpath(name)))
 
 
-def check_model_file(path: Path, cache: Path | None = None) -> None:
-    """Raise `ModelError` unless `path` looks like what Keras wrote: a zip with a config, such a zip unpacked, or HDF5.
+def check_model_file(path: Path, cache: Path | None = None) -> Checked:
+    """What is found in a file of a kind that Keras wrote: a zip with a config, such a zip unpacked, or HDF5; else `ModelError`.
 
     `cache`: for a folder that the Hub's own package fetched, where its links may lead.
     """
+    state = state_of(path)
     if is_folder(path) and (path / "config.json").is_file():
         _check_folder(path, cache)
-        if os.path.lexists(path / WEIGHTS):
-            _check_hdf5(path / WEIGHTS)
-        return
+        stored = _check_hdf5(path / WEIGHTS) if os.path.lexists(path / WEIGHTS) else 0
+        return Checked(state, stored + _check_numpy(path / NUMPY_WEIGHTS, path))
     if is_folder(path) and any((path / name).exists() for name in SAVED_MODEL):
         # `keras.layers.TFSMLayer` would open it, but as one layer without insides that runs whatever lies in it
         raise ModelError(
@@ -98,9 +108,11 @@ def check_model_file(path: Path, cache: Path | None = None) -> None:
         )
     check_readable(path, ModelError, "a .keras or .h5 file, made by model.save(...)")
     if path.name.endswith(ARCHIVE):
-        _check_archive(path)
-    elif not _is_checked_hdf5(path):
+        return Checked(state, _check_archive(path))
+    declared = _check_if_hdf5(path)
+    if declared is None:
         raise ModelError(f"{path}: not a model that Keras saved; expected a .keras or .h5 file, made by model.save(...).")
+    return Checked(state, declared)
 
 
 def _check_folder(path: Path, cache: Path | None) -> None:
@@ -128,7 +140,7 @@ def _check_weights_file(path: Path) -> None:
         for shard in _shards(path):
             _check_hdf5(shard)
     else:
-        _is_checked_hdf5(path)
+        _check_if_hdf5(path)
 
 
 def _shards(path: Path) -> list[Path]:
@@ -142,23 +154,36 @@ def _shards(path: Path) -> list[Path]:
         raise ModelError(f"{path}: no list of weights; expected what model.save_weights(...) wrote.") from error
 
 
-def _is_checked_hdf5(path: Path) -> bool:
-    """Whether a file is HDF5, also behind a block of other bytes; if so, raises `ModelError` where Keras must not read it."""
+def _check_if_hdf5(path: Path) -> int | None:
+    """The bytes that a file's arrays take, if it is HDF5, also behind a block of other bytes; None for a file of another kind.
+
+    Raises `ModelError` where Keras must not read it.
+    """
     import h5py  # which takes a while, and most references name no file
 
-    if not h5py.is_hdf5(path):
-        return False
-    _check_hdf5(path)
-    return True
+    return _check_hdf5(path) if h5py.is_hdf5(path) else None
 
 
-def _check_hdf5(path: Path) -> None:
+def _check_hdf5(path: Path) -> int:
     check_readable(path, ModelError, "HDF5, as Keras writes it")
-    _check_declared(path, path)
+    return _check_declared(path, path)
 
 
-def _check_archive(path: Path) -> None:
-    """A `.keras` file is a zip of a few members, inside of its folder, that unpack to a size one would expect."""
+def _check_numpy(content: Path | IO[bytes] | Section, path: Path) -> int:
+    """The bytes that NumPy's archive of weights takes, which Keras reads in the place of HDF5; 0 for what is no archive."""
+    if not zipfile.is_zipfile(content):
+        return 0
+    with zipfile.ZipFile(content) as arrays:
+        declared = sum(member.file_size for member in arrays.infolist())
+    _check_size(path, declared, MOST_COMPRESSION * path.stat().st_size)
+    return declared
+
+
+def _check_archive(path: Path) -> int:
+    """The bytes of the weights in a `.keras` file, a zip of a few members inside of its folder that unpack to a size one expects.
+
+    Raises `ModelError` for any other file.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             members = {member.filename: member for member in archive.infolist()}
@@ -171,27 +196,31 @@ def _check_archive(path: Path) -> None:
             raise UnsafeModelError(
                 f"{path}: the archive wants to write outside of its folder ({name[:100]!r}); it was not opened."
             )
-    _check_size(path, members["config.json"].file_size, LARGEST_CONFIG)
     _check_size(path, sum(member.file_size for member in members.values()), MOST_COMPRESSION * path.stat().st_size)
-    if WEIGHTS not in members:
-        return
     try:
-        with opened_member(path, WEIGHTS) as content:
-            _check_declared(path, content)
+        if WEIGHTS in members:
+            with opened_member(path, WEIGHTS) as content:
+                return _check_declared(path, content)
+        if NUMPY_WEIGHTS in members:
+            with opened_member(path, NUMPY_WEIGHTS) as content:
+                return _check_numpy(content, path)
+        return 0
     except ReportgenError:
         raise
     except Exception as error:  # a damaged archive makes zipfile raise whatever its way of packing does
         raise ModelError(f"{path}: its weights cannot be unpacked ({reason_of(error)}).") from error
 
 
-def _check_declared(path: Path, content: Path | IO[bytes] | Section) -> None:
+def _check_declared(path: Path, content: Path | IO[bytes] | Section) -> int:
     from .hdf5 import declared_bytes
 
-    _check_size(path, declared_bytes(content, path), MOST_COMPRESSION * path.stat().st_size)
+    declared = declared_bytes(content, path)
+    _check_size(path, declared, MOST_COMPRESSION * path.stat().st_size)
+    return declared
 
 
 def _check_size(path: Path, unpacked: int, limit: int) -> None:
-    if unpacked > max(limit, LARGEST_CONFIG):
+    if unpacked > max(limit, ANY_FILE):
         raise ModelError(
             f"{path}: the file unpacks to {unpacked / 1e6:,.0f} MB, which no model of its size does; it was not opened."
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import io
 import os
 import random
@@ -14,24 +13,21 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from ..backend import deep_models, global_state, keras
-from ..errors import LabelsError, ModelError, ReportgenError, reason_of
+from ..backend import deep_models, keras
+from ..errors import LabelsError, ModelError, reason_of
 from ..image import LARGEST_IMAGE
 from .applications import APPLICATIONS, Application
 from .assigned import Assigned, noting_assignments
-from .gate import foreign_parts, in_words, refusal
-from .initializers import known_arguments_only
-from .keras2 import up_to_date
+from .budget import WeightBudget
 from .labels import given_labels, imagenet_labels, minivgg_labels
-from .loaded import Loaded, described, input_shape_of, scales_its_own_input, takes_integers
-from .references import HUB, HUB_PACKAGE, Reference, check_model_file, check_weights, find_reference
+from .loaded import MAX_MEMORY, Loaded, described, input_shape_of, scales_its_own_input, takes_integers
+from .opening import fresh_names, from_file
+from .references import Reference, check_weights, find_reference
 from .schemes import scheme_name
 
 Announce = Callable[[str], TextIO]
 IMAGENET_CLASSES = 1000
 LARGEST_STEP = 2**31 - 1
-NAME_COUNTS = "object_name_uids"  # under which Keras keeps how many layers of each kind it has named
-SCOPE = "custom_objects_scope_dict"  # under which Keras keeps the classes that a `custom_object_scope` brings
 
 
 @deep_models()
@@ -43,26 +39,29 @@ def load(
     preprocess: str = "auto",
     labels: str | Path | Sequence[str] | None = None,
     size: tuple[int, int] | None = None,
+    max_memory: int = MAX_MEMORY,
     allow_unsafe: bool = False,
     announce: Announce | None = None,
 ) -> Loaded:
     """What a reference (a name, a path, or a `keras.Model`) stands for; raises `ModelError`, `OptionError`, `LabelsError`.
 
     weights: for an application, "imagenet" (the default), "random" (by `seed`) or a file. preprocess: "auto", a scheme, or an
-    application's name. size: (h, w) for a model that takes any. allow_unsafe: let the file's own code run. announce: is told of a
-    download before it starts, and returns the stream for its progress bar.
+    application's name. size: (h, w) for a model that takes any. max_memory: the bytes that the outputs of layers may take at
+    once. allow_unsafe: let the file's own code run. announce: is told of a download before it starts, and returns the stream for
+    its progress bar.
     """
     user_labels = given_labels(labels)
     scheme = None if preprocess == "auto" else scheme_name(preprocess)
     file_warnings: tuple[str, ...] = ()
     assigned: Assigned | None = None
+    budget: WeightBudget | None = None
     if isinstance(reference, keras.Model):
         found, model = Reference(reference.name), reference
     elif isinstance(reference, (str, Path)):
         found = find_reference(reference)
         check_weights(found, weights)
         with noting_assignments() as assigned:
-            model, file_warnings = _model(found, weights, seed, allow_unsafe, announce)
+            model, file_warnings, budget = _model(found, weights, seed, allow_unsafe, announce)
         if weights == "random":
             assigned = None
         elif assigned.none_of(model.weights):
@@ -83,6 +82,8 @@ def load(
         channels_first=channels_first,
         labels=_labels(user_labels, found, model),
         assigned=assigned,
+        budget=budget,
+        max_memory=max_memory,
         scheme_known=not scheme_warnings,
         warnings=(*file_warnings, *_weight_warnings(found, weights), *scheme_warnings, *size_warnings),
     )
@@ -90,58 +91,10 @@ def load(
 
 def _model(
     found: Reference, weights: str | None, seed: int, allow_unsafe: bool, announce: Announce | None
-) -> tuple[Any, tuple[str, ...]]:
+) -> tuple[Any, tuple[str, ...], WeightBudget | None]:
     if found.application is None:
-        return _from_file(found.hub or found.file, allow_unsafe)
-    return _application(APPLICATIONS[found.application], weights or "imagenet", seed, announce), ()
-
-
-def _from_file(path: Any, allow_unsafe: bool) -> tuple[Any, tuple[str, ...]]:
-    """The model in a file, a folder or on the Hub, and a warning where code of its own was allowed to run."""
-    try:
-        with _fresh_names(), warnings.catch_warnings(), known_arguments_only(), up_to_date(_local(path)) as current:
-            warnings.simplefilter("ignore")
-            parts = foreign_parts(current, _registered())
-            if parts and not allow_unsafe:
-                raise refusal(path, parts)
-            model = keras.saving.load_model(current, compile=False, safe_mode=not allow_unsafe)
-    except ReportgenError:
-        raise
-    except Exception as error:  # Keras raises whatever its layers raise: a file from outside may hold anything
-        raise _load_error(path, error) from error
-    return model, (f"Code inside the model file was allowed to run: {in_words(parts)}.",) if parts else ()
-
-
-def _local(path: Any) -> Path:
-    """Where the model lies: one of the Hub is fetched as Keras would fetch it, so that it can be checked before it is loaded."""
-    if not str(path).startswith(HUB):
-        return Path(path)
-    hub = importlib.import_module(HUB_PACKAGE)
-    repository = str(path).removeprefix(HUB)
-    folder = Path(hub.snapshot_download(repo_id=repository, library_name="keras", library_version=keras.__version__))
-    # its links lead to the files of all versions of the one model, which lie beside the folders of these versions
-    check_model_file(folder, folder.parent.parent if folder.parent.name == "snapshots" else None)
-    return folder
-
-
-def _registered() -> frozenset[str]:
-    """The names of the classes and functions that whoever runs this process made known to Keras."""
-    return frozenset(keras.saving.get_custom_objects()) | frozenset(global_state.get_global_attribute(SCOPE) or ())
-
-
-def _load_error(path: Any, error: Exception) -> ReportgenError:
-    reason, first_line = str(error), reason_of(error)
-    if "No model config found" in reason or "No model found in config" in reason:
-        return ModelError(
-            f"{path}: the file holds weights only. Name the architecture (--model vgg16 --weights {Path(path).name}), "
-            "or save the whole with model.save(...)."
-        )
-    if "Could not locate class" in reason or "Unknown layer" in reason or "could not be found" in reason.lower():
-        return ModelError(
-            f"{path}: it needs a class that Keras does not have ({first_line}).\n"
-            "Import your class and call reportgen.generate(model, image) with the loaded model."
-        )
-    return ModelError(f"{path}: Keras cannot load it ({first_line}).")
+        return from_file(found, allow_unsafe)
+    return _application(APPLICATIONS[found.application], weights or "imagenet", seed, announce), (), None
 
 
 def _check_pixels(name: str, height: int, width: int, channels: int) -> None:
@@ -165,10 +118,10 @@ def _application(application: Application, weights: str, seed: int, announce: An
     if weights == "imagenet":
         return _with_imagenet_weights(application, build, announce)
     if weights == "random":
-        with _fresh_names(), _seeded(seed):
+        with fresh_names(), _seeded(seed):
             return build(weights=None)
     path = Path(weights)
-    with _fresh_names():
+    with fresh_names():
         model = build(weights=None)
     try:
         with warnings.catch_warnings():
@@ -177,17 +130,6 @@ def _application(application: Application, weights: str, seed: int, announce: An
     except Exception as error:
         raise ModelError(f"{path}: these weights do not fit {application.function} ({reason_of(error)}).") from error
     return model
-
-
-@contextlib.contextmanager
-def _fresh_names() -> Iterator[None]:
-    """Layers without a name of their own are numbered from the start, as in a new process: the same model, the same report."""
-    counts = global_state.get_global_attribute(NAME_COUNTS)
-    global_state.set_global_attribute(NAME_COUNTS, None)
-    try:
-        yield
-    finally:
-        global_state.set_global_attribute(NAME_COUNTS, counts)
 
 
 @contextlib.contextmanager
@@ -210,7 +152,7 @@ def _with_imagenet_weights(application: Application, build: Any, announce: Annou
         bar = announce(f"The ImageNet weights of {application.function} ({size}) are downloaded once, to {cache}")
     try:
         # Keras's own progress bar goes to standard output, which is for results
-        with _fresh_names(), contextlib.redirect_stdout(bar), warnings.catch_warnings():
+        with fresh_names(), contextlib.redirect_stdout(bar), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # MobileNetV3 warns of the input that it is made for
             return build(weights="imagenet")
     except Exception as error:

@@ -115,6 +115,13 @@ class Options:
     )
     title: str | None = option(None, TEXT, "page", "The heading of the page.", shown_default="<model> on <image>")
     templates: str | None = option(None, FOLDER, "page", "A folder of templates to use in place of reportgen's own.")
+    max_memory: int = option(
+        2_000_000_000,
+        FILE_SIZE,
+        "model",
+        "The most memory that the outputs of layers may take at once; a model that wants more is not run.",
+        shown_default="2GB",
+    )
     allow_unsafe: bool = option(False, FLAG, "model", "Let code inside the model file run. Only for files that you trust.")
 
 

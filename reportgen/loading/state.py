@@ -1,0 +1,38 @@
+"""The state of a file or folder, by which one tells that it was changed or replaced meanwhile."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..errors import ModelError
+from ..files import is_folder
+
+State = tuple[tuple[str, tuple[int, ...]], ...]
+
+
+def state_of(path: Path) -> State:
+    """Which file or folder lies at `path`, and when it and all in it was last changed; empty where there is none.
+
+    The time at which a file's content or attributes changed cannot be set back by whoever owns it.
+    """
+    return tuple(_states(path))
+
+
+def check_unchanged(path: Path, before: State) -> None:
+    """Raise `ModelError` unless what lies at `path` is in the same state as before."""
+    if state_of(path) != before:
+        raise ModelError(f"{path}: it changed while it was read; nothing of it was used. Try again once it stays as it is.")
+
+
+def _states(path: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
+    inside = os.walk(path) if is_folder(path) else ()
+    for place in (path, *(Path(folder, name) for folder, folders, names in inside for name in (*folders, *names))):
+        for follow in (True, False):  # a link, and what it leads to
+            try:
+                found = place.stat(follow_symlinks=follow)
+            except (OSError, ValueError):
+                continue  # a link to nowhere, or a name that no file can have
+            kind = (found.st_dev, found.st_ino, found.st_mode, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+            yield str(place), kind
