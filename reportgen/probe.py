@@ -8,10 +8,11 @@ Both answer with numpy arrays and records of these. A section knows no TensorFlo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
 
@@ -153,6 +154,29 @@ class Kernel:
     bias: str | None
     groups: int = 1
 
+    @property
+    def same_channels(self) -> bool:
+        """Whether all filters see the same channels; those of a depthwise or grouped convolution do not."""
+        return MULTIPLIER not in self.axes and self.groups == 1
+
+    def filters(self, values: np.ndarray) -> np.ndarray:
+        """The kernel's `values` as one row for each filter: (filters, weights of a filter)."""
+        if MULTIPLIER in self.axes:  # a filter for each channel in and each multiplier
+            return values.reshape(-1, math.prod(values.shape[2:])).T
+        return np.moveaxis(values, self.axes.index(OUT), 0).reshape(values.shape[self.axes.index(OUT)], -1)
+
+
+class Law(NamedTuple):
+    """How an initializer draws weights, each for itself.
+
+    "uniform": from `centre` - `spread` to `centre` + `spread`. "normal": with the standard deviation `spread`. "truncated": the
+    same, but drawn anew where a weight lies more than two standard deviations from the centre.
+    """
+
+    kind: Literal["uniform", "normal", "truncated"]
+    centre: float
+    spread: float
+
 
 class Network(Protocol):
     """A model alone: what is true of it for every image, and what it answers when asked about images.
@@ -195,6 +219,12 @@ class Network(Protocol):
     def kernels(self, index: int) -> tuple[Kernel, ...]:
         """The convolution kernels among `weights(index)`, two for a separable one; empty where the layer is no convolution."""
 
+    def initial_laws(self, index: int, name: str) -> tuple[Law, ...]:
+        """How the weight `name` of the layer in row `index` was drawn before training, as far as its initializer tells.
+
+        Several where versions of Keras draw it in different ways; none where nothing is known, or not each weight for itself.
+        """
+
     def prepared(self, pixels: np.ndarray) -> np.ndarray:
         """uint8 pixels (n, h, w, channels) as a batch."""
 
@@ -217,6 +247,25 @@ class Network(Protocol):
         Raises `NotApplicable` where no gradient leads from y to x: a layer beside or after the logits, such as the softmax
         itself, a layer that is never called, or integers.
         """
+
+
+class SeenImages:
+    """What is kept of many images: how many there were, and which channels of each convolution were inactive on all of them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.channels: dict[str, int] = {}
+        self.inactive: dict[str, frozenset[int]] = {}
+
+    def add(self, maps: Iterable[FeatureMaps]) -> None:
+        """Take note of the maps of one more image; a convolution that takes no part in every pass is left out."""
+        now = {each.path: (each.shape[2], frozenset(each.inactive)) for each in maps}
+        if self.count:
+            both = now.keys() & self.inactive.keys()
+            now = {path: (size, still & self.inactive[path]) for path, (size, still) in now.items() if path in both}
+        self.channels = {path: size for path, (size, _) in now.items()}
+        self.inactive = {path: inactive for path, (_, inactive) in now.items()}
+        self.count += 1
 
 
 class Probe(Protocol):

@@ -19,6 +19,7 @@ from reportgen.probe import (
     Explained,
     FeatureMaps,
     Kernel,
+    Law,
     LayerCall,
     ModelFacts,
     ScoreKind,
@@ -51,6 +52,7 @@ class FakeNetwork:
     scheme: str = "none"
     channel_order: ChannelOrder | None = "rgb"
     tensors: dict[tuple[int, str], np.ndarray] = field(default_factory=dict)
+    laws: dict[tuple[int, str], tuple[Law, ...]] = field(default_factory=dict)
     classes: int = 3
 
     def weights(self, index: int) -> Mapping[str, np.ndarray]:
@@ -67,6 +69,9 @@ class FakeNetwork:
             return tuple(Kernel(name, each, None) for name, each in zip(names, axes, strict=True))
         of_kind = {"Conv2DTranspose": TRANSPOSED_AXES, "DepthwiseConv2D": DEPTHWISE_AXES}.get(kind, KERNEL_AXES)
         return tuple(Kernel(name, of_kind, "bias") for name in names)
+
+    def initial_laws(self, index: int, name: str) -> tuple[Law, ...]:
+        return self.laws.get((index, name), ())
 
     def prepared(self, pixels: np.ndarray) -> np.ndarray:
         return pixels.astype(np.float32)

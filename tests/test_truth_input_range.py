@@ -164,9 +164,9 @@ def arrived(mean: float, std: float) -> FakeProbe:
     [(0, 70, False), (127, 74, False), (500, 70, True), (-301, 1, True), (0, 200, True), (0, 1e-3, True), (0, 0.1, False)],
 )
 def test_the_bounds(mean: float, std: float, odd: bool) -> None:
-    assert bool(list(input_range(None, arrived(mean, std)))) == odd
+    assert bool(list(input_range(arrived(mean, std)))) == odd
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_what_is_no_number_is_left_to_other_checks(value: float) -> None:
-    assert list(input_range(None, arrived(value, 1))) == []
+    assert list(input_range(arrived(value, 1))) == []
