@@ -8,22 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from reportgen.probe import (
-    DEPTHWISE_AXES,
-    INPUT,
-    KERNEL_AXES,
-    POINTWISE_AXES,
-    TRANSPOSED_AXES,
-    Arrival,
-    ChannelOrder,
-    Explained,
-    FeatureMaps,
-    Kernel,
-    Law,
-    LayerCall,
-    ModelFacts,
-    ScoreKind,
-)
+from reportgen.kernels import DEPTHWISE_AXES, KERNEL_AXES, POINTWISE_AXES, TRANSPOSED_AXES, Kernel, Law
+from reportgen.probe import INPUT, Arrival, ChannelOrder, Explained, FeatureMaps, LayerCall, ModelFacts, ScoreKind
 from reportgen.tensors import TensorFigures, figures_of
 
 FACTS = ModelFacts(

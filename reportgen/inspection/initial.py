@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from ..probe import Law
+from ..kernels import Law
 
 TRUNCATED_STD = 0.87962566103423978  # of a standard normal distribution that is cut off at -2 and 2
 # the schemes of `VarianceScaling` that have a name: scale, mode and distribution
@@ -18,12 +18,14 @@ SCALINGS = {
     "LecunUniform": (1.0, "fan_in", "uniform"),
     "LecunNormal": (1.0, "fan_in", "truncated_normal"),
 }
+# by a weight's name, how the attribute of its initializer may begin
+DRAWN_BY = {"kernel": ("kernel", "depthwise"), "depthwise_kernel": ("depthwise",), "pointwise_kernel": ("pointwise",)}
 
 
 def initial_laws(layer: Any, name: str, shape: tuple[int, ...]) -> tuple[Law, ...]:
     """How the layer drew its weight `name` of that shape; none where its initializer draws no weight for itself."""
-    prefix = name.removesuffix("_kernel") if name != "kernel" else "kernel"
-    initializer: Any = getattr(layer, f"{prefix}_initializer", None)
+    prefixes = (prefix for prefix in DRAWN_BY.get(name, ()) if hasattr(layer, f"{prefix}_initializer"))
+    initializer: Any = getattr(layer, f"{next(prefixes, '')}_initializer", None)
     if not type(initializer).__module__.startswith("keras."):
         return ()
     kind, config = type(initializer).__name__, initializer.get_config()

@@ -6,7 +6,7 @@ from collections.abc import Container
 from typing import Any
 
 from ..backend import keras
-from ..probe import DEPTHWISE_AXES, GROUPED_AXES, KERNEL_AXES, POINTWISE_AXES, TRANSPOSED_AXES, Kernel
+from ..kernels import DEPTHWISE_AXES, GROUPED_AXES, KERNEL_AXES, POINTWISE_AXES, TRANSPOSED_AXES, Kernel
 
 layers = keras.layers
 CONVOLUTIONS = (layers.Conv2D, layers.Conv2DTranspose, layers.DepthwiseConv2D, layers.SeparableConv2D)

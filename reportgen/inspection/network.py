@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from ..backend import deep_models, tf
+from ..kernels import Kernel, Law
 from ..loading.architecture import architecture
 from ..loading.loaded import Loaded, as_array
 from ..loading.schemes import scale
-from ..probe import INPUT, ChannelOrder, Kernel, Law, LayerCall, ModelFacts
+from ..probe import INPUT, ChannelOrder, LayerCall, ModelFacts
 from ..tensors import TensorFigures, figures_of
 from .asking import Asking
 from .colours import order_behind

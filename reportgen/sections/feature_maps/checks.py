@@ -44,7 +44,7 @@ def inactive_layer(probe: Probe) -> Iterator[Finding]:
             yield Finding(
                 level="warning",
                 path=path,
-                text=f"{inactive:,} of {counted(channels, 'channel')} in {path} are inactive on this image: hardly any pass it.",
+                text=f"{path}: {inactive:,} of {counted(channels, 'channel')} inactive on this image: little goes on.",
                 advice="Check how the pixels are scaled, and whether the layer is inactive on other images, too.",
                 value=shares[path],
                 threshold=MOST,
@@ -71,12 +71,12 @@ def dead_on_all_images(seen: SeenImages) -> Iterator[Finding]:
         raise NotApplicable("No two-dimensional convolution took part in the forward pass.")
     for path, inactive in seen.inactive.items():
         if inactive:
-            share = len(inactive) / seen.channels[path]
+            channels = seen.channels[path]
+            share = len(inactive) / channels
             yield Finding(
                 level="warning" if share >= DEAD else "note",
                 path=path,
-                text=f"{len(inactive):,} of {counted(seen.channels[path], 'channel')} in {path} are inactive on all "
-                f"{seen.count:,} images.",
+                text=f"{path}: {len(inactive):,} of {counted(channels, 'channel')} inactive on all {seen.count:,} images.",
                 advice="They add nothing to the answer: prune them, or train with a lower learning rate or another activation.",
                 value=share,
                 threshold=DEAD,

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from ...errors import NotApplicable
-from ...formatting import counted
-from ...probe import Kernel, Network
+from ...kernels import Kernel
+from ...probe import Network
 from ..section import Finding
 
 ZERO = 1e-6  # as a share of the median norm of the layer's filters
@@ -33,8 +33,7 @@ def zero_filter(network: Network) -> Iterator[Finding]:
             yield Finding(
                 level="warning",
                 path=path,
-                text=f"{counted(len(zero), 'filter')} of {len(norms):,} in the {kernel.name} of {path} hold only zeros, or "
-                f"almost: {_named(zero)}.",
+                text=f"{path}: {len(zero):,} of {len(norms):,} filters all but zero in the {kernel.name} ({_named(zero)}).",
                 advice="They see nothing. Prune them, or look for what kept them from learning.",
                 value=float(norms[zero].max() / typical),
                 threshold=ZERO,
@@ -55,8 +54,8 @@ def duplicate_filters(network: Network) -> Iterator[Finding]:
             yield Finding(
                 level="warning",
                 path=path,
-                text=f"{len(copies):,} of {len(filters):,} filters in the {kernel.name} of {path} are copies of another one: "
-                f"{first} and {second}, for example.",
+                text=f"{path}: {len(copies):,} of {len(filters):,} filters in the {kernel.name} have a copy in it, such as "
+                f"{first} and {second}.",
                 advice="Copies learn nothing that one of them does not: look for weights that all began the same.",
                 value=cosine,
                 threshold=ALIKE,

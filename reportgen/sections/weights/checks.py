@@ -59,8 +59,7 @@ def huge_weights(network: Network) -> Iterator[Finding]:
                 yield Finding(
                     level="warning",
                     path=call.path,
-                    text=f"The {name} of {call.path} holds a weight of {number(greatest)}; those of trained models stay below "
-                    f"{HUGE:g}.",
+                    text=f"{call.path}: a weight of {number(greatest)} in the {name}; trained ones stay below {HUGE:g}.",
                     advice="Look for a training that diverged, or for weights that were converted at a wrong scale.",
                     value=abs(greatest),
                     threshold=HUGE,
@@ -85,7 +84,7 @@ def dead_in_training(network: Network) -> Iterator[Finding]:
             yield Finding(
                 level="warning" if share >= MOST else "note",
                 path=call.path,
-                text=f"{constant:,} of {counted(variance.size, 'channel')} that {call.path} normalises never varied in training.",
+                text=f"{call.path}: {constant:,} of {counted(variance.size, 'channel')} constant on the training data.",
                 advice="They add nothing to the answer: a smaller layer, or a lower learning rate early on, may do as well.",
                 value=share,
                 threshold=MOST,

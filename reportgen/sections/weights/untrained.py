@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from ...errors import NotApplicable
-from ...probe import Law, Network
+from ...kernels import Law
+from ...probe import Network
 from ..section import Finding
 
 FEWEST = 200  # weights: fewer prove nothing
@@ -42,7 +43,7 @@ def untrained(network: Network) -> Iterator[Finding]:
         yield Finding(level="warning", text=text, advice=advice, value=worst, threshold=CRITICAL)
         return
     for path, distance in fresh:
-        text = f"The weights of {path} are still as they were drawn before training."
+        text = f"{path}: weights still as they were drawn before training."
         yield Finding(level="warning", path=path, text=text, advice=advice, value=distance, threshold=CRITICAL)
 
 
