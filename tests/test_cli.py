@@ -1,4 +1,7 @@
-"""The command as a user meets it: fresh processes in a folder that is not the project's."""
+"""The command as a user meets it, in a folder that is not the project's: mostly in fresh processes.
+
+Bad input is tried in this process, which has imported everything already: a fresh one takes seconds for each.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+
+from reportgen.cli import main
 
 from .models import built
 
@@ -157,16 +162,33 @@ BAD = {
 
 
 @pytest.mark.parametrize("arguments", BAD.values(), ids=BAD.keys())
-def test_bad_input_is_a_clear_line_and_nothing_is_written(arguments: list[str], folder: Path) -> None:
+def test_bad_input_is_a_clear_line_and_nothing_is_written(
+    arguments: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
-    result = reportgen(*arguments, cwd=folder)
-    assert result.returncode == 2, result.stderr
-    assert result.stdout == ""
-    lines = result.stderr.splitlines()
-    assert 1 <= len(lines) <= 2, result.stderr
-    assert lines[0].startswith("reportgen: ")
-    assert "Traceback" not in result.stderr
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", ["reportgen", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    printed = capfd.readouterr()
+    _is_a_clear_line(ended.value.code, printed.out, printed.err)
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
+# one that ends before TensorFlow is imported, one while the model is loaded, one after its pass
+@pytest.mark.parametrize("arguments", [BAD[name] for name in ("truncated", "no model", "no such layer")], ids=str)
+def test_bad_input_is_a_clear_line_of_a_fresh_process_too(arguments: list[str], folder: Path) -> None:
+    result = reportgen(*arguments, cwd=folder)
+    _is_a_clear_line(result.returncode, result.stdout, result.stderr)
+
+
+def _is_a_clear_line(code: object, printed: str, told: str) -> None:
+    assert code == 2, told
+    assert printed == ""
+    lines = told.splitlines()
+    assert 1 <= len(lines) <= 2, told
+    assert lines[0].startswith("reportgen: ")
+    assert "Traceback" not in told
 
 
 @pytest.mark.parametrize("arguments", [["report"], ["report", "cat.png", "--nothing"], ["unknown"]])

@@ -132,7 +132,9 @@ tell({
     "back": [reportgen.read(reportgen.render(report)) == report for report in (alone, both, early)],
     "pages": [reportgen.render(alone), reportgen.render(both)],
     "changes": [changes(early, both), changes(mixed, both), changes(both, both)],
-    "side by side": [reportgen.diff(old, both).attributions.title for old in (both, by_grad_cam, by_toy)],
+    "side by side": [
+        [row.title for row in reportgen.diff(old, both).attributions.rows] for old in (both, by_grad_cam, by_toy)
+    ],
     "side by side on the page": reportgen.render_diff(reportgen.diff(by_toy, both)),
     "nothing in common": reportgen.diff(by_grad_cam, by_toy).attributions.reason,
     "refused": refused,
@@ -279,7 +281,7 @@ def test_a_method_is_compared_with_itself(method: Any) -> None:
     assert {where.split()[0] for where in both} == {"rows[grad-cam", "rows[toy"}
     assert {where.split()[0] for where in toy_alone} == {"rows[toy"}
     assert none == []
-    assert method["side by side"] == ["Grad-CAM", "Grad-CAM", "Toy method"]
+    assert method["side by side"] == [["Grad-CAM", "Toy method"], ["Grad-CAM"], ["Toy method"]]
     assert "Old: Toy method over the image" in method["side by side on the page"]
     assert method["nothing in common"] == "The reports have no attribution method in common: Grad-CAM, now Toy method."
 

@@ -13,7 +13,9 @@ import pytest
 
 import reportgen
 from reportgen import Diff, Report
+from reportgen.comparison.provenance import OTHER_SIZE
 from reportgen.report import Absent
+from reportgen.sections.predictions.compare import Answers
 
 LABELS = ("cat", "dog", "bird", "fish")
 Change = Callable[[Any], None]
@@ -345,6 +347,11 @@ def test_the_same_image_given_otherwise(cat: Path) -> None:
                              keras.layers.GlobalAveragePooling2D(), keras.layers.Softmax()])  # fmt: skip
     sized = reportgen.diff(report_of(wide, cat, size=(20, 20)), report_of(wide, cat, size=(30, 30)))
     assert sized.verdict.startswith("The image given at another size; ")
+    assert isinstance(sized.predictions, Answers)
+    assert "the answer" in sized.verdict
+    assert {section.name for section in sized.sections if section.changes} >= {"provenance", "predictions"}
+    assert isinstance(sized.feature_maps, Absent)
+    assert sized.caveats == (OTHER_SIZE,)
 
 
 def test_the_top_class_named_is_the_same_as_not_named(cat: Path) -> None:

@@ -11,7 +11,7 @@ from ..matching.align import Alignment, LayerPair, align
 from ..matching.changes import Change
 from ..report import LEFT_OUT, MADE_BEFORE, SECTIONS, Absent, Report, present
 from ..sections.section import Section
-from .provenance import image_difference, provenance_changes, same_image
+from .provenance import OTHER_SIZE, image_difference, provenance_changes, same_image
 from .result import SectionChanges
 
 UNTOLD = (LEFT_OUT.reason, MADE_BEFORE.reason)  # why a section is absent that says nothing of the model
@@ -44,6 +44,11 @@ class Pair:
             return Alignment(())
         return align(old, new, self.old.layer_marks(), self.new.layer_marks())
 
+    def shown_alike(self, section: Section[Any, Any]) -> bool:
+        """Whether the models were shown what the section needs to be compared."""
+        at_two_sizes = section.at_two_sizes and image_difference(self.old, self.new) == OTHER_SIZE
+        return section.about == "model" or self.same_image or at_two_sizes
+
     def both(self, section: Section[Any, Any]) -> tuple[Any, Any] | None:
         old, new = (present(getattr(report, _name_of(section))) for report in (self.old, self.new))
         return None if old is None or new is None else (old, new)
@@ -61,7 +66,7 @@ class Pair:
         data = self.both(section)
         if data is None:
             return Absent("A report without this section cannot be compared by it.")
-        if section.about == "image" and not self.same_image:
+        if not self.shown_alike(section):
             return Absent(image_difference(self.old, self.new))
         if section.compare is None:
             return tuple(section.changes(*data, None, self))
@@ -88,7 +93,7 @@ class Pair:
         data = self.both(section)
         if data is None:
             return _of_absent(getattr(self.old, name), getattr(self.new, name))
-        if section.about == "image" and not self.same_image:
+        if not self.shown_alike(section):
             return ()
         found = self.found(section)
         return section.changes(*data, found, self) if section.compare else found

@@ -16,7 +16,9 @@ OTHER_IMAGE = (
     "The two models were shown different images: answers, maps and where they looked differ for that reason too. "
     "Only architecture and weights can be compared; make both reports of one image for the rest."
 )
-OTHER_SIZE = "The image was given at two sizes: answers, maps and where they looked cannot be compared."
+OTHER_SIZE = (
+    "The image was given at two sizes: maps and where they looked cannot be compared, and answers may differ for that reason too."
+)
 OTHER_FIT = (
     "The image was cut or stretched otherwise: answers, maps and where they looked cannot be compared. "
     "Make both reports with one --fit and --size."

@@ -62,7 +62,7 @@ def _told(topic: Topic, pair: Pair, sections: Sections) -> Iterator[str]:
         found = pair.found(section)
         if section.tell and found is not None:
             yield from section.tell(found, pair)
-        elif section.cause and section.compare and pair.both(section) and pair.same_image:
+        elif section.cause and section.compare and pair.both(section) and pair.shown_alike(section):
             reason = pair.part(section).reason
             yield reason[0].lower() + reason[1:].rstrip(".")
         elif not section.tell:

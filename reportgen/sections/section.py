@@ -165,6 +165,7 @@ class Section(Generic[Data, Compared]):
     tell: sentences for the verdict, given what `compare` found; without a `compare`, given the changes. None: their number.
     told_by: the name of a section whose sentences say the same; where both reports have that, this one is silent.
     table: what a summary shows, or None where there is nothing to show. caveats: what a reader of the diff must know first.
+    at_two_sizes: whether it is compared, too, where one image was given to the models at two sizes.
     cause: whether a tolerance judges its changes; the others follow from these.
     follow: what a series shows, given the data of each version and what `compare` found of each two in a row (None: absent).
     """
@@ -183,5 +184,6 @@ class Section(Generic[Data, Compared]):
     table: Callable[[Compared], Table | None] | None = None
     caveats: Callable[[Compared, Comparison], Iterable[str]] | None = None
     topic: Topic = "detail"
+    at_two_sizes: bool = False
     cause: bool = False
     follow: Callable[[Sequence[Data | None], Sequence[Compared | None], Versions], Iterable[Told]] | None = None

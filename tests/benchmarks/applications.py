@@ -27,6 +27,8 @@ reporter = reportgen.Reporter(sys.argv[1], weights="random")
 built = time.perf_counter()
 report = reporter.report(sys.argv[2])
 page = reportgen.render(report)
+for path in sys.argv[3:]:
+    Path(path).write_text(page, "utf-8")
 print(json.dumps({
     "name": sys.argv[1],
     "layers": len(report.layers.rows),

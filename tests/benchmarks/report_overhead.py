@@ -1,72 +1,83 @@
-"""What a report costs beyond importing TensorFlow, building the model and one bare forward pass: time and memory.
+"""What `reportgen report` takes as a whole process, against the least that anyone must spend.
 
-    python -m tests.benchmarks.report_overhead [MODEL] [ROUNDS]
+    python -m tests.benchmarks.report_overhead [vgg16 | minivgg] [ROUNDS]
 
-The bare pass and the whole report run in fresh processes in turn, so that a machine that slows down slows both; the figures are
-medians over the rounds.
+The least is plain Keras: import, build (or load), one pass and one gradient of the best score at the last convolution; for
+MiniVGG, where the import is most of it, no gradient. Both run in fresh processes in turn, so that a machine that slows down slows
+both. Printed are the median seconds and peak memory of each, and the median of the ratios round by round.
 """
 
 from __future__ import annotations
 
-import json
+import os
 import statistics
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
-IMAGE = Path(__file__).parent.parent.parent / "sample_images" / "cat.png"
-
-START = """
-import json, resource, sys, time
-from pathlib import Path
-start = time.perf_counter()
-"""
-BARE = """
-import numpy as np
-from reportgen.loading.sources import load
-loaded = load({model!r}, weights={weights!r})
-built = time.perf_counter()
-height, width, channels = loaded.input_shape
-loaded.model(loaded.preprocess(np.zeros((1, height, width, channels), np.uint8)), training=False)
-"""
-REPORT = """
-import reportgen
-from reportgen.files import write_atomically
-reporter = reportgen.Reporter({model!r}, weights={weights!r})
-built = time.perf_counter()
-page = reportgen.render(reporter.report({image!r}))
-write_atomically(Path(sys.argv[1]), page.encode())
-"""
-END = """
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(json.dumps([built - start, time.perf_counter() - built, peak]))
-"""
+ROOT = Path(__file__).parent.parent.parent
+IMAGE = ROOT / "sample_images" / "cat.png"
+BUNDLED = ROOT / "reportgen" / "loading" / "minivgg" / "minivgg.keras"
+LEAST = {
+    "vgg16": """
+import keras, numpy as np, tensorflow as tf
+model = keras.applications.VGG16(weights=None)
+image = tf.constant(np.random.default_rng(0).random((1, 224, 224, 3), np.float32))
+with tf.GradientTape(watch_accessed_variables=False) as tape:
+    values = image
+    for layer in model.layers[1:]:
+        values = layer(values)
+        if layer.name == "block5_conv3":
+            tape.watch(values)
+            maps = values
+    score = tf.reduce_max(values)
+tape.gradient(score, maps).numpy()
+""",
+    "minivgg": f"""
+import tensorflow as tf, keras
+model = keras.models.load_model({str(BUNDLED)!r}, compile=False)
+model(tf.zeros((1, 64, 64, 3)), training=False).numpy()
+""",
+}
+OPTIONS = {"vgg16": ("--weights", "random"), "minivgg": ()}
 
 
-def measured(code: str, output: Path) -> tuple[float, float, float]:
-    """Seconds to import and build, seconds of what came after, and the process's greatest memory in MB."""
-    result = subprocess.run([sys.executable, "-c", code, str(output)], capture_output=True, text=True, check=True)
-    build, rest, peak = json.loads(result.stdout)
-    return build, rest, peak
+def spent(command: list[str]) -> tuple[float, float]:
+    """Seconds that a process takes from start to end, and its peak memory in MB."""
+    start = time.perf_counter()
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{command} ended with {process.returncode}")
+    return seconds, usage.ru_maxrss / 1024
 
 
 def main() -> None:
-    model = sys.argv[1] if len(sys.argv) > 1 else "vgg16"
-    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 5
-    output = Path("overhead.html").resolve()
-    names = {"model": model, "weights": None if model.startswith("minivgg") else "random", "image": str(IMAGE)}
-    rows: dict[str, list[tuple[float, float, float]]] = {"bare": [], "report": []}
-    for _ in range(rounds):
-        for name, body in (("bare", BARE), ("report", REPORT)):
-            rows[name].append(measured((START + body).format(**names) + END, output))
-    bare, report = ([statistics.median(column) for column in zip(*rows[name], strict=True)] for name in ("bare", "report"))
-    lines = [
-        f"{model}, medians of {rounds}: import and build {bare[0]:.2f} s",
-        f"bare pass    {bare[1]:6.2f} s {bare[2]:8.0f} MB",
-        f"whole report {report[1]:6.2f} s {report[2]:8.0f} MB, {output.stat().st_size / 1e6:.2f} MB written",
-        f"beyond       {report[1] - bare[1]:6.2f} s {report[2] - bare[2]:8.0f} MB",
-    ]
-    output.unlink()
+    name = sys.argv[1] if len(sys.argv) > 1 else "vgg16"
+    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 7
+    with tempfile.TemporaryDirectory() as folder:
+        report = ["report", str(IMAGE), "--model", name, *OPTIONS[name], "--output", str(Path(folder) / "report.html")]
+        commands = {
+            "the least": [sys.executable, "-c", LEAST[name]],
+            "reportgen": [sys.executable, "-m", "reportgen", *report],
+        }
+        spent(commands["reportgen"])
+        rows: dict[str, list[tuple[float, float]]] = {each: [] for each in commands}
+        for _ in range(rounds):
+            for each, command in commands.items():
+                rows[each].append(spent(command))
+    lines = [f"{name}, medians of {rounds}"]
+    for each, figures in rows.items():
+        seconds, memory = (statistics.median(column) for column in zip(*figures, strict=True))
+        lines.append(f"{each:10} {seconds:6.2f} s {memory:8.0f} MB")
+    ratios = [report[0] / least[0] for least, report in zip(rows["the least"], rows["reportgen"], strict=True)]
+    lines.append(f"ratio      {statistics.median(ratios):6.2f} (from {min(ratios):.2f} to {max(ratios):.2f})")
     sys.stdout.write("\n".join(lines) + "\n")
 
 

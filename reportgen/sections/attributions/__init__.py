@@ -1,14 +1,14 @@
 """Where the model looked."""
 
-from ..section import Check, Section
+from ..section import Section
 from .checks import zero_attribution
-from .compare import Attention, attribution_caveats, compare_attributions
+from .compare import AttributionChanges, attribution_caveats, compare_attributions
 from .find import Attributions, find_attributions
 from .follow import follow_attributions
 
 __all__ = ["SECTION", "Attributions"]
 
-SECTION: Section[Attributions, Attention] = Section(
+SECTION: Section[Attributions, AttributionChanges] = Section(
     title="Where it looked",
     title_of_two="Where they looked",
     noun="where they looked",
@@ -16,7 +16,7 @@ SECTION: Section[Attributions, Attention] = Section(
     find=find_attributions,
     checks=(Check("image", zero_attribution),),
     compare=compare_attributions,
-    tell=lambda _attention, _comparison: (),
+    tell=lambda _changes, _comparison: (),
     caveats=attribution_caveats,
     topic="answer",
     follow=follow_attributions,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -11,20 +12,22 @@ from ...picture import Picture, difference_picture, quantize
 from ...records import record
 from ...tensors import figure
 from ..section import Comparison
-from .find import Attributions
+from .find import Attribution, Attributions
 
 UPPER = 0.2  # the share of places that "the upper fifth" means
 
 
 @record(kw_only=True)
-class Attention:
-    """Both maps, on one scale from 0 to the greater peak, and new - old, where both have one size (else None).
+class AttributionChange:
+    """Two maps of one method, on one scale from 0 to the greater peak, and new - old, where both have one size (else None).
 
-    `method` made them both; `title` is its name as its paper writes it.
+    `title` is the method's name as its paper writes it.
     `overlap` is the intersection over union of the upper fifths: the places at or above a map's 80th percentile that are not 0.
     `rank_correlation` is Spearman's, 1 for maps that order all places alike; both are None where a map is the same everywhere
-    or the sizes differ. `overlays` lie over the picture, each on its own scale.
+    or the sizes differ. `old_overlay` and `new_overlay` lie over the picture, each on its own scale.
     """
+
+    KEY: ClassVar = ("method", "new_class_index", "new_path")
 
     method: str
     title: str
@@ -45,25 +48,48 @@ class Attention:
     rank_correlation: float | None
 
 
-def compare_attributions(before: Attributions, after: Attributions, comparison: Comparison) -> Attention:
-    """Where they looked, by the first method of the new report that the old one has, too.
+@record
+class AttributionChanges:
+    """A row for every map of the new report that the old one has the like of, in the new report's order."""
+
+    rows: tuple[AttributionChange, ...]
+
+
+def compare_attributions(before: Attributions, after: Attributions, comparison: Comparison) -> AttributionChanges:
+    """Where they looked, by every method that both reports have.
 
     Raises `NotApplicable` where the two have no method in common.
     """
     if not before.rows or not after.rows:
         raise NotApplicable("A report without an attribution map cannot be compared by it.")
-    new = next((row for row in after.rows if before.by(row.method)), None)
-    old = before.by(new.method) if new else None
-    if old is None or new is None:
+    rows = tuple(_change(old, new) for old, new in _pairs(before.rows, after.rows))
+    if not rows:
         titles = [", ".join(dict.fromkeys(row.title for row in each.rows)) for each in (before, after)]
         raise NotApplicable(f"The reports have no attribution method in common: {titles[0]}, now {titles[1]}.")
+    return AttributionChanges(rows)
+
+
+def _pairs(before: Sequence[Attribution], after: Sequence[Attribution]) -> list[tuple[Attribution, Attribution]]:
+    """Rows of one method: those of one class at one layer first, then those of one class, then what is left, in order."""
+    left = dict(enumerate(before))
+    partners: dict[int, Attribution] = {}
+    for fields in ("method", "class_index", "path"), ("method", "class_index"), ("method",):
+        for number, new in enumerate(after):
+            alike = (place for place, old in left.items() if all(getattr(old, each) == getattr(new, each) for each in fields))
+            place = next(alike, None)
+            if number not in partners and place is not None:
+                partners[number] = left.pop(place)
+    return [(partners[number], after[number]) for number in sorted(partners)]
+
+
+def _change(old: Attribution, new: Attribution) -> AttributionChange:
     if old.heatmap.values.ndim != 2 or new.heatmap.values.ndim != 2:
         raise ReportFileError("the report's data are not as expected at its heatmap.")
     was, now = old.heatmap.numbers(), new.heatmap.numbers()
     alike = was.shape == now.shape
     peak = float(np.nan_to_num(max(old.peak, new.peak), posinf=0))
     colormap = new.heatmap.colormap
-    return Attention(
+    return AttributionChange(
         method=new.method,
         title=new.title,
         old_path=old.path,
@@ -84,9 +110,9 @@ def compare_attributions(before: Attributions, after: Attributions, comparison: 
     )
 
 
-def attribution_caveats(attention: Attention, comparison: Comparison) -> Iterator[str]:
-    """That the two maps explain different classes."""
-    if attention.old_class_index != attention.new_class_index:
+def attribution_caveats(changes: AttributionChanges, comparison: Comparison) -> Iterator[str]:
+    """That two maps side by side explain different classes."""
+    if any(row.old_class_index != row.new_class_index for row in changes.rows):
         yield "The reports explain two classes: where the models looked is not about the same thing."
 
 

@@ -12,10 +12,12 @@ from .find import Attributions
 def follow_attributions(
     sections: Sequence[Attributions | None], changes: Sequence[Any], versions: Versions
 ) -> Iterator[PictureLine]:
-    """The map of each version over the image, by the method that comes first in the last version with one."""
-    methods = [section.rows[0].method for section in sections if section and section.rows]
-    rows = [section.by(methods[-1]) if section and methods else None for section in sections]
-    labels = [row.label for row in rows if row]
-    classes = ", ".join(dict.fromkeys(labels)) + (" in turn" if len(set(labels)) > 1 else "")
-    overlays = tuple(row.overlay if row else None for row in rows)
-    yield PictureLine("Where it looked", f"Each on its own scale, for {classes}", overlays)
+    """The map of each version over the image, a line for each method of the last version with one."""
+    last = next((section for section in reversed(sections) if section and section.rows), None)
+    methods = {row.method: row.title for row in last.rows} if last else {}
+    for method, title in methods.items():
+        rows = [section.by(method) if section else None for section in sections]
+        labels = [row.label for row in rows if row]
+        classes = ", ".join(dict.fromkeys(labels)) + (" in turn" if len(set(labels)) > 1 else "")
+        overlays = tuple(row.overlay if row else None for row in rows)
+        yield PictureLine(f"Where it looked: {title}", f"Each on its own scale, for {classes}", overlays)

@@ -20,6 +20,7 @@ SECTION: Section[Predictions, Answers] = Section(
     tell=tell_predictions,
     table=prediction_table,
     topic="answer",
+    at_two_sizes=True,
     cause=True,
     follow=follow_predictions,
 )
