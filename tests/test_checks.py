@@ -7,6 +7,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -18,10 +19,11 @@ import reportgen
 from reportgen.backend import keras
 from reportgen.checking import check, junit
 from reportgen.checks import Checks, NotChecked, run_checks
+from reportgen.comparison.result import CheckChanges
 from reportgen.errors import ModelError, NotApplicable
 from reportgen.kernels import Law
 from reportgen.probe import SeenImages
-from reportgen.report import SECTIONS, checks_about
+from reportgen.report import SECTIONS, Absent, checks_about
 from reportgen.sections.feature_maps.checks import dead_on_all_images
 from reportgen.sections.filters.checks import duplicate_filters, zero_filter
 from reportgen.sections.predictions.checks import flat_scores
@@ -29,6 +31,7 @@ from reportgen.sections.section import Check, Finding
 from reportgen.sections.weights.untrained import untrained
 
 from .fake_probe import FakeNetwork, FakeProbe, call, f32, maps_of
+from .gold import report_file
 from .models import built
 
 layers = keras.layers
@@ -319,6 +322,28 @@ def test_without_an_image() -> None:
     assert set(reasons.values()) == {"No image was given."}
     assert {*reasons, "dead-on-all-images", *result.checks.checked} == NAMES
     assert junit(result, "error").count(b"<skipped") == 8
+
+
+def test_a_diff_tells_what_is_new_and_what_is_gone() -> None:
+    sound, copies = (reportgen.generate(model, IMAGE, preprocess="unit") for model in (net(), changed("conv2", 0, copy_filter)))
+    worse, better = reportgen.diff(sound, copies), reportgen.diff(copies, sound)
+    assert isinstance(worse.checks, CheckChanges)
+    assert isinstance(better.checks, CheckChanges)
+    for changes, other in ((worse.checks.new, worse.checks.gone), (better.checks.gone, better.checks.new)):
+        assert [(row.name, row.path) for row in changes] == [("duplicate-filters", "conv2")]
+        assert other == ()
+    assert worse.verdict.endswith("one new warning from the checks (`duplicate-filters`).")
+    assert better.verdict.endswith("one warning fewer from the checks (`duplicate-filters`).")
+    assert "Copies learn nothing" in reportgen.render_diff(worse)
+    assert reportgen.diff(copies, copies).checks == CheckChanges((), ())
+    # a check that ran for one of them only tells nothing of the other
+    unchecked = replace(sound, checks=Checks(rows=(), checked=("untrained",)))
+    assert reportgen.diff(unchecked, copies).checks == CheckChanges((), ())
+    other_image = reportgen.generate(changed("conv2", 1, shut), 255 - IMAGE, preprocess="unit")
+    assert "inactive-layer" in [row.name for row in other_image.findings()]
+    assert reportgen.diff(sound, other_image).checks == CheckChanges((), ())
+    old = reportgen.read(report_file(1))
+    assert isinstance(reportgen.diff(old, old).checks, Absent)
 
 
 def test_a_model_that_cannot_be_had_is_an_error() -> None:

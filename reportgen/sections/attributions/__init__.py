@@ -1,6 +1,6 @@
 """Where the model looked."""
 
-from ..section import Section
+from ..section import Check, Section
 from .checks import zero_attribution
 from .compare import AttributionChanges, attribution_caveats, compare_attributions
 from .find import Attributions, find_attributions

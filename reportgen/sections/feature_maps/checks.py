@@ -54,7 +54,6 @@ def inactive_layer(probe: Probe) -> Iterator[Finding]:
         path, total = max(some, key=lambda each: shares[each]), sum(channels for _, channels in counts.values())
         yield Finding(
             level="note",
-            path=path,
             text=f"{sum(some.values()):,} of {counted(total, 'channel')} are inactive on this image, which is usual. "
             f"{path} has the greatest share: {percent(shares[path])}.",
             advice="Whether a channel is dead shows on many images: reportgen check MODEL IMAGE..., with 20 images or more.",
