@@ -25,6 +25,7 @@ from .errors import (
 from .version import __version__
 
 if TYPE_CHECKING:
+    from .checking import check
     from .comparison.diff import diff
     from .comparison.result import Diff, Series
     from .comparison.series import series
@@ -55,6 +56,7 @@ __all__ = [
     "Series",
     "UnsafeModelError",
     "__version__",
+    "check",
     "diff",
     "generate",
     "load",
@@ -69,6 +71,7 @@ __all__ = [
 
 # fetched when first asked for: numpy, Jinja and above all TensorFlow are not needed to print a help text
 _ROOMS = {
+    "check": "checking",
     "generate": "reporter",
     "Reporter": "reporter",
     "diff": "comparison.diff",

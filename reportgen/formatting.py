@@ -175,6 +175,11 @@ def plain(text: object) -> str:
     return line if len(line) <= 100 else f"{line[:64]} … {line[-32:]}"
 
 
+def printable(text: str) -> str:
+    """Text from outside without what could command a terminal."""
+    return "".join(each if each.isprintable() else "\ufffd" for each in text)
+
+
 def json_text(value: Any) -> str:
     """A value as JSON, indented. What is not printable is escaped: a terminal or a reader might obey it.
 

@@ -15,6 +15,7 @@ from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 
+from .kernels import Kernel, Law
 from .options import Options
 from .picture import WHOLE, Part
 from .records import record
@@ -139,30 +140,6 @@ class Explained:
     kept: Part = WHOLE
 
 
-HEIGHT_WIDTH = ("height", "width")
-IN, OUT, MULTIPLIER = "channels in", "channels out", "depth multiplier"
-# how Keras keeps the kernels of each kind of convolution
-KERNEL_AXES = (*HEIGHT_WIDTH, IN, OUT)
-GROUPED_AXES = (*HEIGHT_WIDTH, f"{IN} per group", OUT)
-TRANSPOSED_AXES = (*HEIGHT_WIDTH, OUT, IN)
-DEPTHWISE_AXES = (*HEIGHT_WIDTH, IN, MULTIPLIER)
-POINTWISE_AXES = (*HEIGHT_WIDTH, f"{IN} × {MULTIPLIER}", OUT)
-
-
-@record
-class Kernel:
-    """A convolution kernel: its name among the layer's weights and what its axes stand for, in their order.
-
-    `bias` names the weight that is added to what this kernel makes, where the layer has one. The channels in are split into
-    `groups`, and a filter sees those of one group; of a depthwise kernel each filter sees one channel.
-    """
-
-    name: str
-    axes: tuple[str, ...]
-    bias: str | None
-    groups: int = 1
-
-
 class Network(Protocol):
     """A model alone: what is true of it for every image, and what it answers when asked about images.
 
@@ -204,6 +181,12 @@ class Network(Protocol):
     def kernels(self, index: int) -> tuple[Kernel, ...]:
         """The convolution kernels among `weights(index)`, two for a separable one; empty where the layer is no convolution."""
 
+    def initial_laws(self, index: int, name: str) -> tuple[Law, ...]:
+        """How the weight `name` of the layer in row `index` was drawn before training, as far as its initializer tells.
+
+        Several where versions of Keras draw it in different ways; none where nothing is known, or not each weight for itself.
+        """
+
     def prepared(self, pixels: np.ndarray) -> np.ndarray:
         """uint8 pixels (n, h, w, channels) as a batch."""
 
@@ -226,6 +209,25 @@ class Network(Protocol):
         Raises `NotApplicable` where no gradient leads from y to x: a layer beside or after the logits, such as the softmax
         itself, a layer that is never called, or integers.
         """
+
+
+class SeenImages:
+    """What is kept of many images: how many there were, and which channels of each convolution were inactive on all of them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.channels: dict[str, int] = {}
+        self.inactive: dict[str, frozenset[int]] = {}
+
+    def add(self, maps: Iterable[FeatureMaps]) -> None:
+        """Take note of the maps of one more image; a convolution that takes no part in every pass is left out."""
+        now = {each.path: (each.shape[2], frozenset(each.inactive)) for each in maps}
+        if self.count:
+            both = now.keys() & self.inactive.keys()
+            now = {path: (size, still & self.inactive[path]) for path, (size, still) in now.items() if path in both}
+        self.channels = {path: size for path, (size, _) in now.items()}
+        self.inactive = {path: inactive for path, (_, inactive) in now.items()}
+        self.count += 1
 
 
 class Probe(Protocol):

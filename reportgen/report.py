@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import field, fields
 from typing import Any, TypeVar
 
+from .checks import Checks, joined, run_checks
 from .errors import NotApplicable
 from .formatting import counted
 from .image import ImageFacts
@@ -20,7 +20,7 @@ from .sections.first_filters import SECTION as FIRST_FILTERS, FirstFilters
 from .sections.layers import SECTION as LAYERS, Layers
 from .sections.overview import SECTION as OVERVIEW, Overview
 from .sections.predictions import SECTION as PREDICTIONS, Predictions
-from .sections.section import LEVELS, Finding, Level, Section
+from .sections.section import LEVELS, Check, Finding, Level, Section, Subject
 from .sections.weights import SECTION as WEIGHTS, Weights
 from .tensors import tensor_digest
 
@@ -71,14 +71,6 @@ class Provenance:
     input_digest: str = ""
 
 
-@record
-class Checks:
-    """What the checks of all sections found, the most serious first; `ran` is how many checks there were."""
-
-    ran: int
-    rows: tuple[Finding, ...]
-
-
 def _section(section: Section[Any, Any], *former_names: str) -> Any:
     return field(default_factory=lambda: MADE_BEFORE, metadata={"section": section, FORMER_NAMES: former_names})
 
@@ -107,10 +99,11 @@ class Report:
         return checks.rows if checks else ()
 
     def notices(self) -> tuple[tuple[Level, str], ...]:
-        """What a reader must know first, each with its level, errors on top: findings of one kind as one, and the warnings."""
+        """What a reader must know first, each with its level, errors on top: problems of one kind as one, and the warnings."""
         kinds: dict[tuple[Level, str], list[Finding]] = {}
         for finding in self.findings():
-            kinds.setdefault((finding.level, finding.name), []).append(finding)
+            if finding.level != "note":
+                kinds.setdefault((finding.level, finding.name), []).append(finding)
         found = [(level, _told_as_one(findings)) for (level, _), findings in kinds.items()]
         found += [("warning", text) for text in self.warnings]
         return tuple(sorted(found, key=lambda notice: LEVELS.index(notice[0])))
@@ -139,9 +132,10 @@ class Report:
 
 
 def _told_as_one(findings: list[Finding]) -> str:
-    """The text of the first of findings of one kind, and how many other layers the same was found of."""
+    """What the first of findings of one kind says, of how many other layers the same was found, and what to do."""
     others = len(findings) - 1
-    return findings[0].text + (f" The same holds for {counted(others, 'other layer')}." if others else "")
+    same = f"The same was found in {counted(others, 'other layer')}." if others else ""
+    return " ".join(filter(None, (findings[0].text, same, findings[0].advice)))
 
 
 # by name, in page order
@@ -157,8 +151,15 @@ def find_sections(probe: Probe, options: Options, of_model: dict[str, Any]) -> d
     looked up in `of_model`, and kept there for the next image.
     """
     found = {name: _found(name, section, probe, options, of_model) for name, section in SECTIONS.items()}
-    findings = sorted(_findings(found, probe), key=lambda finding: LEVELS.index(finding.level))
-    return {**found, "checks": Checks(sum(len(section.checks) for section in SECTIONS.values()), tuple(findings))}
+    if "checks" not in of_model:
+        of_model["checks"] = run_checks(checks_about("model"), probe.network)
+    # what holds for the model comes first: what is wrong with it shows in what it makes of the image, too
+    return {**found, "checks": joined(of_model["checks"], run_checks(checks_about("image"), probe))}
+
+
+def checks_about(about: Subject) -> tuple[Check, ...]:
+    """The checks of all sections that are about the model, or about what it makes of an image or of many."""
+    return tuple(check for section in SECTIONS.values() for check in section.checks if check.about == about)
 
 
 def _found(name: str, section: Section[Any, Any], probe: Probe, options: Options, of_model: dict[str, Any]) -> Any:
@@ -173,11 +174,3 @@ def _found(name: str, section: Section[Any, Any], probe: Probe, options: Options
     if section.about == "model":
         of_model[name] = found
     return found
-
-
-def _findings(found: dict[str, Any], probe: Probe) -> Iterator[Finding]:
-    """What holds for the model comes first: what is wrong with it shows in what it makes of the image, too."""
-    for name, section in sorted(SECTIONS.items(), key=lambda item: item[1].about == "image"):
-        data = present(found[name])
-        for check in section.checks:
-            yield from check(data, probe)

@@ -24,6 +24,7 @@ from .tensors import tensor_digest
 from .version import __version__
 
 if TYPE_CHECKING:
+    from .inspection.inspect import KerasProbe
     from .inspection.network import KerasNetwork
 
 Progress = Callable[[str], None]
@@ -129,14 +130,7 @@ class Reporter:
         `options` go before those that the reporter was made with; what concerns the model is settled there, and refused here.
         """
         asked = self._options(options)
-        given = given_image(image)
-        height, width, channels = self.network.loaded.input_shape
-        shown = fit(given.pixels, height, width, asked.fit)
-        self._progress("Forward pass")
-        from .inspection.inspect import inspect
-
-        seen = _as_seen(shown, channels)
-        probe = inspect(self.network, with_channels(shown, channels), seen, asked)
+        given, probe = self._shown(image, asked)
         self._progress("Sections")
         report = Report(
             format=FORMAT,
@@ -148,6 +142,20 @@ class Reporter:
         if asked.max_size is None:
             return report
         return fitted(report, probe, asked.max_size, Path(asked.templates) if asked.templates else None)
+
+    def show(self, image: str | Path | np.ndarray | GivenImage) -> tuple[GivenImage, Probe]:
+        """What a model makes of `image`, without a report."""
+        return self._shown(image, self.options)
+
+    def _shown(self, image: str | Path | np.ndarray | GivenImage, asked: Options) -> tuple[GivenImage, KerasProbe]:
+        given = given_image(image)
+        height, width, channels = self.network.loaded.input_shape
+        shown = fit(given.pixels, height, width, asked.fit)
+        self._progress("Forward pass")
+        from .inspection.inspect import inspect
+
+        seen = _as_seen(shown, channels)
+        return given, inspect(self.network, with_channels(shown, channels), seen, asked)
 
     def _options(self, options: dict[str, Any]) -> Options:
         for name in concerning(self.options, "model"):

@@ -8,21 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from reportgen.probe import (
-    DEPTHWISE_AXES,
-    INPUT,
-    KERNEL_AXES,
-    POINTWISE_AXES,
-    TRANSPOSED_AXES,
-    Arrival,
-    ChannelOrder,
-    Explained,
-    FeatureMaps,
-    Kernel,
-    LayerCall,
-    ModelFacts,
-    ScoreKind,
-)
+from reportgen.kernels import DEPTHWISE_AXES, KERNEL_AXES, POINTWISE_AXES, TRANSPOSED_AXES, Kernel, Law
+from reportgen.probe import INPUT, Arrival, ChannelOrder, Explained, FeatureMaps, LayerCall, ModelFacts, ScoreKind
 from reportgen.tensors import TensorFigures, figures_of
 
 FACTS = ModelFacts(
@@ -51,6 +38,7 @@ class FakeNetwork:
     scheme: str = "none"
     channel_order: ChannelOrder | None = "rgb"
     tensors: dict[tuple[int, str], np.ndarray] = field(default_factory=dict)
+    laws: dict[tuple[int, str], tuple[Law, ...]] = field(default_factory=dict)
     classes: int = 3
 
     def weights(self, index: int) -> Mapping[str, np.ndarray]:
@@ -67,6 +55,9 @@ class FakeNetwork:
             return tuple(Kernel(name, each, None) for name, each in zip(names, axes, strict=True))
         of_kind = {"Conv2DTranspose": TRANSPOSED_AXES, "DepthwiseConv2D": DEPTHWISE_AXES}.get(kind, KERNEL_AXES)
         return tuple(Kernel(name, of_kind, "bias") for name in names)
+
+    def initial_laws(self, index: int, name: str) -> tuple[Law, ...]:
+        return self.laws.get((index, name), ())
 
     def prepared(self, pixels: np.ndarray) -> np.ndarray:
         return pixels.astype(np.float32)

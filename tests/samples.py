@@ -7,7 +7,8 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from reportgen import Absent, Picture, Report
-from reportgen.report import SECTIONS, Checks
+from reportgen.checks import Checks, NotChecked
+from reportgen.report import SECTIONS
 from reportgen.sections.section import LEVELS, Finding, Level
 
 HOSTILE = "\"></script></title></style><img src=x onerror=document.title='pwned'><script>alert(1)</script> {{7*7}} חתול 猫 🐈"
@@ -50,7 +51,7 @@ def filled(report: Report) -> Report:
         report,
         warnings=("w", "w"),
         provenance=replace(made, options=options, notes=("n", "n")),
-        checks=Checks(ran=3, rows=tuple(_finding(level) for level in LEVELS)),
+        checks=Checks(rows=tuple(_finding(level) for level in LEVELS), checked=("c", "c"), not_checked=(NotChecked("n", "r"),)),
         feature_maps=replace(maps, rows=rows),
     )
 
@@ -69,7 +70,7 @@ def _with_two_inactive(row: Any) -> Any:
 
 
 def _finding(level: Level) -> Finding:
-    return Finding(name=f"huge-{level}", level=level, path="p", text="t", value=9.0, threshold=8.0)
+    return Finding(name=f"huge-{level}", level=level, path="p", text="t", advice="a", value=9.0, threshold=8.0)
 
 
 def sample_reports(report: Report) -> dict[str, Report]:

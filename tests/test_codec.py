@@ -137,7 +137,7 @@ def mutations(data: dict[str, Any]) -> list[Any]:
         lambda d: d["feature_maps"]["rows"][0].update(shape=[4, 4]),
         lambda d: d.update(filters={"absent": "no"}),
         lambda d: d.update(weights=[]),
-        lambda d: d["checks"].pop("ran"),
+        lambda d: d["checks"].pop("checked"),
         lambda d: d["checks"].update(rows=[{}]),
         lambda d: d["provenance"].pop("input_digest"),
         lambda d: d["attributions"]["rows"][0].pop("low"),

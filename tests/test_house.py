@@ -22,21 +22,23 @@ from .gold import report_file
 PACKAGE = Path(reportgen.__file__).parent
 FLOORS = {
     "errors": 0, "records": 0, "version": 0, "files": 0, "folders": 0, "tensors": 0, "formatting": 0, "picture": 0,
-    "quiet": 0, "image_bounds": 0,
+    "quiet": 0, "image_bounds": 0, "kernels": 0,
     "options": 1, "image": 1, "probe": 1, "backend": 1,
     "matching": 2, "methods": 2,
     "loading": 3, "inspection": 3, "sections": 3,
-    "report": 4, "codec": 4,
+    "checks": 4, "report": 4, "codec": 4,
     "comparison": 5,
     "page": 6, "request": 6,
     "reporter": 7,
+    "checking": 8,
     "cli": 9, "__init__": 9, "__main__": 9,
 }  # fmt: skip
 # within a floor, who may import whom
 BESIDE = {
     ("files", "errors"), ("folders", "errors"), ("folders", "files"), ("tensors", "errors"),
-    ("image_bounds", "errors"), ("picture", "errors"), ("picture", "records"), ("picture", "tensors"),
-    ("image", "options"), ("probe", "options"), ("inspection", "loading"), ("codec", "report"), ("__main__", "cli"),
+    ("image_bounds", "errors"), ("kernels", "records"), ("picture", "errors"), ("picture", "records"), ("picture", "tensors"),
+    ("image", "options"), ("probe", "options"), ("inspection", "loading"),
+    ("report", "checks"), ("codec", "report"), ("__main__", "cli"),
 }  # fmt: skip
 TENSORFLOW = {"tensorflow", "keras"}
 BACKEND_ROOMS = {"loading", "inspection", "reporter"}  # the rooms that run models; the reporter only asks for versions

@@ -399,10 +399,11 @@ def test_weights_that_are_not_numbers_are_warned_of() -> None:
     kernel[0, 0, 0, 0] = np.nan
     model.get_layer("conv1").set_weights([kernel, bias])
     report = reportgen.generate(model, PICTURE, preprocess="unit")
-    assert [(finding.name, finding.level, finding.path) for finding in report.findings()] == [
-        ("non-finite-weights", "error", "conv1"), ("non-finite-scores", "error", ""), ("non-finite-maps", "error", "conv1"),
+    errors = [finding for finding in report.findings() if finding.level == "error"]
+    assert [(finding.name, finding.path) for finding in errors] == [
+        ("non-finite-weights", "conv1"), ("non-finite-scores", ""), ("non-finite-maps", "conv1"),
     ]  # fmt: skip
-    assert all("not numbers" in finding.text for finding in report.findings())
+    assert all("not numbers" in finding.text for finding in errors)
     assert reportgen.read(reportgen.render(report)) == report
     assert isinstance(report.feature_maps, ConvolutionMapsTable)
     assert isinstance(report.attributions, Attributions)

@@ -332,15 +332,17 @@ def test_what_holds_for_the_model_is_found_once_and_shared() -> None:
     first, second = (
         find_sections(FakeProbe(network=network, scores=f32(scores)), Options(), known) for scores in ([1, 0], [0, 1])
     )
-    assert set(known) == {name for name, section in SECTIONS.items() if section.about == "model"}
-    assert {"layers", "filters", "first_filters", "weights"} == set(known)
-    assert all(first[name] is second[name] for name in known)
+    assert set(known) == {*(name for name, section in SECTIONS.items() if section.about == "model"), "checks"}
+    assert {"layers", "filters", "first_filters", "weights", "checks"} == set(known)
+    assert all(first[name] is second[name] for name in known if name != "checks")
+    assert set(known["checks"].checked) < set(first["checks"].checked)
     assert first["predictions"] != second["predictions"]
 
 
 def findings_of(probe: FakeProbe, **options: Any) -> list[tuple[str, str, str]]:
-    """The name, level and path of all that the checks find."""
-    return [(each.name, each.level, each.path) for each in find_sections(probe, Options(**options), {})["checks"].rows]
+    """The name, level and path of the errors that the checks find."""
+    rows = find_sections(probe, Options(**options), {})["checks"].rows
+    return [(each.name, each.level, each.path) for each in rows if each.level == "error"]
 
 
 @pytest.mark.parametrize("options", [{}, {"only": ("predictions",)}, {"skip": ("weights", "feature_maps", "predictions")}])
@@ -364,11 +366,14 @@ def test_checks_find_what_is_no_number_also_where_the_section_is_left_out(value:
 
 
 def test_checks_of_a_sound_model_find_nothing_and_say_how_many_they_were() -> None:
-    values = np.ones((1, 1, 3, 2), np.float32)
+    values = np.arange(6, dtype=np.float32).reshape(1, 1, 3, 2)
     network = FakeNetwork(layers=(call(0, "conv"),), tensors={(0, "kernel"): values})
-    probe = FakeProbe(network=network, maps=(maps_of(0, "conv", values[0]),), scores=f32([0.5, 0.5]))
-    assert findings_of(probe) == []
-    assert find_sections(probe, Options(), {})["checks"].ran == sum(len(section.checks) for section in SECTIONS.values()) >= 4
+    probe = FakeProbe(network=network, maps=(maps_of(0, "conv", values[0]),), scores=f32([0.7, 0.3]))
+    checks = find_sections(probe, Options(), {})["checks"]
+    assert checks.rows == ()
+    assert checks.summary() == "No problems found"
+    there_are = [each for section in SECTIONS.values() for each in section.checks if each.about != "images"]
+    assert len(checks.checked) + len(checks.not_checked) == len(there_are) >= 10
 
 
 def test_all_scores_are_kept_to_be_compared() -> None:

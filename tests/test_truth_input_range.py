@@ -11,6 +11,7 @@ import pytest
 
 import reportgen
 from reportgen.backend import keras
+from reportgen.errors import NotApplicable
 from reportgen.probe import Arrival
 from reportgen.sections.overview.checks import input_range
 from reportgen.sections.section import Finding
@@ -51,7 +52,7 @@ def test_pixels_where_shares_were_meant(make: Callable[[], Any], cat: Path) -> N
     (found,) = findings(make(), cat)
     assert (found.level, found.path) == ("warning", "conv")
     assert found.text.startswith("The values that reach conv lie between ")
-    assert "try --preprocess unit." in found.text
+    assert "try --preprocess unit." in found.advice
     assert found.value is not None
     assert found.threshold is not None
     assert found.value > found.threshold
@@ -60,7 +61,7 @@ def test_pixels_where_shares_were_meant(make: Callable[[], Any], cat: Path) -> N
 
 def test_shares_where_pixels_were_meant(cat: Path) -> None:
     (found,) = findings(net(layers.Rescaling(1 / 127.5, -1, name="scale")), cat, "unit")
-    assert "try --preprocess none." in found.text
+    assert "try --preprocess none." in found.advice
     assert findings(net(layers.Rescaling(1 / 127.5, -1, name="scale")), cat, "none") == []
 
 
@@ -107,7 +108,7 @@ def test_a_normalisation_remembers_what_it_was_trained_on(scheme: str, kind: str
     (found,) = findings(model, cat, other)
     assert "What reaches bn spreads " in found.text
     assert "as far as in training, by the layer's moving variance." in found.text
-    assert ("try --preprocess " in found.text) == (scheme != "torch" or other == "none")
+    assert ("try --preprocess " in found.advice) == (scheme != "torch" or other == "none")
 
 
 def test_what_a_normalisation_remembers_goes_before_bounds(cat: Path) -> None:
@@ -138,7 +139,7 @@ def test_behind_more_than_scaling_nothing_is_judged(cat: Path) -> None:
 @pytest.mark.parametrize("name", ["mobilenet", "mobilenetv3small", "efficientnetb0"])
 def test_applications_with_random_weights_are_not_warned_of(name: str, cat: Path) -> None:
     report = reportgen.generate(name, cat, weights="random", only=("overview",))
-    assert [each.name for each in report.findings()] == []
+    assert "input-range" not in [each.name for each in report.findings()]
 
 
 def test_channels_first_are_judged_by_channel(cat: Path) -> None:
@@ -164,9 +165,10 @@ def arrived(mean: float, std: float) -> FakeProbe:
     [(0, 70, False), (127, 74, False), (500, 70, True), (-301, 1, True), (0, 200, True), (0, 1e-3, True), (0, 0.1, False)],
 )
 def test_the_bounds(mean: float, std: float, odd: bool) -> None:
-    assert bool(list(input_range(None, arrived(mean, std)))) == odd
+    assert bool(list(input_range(arrived(mean, std)))) == odd
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_what_is_no_number_is_left_to_other_checks(value: float) -> None:
-    assert list(input_range(None, arrived(value, 1))) == []
+    with pytest.raises(NotApplicable, match="not numbers"):
+        list(input_range(arrived(value, 1)))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from ..errors import OutputError, ReportgenError
+from ..formatting import printable
 from ..quiet import keep_matplotlib_from_the_folder
 from ..version import __version__
 
@@ -73,7 +74,7 @@ def say(result: str | Path) -> None:
     A pipe gets the bytes that are the path, be they text or not; a terminal gets nothing that could command it.
     """
     if isinstance(result, Path):
-        shown: str | bytes = _harmless(str(result)) if sys.stdout and sys.stdout.isatty() else os.fsencode(result)
+        shown: str | bytes = printable(str(result)) if sys.stdout and sys.stdout.isatty() else os.fsencode(result)
     else:
         shown = result.encode("utf-8", "replace").decode()
     try:
@@ -94,11 +95,7 @@ def _give_up_standard_output(error: OSError) -> str:
 def tell(line: str) -> None:
     """Say something on standard error, without what could command the terminal: names come from files of others."""
     with suppress(OSError):  # it is full or gone: the result is what matters
-        typer.echo("\n".join(map(_harmless, line.split("\n"))), err=True)
-
-
-def _harmless(text: str) -> str:
-    return "".join(each if each.isprintable() else "\ufffd" for each in text)
+        typer.echo("\n".join(map(printable, line.split("\n"))), err=True)
 
 
 @contextmanager

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, Optional
 
 import typer
 
-from ..errors import OutputError
+from ..errors import OptionError, OutputError
+from ..formatting import one_of, plain
 from .options import OUTPUT
 
+Level = Literal["error", "warning", "note"]
+LEVELS: tuple[Level, ...] = ("error", "warning", "note")  # of what checks find, the most serious first; no NumPy for a help text
 Folder = Annotated[
     bool,
     typer.Option(
@@ -19,7 +22,28 @@ Folder = Annotated[
     ),
 ]
 Open = Annotated[bool, typer.Option("--open", help="Open the page in the browser.", rich_help_panel=OUTPUT)]
+FailOn = Annotated[
+    Optional[str],
+    typer.Option(
+        "--fail-on",
+        help="Exit with 1 where a check found something as serious as this, or more (error, warning or note).",
+        metavar="LEVEL",
+        show_default=False,
+        autocompletion=lambda incomplete: [word for word in LEVELS if word.startswith(incomplete)],
+        rich_help_panel=OUTPUT,
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the result and errors only.", rich_help_panel=OUTPUT)]
+
+
+def level_of(fail_on: str | None) -> Level | None:
+    """The level that `--fail-on` names; raises `OptionError`."""
+    if fail_on is None:
+        return None
+    level = next((level for level in LEVELS if level == fail_on.lower()), None)
+    if level is None:
+        raise OptionError(f"--fail-on {plain(fail_on)}: expected {one_of(LEVELS)}.")
+    return level
 
 
 def check_output(path: Path, folder: bool, *inputs: Path | None) -> None:

@@ -10,7 +10,7 @@ import typer
 from ..options import Options, files_of
 from .app import app, say, showing_progress, tell
 from .options import MODEL, OUTPUT, CommandWithOptions, complete_model, with_options
-from .output import Folder, Open, Quiet, check_output, default_output, open_in_browser, write_page
+from .output import FailOn, Folder, Open, Quiet, check_output, default_output, level_of, open_in_browser, write_page
 
 REPORT_HELP = """Make the report of a model on one image.
 
@@ -49,13 +49,16 @@ def report(
     ] = None,
     folder: Folder = False,
     open_page: Open = False,
+    fail_on: FailOn = None,
     quiet: Quiet = False,
 ) -> None:
     from ..page.render import render, render_folder
+    from ..report import present
     from ..reporter import check_request, generate
     from ..request import check_options
 
     # everything that can be wrong with the command is found before TensorFlow is imported
+    level = level_of(fail_on)
     asked = check_options(**options)
     reference = check_request(model, asked, image)
     assert reference is not None
@@ -72,3 +75,6 @@ def report(
     say(path)
     if open_page:
         open_in_browser(path)
+    checks = present(made.checks)
+    if level is not None and checks is not None and checks.reach(level):
+        raise typer.Exit(1)

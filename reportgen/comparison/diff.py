@@ -10,6 +10,7 @@ import numpy as np
 from ..options import ComparisonOptions, read_options
 from ..report import SECTIONS, Report, present
 from ..sections.section import Section
+from .findings import find_check_changes
 from .pair import Pair
 from .provenance import find_circumstances, provenance_caveats
 from .result import Diff, Side
@@ -35,15 +36,17 @@ def diff_of(pair: Pair, tolerance: float, files: Files) -> Diff:
     old, new = pair.old, pair.new
     sections = pair.all_changes()
     judged = [each for each in sections if tolerance == 0 or each.name == "provenance" or SECTIONS[each.name].cause]
+    checks = find_check_changes(pair)
     same = not any(change.exceeds(tolerance) for each in judged for change in each.changes)
     return Diff(
         same=same,
-        verdict=find_verdict(pair, sections, same, tolerance),
+        verdict=find_verdict(pair, sections, same, tolerance, checks),
         caveats=tuple(_caveats(pair)),
         tolerance=tolerance,
         old=Side(files[0], old.title, old.provenance.model, old.provenance.image),
         new=Side(files[1], new.title, new.provenance.model, new.provenance.image),
         circumstances=find_circumstances(old, new),
+        checks=checks,
         parts={name: pair.part(section) for name, section in _in_order()},
         sections=sections,
     )

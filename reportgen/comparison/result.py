@@ -10,7 +10,7 @@ from ..matching.changes import Change
 from ..probe import ModelFacts
 from ..records import record
 from ..report import Absent, present
-from ..sections.section import FigureTable, PictureLine
+from ..sections.section import FigureTable, Finding, PictureLine
 from .provenance import Circumstance
 
 
@@ -38,14 +38,25 @@ class Side:
         return f"{self.file}: {self.title}" if self.file else self.title
 
 
+@record
+class CheckChanges:
+    """The findings that only the new report has, and those that only the old one has, the most serious first.
+
+    Those of a check that did not run in both reports are left out.
+    """
+
+    new: tuple[Finding, ...]
+    gone: tuple[Finding, ...]
+
+
 @record(kw_only=True)
 class Diff:
     """Two reports set against each other.
 
     `same`: nothing that counts differs, where a change counts if its distance is greater than `tolerance`. `verdict` says it in
-    a sentence or two, names between backticks; `caveats` what cannot be compared, and why. `parts` holds, by
-    the section's name, what its `compare` found, its changes where it has no `compare`, or `Absent`: `diff.weights` is
-    `diff.parts["weights"]`.
+    a sentence or two, names between backticks; `caveats` what cannot be compared, and why; `checks` what they found in one of the
+    two only. `parts` holds, by the section's name, what its `compare` found, its changes where it has no `compare`, or `Absent`:
+    `diff.weights` is `diff.parts["weights"]`.
     """
 
     same: bool
@@ -55,6 +66,7 @@ class Diff:
     old: Side
     new: Side
     circumstances: tuple[Circumstance, ...]
+    checks: CheckChanges | Absent
     parts: Mapping[str, Any]
     sections: tuple[SectionChanges, ...]
 

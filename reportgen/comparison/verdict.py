@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ..formatting import counted, number
-from ..report import SECTIONS
+from ..report import SECTIONS, Absent
 from ..sections.section import TOPICS, Topic
+from .findings import tell_checks
 from .pair import Pair
 from .provenance import tell_digest, tell_provenance
-from .result import SectionChanges
+from .result import CheckChanges, SectionChanges
 
 ROUNDING = 1e-5  # sums of a network in another order differ by less, as a share of the greatest figure beside them
 Sections = tuple[SectionChanges, ...]
 
 
-def find_verdict(pair: Pair, sections: Sections, same: bool, tolerance: float) -> str:
+def find_verdict(pair: Pair, sections: Sections, same: bool, tolerance: float, checks: CheckChanges | Absent) -> str:
     """One or two sentences."""
     if not any(section.changes for section in sections):
         return _same(pair)
     told = "; ".join(text for topic in TOPICS for text in _told(topic, pair, sections)) or "; ".join(_counted(sections))
+    told = "; ".join(filter(None, (told, *tell_checks(checks))))
     rounding = _greatest_rounding(pair, sections)
     if rounding is not None:
         told = f"only rounding differs, by at most {rounding:.1g}; {told}"

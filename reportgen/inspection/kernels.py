@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..backend import keras
-from ..probe import DEPTHWISE_AXES, GROUPED_AXES, KERNEL_AXES, POINTWISE_AXES, TRANSPOSED_AXES, Kernel
+from ..kernels import DEPTHWISE_AXES, GROUPED_AXES, KERNEL_AXES, POINTWISE_AXES, TRANSPOSED_AXES, Kernel
 from .listening import Heard, is_own
 
 layers = keras.layers

@@ -13,13 +13,15 @@ from typing import Any
 import numpy as np
 
 from ..backend import deep_models, tf
+from ..kernels import Kernel, Law
 from ..loading.architecture import architecture
 from ..loading.loaded import Loaded, as_array
 from ..loading.schemes import scale
-from ..probe import INPUT, ChannelOrder, Kernel, LayerCall, ModelFacts
+from ..probe import INPUT, ChannelOrder, LayerCall, ModelFacts
 from ..tensors import TensorFigures, figures_of
 from .asking import Asking
 from .colours import order_behind
+from .initial import initial_laws
 from .kernels import is_convolution, kernels_of
 from .running import Structure, run
 from .settings import SettingsReader
@@ -96,10 +98,15 @@ class KerasNetwork:
         return {name: as_array(variable) for name, variable in self._named(index).items()}
 
     def figures(self, index: int, name: str) -> TensorFigures:
-        return self._all_figures()[id(self._named(index)[name])]
+        variable = self._named(index)[name]
+        known = self._known_figures()
+        return known[id(variable)] if id(variable) in known else self._all_figures()[id(variable)]
 
     def kernels(self, index: int) -> tuple[Kernel, ...]:
         return kernels_of(self.structure.heard[index], self._named(index))
+
+    def initial_laws(self, index: int, name: str) -> tuple[Law, ...]:
+        return initial_laws(self.structure.heard[index].layer, name, tuple(self._named(index)[name].shape))
 
     def prepared(self, pixels: np.ndarray) -> np.ndarray:
         return scale(pixels, self.loaded.scheme)
@@ -154,8 +161,11 @@ class KerasNetwork:
         worker.shutdown(wait=False)
         return self._described
 
+    def _known_figures(self) -> dict[int, TensorFigures]:
+        return (self._described or self._describe()).result()
+
     def _all_figures(self) -> dict[int, TensorFigures]:
-        found = (self._described or self._describe()).result()
+        found = self._known_figures()
         if len(found) < len(self.model.weights):  # a layer that was built on the way
             found = self._describe().result()
         return found

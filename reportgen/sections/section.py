@@ -18,6 +18,7 @@ Data = TypeVar("Data")
 Compared = TypeVar("Compared")
 
 About = Literal["model", "image"]
+Subject = Literal["model", "image", "images"]
 Level = Literal["error", "warning", "note"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "note")
 # what a verdict speaks of, in this order; a section that is no more than a detail comes last on the page of a diff, too
@@ -27,16 +28,39 @@ TOPICS: tuple[Topic, ...] = ("input", "architecture", "weights", "model", "answe
 
 @record(kw_only=True)
 class Finding:
-    """Something that a check found. `path` is the layer's, "" for the whole model; `value` reached or passed `threshold`."""
+    """Something that a check found: `text` says what, `advice` what to do. `name` is the check's; whoever runs it fills it in.
+
+    `path` is the layer's, "" for the whole model. `value` reached or passed `threshold`; both are None where there is no figure.
+    """
 
     KEY: ClassVar = ("name", "path")
 
-    name: str
+    name: str = ""
     level: Level
-    path: str
+    path: str = ""
     text: str
-    value: float | None
-    threshold: float | None
+    advice: str = ""
+    value: float | None = None
+    threshold: float | None = None
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that can be wrong.
+
+    `find` yields what it found of a `Network` (about "model"), of a `Probe` (about "image"), or of `SeenImages` (about "images",
+    of which a report has too few).
+
+    `find` raises `NotApplicable` where there is nothing that it could judge. Its docstring gives the evidence for its threshold.
+    """
+
+    about: Subject
+    find: Callable[[Any], Iterable[Finding]]
+
+    @property
+    def name(self) -> str:
+        """The name that users see, which stays: the function's, with dashes."""
+        return self.find.__name__.replace("_", "-")
 
 
 @record
@@ -135,7 +159,7 @@ class Section(Generic[Data, Compared]):
     find: raises `NotApplicable` where the section has nothing to say.
     title_of_two: the heading of the section in a diff, where it is another. noun: what a verdict calls what both have the same.
     smaller: gives the data back with less detail, to save so many bytes of the page, with the bytes that it saved.
-    checks: what is wrong, from the probe and the data (None where the section was left out).
+    checks: what can be wrong with it.
     compare: what a diff shows of two; raises `NotApplicable` where they cannot be compared. None: the list of changes.
     changes: everything that differs.
     tell: sentences for the verdict, given what `compare` found; without a `compare`, given the changes. None: their number.
@@ -152,7 +176,7 @@ class Section(Generic[Data, Compared]):
     title_of_two: str = ""
     noun: str = ""
     smaller: Callable[[Data, Probe, Options, int], tuple[Data, int]] | None = None
-    checks: tuple[Callable[[Data | None, Probe], Iterable[Finding]], ...] = ()
+    checks: tuple[Check, ...] = ()
     compare: Callable[[Data, Data, Comparison], Compared] | None = None
     changes: Callable[[Data, Data, Compared | None, Comparison], Iterable[Change]] = every_figure
     tell: Callable[[Any, Comparison], Iterable[str]] | None = None

@@ -1,6 +1,7 @@
 """Where the model looked."""
 
-from ..section import Section
+from ..section import Check, Section
+from .checks import zero_attribution
 from .compare import AttributionChanges, attribution_caveats, compare_attributions
 from .find import Attributions, find_attributions
 from .follow import follow_attributions
@@ -13,6 +14,7 @@ SECTION: Section[Attributions, AttributionChanges] = Section(
     noun="where they looked",
     about="image",
     find=find_attributions,
+    checks=(Check("image", zero_attribution),),
     compare=compare_attributions,
     tell=lambda _changes, _comparison: (),
     caveats=attribution_caveats,

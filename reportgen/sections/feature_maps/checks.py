@@ -6,22 +6,82 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ...probe import Probe
+from ...errors import NotApplicable
+from ...formatting import counted, percent
+from ...probe import Probe, SeenImages
 from ..section import Finding
-from .find import ConvolutionMapsTable
+
+FEWEST = 20  # images
+DEAD = 0.1  # the share of a layer's channels from which on dead ones are no detail
+MOST = 0.9  # the share of a layer's channels from which on it hands on next to nothing
 
 
-def non_finite_maps(table: ConvolutionMapsTable | None, probe: Probe) -> Iterator[Finding]:
+def non_finite_maps(probe: Probe) -> Iterator[Finding]:
     """The first convolution whose maps hold nan or infinity: those behind it follow from it."""
+    _check_there_are_maps(probe)
     for maps in probe.maps:
         if not (np.isfinite(maps.low).all() and np.isfinite(maps.high).all()):
             yield Finding(
-                name="non-finite-maps",
                 level="error",
                 path=maps.path,
                 text=f"The maps of {maps.path} hold values that are not numbers (nan or infinite): "
                 "what follows from them means nothing, and pictures are striped where there is no number.",
-                value=None,
-                threshold=None,
+                advice="Look for huge weights, or for pixels that are scaled otherwise than in training.",
             )
             return
+
+
+def inactive_layer(probe: Probe) -> Iterator[Finding]:
+    """Layers of which most channels are inactive on this image; fewer are a note, as a ReLU leaves some in any healthy network.
+
+    On one image MiniVGG has 19 inactive channels, and none of them is inactive on all of 60 photographs.
+    """
+    _check_there_are_maps(probe)
+    counts = {maps.path: (len(maps.inactive), maps.shape[2]) for maps in probe.maps}
+    shares = {path: inactive / channels for path, (inactive, channels) in counts.items()}
+    for path, (inactive, channels) in counts.items():
+        if shares[path] >= MOST:
+            yield Finding(
+                level="warning",
+                path=path,
+                text=f"{path}: {inactive:,} of {counted(channels, 'channel')} inactive on this image: little goes on.",
+                advice="Check how the pixels are scaled, and whether the layer is inactive on other images, too.",
+                value=shares[path],
+                threshold=MOST,
+            )
+    some = {path: inactive for path, (inactive, _) in counts.items() if inactive and shares[path] < MOST}
+    if some:
+        path, total = max(some, key=lambda each: shares[each]), sum(channels for _, channels in counts.values())
+        yield Finding(
+            level="note",
+            text=f"{sum(some.values()):,} of {counted(total, 'channel')} are inactive on this image, which is usual. "
+            f"{path} has the greatest share: {percent(shares[path])}.",
+            advice="Whether a channel is dead shows on many images: reportgen check MODEL IMAGE..., with 20 images or more.",
+            value=shares[path],
+            threshold=MOST,
+        )
+
+
+def dead_on_all_images(seen: SeenImages) -> Iterator[Finding]:
+    """Channels that are inactive on every image: of 20 images or more, as fewer leave many so by chance."""
+    if seen.count < FEWEST:
+        raise NotApplicable(f"It takes {FEWEST} images or more; {'one was' if seen.count == 1 else f'{seen.count} were'} given.")
+    if not seen.inactive:
+        raise NotApplicable("No two-dimensional convolution took part in the forward pass.")
+    for path, inactive in seen.inactive.items():
+        if inactive:
+            channels = seen.channels[path]
+            share = len(inactive) / channels
+            yield Finding(
+                level="warning" if share >= DEAD else "note",
+                path=path,
+                text=f"{path}: {len(inactive):,} of {counted(channels, 'channel')} inactive on all {seen.count:,} images.",
+                advice="They add nothing to the answer: prune them, or train with a lower learning rate or another activation.",
+                value=share,
+                threshold=DEAD,
+            )
+
+
+def _check_there_are_maps(probe: Probe) -> None:
+    if not probe.maps:
+        raise NotApplicable("No two-dimensional convolution took part in the forward pass.")

@@ -9,9 +9,10 @@ from typing import ClassVar
 import numpy as np
 
 from ...errors import NotApplicable, ReportFileError
+from ...kernels import MULTIPLIER, OUT, Kernel
 from ...options import Options
 from ...picture import GREY, RGB, Grid, Picture, finite_range, quantize, striped
-from ...probe import MULTIPLIER, OUT, ChannelOrder, Kernel, LayerCall, Network
+from ...probe import ChannelOrder, LayerCall, Network
 from ...records import record
 from ...tensors import packed, unpacked
 

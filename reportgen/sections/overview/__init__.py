@@ -1,6 +1,6 @@
 """The image as the model sees it."""
 
-from ..section import Section
+from ..section import Check, Section
 from .checks import input_range
 from .find import Overview, find_overview
 
@@ -11,6 +11,6 @@ SECTION: Section[Overview, None] = Section(
     title="Overview",
     about="image",
     find=find_overview,
-    checks=(input_range,),
+    checks=(Check("image", input_range),),
     tell=lambda _changes, _comparison: (),
 )

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...errors import NotApplicable
 from ...formatting import numbers
 from ...probe import Arrival, Probe
 from ..section import Finding
-from .find import Overview
 
 # by how much one step of a pixel's value may move what reaches the first weights: 1 for raw pixels, 1 / 255 for pixel / 255
 LEAST_STEP, GREATEST_STEP = 1 / 2000, 1.5
@@ -37,13 +37,15 @@ class _Odd(NamedTuple):
     usual: tuple[float, float]
 
 
-def input_range(overview: Overview | None, probe: Probe) -> Iterator[Finding]:
+def input_range(probe: Probe) -> Iterator[Finding]:
     """Values at the first weights that hardly any network is trained on; judged by what a normalisation right there, or right
     behind the first layer with weights, remembers of training, and where none does, by generous bounds.
     """
     arrivals = probe.arrivals
-    if not arrivals or not all(np.isfinite((each.mean, each.std)).all() for each in arrivals):
-        return
+    if not arrivals:
+        raise NotApplicable("What reaches the first weights is not known: more than scaling lies in front of them.")
+    if not all(np.isfinite((each.mean, each.std)).all() for each in arrivals):
+        raise NotApplicable("What reaches the first weights holds values that are not numbers.")
     contrast, first = float(probe.pixels.std()), arrivals[0]
     memories = [(each, _memory(probe.network.weights(each.index))) for each in arrivals]
     remembered = [(each, *memory) for each, memory in memories if memory is not None]
@@ -53,10 +55,10 @@ def input_range(overview: Overview | None, probe: Probe) -> Iterator[Finding]:
         odd = _out_of_bounds(first, contrast, float(probe.pixels.mean()))
     if odd is not None:
         yield Finding(
-            name="input-range",
             level="warning",
             path=first.path,
-            text=f"{odd.told} {_advice(odd, probe.network.scheme)}",
+            text=odd.told,
+            advice=_advice(odd, probe.network.scheme),
             value=odd.value,
             threshold=odd.threshold,
         )

@@ -1,7 +1,7 @@
 """The model's answer: its best classes."""
 
-from ..section import Section
-from .checks import non_finite_scores, random_scores
+from ..section import Check, Section
+from .checks import flat_scores, non_finite_scores, random_scores
 from .compare import Answers, compare_predictions, prediction_changes, prediction_table, tell_predictions
 from .find import Predictions, find_predictions
 from .follow import follow_predictions
@@ -14,7 +14,7 @@ SECTION: Section[Predictions, Answers] = Section(
     noun="answers",
     about="image",
     find=find_predictions,
-    checks=(non_finite_scores, random_scores),
+    checks=tuple(Check("image", each) for each in (non_finite_scores, random_scores, flat_scores)),
     compare=compare_predictions,
     changes=prediction_changes,
     tell=tell_predictions,

@@ -2,41 +2,71 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 
-from ...formatting import relative_change
+from ...errors import NotApplicable
+from ...formatting import percent, relative_change
 from ...probe import Probe
 from ..section import Finding
-from .find import Predictions
 
 STEADY = 1e-5  # as a share of the greatest value: two sums of the same in another order
+FLAT = 0.99  # entropy as a share of the greatest there is
 
 
-def random_scores(predictions: Predictions | None, probe: Probe) -> Iterator[Finding]:
+def random_scores(probe: Probe) -> Iterator[Finding]:
     """A model that answers otherwise when it is shown the same image again."""
     apart = probe.unsteady
     if apart is not None and not apart <= STEADY:
         yield Finding(
-            name="random-scores",
             level="warning",
-            path="",
             text=f"Shown the same image again, the model answered otherwise (by {relative_change(apart)} of its greatest score). "
             "A layer draws random numbers although nothing is being trained: no two reports of this model are alike.",
+            advice="Make the layer pass its input on unless training=True.",
             value=apart,
             threshold=STEADY,
         )
 
 
-def non_finite_scores(predictions: Predictions | None, probe: Probe) -> Iterator[Finding]:
+def non_finite_scores(probe: Probe) -> Iterator[Finding]:
     """Scores that are nan or infinite."""
-    if probe.scores is not None and not np.isfinite(probe.scores).all():
+    if not np.isfinite(_scores(probe)).all():
         yield Finding(
-            name="non-finite-scores",
             level="error",
-            path="",
             text="The model's answer holds values that are not numbers (nan or infinite); it means nothing.",
-            value=None,
-            threshold=None,
+            advice="Look for huge or non-finite weights, and for pixels that are scaled otherwise than in training.",
         )
+
+
+def flat_scores(probe: Probe) -> Iterator[Finding]:
+    """An answer that prefers no class: all scores equal or, of probabilities, an entropy over 0.99 of the greatest there is."""
+    scores = _scores(probe).astype(np.float64)
+    if len(scores) < 2 or not np.isfinite(scores).all():
+        raise NotApplicable("There are no two scores to be told apart.")
+    equal = scores.min() == scores.max()
+    if probe.score_kind != "probabilities" and not equal:
+        return
+    share = 1.0 if equal else _entropy(scores) / math.log(len(scores))
+    if share > FLAT:
+        yield Finding(
+            level="warning",
+            text=f"The answer prefers no class: the best score of {len(scores):,} is {percent(float(scores.max()))}."
+            if probe.score_kind == "probabilities"
+            else f"The answer prefers no class: all {len(scores):,} scores are equal.",
+            advice="Check that the trained weights were loaded, and how the pixels are scaled.",
+            value=share,
+            threshold=FLAT,
+        )
+
+
+def _entropy(probabilities: np.ndarray) -> float:
+    some = probabilities[probabilities > 0]
+    return float(-(some * np.log(some)).sum())
+
+
+def _scores(probe: Probe) -> np.ndarray:
+    if probe.scores is None:
+        raise NotApplicable("The model's output is no list of class scores.")
+    return probe.scores

@@ -1,12 +1,13 @@
 """Every weight tensor: its figures, and how far it moved between two versions."""
 
-from ..section import Section
-from .checks import non_finite_weights, weights_not_loaded
+from ..section import Check, Section
+from .checks import dead_in_training, huge_weights, non_finite_weights, weights_not_loaded
 from .compare import compare_weights, weight_caveats, weight_changes
 from .drift import WeightDrift
 from .find import Weights, find_weights
 from .follow import follow_weights
 from .tell import tell_weights, weight_table
+from .untrained import untrained
 
 __all__ = ["SECTION", "Weights"]
 
@@ -15,7 +16,9 @@ SECTION: Section[Weights, WeightDrift] = Section(
     noun="weights",
     about="model",
     find=find_weights,
-    checks=(non_finite_weights, weights_not_loaded),
+    checks=tuple(
+        Check("model", each) for each in (non_finite_weights, weights_not_loaded, huge_weights, dead_in_training, untrained)
+    ),
     compare=compare_weights,
     changes=weight_changes,
     tell=tell_weights,

@@ -1,0 +1,103 @@
+"""`reportgen check`: what is wrong with a model, without a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from ..options import Options
+from .app import app, say, showing_progress
+from .options import OUTPUT, CommandWithOptions, complete_model, with_options
+from .output import FailOn, Quiet, level_of
+
+if TYPE_CHECKING:
+    from ..checking import Checked, Occurrence
+
+CHECK_HELP = """Print what is wrong with a model. Exits with 1 where something as serious as --fail-on was found.
+
+Checks about what the model makes of an image need an image; whether a channel is dead shows on 20 or more.
+
+[bold]Examples[/bold]
+
+    reportgen check mine.keras
+    reportgen check mine.keras validation/*.jpg --preprocess symmetric
+    reportgen check mine.keras cat.png --fail-on warning --junit checks.xml
+"""
+NAMED = 3  # images of a finding that are named
+
+
+@app.command(help=CHECK_HELP, cls=CommandWithOptions)
+@with_options(Options, "model", "image", given_as="options")
+def check(
+    *,
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="A name (see reportgen models), a .keras, .h5 or .hdf5 file, or hf://USER/MODEL.", autocompletion=complete_model
+        ),
+    ],
+    images: Annotated[Optional[list[Path]], typer.Argument(readable=False, metavar="[IMAGE]...", help="Images.")] = None,
+    options: dict[str, Any],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.", rich_help_panel=OUTPUT)] = False,
+    junit_file: Annotated[
+        Optional[Path],
+        typer.Option("--junit", metavar="FILE", help="Write the checks as a JUnit file, too.", rich_help_panel=OUTPUT),
+    ] = None,
+    fail_on: FailOn = None,
+    quiet: Quiet = False,
+) -> None:
+    from ..checking import check as checked, junit
+    from ..files import check_writable, write_atomically
+    from ..formatting import json_text
+    from ..image import check_image
+    from ..reporter import check_request
+    from ..request import check_options
+
+    level = level_of(fail_on) or "error"
+    asked = check_options(**options)
+    reference = check_request(model, asked)
+    for image in images or ():
+        check_image(image)
+    if junit_file is not None:
+        check_writable(junit_file, reference.file if reference else None, *(images or ()))
+    with showing_progress(quiet) as (step, announce):
+        found = checked(model, images or (), announce=announce, progress=step, **options)
+    if junit_file is not None:
+        write_atomically(junit_file, junit(found, level))
+    if as_json:
+        not_checked = [vars(each) for each in found.checks.not_checked]
+        say(json_text({"rows": found.rows(), "checked": list(found.checks.checked), "not_checked": not_checked}))
+    else:
+        for line in _lines(found):
+            say(line)
+    if found.checks.reach(level):
+        raise typer.Exit(1)
+
+
+def _lines(found: Checked) -> Iterator[str]:
+    """What was found, for a terminal: names in it come from files of others."""
+    from ..formatting import counted, printable
+
+    on = f" on {counted(found.images, 'image')}" if found.images else ""
+    yield printable(f"{found.model}{on}: {found.checks.summary()} ({found.checks.extent()})")
+    for (level, name), alike in groupby(found.occurrences, lambda each: (each.finding.level, each.finding.name)):
+        yield ""
+        yield f"{level.capitalize()}: {name}"
+        rows = list(alike)
+        yield from (printable(f"    {each.finding.text}{_on(each)}") for each in rows)
+        yield from dict.fromkeys(printable(f"    {each.finding.advice}") for each in rows)
+    if found.checks.not_checked:
+        yield ""
+        yield "Not checked:"
+        for reason, left in groupby(found.checks.not_checked, lambda each: each.reason):
+            yield printable(f"    {', '.join(each.name for each in left)}: {reason}")
+
+
+def _on(occurrence: Occurrence) -> str:
+    named = ", ".join(occurrence.images[:NAMED])
+    more = len(occurrence.images) - NAMED
+    return f" ({named}{f' and {more:,} more' if more > 0 else ''})" if named else ""

@@ -1,0 +1,50 @@
+"""What the checks found in one of two reports only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ..checks import Checks
+from ..formatting import counted, name
+from ..report import Absent, checks_about, present
+from ..sections.section import LEVELS, Finding
+from .pair import Pair
+from .result import CheckChanges
+
+
+def find_check_changes(pair: Pair) -> CheckChanges | Absent:
+    """What became better or worse; absent where one of the reports tells of no checks."""
+    old, new = present(pair.old.checks), present(pair.new.checks)
+    if old is None or new is None:
+        return Absent("A report without checks cannot be compared by them.")
+    both = set(old.checked) & set(new.checked)
+    if not pair.same_image:
+        both &= {check.name for check in checks_about("model")}
+    paths = pair.layers.new_paths()
+    before = {(row.name, row.level, paths.get(row.path, row.path)) for row in old.rows}
+    after = {(row.name, row.level, row.path) for row in new.rows}
+    return CheckChanges(
+        tuple(row for row in _of(new, both) if (row.name, row.level, row.path) not in before),
+        tuple(row for row in _of(old, both) if (row.name, row.level, paths.get(row.path, row.path)) not in after),
+    )
+
+
+def _of(checks: Checks, names: Iterable[str]) -> Iterator[Finding]:
+    yield from (row for row in checks.rows if row.name in names)
+
+
+def tell_checks(changes: CheckChanges | Absent) -> Iterator[str]:
+    """How many errors and warnings are new or gone, and of which checks."""
+    found = present(changes)
+    if found is None:
+        return
+    for level in LEVELS[:-1]:
+        new, gone = ([row.name for row in rows if row.level == level] for rows in (found.new, found.gone))
+        if new:
+            yield f"{counted(len(new), f'new {level}')} from the checks ({_named(new)})"
+        if gone:
+            yield f"{counted(len(gone), level)} fewer from the checks ({_named(gone)})"
+
+
+def _named(names: Iterable[str]) -> str:
+    return ", ".join(map(name, dict.fromkeys(names)))

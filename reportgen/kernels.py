@@ -1,0 +1,56 @@
+"""Convolution kernels: what their axes stand for, and how an initializer drew them."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from .records import record
+
+HEIGHT_WIDTH = ("height", "width")
+IN, OUT, MULTIPLIER = "channels in", "channels out", "depth multiplier"
+# how Keras keeps the kernels of each kind of convolution
+KERNEL_AXES = (*HEIGHT_WIDTH, IN, OUT)
+GROUPED_AXES = (*HEIGHT_WIDTH, f"{IN} per group", OUT)
+TRANSPOSED_AXES = (*HEIGHT_WIDTH, OUT, IN)
+DEPTHWISE_AXES = (*HEIGHT_WIDTH, IN, MULTIPLIER)
+POINTWISE_AXES = (*HEIGHT_WIDTH, f"{IN} × {MULTIPLIER}", OUT)
+
+
+@record
+class Kernel:
+    """A convolution kernel: its name among the layer's weights and what its axes stand for, in their order.
+
+    `bias` names the weight that is added to what this kernel makes, where the layer has one. The channels in are split into
+    `groups`, and a filter sees those of one group; of a depthwise kernel each filter sees one channel.
+    """
+
+    name: str
+    axes: tuple[str, ...]
+    bias: str | None
+    groups: int = 1
+
+    @property
+    def same_channels(self) -> bool:
+        """Whether all filters see the same channels; those of a depthwise or grouped convolution do not."""
+        return MULTIPLIER not in self.axes and self.groups == 1
+
+    def filters(self, values: np.ndarray) -> np.ndarray:
+        """The kernel's `values` as one row for each filter: (filters, weights of a filter)."""
+        if MULTIPLIER in self.axes:  # a filter for each channel in and each multiplier
+            return values.reshape(-1, math.prod(values.shape[2:])).T
+        return np.moveaxis(values, self.axes.index(OUT), 0).reshape(values.shape[self.axes.index(OUT)], -1)
+
+
+class Law(NamedTuple):
+    """How an initializer draws weights, each for itself.
+
+    "uniform": from `centre` - `spread` to `centre` + `spread`. "normal": with the standard deviation `spread`. "truncated": the
+    same, but drawn anew where a weight lies more than two standard deviations from the centre.
+    """
+
+    kind: Literal["uniform", "normal", "truncated"]
+    centre: float
+    spread: float

@@ -1,0 +1,25 @@
+"""What can be wrong with where the model looked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...errors import NotApplicable
+from ...methods.attribution import grad_cam
+from ...probe import Probe
+from ..section import Finding
+
+
+def zero_attribution(probe: Probe) -> Iterator[Finding]:
+    """A Grad-CAM that is zero everywhere: nothing at the layer speaks for the class, be it for a reason or for a fault."""
+    explained = probe.explained
+    if explained is None:
+        raise NotApplicable("No layer with a height and a width leads to the answer.")
+    if grad_cam(explained).max(initial=0) == 0:
+        yield Finding(
+            level="note",
+            path=explained.path,
+            text=f"The attribution map of {explained.path} is zero everywhere: nothing there raises the score that is explained.",
+            advice="Explain another class with --class, or look at the checks above.",
+            value=0.0,
+        )

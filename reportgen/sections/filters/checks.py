@@ -1,0 +1,99 @@
+"""What can be wrong with the filters of convolutions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ...errors import NotApplicable
+from ...kernels import Kernel
+from ...probe import Network
+from ..section import Finding
+
+ZERO = 1e-6  # as a share of the median norm of the layer's filters
+ALIKE = 0.999  # cosine
+FEWEST = 9  # weights of a filter: fewer point the same way by chance
+COMPARED = 32  # weights of each filter by which pairs are ruled out before all of them are compared
+BLOCK = 256  # filters that are held against all others at a time
+ROUNDING = 1e-5
+NAMED = 5  # filters that a text names
+
+
+def zero_filter(network: Network) -> Iterator[Finding]:
+    """Filters that are all but zero beside the others of their layer: they were pruned, or never learned. No public model file
+    of 43 had any."""
+    for path, kernel, filters in _kernels(network):
+        norms = np.linalg.norm(filters, axis=1)
+        if not np.isfinite(norms).all():
+            continue
+        typical = float(np.median(norms[norms > 0])) if norms.any() else 1.0
+        zero = np.flatnonzero(norms < ZERO * typical)
+        if len(zero):
+            yield Finding(
+                level="warning",
+                path=path,
+                text=f"{path}: {len(zero):,} of {len(norms):,} filters all but zero in the {kernel.name} ({_named(zero)}).",
+                advice="They see nothing. Prune them, or look for what kept them from learning.",
+                value=float(norms[zero].max() / typical),
+                threshold=ZERO,
+            )
+
+
+def duplicate_filters(network: Network) -> Iterator[Finding]:
+    """Filters that are copies of each other, by the cosine of filters of 9 weights or more. Of 43 public model files five have
+    pairs over 0.99, none over 0.999.
+
+    Filters of depthwise and grouped convolutions are not judged: two with the same weights see other channels.
+    """
+    for path, kernel, filters in _kernels(network):
+        pairs = _alike(filters) if filters.shape[1] >= FEWEST and kernel.same_channels else []
+        if pairs:
+            copies = sorted({place for *pair, _ in pairs for place in pair})
+            first, second, cosine = max(pairs, key=lambda pair: pair[2])
+            yield Finding(
+                level="warning",
+                path=path,
+                text=f"{path}: {len(copies):,} of {len(filters):,} filters in the {kernel.name} have a copy in it, such as "
+                f"{first} and {second}.",
+                advice="Copies learn nothing that one of them does not: look for weights that all began the same.",
+                value=cosine,
+                threshold=ALIKE,
+            )
+
+
+def _kernels(network: Network) -> Iterator[tuple[str, Kernel, np.ndarray]]:
+    """Every convolution kernel, with the layer's path before it and its filters (filters, weights of one) behind it."""
+    found = [(call, kernel) for call in network.layers for kernel in network.kernels(call.index)]
+    if not found:
+        raise NotApplicable("The model has no two-dimensional convolution.")
+    for call, kernel in found:
+        yield call.path, kernel, kernel.filters(network.weights(call.index)[kernel.name].astype(np.float32, copy=False))
+
+
+def _alike(filters: np.ndarray) -> list[tuple[int, int, float]]:
+    """The pairs of filters with a cosine of 0.999 or more, and that.
+
+    For unit vectors |u - v|^2 = 2 (1 - cosine), and no part of u - v is longer than the whole: a pair that differs by more in
+    some of its weights needs no further look.
+    """
+    norms = np.linalg.norm(filters, axis=1)
+    places = np.flatnonzero((norms > 0) & np.isfinite(norms))
+    part = filters[places, :: -(-filters.shape[1] // COMPARED)] / norms[places, None]
+    squares, ones = (part**2).sum(axis=1, keepdims=True), np.ones((len(part), 1), np.float32)
+    left, right = np.hstack([part, squares, ones]), np.hstack([-2 * part, ones, squares])  # |u|^2 + |v|^2 - 2 u v, as one product
+    found = []
+    for start in range(0, len(places), BLOCK):
+        apart = left[start : start + BLOCK] @ right[start:].T
+        for row, column in np.argwhere(np.triu(apart <= 2 * (1 - ALIKE) + ROUNDING, 1)):
+            pair = places[start + row], places[start + column]
+            first, second = (filters[place].astype(np.float64) / norms[place] for place in pair)
+            cosine = float(first @ second)
+            if cosine >= ALIKE:
+                found.append((int(pair[0]), int(pair[1]), min(cosine, 1.0)))
+    return found
+
+
+def _named(places: np.ndarray) -> str:
+    named = ", ".join(map(str, places[:NAMED]))
+    return f"{named} and {len(places) - NAMED:,} more" if len(places) > NAMED else named
