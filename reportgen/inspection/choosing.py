@@ -131,7 +131,7 @@ def _reason(chosen: Step, after: Sequence[Spot], beside: Sequence[Spot]) -> str:
         said += " with maps on the way to the score; there are no larger ones."
     elif after:
         does = "pools, moves or drops" if len(after) == 1 else "pool, move or drop"
-        said += f" on the way to the score to compute maps with a height and a width: {_named(after)} only {does} values."
+        said += f" on the way to the score that computes maps with a height and a width; behind it {_named(after)} only {does} values."
     else:
         said += " with a height and a width on the way to the score."
     if beside:
