@@ -233,8 +233,8 @@ def test_a_sum_in_the_code_of_a_model_is_explained_where_it_goes() -> None:
     # the sum of three 1s at the cell, times the gradient 1 / 256 of an average over 16 x 16
     assert row.peak == pytest.approx(3 / 256, rel=1e-5)
     assert row.reason == (
-        "What goes into `average`, which the model's own code makes of `side1` and `up#2`, is the last with a height and a width "
-        "on the way to the score."
+        "What goes into `average`, which the model's own code makes of `side1` and `up#2`, is the last map with a height and "
+        "a width on the way to the score."
     )
     assert layer(report, "average").inputs == ("side1", "up#2")
     assert "Grad-CAM of what goes into average for" in words(report)

@@ -122,16 +122,16 @@ def _last(steps: Sequence[Step], graph: _Graph) -> Iterator[Step]:
 def _reason(chosen: Step, after: Sequence[Spot], beside: Sequence[Spot]) -> str:
     """Why a step was chosen; only what is in `after` has a height and a width behind it, and `beside` lies on ways past it."""
     if chosen.spot.into:
-        said = (
-            f"What goes into {name(chosen.spot.path)}, which the model's own code makes of {_named(chosen.inputs)}, is the last"
-        )
+        made = f"What goes into {name(chosen.spot.path)}, which the model's own code makes of {_named(chosen.inputs)},"
+        said = f"{made} is the last map"
     else:
         said = f"{name(chosen.spot.path)} is the last layer"
     if chosen.cells == 1:
-        said += " with maps on the way to the score; there are no larger ones."
+        said += f"{'' if chosen.spot.into else ' with maps'} on the way to the score; there are no larger ones."
     elif after:
         does = "pools, moves or drops" if len(after) == 1 else "pool, move or drop"
-        said += f" on the way to the score that computes maps with a height and a width; behind it {_named(after)} only {does} values."
+        computes = "" if chosen.spot.into else " that computes maps"
+        said += f" on the way to the score{computes} with a height and a width; behind it {_named(after)} only {does} values."
     else:
         said += " with a height and a width on the way to the score."
     if beside:
