@@ -233,3 +233,16 @@ def test_a_configuration_that_is_too_large_is_refused(change: Any, words: str, f
     with pytest.raises(ModelError, match=words) as caught:
         load(crafted(tmp_path, form, change))
     assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("length", [{"class_name": "UpSampling2D", "config": 3}, {"x": "y" * 5000}])
+def test_an_input_whose_shape_is_no_numbers_is_refused(length: Any, tmp_path: Path) -> None:
+    def change(config: dict[str, Any]) -> None:
+        del config["config"]["layers"][0]
+        config["build_config"] = {"input_shape": [None, 8, 8, length]}
+        config["config"]["build_input_shape"] = [None, 8, 8, length]
+
+    with pytest.raises(ModelError) as caught:
+        load(crafted(tmp_path, "keras", change))
+    assert len(str(caught.value).splitlines()) == 1
+    assert len(str(caught.value)) < 1000
