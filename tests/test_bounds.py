@@ -233,3 +233,25 @@ def test_a_configuration_that_is_too_large_is_refused(change: Any, words: str, f
     with pytest.raises(ModelError, match=words) as caught:
         load(crafted(tmp_path, form, change))
     assert len(str(caught.value).splitlines()) == 1
+
+
+SHAPES = {
+    "an object": [None, 8, 8, {"class_name": "UpSampling2D", "config": 3}],
+    "a long text": [None, 8, 8, {"x": "y" * 5000}],
+    "names": {"a": [None, 8, 8, 3]},
+    "shapes": [[None, 8, 8, 3]],
+    "a number": 8,
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_an_input_whose_shape_is_no_shape_is_refused(shape: str, tmp_path: Path) -> None:
+    def change(config: dict[str, Any]) -> None:
+        del config["config"]["layers"][0]
+        config["build_config"] = {"input_shape": SHAPES[shape]}
+        config["config"]["build_input_shape"] = SHAPES[shape]
+
+    with pytest.raises(ModelError) as caught:
+        load(crafted(tmp_path, "keras", change))
+    assert len(str(caught.value).splitlines()) == 1
+    assert len(str(caught.value)) < 1000

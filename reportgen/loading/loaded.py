@@ -106,10 +106,9 @@ def _declared_input(model: Any) -> tuple[int | None, ...]:
                 f"{model.name}: the model takes {len(named)} inputs ({', '.join(named)}); a report needs one picture."
             )
         shape = model.inputs[0].shape if isinstance(model.inputs, list) else keras.tree.flatten(model.inputs)[0].shape
-    if len(shape) != 4:
-        raise ModelError(
-            f"{model.name}: the model takes arrays of shape {tuple(shape[1:])}; expected pictures, (height, width, channels)."
-        )
+    if len(shape) != 4 or not all(isinstance(length, int | None) for length in shape[1:]):
+        given = str(tuple(shape[1:]))[:100]
+        raise ModelError(f"{model.name}: the model takes arrays of shape {given}; expected pictures, (height, width, channels).")
     return tuple(shape)
 
 

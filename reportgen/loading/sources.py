@@ -14,7 +14,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from ..backend import deep_models, keras
-from ..errors import LabelsError, ModelError, reason_of
+from ..errors import LabelsError, ModelError, ReportgenError, reason_of
 from ..image import LARGEST_IMAGE
 from .applications import APPLICATIONS, Application
 from .assigned import Assigned, noting_assignments
@@ -69,7 +69,14 @@ def load(
     else:
         raise ModelError(f"a {type(reference).__name__} is no model: expected a name, a path or a keras.Model.")
     _check_steps(model)
-    input_shape, channels_first, size_warnings = input_shape_of(model, size or _own_size(found))
+    try:
+        input_shape, channels_first, size_warnings = input_shape_of(model, size or _own_size(found))
+    except ReportgenError:
+        raise
+    except Exception as error:  # what a file says of its model's input may be anything
+        raise ModelError(
+            f"{found.name}: what it takes cannot be told from it ({reason_of(error)}); expected pictures."
+        ) from error
     _check_pixels(found.name, *input_shape)
     scheme, scheme_warnings = _scheme(scheme, found, model)
     return Loaded(

@@ -170,6 +170,8 @@ def fuzz(seed: int, count: int | None, seconds: float | None) -> Counter[str]:
         watch.on = True
         try:
             answers[answer_to(path)] += 1
+        except Exception as error:
+            raise AssertionError(f"{path}, after {answers.total():,} configurations") from error
         finally:
             watch.on = False
         assert not watch.seen, f"{path}: {watch.seen}"
