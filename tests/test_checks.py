@@ -372,6 +372,9 @@ def test_on_the_command_line(tmp_path: Path, cat: Path) -> None:
     report = run("report", str(cat), "-m", "copies.keras", "--preprocess", "unit", "--fail-on", "warning", folder=tmp_path)
     assert (report.returncode, report.stdout) == (1, "cat-copies.html\n")
     assert (tmp_path / "cat-copies.html").exists()
+    for level in ((), ("--fail-on", "error")):
+        arguments = ("report", str(cat), "-m", "copies.keras", "--preprocess", "unit", *level)
+        assert run(*arguments, folder=tmp_path).returncode == 0
 
 
 @pytest.mark.parametrize("arguments", [

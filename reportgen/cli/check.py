@@ -57,7 +57,7 @@ def check(
     from ..reporter import check_request
     from ..request import check_options
 
-    level = level_of(fail_on) or "error"
+    failing = level_of(fail_on) or "error"
     asked = check_options(**options)
     reference = check_request(model, asked)
     for image in images or ():
@@ -67,14 +67,14 @@ def check(
     with showing_progress(quiet) as (step, announce):
         found = checked(model, images or (), announce=announce, progress=step, **options)
     if junit_file is not None:
-        write_atomically(junit_file, junit(found, level))
+        write_atomically(junit_file, junit(found, failing))
     if as_json:
         not_checked = [vars(each) for each in found.checks.not_checked]
         say(json_text({"rows": found.rows(), "checked": list(found.checks.checked), "not_checked": not_checked}))
     else:
         for line in _lines(found):
             say(line)
-    if found.checks.reach(level):
+    if found.checks.reach(failing):
         raise typer.Exit(1)
 
 

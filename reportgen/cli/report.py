@@ -58,7 +58,7 @@ def report(
     from ..request import check_options
 
     # everything that can be wrong with the command is found before TensorFlow is imported
-    level = level_of(fail_on)
+    failing = level_of(fail_on)
     asked = check_options(**options)
     reference = check_request(model, asked, image)
     assert reference is not None
@@ -76,5 +76,5 @@ def report(
     if open_page:
         open_in_browser(path)
     checks = present(made.checks)
-    if level is not None and checks is not None and checks.reach(level):
+    if failing is not None and checks is not None and checks.reach(failing):
         raise typer.Exit(1)
