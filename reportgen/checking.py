@@ -72,6 +72,8 @@ def check(
     # the model after the images: it is known from their passes
     of_model = run_checks(checks_about("model"), reporter.network)
     of_all = run_checks(checks_about("images"), seen)
+    if "dead-on-all-images" in of_all.checked:  # which says of all images what the notes say of each
+        found = {key: each for key, each in found.items() if key[:2] != ("note", "inactive-layer")}
     parts = [of_model, *parts, of_all]
     found = {_key(finding): Occurrence(finding) for part in (of_model, of_all) for finding in part.rows} | found
     occurrences = sorted(found.values(), key=lambda each: LEVELS.index(each.finding.level))

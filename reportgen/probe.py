@@ -260,9 +260,17 @@ class Probe(Protocol):
     def explained(self) -> Explained | None: ...
 
 
-def label_of(labels: tuple[str, ...] | None, class_index: int) -> str:
-    """The label of a class, or "class 17" where the model brought none."""
-    return labels[class_index] if labels else f"class {class_index}"
+def label_of(probe: Probe, class_index: int) -> str:
+    """The label of a class. Where the model brought none "class 17", or "channel 17 of the output" where that is a map.
+
+    A single sigmoid is the probability of class 1, as Keras trains it: 0 says no, and 1 says yes.
+    """
+    labels = probe.network.labels
+    if labels:
+        return labels[class_index]
+    if probe.scores is None:
+        return f"channel {class_index} of the output"
+    return f"class {1 if len(probe.scores) == 1 and probe.score_kind == 'independent' else class_index}"
 
 
 def block_ends(maps: Iterable[tuple[int, tuple[int, int, int]]]) -> tuple[int, ...]:

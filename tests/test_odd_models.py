@@ -248,7 +248,7 @@ def test_all_of_a_head_broken_leaves_no_heatmap_and_says_so(name: str) -> None:
     report = report_of(with_weight(name, np.nan))
     assert isinstance(report.attributions, Absent)
     assert "no numbers" in report.attributions.reason
-    assert part(report.predictions).kind == "raw"
+    assert (part(report.predictions).kind, part(report.predictions).answer()) == ("probabilities", "no answer")
 
 
 def test_maps_that_grow_beyond_all_numbers_are_warned_of() -> None:

@@ -45,7 +45,7 @@ MANY = tuple("abcdefg")
         ([0.018], ("cracked",), "not `cracked`"),
         ([0.982], ("cracked",), "`cracked`"),
         ([0.5], ("cracked",), "not `cracked`"),
-        ([0.2], None, "not `class 0`"),
+        ([0.2], None, "not `class 1`"),
         ([0.4, 0.1, 0.3], ("cat", "dog", "bird"), "none of the 3 labels"),
         ([0.1, 0.9, 0.3], ("cat", "dog", "bird"), "`dog`"),
         ([0.6, 0.9, 0.3], ("cat", "dog", "bird"), "`dog` and `cat`"),

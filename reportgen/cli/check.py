@@ -27,7 +27,6 @@ Checks about what the model makes of an image need an image; whether a channel i
     reportgen check mine.keras validation/*.jpg --preprocess symmetric
     reportgen check mine.keras cat.png --fail-on warning --junit checks.xml
 """
-NAMED = 3  # images of a finding that are named
 
 
 @app.command(help=CHECK_HELP, cls=CommandWithOptions)
@@ -98,6 +97,8 @@ def _lines(found: Checked) -> Iterator[str]:
 
 
 def _on(occurrence: Occurrence) -> str:
-    named = ", ".join(occurrence.images[:NAMED])
-    more = len(occurrence.images) - NAMED
-    return f" ({named}{f' and {more:,} more' if more > 0 else ''})" if named else ""
+    """The image that a finding is told of, and on how many others the like was found."""
+    if not occurrence.images:
+        return ""
+    others = len(occurrence.images) - 1
+    return f" ({occurrence.images[0]}{f'; with other figures on {others:,} more' if others else ''})"

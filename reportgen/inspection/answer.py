@@ -122,17 +122,16 @@ def _kind(scores: np.ndarray, outputs: Any) -> ScoreKind:
     probabilities. That scores add up to 1 on one image says nothing: two sigmoids of 0.5 do, too.
     """
     mark = mark_of(outputs)
-    if not np.isfinite(scores).all():
-        return "raw"
+    no_numbers = not np.isfinite(scores).all()
     if mark is not None and math.isclose(mark.total, 1.0, rel_tol=1e-6) and mark.kind != "choice":
         return "independent"
     if mark is not None and mark.kind == "choice":
         over_classes = len(outputs.shape) == 2 and mark.axis == -1
-        adds_up = scores.min(initial=0) >= 0 and abs(float(scores.sum()) - 1) < ROUNDING
+        adds_up = no_numbers or (scores.min(initial=0) >= 0 and abs(float(scores.sum()) - 1) < ROUNDING)
         return "probabilities" if over_classes and adds_up else "unknown"
     if mark is not None:
         return "raw" if mark.kind == "raw" else "unknown"
-    return "unknown" if scores.min(initial=0) >= 0 and scores.max(initial=0) <= 1 else "raw"
+    return "unknown" if not no_numbers and scores.min(initial=0) >= 0 and scores.max(initial=0) <= 1 else "raw"
 
 
 def class_to_explain(target: int | str | None, answer: Answer, labels: tuple[str, ...] | None) -> int | None:

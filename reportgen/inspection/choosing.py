@@ -74,8 +74,9 @@ def choices(steps: Sequence[Step], sources: Collection[str]) -> Iterator[Choice]
         # what lies on a way from the image to the score that does not lead through this step
         past = graph.leading_to(ends, past=step.spot)
         others = [other for other in possible if graph.bit(other.spot) & past]
-        beside = _last([other for other in others if graph.leading_to([other.spot], past=step.spot) & IMAGE], graph)
-        reason = _reason(step, [each.spot for each in after], [each.spot for each in beside])
+        beside = list(_last([other for other in others if graph.leading_to([other.spot], past=step.spot) & IMAGE], graph))
+        bare = not beside and bool(past & IMAGE)
+        reason = _reason(step, [each.spot for each in after], [each.spot for each in beside], bare)
         yield Choice(spot=step.spot, inputs=step.inputs, reason=reason)
 
 
@@ -119,8 +120,11 @@ def _last(steps: Sequence[Step], graph: _Graph) -> Iterator[Step]:
     return (step for step in steps if not graph.bit(step.spot) & passed)
 
 
-def _reason(chosen: Step, after: Sequence[Spot], beside: Sequence[Spot]) -> str:
-    """Why a step was chosen; only what is in `after` has a height and a width behind it, and `beside` lies on ways past it."""
+def _reason(chosen: Step, after: Sequence[Spot], beside: Sequence[Spot], bare: bool) -> str:
+    """Why a step was chosen; only what is in `after` has a height and a width behind it, and `beside` lies on ways past it.
+
+    `bare`: a way leads past it from the image itself.
+    """
     if chosen.spot.into:
         made = f"What goes into {name(chosen.spot.path)}, which the model's own code makes of {_named(chosen.inputs)},"
         said = f"{made} is the last map"
@@ -136,6 +140,8 @@ def _reason(chosen: Step, after: Sequence[Spot], beside: Sequence[Spot]) -> str:
         said += " with a height and a width on the way to the score."
     if beside:
         said += f" The score also depends on {_named(beside)} by another way, which this map does not show."
+    if bare:
+        said += " The score also depends on the image by another way, which this map does not show."
     return said
 
 

@@ -32,6 +32,8 @@ from .placing import Placing
 from .repeating import unsteadiness
 from .running import Structure, derivative, run
 
+OF_A_MAP = "The output is a map itself; what is explained is the mean of one of its channels over all places."
+
 
 @dataclass
 class KerasProbe:
@@ -139,7 +141,7 @@ def _explained(
         activations=activations,
         gradients=gradients,
         unit=answer.unit,
-        reason=choice.reason,
+        reason=choice.reason if answer.scores is not None else f"{choice.reason} {OF_A_MAP}",
         part=place.part,
         kept=place.kept,
         placed=place.known and place.axes == ((2, 3) if heard.channels_first else (1, 2)),

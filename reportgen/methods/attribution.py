@@ -40,7 +40,8 @@ _TABLE = (
         "grad-cam",
         "Grad-CAM",
         grad_cam,
-        "Bright places raise the score of this class; dark ones do not matter to it or lower it.",
+        "Bright places hold what raises the score of this class, on average over all places; dark ones do not, or hold what "
+        "lowers it. Behind a layer that treats each place in its own way, such as Flatten, a single place may do otherwise.",
         "Selvaraju et al. 2017",
     ),
 )

@@ -106,7 +106,7 @@ def _row(method: Method, heat: np.ndarray, explained: Explained, probe: Probe, o
         method=method.name,
         path=explained.path,
         class_index=explained.class_index,
-        label=label_of(probe.network.labels, explained.class_index),
+        label=label_of(probe, explained.class_index),
         unit=explained.unit,
         low=low,
         peak=peak,

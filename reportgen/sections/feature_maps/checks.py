@@ -54,8 +54,8 @@ def inactive_layer(probe: Probe) -> Iterator[Finding]:
         path, total = max(some, key=lambda each: shares[each]), sum(channels for _, channels in counts.values())
         yield Finding(
             level="note",
-            text=f"{sum(some.values()):,} of {counted(total, 'channel')} are inactive on this image, which is usual. "
-            f"{path} has the greatest share: {percent(shares[path])}.",
+            text=f"{sum(some.values()):,} of {counted(total, 'channel')} are inactive on this image. {path} has the "
+            f"greatest share: {percent(shares[path])}. Some are, on one image, in any network with ReLU.",
             advice="Whether a channel is dead shows on many images: reportgen check MODEL IMAGE..., with 20 images or more.",
             value=shares[path],
             threshold=MOST,
@@ -76,7 +76,7 @@ def dead_on_all_images(seen: SeenImages) -> Iterator[Finding]:
                 level="warning" if share >= DEAD else "note",
                 path=path,
                 text=f"{path}: {len(inactive):,} of {counted(channels, 'channel')} inactive on all {seen.count:,} images.",
-                advice="They add nothing to the answer: prune them, or train with a lower learning rate or another activation.",
+                advice="They hand on the same whatever the image: fold what they add into the next layer, or train otherwise.",
                 value=share,
                 threshold=DEAD,
             )

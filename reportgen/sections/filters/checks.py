@@ -34,7 +34,7 @@ def zero_filter(network: Network) -> Iterator[Finding]:
                 level="warning",
                 path=path,
                 text=f"{path}: {len(zero):,} of {len(norms):,} filters all but zero in the {kernel.name} ({_named(zero)}).",
-                advice="They see nothing. Prune them, or look for what kept them from learning.",
+                advice="They see nothing, and hand on their bias alone: look for what kept them from learning.",
                 value=float(norms[zero].max() / typical),
                 threshold=ZERO,
             )
@@ -54,9 +54,9 @@ def duplicate_filters(network: Network) -> Iterator[Finding]:
             yield Finding(
                 level="warning",
                 path=path,
-                text=f"{path}: {len(copies):,} of {len(filters):,} filters in the {kernel.name} have a copy in it, such as "
-                f"{first} and {second}.",
-                advice="Copies learn nothing that one of them does not: look for weights that all began the same.",
+                text=f"{path}: {len(copies):,} of {len(filters):,} filters in the {kernel.name} point the same way as another: "
+                f"{first} and {second}, say.",
+                advice="But for size and bias they compute the same: look for weights that all began the same.",
                 value=cosine,
                 threshold=ALIKE,
             )

@@ -43,22 +43,25 @@ def non_finite_scores(probe: Probe) -> Iterator[Finding]:
 def flat_scores(probe: Probe) -> Iterator[Finding]:
     """An answer that prefers no class: all scores equal or, of probabilities, an entropy over 0.99 of the greatest there is."""
     scores = _scores(probe).astype(np.float64)
-    if len(scores) < 2 or not np.isfinite(scores).all():
-        raise NotApplicable("There are no two scores to be told apart.")
+    if not np.isfinite(scores).all():
+        raise NotApplicable("The scores are not numbers.")
+    advice = "Check that the trained weights were loaded, and how the pixels are scaled."
+    if len(scores) == 1:
+        if probe.score_kind != "probabilities":
+            raise NotApplicable("There are no two scores to be told apart.")
+        text = "The output is a softmax over a single class: its score is 1 whatever the image."
+        yield Finding(level="warning", text=text, advice="Use a sigmoid for one yes-or-no answer.")
+        return
     equal = scores.min() == scores.max()
     if probe.score_kind != "probabilities" and not equal:
         return
     share = 1.0 if equal else _entropy(scores) / math.log(len(scores))
     if share > FLAT:
-        yield Finding(
-            level="warning",
-            text=f"The answer prefers no class: the best score of {len(scores):,} is {percent(float(scores.max()))}."
-            if probe.score_kind == "probabilities"
-            else f"The answer prefers no class: all {len(scores):,} scores are equal.",
-            advice="Check that the trained weights were loaded, and how the pixels are scaled.",
-            value=share,
-            threshold=FLAT,
-        )
+        best, chance = percent(float(scores.max())), percent(1 / len(scores))
+        text = f"The answer hardly prefers a class: the best of {len(scores):,} has {best}, where chance has {chance}."
+        if equal:
+            text = f"The answer prefers no class: all {len(scores):,} scores are equal."
+        yield Finding(level="warning", text=text, advice=advice, value=share, threshold=FLAT)
 
 
 def _entropy(probabilities: np.ndarray) -> float:

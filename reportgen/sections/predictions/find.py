@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import ClassVar
 
 import numpy as np
@@ -58,6 +59,10 @@ class Predictions:
         """Whether the one score there is answers yes or no."""
         return self.kind == "independent" and self.classes == 1
 
+    def no_answer(self) -> bool:
+        """Whether the best score is no number, so that there is none."""
+        return math.isnan(self.rows[0].score)
+
     def present(self) -> tuple[int, ...]:
         """The indices of the classes that independent scores say yes to; nothing for scores of another kind.
 
@@ -75,6 +80,8 @@ class Predictions:
 
         Unless scores are independent, it is the best class. Independent ones say yes above 0.5, each for itself.
         """
+        if self.no_answer():
+            return "no answer"
         if self.kind != "independent":
             return name(self.rows[0].label)
         present = set(self.present())
@@ -104,7 +111,7 @@ def find_predictions(probe: Probe, options: Options) -> Predictions:
     # stable, and nan last: equal scores keep the order of their classes
     best = np.argsort(-np.nan_to_num(probe.scores, nan=-np.inf), kind="stable")[:BEST]
     rows = tuple(
-        Prediction(rank, int(index), label_of(labels, int(index)), figure(probe.scores[index]))
+        Prediction(rank, int(index), label_of(probe, int(index)), figure(probe.scores[index]))
         for rank, index in enumerate(best, start=1)
     )
     return Predictions(

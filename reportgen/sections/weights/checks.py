@@ -55,7 +55,8 @@ def huge_weights(network: Network) -> Iterator[Finding]:
         for name, values in network.weights(call.index).items():
             figures = network.figures(call.index, name).statistics
             greatest = max(figures.min, figures.max, key=abs)
-            if values.ndim > 1 and name not in MOVING and HUGE < abs(greatest) < math.inf:
+            is_code = values.dtype.kind in "iub"  # of a quantized weight, which a scale makes a number of
+            if values.ndim > 1 and name not in MOVING and not is_code and HUGE < abs(greatest) < math.inf:
                 yield Finding(
                     level="warning",
                     path=call.path,
@@ -84,8 +85,8 @@ def dead_in_training(network: Network) -> Iterator[Finding]:
             yield Finding(
                 level="warning" if share >= MOST else "note",
                 path=call.path,
-                text=f"{call.path}: {constant:,} of {counted(variance.size, 'channel')} constant on the training data.",
-                advice="They add nothing to the answer: a smaller layer, or a lower learning rate early on, may do as well.",
+                text=f"{call.path}: {constant:,} of {counted(variance.size, 'channel')} all but constant in training.",
+                advice="They hand on next to the same whatever the image: a smaller layer may do as well.",
                 value=share,
                 threshold=MOST,
             )
