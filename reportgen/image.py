@@ -6,16 +6,17 @@ import hashlib
 import io
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, ImageOps, TiffImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from .errors import ImageError
 from .image_bounds import check_bounds, pillow_silent
+from .image_colours import Turn, in_mode, into_srgb
 from .options import Fit
 from .picture import finite_range, quantize
 from .quiet import without_native_log
@@ -26,11 +27,10 @@ LARGEST_IMAGE = 100_000_000  # pixels; as many take 0.4 to 0.8 GB of memory whil
 LARGEST_OF_FORMAT = {"WEBP": 50_000_000, "AVIF": 50_000_000}  # whose decoders take twice as much
 BAND = 2_000_000  # pixels turned at a time: a copy of a whole large picture for every step would not fit in a gigabyte
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "PPM")
-SRGB = ImageCms.createProfile("sRGB")
-
-Turn = Callable[[Image.Image], Image.Image]
 TURNED_NOTE = "Turned upright, as the camera's orientation mark says."
 WHITE_NOTE = "Transparent parts are shown, and were given to the model, on white."
+ALPHA_NOTE = "The model was given the colours and the transparency as they are; the page shows them on white."
+FOUR_NOTE = "The model was given the four channels as they are; the page shows the first three as colours."
 
 
 @record
@@ -43,14 +43,60 @@ class ImageFacts:
     height: int
 
 
-@record
+@record(kw_only=True)
 class GivenImage:
-    """An image as upright pixels: uint8 (h, w, 3) in sRGB, its facts, what was done to it, and whether a file holds it."""
+    """An upright image: its colours, its fourth channel, its facts, what was done to it, and whether a file holds it.
 
-    pixels: np.ndarray
+    `colours` is uint8 (h, w, 3), in sRGB for a file. `fourth` is uint8 (h, w): the transparency of a file (0 is transparent), or
+    the fourth channel of an array, whatever it means. None where there is none, and for a file that is opaque throughout.
+    """
+
+    colours: np.ndarray
+    fourth: np.ndarray | None
     facts: ImageFacts
     notes: tuple[str, ...]
     from_file: bool
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """The image as three channels, uint8 (h, w, 3): its colours, on white where they are transparent."""
+        if self.fourth is None:
+            return self.colours
+        pixels = np.empty_like(self.colours)
+        for top, band in _on_white(self.colours, self.fourth):
+            pixels[top : top + band.height] = np.asarray(band)
+        return pixels
+
+    def fitted(self, height: int, width: int, channels: int, how: Fit) -> tuple[np.ndarray, np.ndarray]:
+        """What a model is given, uint8 (height, width, channels), and what the page shows of it, uint8 (height, width, 3).
+
+        A model of four channels is given them as they are, each resized on its own; 255 as the fourth where there is none. What
+        "pad" adds is black: 0 in every channel of an array, and opaque in a file. Raises `ImageError` for other than 1, 3 or 4.
+        """
+        if channels != 4 or self.fourth is None:
+            shown = self._fitted_on_white(height, width, how)
+            given = with_channels(shown, channels)
+            return given, np.repeat(given, 3, axis=2) if channels == 1 else shown
+        colours = fit(self.colours, height, width, how)
+        fourth = fit(self.fourth, height, width, how, rest=255 if self.from_file else 0)
+        return np.dstack([colours, fourth]), self._fitted_on_white(height, width, how) if self.from_file else colours
+
+    def _fitted_on_white(self, height: int, width: int, how: Fit) -> np.ndarray:
+        """`fit` of `pixels`, which are not held beside Pillow's copy of them: that would not fit in a gigabyte."""
+        if self.fourth is None:
+            return fit(self.colours, height, width, how)
+        image = Image.new("RGB", (self.facts.width, self.facts.height))
+        for top, band in _on_white(self.colours, self.fourth):
+            image.paste(band, (0, top))
+        return _fitted(image, height, width, how)
+
+    def notes_for(self, channels: int) -> tuple[str, ...]:
+        """What was done to the image on its way to a model of so many channels, and to the page."""
+        if self.fourth is None:
+            return self.notes
+        if channels == 4:
+            return (*self.notes, ALPHA_NOTE if self.from_file else FOUR_NOTE)
+        return self.notes if self.fourth.min() == 255 else (*self.notes, WHITE_NOTE)
 
 
 def check_image(path: Path) -> None:
@@ -72,20 +118,22 @@ def check_image(path: Path) -> None:
 def load_image(path: Path) -> GivenImage:
     """The image in `path`, upright by its EXIF orientation, in sRGB; raises `ImageError`.
 
-    Of an animation the first frame is taken; transparent parts become white; 16 bits a channel become 8. Of a file's metadata
-    nothing stays but what the notes say. Larger files than `LARGEST_FILE`, and pictures than `LARGEST_IMAGE`, are refused.
+    Of an animation the first frame is taken; 16 bits a channel become 8; colours that were multiplied by their transparency are
+    divided by it. Of a file's metadata nothing stays but what the notes say. Larger files than `LARGEST_FILE`, and pictures than
+    `LARGEST_IMAGE`, are refused.
     """
     check_image(path)
     notes: list[str] = []
     try:
         with path.open("rb") as file, pillow_silent():
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-            pixels = _pixels(_decoded(file, path, notes), notes)
+            colours, fourth = _channels(_decoded(file, path, notes), notes)
     except OSError as error:
         raise ImageError(f"{path}: cannot be read ({error.strerror or error}); name an image you may read.") from error
     # a name of undecodable bytes could not be written into a report
     name = os.fsencode(path.name).decode("utf-8", "replace")
-    return GivenImage(pixels, ImageFacts(name, digest, pixels.shape[1], pixels.shape[0]), tuple(notes), from_file=True)
+    facts = ImageFacts(name, digest, colours.shape[1], colours.shape[0])
+    return GivenImage(colours=colours, fourth=fourth, facts=facts, notes=tuple(notes), from_file=True)
 
 
 def image_from_array(pixels: np.ndarray) -> GivenImage:
@@ -96,10 +144,11 @@ def image_from_array(pixels: np.ndarray) -> GivenImage:
     squeezed = np.ascontiguousarray(pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)
     digest = hashlib.sha256(repr(pixels.shape).encode())
     digest.update(squeezed.data)
-    notes: list[str] = []
-    colours = _pixels(Image.fromarray(squeezed), notes)
+    colours = np.empty((*pixels.shape[:2], 3), np.uint8)
+    colours[:] = squeezed[:, :, :3] if squeezed.ndim == 3 else squeezed[:, :, None]
+    fourth = pixels[:, :, 3].copy() if pixels.shape[2:] == (4,) else None
     facts = ImageFacts("array", digest.hexdigest(), pixels.shape[1], pixels.shape[0])
-    return GivenImage(colours, facts, tuple(notes), from_file=False)
+    return GivenImage(colours=colours, fourth=fourth, facts=facts, notes=(), from_file=False)
 
 
 def _decoded(file: io.BufferedReader, path: Path, notes: list[str]) -> Image.Image:
@@ -132,19 +181,32 @@ def _check_size(image: Image.Image, path: Path) -> None:
         raise ImageError(f"{path}: {image.width} x {image.height} pixels; at most {most} are read. Make it smaller.")
 
 
-def _pixels(image: Image.Image, notes: list[str]) -> np.ndarray:
-    """The upright colours, uint8 (h, w, 3), of a decoded image; adds to `notes`."""
+def _channels(image: Image.Image, notes: list[str]) -> tuple[np.ndarray, np.ndarray | None]:
+    """The upright colours, uint8 (h, w, 3), of a decoded image, and its alpha channel (h, w) unless opaque; adds to `notes`."""
     orientation = _orientation(image)
     if orientation > 1:
         notes.append(TURNED_NOTE)
     upright = (image.width, image.height) if orientation > 4 else (image.height, image.width)
-    pixels = np.empty((*upright, 3), np.uint8)
-    stored = _as_stored(pixels, orientation)
-    in_eight_bits, in_srgb = _depth(image, notes), _colours(image, notes)
+    colours, alpha = np.empty((*upright, 3), np.uint8), None
+    in_eight_bits, in_srgb = _depth(image, notes), into_srgb(image, notes)
     for rows, band in _bands(image):
         shallow = in_eight_bits(band)
-        stored[rows] = np.asarray(_on_white(in_srgb(shallow), shallow, notes))
-    return pixels
+        _as_stored(colours, orientation)[rows] = np.asarray(in_srgb(shallow))
+        opacity = in_mode(shallow, "RGBA").getchannel("A") if shallow.has_transparency_data else None
+        if opacity is not None and opacity.getextrema() != (255, 255):
+            if alpha is None:  # only now: most images are opaque, and a channel of a large one is a tenth of a gigabyte
+                alpha = np.full(upright, 255, np.uint8)
+            _as_stored(alpha, orientation)[rows] = np.asarray(opacity)
+    return colours, alpha
+
+
+def _on_white(colours: np.ndarray, alpha: np.ndarray) -> Iterator[tuple[int, Image.Image]]:
+    """Colours (h, w, 3) on white where they are transparent, in bands, each with its first row."""
+    height = max(1, BAND // colours.shape[1])
+    for top in range(0, colours.shape[0], height):
+        rows = slice(top, top + height)
+        band = Image.fromarray(colours[rows])
+        yield top, Image.composite(band, Image.new("RGB", band.size, "white"), Image.fromarray(alpha[rows]))
 
 
 def _orientation(image: Image.Image) -> int:
@@ -202,68 +264,16 @@ def _upper_byte(band: Image.Image) -> Image.Image:
     return shallow
 
 
-def _colours(image: Image.Image, notes: list[str]) -> Turn:
-    """What turns the colours of a band into sRGB, by the file's colour profile where it has one."""
-    mode = _profile_mode(image.mode)
-    try:
-        transform = _transform(mode, image.info.get("icc_profile"))
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        notes.append("Its colour profile cannot be read and was left aside.")
-        transform = None
-    if transform is None:
-        return lambda band: _in_mode(band, "RGB")
-    notes.append("Its colours were turned into sRGB.")
-    return lambda band: transform.apply(_in_mode(band, mode))
-
-
-def _transform(mode: str, profile: bytes | None) -> ImageCms.ImageCmsTransform | None:
-    if mode == "LAB":
-        return ImageCms.buildTransform(ImageCms.createProfile("LAB"), SRGB, "LAB", "RGB")
-    if not profile:
-        return None
-    transform = ImageCms.buildTransform(ImageCms.ImageCmsProfile(io.BytesIO(profile)), SRGB, mode, "RGB")
-    return None if mode == "RGB" and _changes_nothing(transform) else transform
-
-
-def _profile_mode(mode: str) -> str:
-    """The mode of the colours that a profile speaks of, for an image of `mode`."""
-    if mode in ("CMYK", "LAB"):
-        return mode
-    return "L" if mode in ("1", "L", "LA", "La") or mode.startswith(("I", "F")) else "RGB"
-
-
-def _in_mode(band: Image.Image, mode: str) -> Image.Image:
-    straight = band.convert("LA") if band.mode == "La" else band  # Pillow knows no shorter way from premultiplied grey
-    return straight.convert(mode)
-
-
-def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
-    """Whether a transform is sRGB's into itself, but for rounding: most pictures carry sRGB's profile, and stay exact."""
-    steps = np.arange(0, 256, 17, dtype=np.uint8)
-    chart = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(64, 64, 3)
-    turned = np.asarray(transform.apply(Image.fromarray(chart)))
-    return int(np.abs(turned.astype(int) - chart).max()) <= 1
-
-
-def _on_white(colours: Image.Image, band: Image.Image, notes: list[str]) -> Image.Image:
-    """`colours` over white, by the transparency of `band`."""
-    if not band.has_transparency_data:
-        return colours
-    alpha = _in_mode(band, "RGBA").getchannel("A")
-    if alpha.getextrema() == (255, 255):
-        return colours
-    if WHITE_NOTE not in notes:
-        notes.append(WHITE_NOTE)
-    return Image.composite(colours, Image.new("RGB", colours.size, "white"), alpha)
-
-
-def fit(pixels: np.ndarray, height: int, width: int, how: Fit = "stretch") -> np.ndarray:
-    """`pixels` (h, w, 3) as (height, width, 3), averaged where they shrink.
+def fit(pixels: np.ndarray, height: int, width: int, how: Fit = "stretch", rest: int = 0) -> np.ndarray:
+    """`pixels` (h, w, 3) as (height, width, 3), or one channel (h, w) as (height, width), averaged where they shrink.
 
     "stretch" takes the whole image and lets its proportions go, "crop" takes the largest middle part of the right
-    proportions, "pad" brings the whole image into the frame and leaves the rest black.
+    proportions, "pad" brings the whole image into the frame and leaves the rest black, or of one channel at `rest`.
     """
-    image = Image.fromarray(pixels)
+    return _fitted(Image.fromarray(pixels), height, width, how, rest)
+
+
+def _fitted(image: Image.Image, height: int, width: int, how: Fit, rest: int = 0) -> np.ndarray:
     resampling = Image.Resampling.BICUBIC
     if how == "crop":
         return np.asarray(ImageOps.fit(image, (width, height), resampling))
@@ -272,7 +282,7 @@ def fit(pixels: np.ndarray, height: int, width: int, how: Fit = "stretch") -> np
     # not by `ImageOps.pad`, which fails on an image so long that its shorter side rounds to nothing
     scale = min(width / image.width, height / image.height)
     inner = max(1, round(image.width * scale)), max(1, round(image.height * scale))
-    framed = Image.new("RGB", (width, height))
+    framed = Image.new(image.mode, (width, height), rest)
     framed.paste(image.resize(inner, resampling), ((width - inner[0]) // 2, (height - inner[1]) // 2))
     return np.asarray(framed)
 

@@ -233,7 +233,8 @@ class SeenImages:
 class Probe(Protocol):
     """A network that has seen an image.
 
-    `pixels` is uint8 (h, w, 3), the image as it was fitted to the input. `scores` (classes,) is the model's answer, and
+    `given` is uint8 (h, w, channels), the image as it was fitted to the input, before its values were scaled; `pixels` is uint8
+    (h, w, 3), what the page shows of it. `scores` (classes,) is the model's answer, and
     `score_kind` what kind: one choice among classes, independent yes-or-no answers, raw numbers, or not known. None where the
     output is no list of scores; likewise `explained` where there is no convolution to look at. `arrivals` are what went into the
     first layer with weights and into a batch normalisation that directly follows it; none where more than scaling (rescaling,
@@ -244,6 +245,8 @@ class Probe(Protocol):
 
     @property
     def network(self) -> Network: ...
+    @property
+    def given(self) -> np.ndarray: ...
     @property
     def pixels(self) -> np.ndarray: ...
     @property

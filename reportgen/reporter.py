@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import numpy as np
 
 from .errors import ImageError, OptionError
-from .image import GivenImage, check_image, fit, image_from_array, load_image, with_channels
+from .image import GivenImage, check_image, image_from_array, load_image
 from .loading.labels import given_labels
 from .loading.references import Reference, check_weights, find_reference
 from .options import Options, concerning, files_of, options_of
@@ -150,12 +150,11 @@ class Reporter:
     def _shown(self, image: str | Path | np.ndarray | GivenImage, asked: Options) -> tuple[GivenImage, KerasProbe]:
         given = given_image(image)
         height, width, channels = self.network.loaded.input_shape
-        shown = fit(given.pixels, height, width, asked.fit)
+        pixels, shown = given.fitted(height, width, channels, asked.fit)
         self._progress("Forward pass")
         from .inspection.inspect import inspect
 
-        seen = _as_seen(shown, channels)
-        return given, inspect(self.network, with_channels(shown, channels), seen, asked)
+        return given, inspect(self.network, pixels, shown, asked)
 
     def _options(self, options: dict[str, Any]) -> Options:
         for name in concerning(self.options, "model"):
@@ -173,11 +172,6 @@ class Reporter:
         return self._of_model[-1][1]
 
 
-def _as_seen(shown: np.ndarray, channels: int) -> np.ndarray:
-    """The image (h, w, 3) as a model of so many channels sees it: in grey where it takes one."""
-    return np.repeat(with_channels(shown, 1), 3, axis=2) if channels == 1 else shown
-
-
 def _head_warnings(heads: tuple[str, ...], asked: Options) -> tuple[str, ...]:
     if len(heads) == 1 or asked.head is not None:
         return ()
@@ -189,14 +183,16 @@ def _provenance(given: GivenImage, probe: Probe, asked: Options, reference: Refe
 
     tensorflow, keras = versions()
     named = _without_folders(asked)
+    # only a fourth channel that is not opaque counts: the digest of all other pixels is the one that earlier versions wrote
+    opaque = probe.given.shape[2] < 4 or probe.given[:, :, 3].min() == 255
     return Provenance(
         model=probe.network.facts,
         image=given.facts,
         versions=Versions(reportgen=__version__, tensorflow=tensorflow, keras=keras, numpy=np.__version__),
         options=named,
         command=command_line(reference, given.facts.name, named) if reference is not None and given.from_file else "",
-        notes=(*given.notes, *_cut_notes(probe)),
-        input_digest=tensor_digest(probe.pixels),
+        notes=(*given.notes_for(probe.given.shape[2]), *_cut_notes(probe)),
+        input_digest=tensor_digest(probe.pixels if opaque else probe.given),
     )
 
 

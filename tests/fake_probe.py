@@ -85,6 +85,10 @@ class FakeProbe:
     unsteady: float | None = None
     explained: Explained | None = None
 
+    @property
+    def given(self) -> np.ndarray:
+        return self.pixels
+
 
 def call(index: int, path: str, kind: str = "Conv2D", parameters: int = 0) -> LayerCall:
     """A row of the layer table."""

@@ -89,7 +89,7 @@ def test_lossless_formats_give_the_very_pixels(tmp_path: Path, name: str, option
     photograph = load_image(saved(tmp_path / name, Image.fromarray(QUARTERS), **options))
     assert np.array_equal(photograph.pixels, QUARTERS)
     assert photograph.pixels.dtype == np.uint8
-    assert photograph.notes == ()
+    assert photograph.notes_for(3) == ()
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_lossless_formats_give_the_very_pixels(tmp_path: Path, name: str, option
 )
 def test_lossy_formats_give_nearly_the_pixels(tmp_path: Path, name: str, options: dict[str, Any]) -> None:
     photograph = load_image(saved(tmp_path / name, Image.fromarray(QUARTERS), **options))
-    assert photograph.notes == ()
+    assert photograph.notes_for(3) == ()
     for row, column, colour in [(8, 12, RED), (8, 36, GREEN), (24, 12, BLUE), (24, 36, WHITE)]:
         assert np.abs(np.subtract(colour_at(photograph, row, column), colour)).max() <= 6
 
@@ -146,10 +146,10 @@ def test_bands_share_one_range_and_say_a_note_once(tmp_path: Path) -> None:
     numbers = np.full((3000, 1000), np.nan, np.float32)
     numbers[-1] = np.linspace(5, 7, 1000)
     photograph = load_image(saved(tmp_path / "a.tif", Image.fromarray(numbers)))
-    assert photograph.notes == ("Its values are shown by their own range: 5 is black, 7 white.",)
+    assert photograph.notes_for(3) == ("Its values are shown by their own range: 5 is black, 7 white.",)
     assert photograph.pixels[-1, [0, -1], 0].tolist() == [0, 255]
     clear = Image.new("RGBA", (1000, 3000), (0, 0, 0, 0))
-    assert load_image(saved(tmp_path / "a.png", clear, compress_level=1)).notes == (WHITE_NOTE,)
+    assert load_image(saved(tmp_path / "a.png", clear, compress_level=1)).notes_for(3) == (WHITE_NOTE,)
 
 
 # Depths and modes
@@ -169,7 +169,7 @@ def test_bands_share_one_range_and_say_a_note_once(tmp_path: Path) -> None:
 def test_modes_of_png(tmp_path: Path, mode: str, colour: Any, expected: tuple[int, ...]) -> None:
     photograph = load_image(saved(tmp_path / "a.png", one_pixel(mode, colour)))
     assert colour_at(photograph) == expected
-    assert photograph.notes == ()
+    assert photograph.notes_for(3) == ()
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_lab_is_turned_into_srgb(tmp_path: Path) -> None:
     # lightness 100 (255) without colour (128 is the middle) is white
     photograph = load_image(saved(tmp_path / "a.tif", one_pixel("LAB", (255, 128, 128))))
     assert np.abs(np.subtract(colour_at(photograph), WHITE)).max() <= 1
-    assert photograph.notes == (PROFILE_NOTE,)
+    assert photograph.notes_for(3) == (PROFILE_NOTE,)
 
 
 def test_16_bit_rgb_by_its_upper_bytes(tmp_path: Path) -> None:
@@ -221,7 +221,7 @@ def test_16_bit_pgm_by_its_upper_byte(tmp_path: Path) -> None:
 )
 def test_numbers_of_any_range_by_their_own(tmp_path: Path, values: np.ndarray, expected: list[int], note: str) -> None:
     photograph = load_image(saved(tmp_path / "a.tif", Image.fromarray(values[None])))
-    assert photograph.notes == (f"Its values are shown by their own range: {note}.",)
+    assert photograph.notes_for(3) == (f"Its values are shown by their own range: {note}.",)
     assert photograph.pixels[0, :, 0].tolist() == expected
 
 
@@ -255,7 +255,7 @@ def test_transparent_parts_become_white(tmp_path: Path, name: str, mode: str, co
     options = {"lossless": True} if name.endswith("webp") else {}
     photograph = load_image(saved(tmp_path / name, one_pixel(mode, colour), **options))
     assert colour_at(photograph) == expected
-    assert photograph.notes == (WHITE_NOTE,)
+    assert photograph.notes_for(3) == (WHITE_NOTE,)
 
 
 @pytest.mark.parametrize("transparency", [0, bytes([0, 255])])
@@ -265,7 +265,7 @@ def test_palette_with_a_transparent_entry(tmp_path: Path, transparency: Any) -> 
     image.putdata([0, 1])
     photograph = load_image(saved(tmp_path / "a.png", image, transparency=transparency))
     assert [colour_at(photograph, 0, column) for column in (0, 1)] == [WHITE, BLUE]
-    assert photograph.notes == (WHITE_NOTE,)
+    assert photograph.notes_for(3) == (WHITE_NOTE,)
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ def test_the_transparent_colour_of_a_16_bit_png(tmp_path: Path, colour_type: int
     photograph = load_image(path)
     assert colour_at(photograph) == WHITE
     assert colour_at(photograph, 0, 1) != WHITE
-    assert photograph.notes == (WHITE_NOTE,)
+    assert photograph.notes_for(3) == (WHITE_NOTE,)
 
 
 @pytest.mark.parametrize(("mode", "stored", "expected"), [("RGBA", (51, 0, 0, 51), (255, 204, 204)), ("LA", (0, 51), (204,) * 3)])
@@ -291,7 +291,7 @@ def test_a_premultiplied_tiff(tmp_path: Path, mode: str, stored: tuple[int, ...]
     path.write_bytes(path.read_bytes().replace(unassociated, associated))
     photograph = load_image(path)
     assert colour_at(photograph) == expected
-    assert photograph.notes == (WHITE_NOTE,)
+    assert photograph.notes_for(3) == (WHITE_NOTE,)
 
 
 # Animations
@@ -306,7 +306,7 @@ def test_of_an_animation_the_first_frame(tmp_path: Path, name: str, options: dic
     frames[0].save(path, save_all=True, append_images=frames[1:], **options)
     photograph = load_image(path)
     assert np.abs(np.subtract(colour_at(photograph, 8, 8), RED)).max() <= 3
-    assert photograph.notes == (FRAMES_NOTE,)
+    assert photograph.notes_for(3) == (FRAMES_NOTE,)
 
 
 def test_the_frames_are_not_counted(tmp_path: Path) -> None:
@@ -318,7 +318,7 @@ def test_the_frames_are_not_counted(tmp_path: Path) -> None:
     path = tmp_path / "a.gif"
     path.write_bytes(first.getvalue()[:start] + frame * 2_000_000 + b";")
     began = time.process_time()
-    assert load_image(path).notes == (FRAMES_NOTE,)
+    assert load_image(path).notes_for(3) == (FRAMES_NOTE,)
     assert time.process_time() - began < 1
 
 
@@ -345,7 +345,7 @@ def test_orientation_marks_are_obeyed(tmp_path: Path, name: str, orientation: in
     photograph = load_image(saved(tmp_path / name, stored, exif=oriented(orientation), **options))
     assert np.array_equal(photograph.pixels, QUARTERS)
     assert (photograph.facts.width, photograph.facts.height) == (48, 32)
-    assert photograph.notes == ((TURNED_NOTE,) if orientation > 1 else ())
+    assert photograph.notes_for(3) == ((TURNED_NOTE,) if orientation > 1 else ())
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.avif"])
@@ -353,7 +353,7 @@ def test_orientation_marks_are_obeyed(tmp_path: Path, name: str, orientation: in
 def test_orientation_marks_of_lossy_formats(tmp_path: Path, name: str, orientation: int) -> None:
     stored = Image.fromarray(np.ascontiguousarray(STORED[orientation](QUARTERS)))
     photograph = load_image(saved(tmp_path / name, stored, exif=oriented(orientation), quality=95))
-    assert photograph.notes == (TURNED_NOTE,)
+    assert photograph.notes_for(3) == (TURNED_NOTE,)
     assert np.abs(np.subtract(colour_at(photograph, 8, 36), GREEN)).max() <= 6
 
 
@@ -361,7 +361,7 @@ def test_orientation_marks_of_lossy_formats(tmp_path: Path, name: str, orientati
 def test_a_damaged_mark_spoils_no_picture(tmp_path: Path, exif: Any) -> None:
     photograph = load_image(saved(tmp_path / "a.png", Image.fromarray(QUARTERS), exif=exif))
     assert np.array_equal(photograph.pixels, QUARTERS)
-    assert photograph.notes == ()
+    assert photograph.notes_for(3) == ()
 
 
 # Colour profiles
@@ -414,7 +414,7 @@ def test_profiles_are_turned_into_srgb(
     options = {"lossless": True} if name.endswith("webp") else {}
     photograph = load_image(saved(tmp_path / name, one_pixel("RGB", colour), icc_profile=profile, **options))
     assert np.abs(np.subtract(colour_at(photograph), expected)).max() <= 1
-    assert photograph.notes == (PROFILE_NOTE,)
+    assert photograph.notes_for(3) == (PROFILE_NOTE,)
 
 
 def test_a_profile_holds_for_a_palette_too(tmp_path: Path) -> None:
@@ -429,14 +429,14 @@ def test_a_profile_and_transparency(tmp_path: Path) -> None:
     image = one_pixel("RGBA", (255, 0, 0, 51))
     photograph = load_image(saved(tmp_path / "a.png", image, icc_profile=RED_AND_GREEN_CHANGED))
     assert np.abs(np.subtract(colour_at(photograph), (204, 255, 204))).max() <= 1
-    assert photograph.notes == (PROFILE_NOTE, WHITE_NOTE)
+    assert photograph.notes_for(3) == (PROFILE_NOTE, WHITE_NOTE)
 
 
 def test_the_profile_of_srgb_leaves_every_pixel_exact(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
     photograph = load_image(saved(tmp_path / "a.png", Image.fromarray(pixels), icc_profile=SRGB))
     assert np.array_equal(photograph.pixels, pixels)
-    assert photograph.notes == ()
+    assert photograph.notes_for(3) == ()
 
 
 @pytest.mark.parametrize("profile", [b"no profile", LINEAR[:200], bytes(128)])
@@ -445,7 +445,7 @@ def test_a_broken_profile_is_left_aside(tmp_path: Path, profile: bytes, mode: st
     image = Image.fromarray(QUARTERS).convert(mode)
     photograph = load_image(saved(tmp_path / "a.png", image, icc_profile=profile))
     assert np.array_equal(photograph.pixels, np.asarray(image.convert("RGB")))
-    assert photograph.notes == (NO_PROFILE_NOTE,)
+    assert photograph.notes_for(3) == (NO_PROFILE_NOTE,)
 
 
 # What stays out of a report
@@ -460,7 +460,7 @@ def test_nothing_of_the_metadata_is_kept(tmp_path: Path) -> None:
     path = saved(folder / "a.jpg", Image.fromarray(QUARTERS), exif=exif, comment=b"SECRET-comment", icc_profile=LINEAR)
     assert path.read_bytes().count(b"SECRET") == 4
     photograph = load_image(path)
-    assert vars(photograph).keys() == {"pixels", "facts", "notes", "from_file"}
+    assert vars(photograph).keys() == {"colours", "fourth", "facts", "notes", "from_file"}
     assert "SECRET" not in repr((photograph.facts, photograph.notes))
     assert photograph.pixels.dtype.metadata is None
 
@@ -472,6 +472,8 @@ import re, sys
 from pathlib import Path
 from reportgen.image import load_image
 photograph = load_image(Path(sys.argv[1]))
+for channels in (3, 4):
+    photograph.fitted(64, 64, channels, "stretch")
 # not getrusage's figure, which a process inherits from the one that started it
 peak = int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
 print(*photograph.pixels.shape, *photograph.pixels[-1, -1], peak)
@@ -675,7 +677,7 @@ def test_an_array_as_an_image(pixels: Any, expected: Any) -> None:
     before = array.copy()
     photograph = image_from_array(array)
     assert photograph.pixels.tolist() == expected
-    assert photograph.notes == ((WHITE_NOTE,) if expected == [[[204, 204, 255]]] else ())
+    assert photograph.notes_for(3) == ((WHITE_NOTE,) if expected == [[[204, 204, 255]]] else ())
     assert (photograph.facts.name, photograph.facts.height, photograph.facts.width) == ("array", *array.shape[:2])
     photograph.pixels[:] = 99
     assert np.array_equal(array, before)

@@ -40,6 +40,7 @@ class KerasProbe:
     """A network that has seen an image: fulfils `Probe`. `heads` are the names of the model's outputs."""
 
     network: KerasNetwork
+    given: np.ndarray
     pixels: np.ndarray
     maps: tuple[FeatureMaps, ...]
     arrivals: tuple[Arrival, ...]
@@ -81,6 +82,7 @@ def inspect(network: KerasNetwork, pixels: np.ndarray, shown: np.ndarray, option
                 break
     return KerasProbe(
         network=network.with_structure(forward.structure),
+        given=pixels,
         pixels=shown,
         maps=tuple(follower.maps),
         arrivals=tuple(arrivals.found),

@@ -46,13 +46,10 @@ def input_range(probe: Probe) -> Iterator[Finding]:
         raise NotApplicable("What reaches the first weights is not known: more than scaling lies in front of them.")
     if not all(np.isfinite((each.mean, each.std)).all() for each in arrivals):
         raise NotApplicable("What reaches the first weights holds values that are not numbers.")
-    contrast, first = float(probe.pixels.std()), arrivals[0]
+    contrast, pixels_mean, first = float(probe.given.std()), float(probe.given.mean()), arrivals[0]
     memories = [(each, _memory(probe.network.weights(each.index))) for each in arrivals]
     remembered = [(each, *memory) for each, memory in memories if memory is not None]
-    if remembered:
-        odd = _beside_training(*remembered[0], contrast)
-    else:
-        odd = _out_of_bounds(first, contrast, float(probe.pixels.mean()))
+    odd = _beside_training(*remembered[0], contrast) if remembered else _out_of_bounds(first, contrast, pixels_mean)
     if odd is not None:
         yield Finding(
             level="warning",

@@ -10,7 +10,7 @@ from ...records import record
 
 @record
 class Overview:
-    """`picture` is what was given to the model, before its values were scaled."""
+    """`picture` is what was given to the model, before its values were scaled; of four channels, the colours."""
 
     picture: Picture
 

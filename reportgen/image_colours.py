@@ -1,0 +1,56 @@
+"""What turns the colours of an image, by its colour profile, into sRGB."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image, ImageCms
+
+SRGB = ImageCms.createProfile("sRGB")
+
+Turn = Callable[[Image.Image], Image.Image]
+
+
+def into_srgb(image: Image.Image, notes: list[str]) -> Turn:
+    """What turns the colours of a band into sRGB, by the file's colour profile where it has one."""
+    mode = _profile_mode(image.mode)
+    try:
+        transform = _transform(mode, image.info.get("icc_profile"))
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        notes.append("Its colour profile cannot be read and was left aside.")
+        transform = None
+    if transform is None:
+        return lambda band: in_mode(band, "RGB")
+    notes.append("Its colours were turned into sRGB.")
+    return lambda band: transform.apply(in_mode(band, mode))
+
+
+def _transform(mode: str, profile: bytes | None) -> ImageCms.ImageCmsTransform | None:
+    if mode == "LAB":
+        return ImageCms.buildTransform(ImageCms.createProfile("LAB"), SRGB, "LAB", "RGB")
+    if not profile:
+        return None
+    transform = ImageCms.buildTransform(ImageCms.ImageCmsProfile(io.BytesIO(profile)), SRGB, mode, "RGB")
+    return None if mode == "RGB" and _changes_nothing(transform) else transform
+
+
+def _profile_mode(mode: str) -> str:
+    """The mode of the colours that a profile speaks of, for an image of `mode`."""
+    if mode in ("CMYK", "LAB"):
+        return mode
+    return "L" if mode in ("1", "L", "LA", "La") or mode.startswith(("I", "F")) else "RGB"
+
+
+def in_mode(band: Image.Image, mode: str) -> Image.Image:
+    straight = band.convert("LA") if band.mode == "La" else band  # Pillow knows no shorter way from premultiplied grey
+    return straight.convert(mode)
+
+
+def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
+    """Whether a transform is sRGB's into itself, but for rounding: most pictures carry sRGB's profile, and stay exact."""
+    steps = np.arange(0, 256, 17, dtype=np.uint8)
+    chart = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(64, 64, 3)
+    turned = np.asarray(transform.apply(Image.fromarray(chart)))
+    return int(np.abs(turned.astype(int) - chart).max()) <= 1
