@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from typing import TypeVar
 
@@ -85,6 +86,7 @@ def compare_weights(old: Weights, new: Weights, comparison: Comparison) -> Weigh
         types=tuple(sorted(types)),
         retyped=sum(not _comparable(a.dtype, b.dtype) for a, b in tensors),
         unmatched=len(old.rows) + len(new.rows) - 2 * len(same_shape),
+        partly=tuple(_partly(old, new, same_shape, comparison.layers)),
     )
 
 
@@ -104,6 +106,17 @@ def _tensors(before: Weights, after: Weights, layers: Alignment) -> Iterator[tup
             new = after.tensors.get((new_path, old.weight))
             if new is not None:
                 yield old, new
+
+
+def _partly(
+    before: Weights, after: Weights, same_shape: list[tuple[WeightTensor, WeightTensor]], layers: Alignment
+) -> Iterator[str]:
+    """The layers in both models with a tensor that has no counterpart of its shape."""
+    matched = Counter(new.path for _, new in same_shape)
+    for old_path, new_path in layers.new_paths().items():
+        counts = (len(each.by_layer.get(path, ())) for each, path in ((before, old_path), (after, new_path)))
+        if max(counts) > matched[new_path]:
+            yield new_path
 
 
 def _comparable(old: str, new: str) -> bool:

@@ -65,7 +65,7 @@ class WeightDrift:
 
     `types` are the pairs of types (old, new) of tensors that are kept as other numbers now. Between integers, which stand for
     scaled values, and floats nothing can be told: such tensors are not in `rows`, `retyped` counts them. `unmatched` counts the
-    tensors that only one of the models has, or has in another shape.
+    tensors that only one of the models has, or has in another shape; `partly` are the layers in both models that have such ones.
     """
 
     layers: tuple[LayerDrift, ...]
@@ -73,6 +73,7 @@ class WeightDrift:
     types: tuple[tuple[str, str], ...]
     retyped: int
     unmatched: int
+    partly: tuple[str, ...]
 
     def moved(self) -> tuple[LayerDrift, ...]:
         """The layers that changed."""
