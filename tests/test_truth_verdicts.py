@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
-import pytest
 
 import reportgen
 from reportgen import Diff
+from reportgen.matching.align import align
+from reportgen.probe import LayerCall
 
 L = keras.layers
 
@@ -51,3 +50,51 @@ def test_layers_that_keep_the_shape_of_a_bias_alone(cat: Path) -> None:
     kernel, bias = moved.get_layer("d").get_weights()
     moved.get_layer("d").set_weights([kernel, bias + 1])
     assert "of what can be compared the weights of `d` (from zero) changed: its `bias`;" in compared(ended(1), moved, cat).verdict
+
+
+def exchange(model: Any, *names: str) -> Any:
+    """The model in which each of the layers has the weights of the next, and the last those of the first."""
+    layers = [model.get_layer(name) for name in names]
+    weights = [layer.get_weights() for layer in layers]
+    for layer, given in zip(layers, [*weights[1:], weights[0]], strict=True):
+        layer.set_weights(given)
+    return model
+
+
+def test_two_layers_that_exchanged_their_weights(cat: Path) -> None:
+    diff = compared(chain(), exchange(chain(), "a", "b"), cat)
+    assert diff.verdict.startswith("Same architecture; the weights of 2 of 5 layers moved, most in `")
+    assert "; `a` and `b` hold each other's weights; " in diff.verdict
+    assert diff.layers.changed() == ()
+    more = compared(chain(names="abcefhjk"), exchange_pairs(chain(names="abcefhjk")), cat).verdict
+    assert "; `a` and `b`, `c` and `e`, `f` and `h`, and one more pair hold each other's weights; " in more
+
+
+def exchange_pairs(model: Any) -> Any:
+    for pair in ("ab", "ce", "fh", "jk"):
+        exchange(model, *pair)
+    return model
+
+
+def test_three_layers_whose_weights_went_round(cat: Path) -> None:
+    diff = compared(chain(), exchange(chain(), "a", "b", "c"), cat)
+    assert diff.verdict.startswith("Same architecture; the weights of 3 of 5 layers moved, most in `")
+    assert "each other" not in diff.verdict
+
+
+def test_names_that_were_exchanged_in_place_are_names_alone(cat: Path) -> None:
+    verdict = compared(chain(names="abc"), chain(names="bac"), cat).verdict
+    assert verdict.startswith("2 layers renamed (`a`, now `b`, `b`, now `a`); every weight is the same;")
+    shifted = compared(chain(names="abc"), chain(names="bce"), cat).verdict
+    assert shifted.startswith("3 layers renamed (`a`, now `b`, `b`, now `c`, `c`, now `e`); every weight is the same;")
+
+
+def test_no_change_has_two_sides_that_read_the_same() -> None:
+    def call(path: str, kind: str, inputs: str, shape: tuple[int, ...] = (8, 8, 4)) -> LayerCall:
+        fed = tuple(inputs.split())
+        return LayerCall(index=0, path=path, type=kind, output_shape=shape, parameters=0, trainable=True, inputs=fed)
+
+    old = (call("in", "Input", ""), call("x", "Conv2D", "in"), call("p", "Pool", "in"), call("c", "Add", "x p"))
+    new = (call("in", "Input", ""), call("p", "Pool", "in"), call("x", "Dense", "p"), call("c", "Add", "x p"))
+    rows = align(old, new, {}, {}).rows
+    assert [row.details for row in rows if row.path == "c"] == [("fed by another `x`",)]

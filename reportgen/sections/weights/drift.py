@@ -66,6 +66,7 @@ class WeightDrift:
     `types` are the pairs of types (old, new) of tensors that are kept as other numbers now. Between integers, which stand for
     scaled values, and floats nothing can be told: such tensors are not in `rows`, `retyped` counts them. `unmatched` counts the
     tensors that only one of the models has, or has in another shape; `partly` are the layers in both models that have such ones.
+    `exchanged` are the pairs of layers that hold each other's former weights.
     """
 
     layers: tuple[LayerDrift, ...]
@@ -74,6 +75,7 @@ class WeightDrift:
     retyped: int
     unmatched: int
     partly: tuple[str, ...]
+    exchanged: tuple[tuple[str, str], ...]
 
     def moved(self) -> tuple[LayerDrift, ...]:
         """The layers that changed."""

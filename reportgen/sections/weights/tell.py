@@ -11,6 +11,7 @@ from ..first_filters import SECTION as FIRST_FILTERS
 from ..section import Comparison, Table
 from .drift import LayerDrift, TensorDrift, WeightDrift
 
+PAIRS = 3  # of layers that hold each other's weights, named in a verdict
 TELLING = 1e-5  # a relative change below which a sketch does not tell how many weights changed
 
 
@@ -47,6 +48,10 @@ def tell_weights(weights: WeightDrift, comparison: Comparison) -> Iterator[str]:
         yield f"{which} changed"
     else:
         yield f"{which} moved, most in {name(worst.path)}{how_far}"
+    if weights.exchanged:
+        pairs = [f"{name(one)} and {name(other)}" for one, other in weights.exchanged]
+        more = f", and {counted(len(pairs) - PAIRS, 'more pair')}" if len(pairs) > PAIRS else ""
+        yield f"{', '.join(pairs[:PAIRS])}{more} hold each other's weights"
 
 
 def _the_same(weights: WeightDrift) -> str:
