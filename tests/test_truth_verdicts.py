@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import keras
 
 import reportgen
-from reportgen import Diff
+from reportgen import Diff, Report
+from reportgen.comparison.result import CheckChanges
 from reportgen.matching.align import align
 from reportgen.probe import LayerCall
+from reportgen.report import Absent
 
 L = keras.layers
 
@@ -98,3 +101,25 @@ def test_no_change_has_two_sides_that_read_the_same() -> None:
     new = (call("in", "Input", ""), call("p", "Pool", "in"), call("x", "Dense", "p"), call("c", "Add", "x p"))
     rows = align(old, new, {}, {}).rows
     assert [row.details for row in rows if row.path == "c"] == [("fed by another `x`",)]
+
+
+def test_a_warning_of_the_whole_model_covers_each_layer(cat: Path) -> None:
+    trained = chain()
+    kernel, bias = trained.get_layer("a").get_weights()
+    trained.get_layer("a").set_weights([kernel * 3, bias])
+    whole, single = (reportgen.generate(model, cat) for model in (chain(), trained))
+    assert [row.path for row in whole.findings() if row.name == "untrained"] == [""]
+    assert len([row.path for row in single.findings() if row.name == "untrained"]) == 3
+    for old, new in ((whole, single), (single, whole)):
+        changes = reportgen.diff(old, new).checks
+        assert isinstance(changes, CheckChanges)
+        assert "untrained" not in {row.name for row in (*changes.new, *changes.gone)}
+    gone = reportgen.diff(whole, without_findings(whole)).checks
+    assert isinstance(gone, CheckChanges)
+    assert "untrained" in {row.name for row in gone.gone}
+
+
+def without_findings(report: Report) -> Report:
+    """The report as if its checks had found nothing."""
+    assert not isinstance(report.checks, Absent)
+    return replace(report, checks=replace(report.checks, rows=()))
