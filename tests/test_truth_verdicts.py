@@ -123,3 +123,30 @@ def without_findings(report: Report) -> Report:
     """The report as if its checks had found nothing."""
     assert not isinstance(report.checks, Absent)
     return replace(report, checks=replace(report.checks, rows=()))
+
+
+def test_a_kernel_that_was_zero_moved_from_zero_and_nothing_else_is_said(cat: Path) -> None:
+    empty = chain()
+    empty.get_layer("a").set_weights([0 * each for each in empty.get_layer("a").get_weights()])
+    diff = compared(empty, chain(), cat)
+    assert "| a | from zero | 0 |" in reportgen.markdown(diff).replace("`", "")
+    assert ">from zero</td>" in reportgen.render_diff(diff)
+    assert "± from zero" not in reportgen.render_diff(diff)
+
+
+def test_a_series_that_comes_back_to_where_it_began(cat: Path) -> None:
+    scaled = chain()
+    scaled.get_layer("stem").set_weights([3 * each for each in scaled.get_layer("stem").get_weights()])
+    first, other = (reportgen.generate(model, cat) for model in (chain(), scaled))
+
+    def captions(*reports: Report) -> set[str]:
+        return {
+            line.caption.partition(" (")[0]
+            for line in reportgen.series(reports).pictures
+            if line.title.startswith("Feature maps")
+        }
+
+    assert captions(first, first, other) == {"The channels that changed most from the first version to the last"}
+    returned = "None of these channels differs between the first version and the last; those that changed most on the way"
+    assert captions(first, other, first) == {returned}
+    assert captions(first, first, first) == {"None of these channels changed"}

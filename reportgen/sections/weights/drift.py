@@ -128,7 +128,7 @@ class Squares(NamedTuple):
         scale = 2 * math.sqrt(self.old) * math.sqrt(self.new)
         cosine = (self.old + self.new - self.difference) / scale if scale else 0.0
         cosine = cosine if math.isnan(cosine) else min(1.0, max(-1.0, cosine))
-        if not self.variance:
+        if not self.variance or not self.old:  # what was zero has moved from there, whatever the estimate
             return Figures(change, 0.0, cosine, 0.0)
         spread = math.sqrt(self.variance)
         cosine_error = min(1.0, max(LEAST_ERROR, self.difference * spread / scale)) if scale else 0.0
