@@ -10,6 +10,7 @@ import keras
 
 import reportgen
 from reportgen import Diff, Report
+from reportgen.comparison.provenance import OTHER_OUTPUT
 from reportgen.comparison.result import CheckChanges
 from reportgen.matching.align import align
 from reportgen.probe import LayerCall
@@ -150,3 +151,25 @@ def test_a_series_that_comes_back_to_where_it_began(cat: Path) -> None:
     returned = "None of these channels differs between the first version and the last; those that changed most on the way"
     assert captions(first, other, first) == {returned}
     assert captions(first, first, first) == {"None of these channels changed"}
+
+
+def two_outputs() -> Any:
+    inputs = keras.Input((32, 32, 3), name="in")
+    x = L.GlobalAveragePooling2D(name="g")(L.Conv2D(8, 3, name="stem")(inputs))
+    return keras.Model(inputs, [L.Dense(3, activation="softmax", name=name)(x) for name in ("h1", "h2")], name="m")
+
+
+def test_another_output_is_told(cat: Path) -> None:
+    model = two_outputs()
+    plain, first, second = (reportgen.generate(model, cat, head=head) for head in (None, "h1", "h2"))
+    for old in (plain, first):
+        diff = reportgen.diff(old, second)
+        assert diff.verdict.startswith(
+            "Another output was looked at: `h1`, now `h2`; same architecture; every weight is the same;"
+        )
+        assert "do not show" not in diff.verdict
+        assert [text for text in diff.caveats if "--head" in text] == [OTHER_OUTPUT]
+        assert not diff.same
+    assert reportgen.diff(plain, first).same
+    older = [replace(report, provenance=replace(report.provenance, output="")) for report in (plain, second)]
+    assert reportgen.diff(*older).verdict.startswith("Another output was looked at: the first, now `h2`;")
