@@ -173,3 +173,35 @@ def test_another_output_is_told(cat: Path) -> None:
     assert reportgen.diff(plain, first).same
     older = [replace(report, provenance=replace(report.provenance, output="")) for report in (plain, second)]
     assert reportgen.diff(*older).verdict.startswith("Another output was looked at: the first, now `h2`;")
+
+
+class Scaled(keras.layers.Layer):  # type: ignore[misc]
+    """Multiplies by a number that its configuration does not hold."""
+
+    factor = 2.0
+
+    def call(self, x: Any) -> Any:
+        return x * self.factor
+
+
+def test_an_answer_that_differs_for_no_reason_that_is_shown(cat: Path) -> None:
+    def scaled(factor: float) -> Any:
+        keras.utils.set_random_seed(1)
+        inputs = keras.Input((32, 32, 3), name="in")
+        layer = Scaled(name="scaled")
+        layer.factor = factor
+        x = L.GlobalAveragePooling2D(name="g")(layer(L.Conv2D(8, 3, name="stem")(inputs)))
+        return keras.Model(inputs, L.Dense(3, activation="softmax", name="d")(x), name="m")
+
+    cause = "; something differs that the reports do not show: a layer's own code, or random numbers"
+    diff = compared(scaled(2), scaled(5), cat)
+    assert diff.old.model.digest == diff.new.model.digest
+    assert cause in diff.verdict
+    assert cause not in compared(scaled(2), exchange_d(scaled(2)), cat).verdict
+    assert cause not in compared(scaled(2), scaled(2 * (1 + 1e-7)), cat).verdict
+
+
+def exchange_d(model: Any) -> Any:
+    """The model with the weights of its last layer turned around."""
+    model.get_layer("d").set_weights([each[..., ::-1] for each in model.get_layer("d").get_weights()])
+    return model
