@@ -59,7 +59,8 @@ class Provenance:
     """How the report was made. Neither a time nor a folder is in it: the same inputs give the same report.
 
     `command` is the command line that makes it again; `notes` what was done to the image on its way to the model.
-    `input_digest` is that of the pixels that the model was given (`tensors.tensor_digest`), "" in reports of format 1.
+    `input_digest` is that of the pixels that the model was given (`tensors.tensor_digest`), `output` the name of the output that
+    the report looks at; both are "" in reports of format 1.
     """
 
     model: ModelFacts
@@ -69,6 +70,7 @@ class Provenance:
     command: str
     notes: tuple[str, ...]
     input_digest: str = ""
+    output: str = ""
 
 
 def _section(section: Section[Any, Any], *former_names: str) -> Any:

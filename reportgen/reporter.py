@@ -178,7 +178,7 @@ def _head_warnings(heads: tuple[str, ...], asked: Options) -> tuple[str, ...]:
     return (f"The model has {len(heads)} outputs ({', '.join(heads)}); this is the first. Choose another with --head.",)
 
 
-def _provenance(given: GivenImage, probe: Probe, asked: Options, reference: Reference | None) -> Provenance:
+def _provenance(given: GivenImage, probe: KerasProbe, asked: Options, reference: Reference | None) -> Provenance:
     from .backend import versions
 
     tensorflow, keras = versions()
@@ -193,6 +193,7 @@ def _provenance(given: GivenImage, probe: Probe, asked: Options, reference: Refe
         command=command_line(reference, given.facts.name, named) if reference is not None and given.from_file else "",
         notes=(*given.notes_for(probe.given.shape[2]), *_cut_notes(probe)),
         input_digest=tensor_digest(probe.pixels if opaque else probe.given),
+        output=asked.head or probe.heads[0],
     )
 
 

@@ -371,7 +371,7 @@ def test_another_number_of_classes_is_told(cat: Path) -> None:
     smaller = keras.Model(body.inputs, keras.layers.Dense(3, activation="softmax", name="answer")(body.output))
     diff = reportgen.diff(report_of(net(), cat), report_of(smaller, cat, labels=LABELS[:3]))
     assert "the answers cannot be compared: probabilities of 4 classes, now probabilities of 3 classes" in diff.verdict
-    assert "the weights of the layers that both have are the same" in diff.verdict
+    assert "the weights of the 2 layers that can be compared are the same" in diff.verdict
 
 
 def test_weights_of_another_type_are_told(cat: Path) -> None:

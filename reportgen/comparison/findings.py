@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 
 from ..checks import Checks
 from ..formatting import counted, name
@@ -10,6 +10,8 @@ from ..report import Absent, checks_about, present
 from ..sections.section import LEVELS, Finding
 from .pair import Pair
 from .result import CheckChanges
+
+Key = tuple[str, str, str]  # name, level and path of a finding; the path is "" where it speaks of the whole model
 
 
 def find_check_changes(pair: Pair) -> CheckChanges | Absent:
@@ -24,13 +26,21 @@ def find_check_changes(pair: Pair) -> CheckChanges | Absent:
     before = {(row.name, row.level, paths.get(row.path, row.path)) for row in old.rows}
     after = {(row.name, row.level, row.path) for row in new.rows}
     return CheckChanges(
-        tuple(row for row in _of(new, both) if (row.name, row.level, row.path) not in before),
-        tuple(row for row in _of(old, both) if (row.name, row.level, paths.get(row.path, row.path)) not in after),
+        tuple(row for row in _of(new, both) if not _covered((row.name, row.level, row.path), before)),
+        tuple(row for row in _of(old, both) if not _covered((row.name, row.level, paths.get(row.path, row.path)), after)),
     )
 
 
 def _of(checks: Checks, names: Iterable[str]) -> Iterator[Finding]:
     yield from (row for row in checks.rows if row.name in names)
+
+
+def _covered(key: Key, others: Set[Key]) -> bool:
+    """Whether the other report has the finding, too: of that layer or, where either speaks of the whole model, of any."""
+    name, level, path = key
+    if not path:
+        return any(other[:2] == (name, level) for other in others)
+    return key in others or (name, level, "") in others
 
 
 def tell_checks(changes: CheckChanges | Absent) -> Iterator[str]:

@@ -24,6 +24,10 @@ OTHER_FIT = (
     "Make both reports with one --fit and --size."
 )
 OTHER_PIXELS = "The pixels were scaled in two ways, so answers and maps would differ even if the models were the same."
+OTHER_OUTPUT = (
+    "The reports look at two outputs of the model: the answers and where the models looked differ for that reason too. "
+    "Make both reports with one --head."
+)
 EXPLAINED = 0.0  # the distance of a change that others account for
 
 
@@ -83,12 +87,27 @@ def same_preprocessing(old: Report, new: Report) -> bool:
     return old.provenance.model.preprocessing == new.provenance.model.preprocessing
 
 
+def same_way_of_asking(old: Report, new: Report) -> bool:
+    """Whether the image was fitted, and its pixels scaled, in one way, and one output was asked for."""
+    before, after = old.provenance, new.provenance
+    same_shape = before.model.input_shape == after.model.input_shape and before.options.size == after.options.size
+    return same_shape and before.options.fit == after.options.fit and same_preprocessing(old, new) and same_output(old, new)
+
+
+def same_output(old: Report, new: Report) -> bool:
+    """Whether the reports look at one output of the model, as far as they tell."""
+    asked, now = old.provenance.options.head, new.provenance.options.head
+    return asked == now or bool(old.provenance.output and old.provenance.output == new.provenance.output)
+
+
 def provenance_caveats(old: Report, new: Report) -> Iterator[str]:
     """What makes a comparison say less, in plain sentences."""
     if not same_image(old, new):
         yield image_difference(old, new)
     if not same_preprocessing(old, new):
         yield OTHER_PIXELS
+    if not same_output(old, new):
+        yield OTHER_OUTPUT
 
 
 def provenance_changes(old: Report, new: Report, model_changed: bool) -> Iterator[Change]:
@@ -105,6 +124,8 @@ def provenance_changes(old: Report, new: Report, model_changed: bool) -> Iterato
             yield Change(f"model.{fact}", str(was), str(now), None)
     if not same_image(old, new):
         yield _image_change(old, new)
+    if not same_output(old, new):
+        yield Change("options.head", *_outputs(old, new), None)
 
 
 def _image_change(old: Report, new: Report) -> Change:
@@ -128,6 +149,15 @@ def tell_provenance(old: Report, new: Report) -> Iterator[str]:
     if not same_preprocessing(old, new):
         was, now = name(old.provenance.model.preprocessing), name(new.provenance.model.preprocessing)
         yield f"pixels scaled otherwise ({was}, now {now})"
+    if not same_output(old, new):
+        was, now = ("the first" if output is None else name(output) for output in _outputs(old, new))
+        yield f"another output was looked at: {was}, now {now}"
+
+
+def _outputs(old: Report, new: Report) -> tuple[str | None, str | None]:
+    """The names of the outputs that the two look at, as they were asked for where they do not tell; None: the first."""
+    before, after = old.provenance, new.provenance
+    return before.output or before.options.head, after.output or after.options.head
 
 
 def tell_digest(changes: Iterable[Change]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from ..report import SECTIONS, Absent
 from ..sections.section import TOPICS, Topic
 from .findings import tell_checks
 from .pair import Pair
-from .provenance import tell_digest, tell_provenance
+from .provenance import same_way_of_asking, tell_digest, tell_provenance
 from .result import CheckChanges, SectionChanges
 
 ROUNDING = 1e-5  # sums of a network in another order differ by less, as a share of the greatest figure beside them
@@ -21,7 +21,7 @@ def find_verdict(pair: Pair, sections: Sections, same: bool, tolerance: float, c
     if not any(section.changes for section in sections):
         return _same(pair)
     told = "; ".join(text for topic in TOPICS for text in _told(topic, pair, sections)) or "; ".join(_counted(sections))
-    told = "; ".join(filter(None, (told, *tell_checks(checks))))
+    told = "; ".join(filter(None, (told, *_tell_unknown_cause(pair, sections), *tell_checks(checks))))
     rounding = _greatest_rounding(pair, sections)
     if rounding is not None:
         told = f"only rounding differs, by at most {rounding:.1g}; {told}"
@@ -49,6 +49,17 @@ def _greatest_rounding(pair: Pair, sections: Sections) -> float | None:
     distances = [change.distance for section in sections for change in section.changes]
     known = [distance for distance in distances if distance is not None and distance < ROUNDING]
     return max(known) if pair.same_model and pair.same_image and len(known) == len(distances) else None
+
+
+def _tell_unknown_cause(pair: Pair, sections: Sections) -> Iterator[str]:
+    """That one model, asked for one output, answered the same pixels in two ways, by more than rounding."""
+    if not (pair.same_model and pair.same_image and same_way_of_asking(pair.old, pair.new)):
+        return
+    causes = {name for name, section in SECTIONS.items() if section.about == "image" and section.cause}
+    answered = [each.changes for each in sections if each.name in causes]
+    distances = [change.distance for changes in answered for change in changes if change.distance is not None]
+    if any(not distance <= ROUNDING for distance in distances):
+        yield "something differs that the reports do not show: a layer's own code, or random numbers"
 
 
 def _told(topic: Topic, pair: Pair, sections: Sections) -> Iterator[str]:

@@ -12,12 +12,13 @@ import numpy as np
 from ..formatting import name
 from ..probe import LayerCall
 from ..records import record
+from .exchanges import ALIKE, find_exchanged
 from .settings import changed_settings
+from .wiring import Wiring
 
 Kind = Literal["added", "removed", "changed", "renamed", "moved"]
 # how much each says for two layers being one; weights say most: a name may be given anew, by Keras too ("conv2d_1")
 PATH, TYPE, SHAPE, PARAMETERS, WEIGHTS = 300, 200, 100, 100, 2000
-ALIKE = 0.5  # cosine above which two layers' weights must be of one training
 LARGEST_TABLE = 16_000_000  # pairs of layers to weigh; beyond, names alone decide
 
 
@@ -104,7 +105,8 @@ def align(old: tuple[LayerCall, ...], new: tuple[LayerCall, ...], old_marks: Mar
     """The layers of two models as pairs, by what they are called and what `old_marks` and `new_marks` say of their weights.
 
     The pairs are those, in the order of both models, whose likeness adds up to the most (Needleman and Wunsch 1970, no cost
-    for a gap). What is left over on both sides and has one name, or the very same weights, has moved.
+    for a gap). What is left over on both sides and has one name, or the very same weights, has moved. Layers that exchanged
+    their weights, with all else as it was, are paired by name.
     """
     pairs = _best_pairs(old, new, old_marks, new_marks)
     moved = dict(_moved(old, new, pairs, old_marks, new_marks))
@@ -159,7 +161,12 @@ def _likeness(old: tuple[LayerCall, ...], new: tuple[LayerCall, ...], old_marks:
     )
     may_be = path | (kind & shape & count) | (kind & (cosine > ALIKE))
     total = PATH * path + TYPE * kind + SHAPE * shape + PARAMETERS * count + WEIGHTS * np.maximum(cosine, 0)
-    return np.where(may_be, total, 0).astype(np.int32)
+    likeness = np.where(may_be, total, 0).astype(np.int32)
+    for i, j in find_exchanged(old, new, cosine).items():
+        by_name = likeness[i, j]
+        likeness[i, :] = likeness[:, j] = 0
+        likeness[i, j] = by_name
+    return likeness
 
 
 def _equal(old: Iterable[object], new: Iterable[object]) -> np.ndarray:
@@ -244,11 +251,12 @@ def _row(old: LayerCall | None, new: LayerCall | None, has_moved: bool) -> Layer
 
 def _with_details(rows: list[LayerPair]) -> Alignment:
     bare = Alignment(tuple(rows))
-    wiring = _Wiring(bare)
+    removed, added = bare.of_kind("removed"), bare.of_kind("added")
+    wiring = Wiring(bare.new_paths(), [row.old for row in removed if row.old], [row.new for row in added if row.new])
     return Alignment(tuple(_detailed(row, wiring) for row in bare.rows))
 
 
-def _detailed(row: LayerPair, wiring: _Wiring) -> LayerPair:
+def _detailed(row: LayerPair, wiring: Wiring) -> LayerPair:
     if row.old is None or row.new is None:
         return row
     details = (*_details(row.old, row.new), *wiring.details(row.old, row.new))
@@ -266,34 +274,3 @@ def _details(old: LayerCall, new: LayerCall) -> Iterator[str]:
         yield f"parameters {old.parameters:,} → {new.parameters:,}"
     if old.trainable != new.trainable and old.parameters:
         yield "frozen" if old.trainable else "no longer frozen"
-
-
-class _Wiring:
-    """What feeds a layer, seen past the layers that only one of the models has: an insertion does not rewire what follows it."""
-
-    def __init__(self, pairs: Alignment) -> None:
-        self.new_paths = pairs.new_paths()
-        self.removed = {row.old.path: row.old.inputs for row in pairs.of_kind("removed") if row.old}
-        self.added = {row.new.path: row.new.inputs for row in pairs.of_kind("added") if row.new}
-
-    def details(self, old: LayerCall, new: LayerCall) -> Iterator[str]:
-        if not old.inputs or not new.inputs:
-            return
-        before = tuple(self.new_paths.get(path, path) for path in _past(old.inputs, self.removed))
-        if before != _past(new.inputs, self.added):
-            yield f"fed by {', '.join(map(name, old.inputs))} → {', '.join(map(name, new.inputs))}"
-
-
-def _past(inputs: tuple[str, ...], passed: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """`inputs` where those in `passed` give way to what feeds them."""
-    seen: set[str] = set()
-    found: list[str] = []
-    waiting = list(reversed(inputs))
-    while waiting:
-        path = waiting.pop()
-        if path not in passed:
-            found.append(path)
-        elif path not in seen:
-            seen.add(path)
-            waiting += reversed(passed[path])
-    return tuple(found)

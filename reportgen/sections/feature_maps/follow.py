@@ -43,13 +43,25 @@ def _maps_of(rows: list[ConvolutionMaps], tables: list[ConvolutionMapsTable], sh
         return
     values = np.stack([each.values for each in held])  # (versions, channels, h, w)
     with np.errstate(invalid="ignore", over="ignore"):
-        moved = np.nan_to_num(np.sum((values[-1] - values[0]).astype(np.float64) ** 2, axis=(1, 2)))
+        apart = (values[1:] - values[0]).astype(np.float64) ** 2
+        alike = (values[1:] == values[0]) | (np.isnan(values[1:]) & np.isnan(values[0]))
+        steps = np.where(alike, 0, np.where(np.isnan(apart), np.inf, apart)).sum(axis=(2, 3))  # (versions - 1, channels)
+    moved = steps[-1] if steps[-1].any() else steps.max(axis=0)
     channels = np.argsort(-moved, kind="stable")[:shown]
     scales = [finite_range(values[:, channel]) for channel in channels]
     colormap = rows[-1].picture.colormap if rows[-1].picture else GREY
     names = ", ".join(str(numbers[place]) for place in channels)
     yield PictureLine(
         f"Feature maps, {rows[-1].path}",
-        f"The channels that changed most from the first version to the last ({names}), each on one scale",
+        f"{_which(steps)} ({names}), each on one scale",
         tuple(on_own_scales(of[channels], scales, colormap) for of in values),
     )
+
+
+def _which(steps: np.ndarray) -> str:
+    """What is said of the channels that are shown; `steps` is how far each is from the first version, by version."""
+    if steps[-1].any():
+        return "The channels that changed most from the first version to the last"
+    if steps.any():
+        return "None of these channels differs between the first version and the last; those that changed most on the way"
+    return "None of these channels changed"

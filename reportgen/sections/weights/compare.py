@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from typing import TypeVar
 
@@ -85,6 +86,8 @@ def compare_weights(old: Weights, new: Weights, comparison: Comparison) -> Weigh
         types=tuple(sorted(types)),
         retyped=sum(not _comparable(a.dtype, b.dtype) for a, b in tensors),
         unmatched=len(old.rows) + len(new.rows) - 2 * len(same_shape),
+        partly=tuple(_partly(old, new, same_shape, comparison.layers)),
+        exchanged=tuple(_exchanged(old, new, comparison.layers)),
     )
 
 
@@ -104,6 +107,35 @@ def _tensors(before: Weights, after: Weights, layers: Alignment) -> Iterator[tup
             new = after.tensors.get((new_path, old.weight))
             if new is not None:
                 yield old, new
+
+
+def _partly(
+    before: Weights, after: Weights, same_shape: list[tuple[WeightTensor, WeightTensor]], layers: Alignment
+) -> Iterator[str]:
+    """The layers in both models with a tensor that has no counterpart of its shape."""
+    matched = Counter(new.path for _, new in same_shape)
+    for old_path, new_path in layers.new_paths().items():
+        counts = (len(each.by_layer.get(path, ())) for each, path in ((before, old_path), (after, new_path)))
+        if max(counts) > matched[new_path]:
+            yield new_path
+
+
+def _exchanged(before: Weights, after: Weights, layers: Alignment) -> Iterator[tuple[str, str]]:
+    """The pairs of layers whose every tensor is the one that the other had."""
+    new_paths = layers.new_paths()
+    old = {new_paths[path]: _digests(rows) for path, rows in before.by_layer.items() if path in new_paths}
+    new = {path: _digests(rows) for path, rows in after.by_layer.items()}
+    origins = {digests: path for path, digests in old.items()}
+    told: set[str] = set()
+    for path, was in old.items():
+        other = origins.get(new.get(path, ()), path)
+        if was != new.get(path) and new.get(other) == was and path not in told:
+            told.add(other)
+            yield path, other
+
+
+def _digests(rows: list[WeightTensor]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((row.weight, row.digest) for row in rows))
 
 
 def _comparable(old: str, new: str) -> bool:

@@ -65,7 +65,8 @@ class WeightDrift:
 
     `types` are the pairs of types (old, new) of tensors that are kept as other numbers now. Between integers, which stand for
     scaled values, and floats nothing can be told: such tensors are not in `rows`, `retyped` counts them. `unmatched` counts the
-    tensors that only one of the models has, or has in another shape.
+    tensors that only one of the models has, or has in another shape; `partly` are the layers in both models that have such ones.
+    `exchanged` are the pairs of layers that hold each other's former weights.
     """
 
     layers: tuple[LayerDrift, ...]
@@ -73,6 +74,8 @@ class WeightDrift:
     types: tuple[tuple[str, str], ...]
     retyped: int
     unmatched: int
+    partly: tuple[str, ...]
+    exchanged: tuple[tuple[str, str], ...]
 
     def moved(self) -> tuple[LayerDrift, ...]:
         """The layers that changed."""
@@ -125,7 +128,7 @@ class Squares(NamedTuple):
         scale = 2 * math.sqrt(self.old) * math.sqrt(self.new)
         cosine = (self.old + self.new - self.difference) / scale if scale else 0.0
         cosine = cosine if math.isnan(cosine) else min(1.0, max(-1.0, cosine))
-        if not self.variance:
+        if not self.variance or not self.old:  # what was zero has moved from there, whatever the estimate
             return Figures(change, 0.0, cosine, 0.0)
         spread = math.sqrt(self.variance)
         cosine_error = min(1.0, max(LEAST_ERROR, self.difference * spread / scale)) if scale else 0.0

@@ -11,6 +11,7 @@ from ..first_filters import SECTION as FIRST_FILTERS
 from ..section import Comparison, Table
 from .drift import LayerDrift, TensorDrift, WeightDrift
 
+PAIRS = 3  # of layers that hold each other's weights, named in a verdict
 TELLING = 1e-5  # a relative change below which a sketch does not tell how many weights changed
 
 
@@ -26,13 +27,15 @@ def tell_weights(weights: WeightDrift, comparison: Comparison) -> Iterator[str]:
         yield "the other weights are the same"
         return
     if not moved:
-        yield "every weight is the same" if whole else "the weights of the layers that both have are the same"
+        yield "every weight is the same" if whole else _the_same(weights)
         return
     worst, all_of = moved[0], counted(len(weights.layers), "layer")
     how_far = "" if worst.relative_change is None else f" ({relative_change(max(worst.relative_change, LEAST))})"
     can = "" if whole else " that can be compared"
     if len(moved) == 1:
         only = "only " if whole else f"of the {all_of}{can} only "
+        if not whole and len(weights.layers) == 1:
+            only = "of what can be compared "
         yield f"{only}the weights of {name(worst.path)}{how_far} changed{_exactly(worst.path, weights, comparison)}"
         return
     if len(moved) < len(weights.layers):
@@ -45,6 +48,20 @@ def tell_weights(weights: WeightDrift, comparison: Comparison) -> Iterator[str]:
         yield f"{which} changed"
     else:
         yield f"{which} moved, most in {name(worst.path)}{how_far}"
+    if weights.exchanged:
+        pairs = [f"{name(one)} and {name(other)}" for one, other in weights.exchanged]
+        more = f", and {counted(len(pairs) - PAIRS, 'more pair')}" if len(pairs) > PAIRS else ""
+        yield f"{', '.join(pairs[:PAIRS])}{more} hold each other's weights"
+
+
+def _the_same(weights: WeightDrift) -> str:
+    """That nothing changed of what can be compared, where that is not every weight."""
+    if not weights.partly:
+        return "the weights of the layers that both have are the same"
+    compared = len({layer.path for layer in weights.layers} - set(weights.partly))
+    if not compared:
+        return "the weights that have one shape in both are the same"
+    return f"the weights of the {counted(compared, 'layer')} that can be compared are the same"
 
 
 def _exactly(path: str, weights: WeightDrift, comparison: Comparison) -> str:
@@ -64,7 +81,7 @@ def _exactly(path: str, weights: WeightDrift, comparison: Comparison) -> str:
         return f": {count} of its {name(changed[0].weight)}{where}"
     if filters and 0 < len(moved) < filters.filters:
         return f": {len(moved)} of its {counted(filters.filters, 'filter')}"
-    return f": its {name(changed[0].weight)}" if len(changed) == 1 < len(rows) else ""
+    return f": its {name(changed[0].weight)}" if len(changed) == 1 and (len(rows) > 1 or path in weights.partly) else ""
 
 
 def _swapped(path: str, changed: list[TensorDrift], comparison: Comparison) -> str:
