@@ -1,5 +1,5 @@
 """`python -m reportgen` is `reportgen`."""
 
-from .cli import main
+from .cli import run
 
-main()
+run()

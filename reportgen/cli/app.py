@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
 
 import typer
 
@@ -33,8 +33,22 @@ app = typer.Typer(
 )
 
 
+def run() -> NoReturn:
+    """The entry point: `main`, and an end without more ado. Python would take a second to take TensorFlow apart."""
+    try:
+        main()
+    except SystemExit as ended:
+        if "tensorflow" not in sys.modules or not isinstance(ended.code, int):
+            raise
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError, AttributeError):  # closed, or gone
+                stream.flush()
+        os._exit(ended.code)
+    sys.exit(0)
+
+
 def main() -> None:
-    """The entry point: errors of ours become one or two lines and exit code 2."""
+    """Run the command: errors of ours become one or two lines and exit code 2. Raises `SystemExit`."""
     keep_matplotlib_from_the_folder()
     try:
         app()
