@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
     from reportgen import Report
 
 ROOT = Path(__file__).parent.parent
+if (
+    "PYTEST_XDIST_WORKER" in os.environ
+):  # before anything imports NumPy or TensorFlow: workers would wait for each other's threads
+    for name in ("OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        os.environ.setdefault(name, "1")
 # the same examples every time, and no deadline: a machine that is busy makes no test fail
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
