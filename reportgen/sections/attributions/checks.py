@@ -14,7 +14,7 @@ def zero_attribution(probe: Probe) -> Iterator[Finding]:
     """A Grad-CAM that is zero everywhere: nothing at the layer speaks for the class, be it for a reason or for a fault."""
     explained = probe.explained
     if explained is None:
-        raise NotApplicable("No layer with a height and a width leads to the answer.")
+        raise NotApplicable("Nothing was explained: no layer whose output is known to be a map of the image leads to the answer.")
     if grad_cam(explained).max(initial=0) == 0:
         yield Finding(
             level="note",

@@ -79,7 +79,7 @@ def dead_in_training(network: Network) -> Iterator[Finding]:
         if variance is None or variance.size == 0:
             continue
         judged = True
-        constant = int(np.count_nonzero(variance < CONSTANT))
+        constant = int(np.count_nonzero((variance >= 0) & (variance < CONSTANT)))
         if constant:
             share = constant / variance.size
             yield Finding(
