@@ -122,10 +122,10 @@ def test_weights_just_below_a_threshold_are_no_fault() -> None:
 
 @pytest.mark.parametrize("initializer", [
     "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal",
-    keras.initializers.RandomNormal(0.1, 0.2), keras.initializers.RandomUniform(-0.3, 0.1),
-    keras.initializers.TruncatedNormal(0, 0.1),
-    keras.initializers.VarianceScaling(2.0, "fan_out", "truncated_normal"),
-    keras.initializers.VarianceScaling(0.5, "fan_avg", "untruncated_normal"),
+    keras.initializers.RandomNormal(0.1, 0.2, seed=1), keras.initializers.RandomUniform(-0.3, 0.1, seed=2),
+    keras.initializers.TruncatedNormal(0, 0.1, seed=3),
+    keras.initializers.VarianceScaling(2.0, "fan_out", "truncated_normal", seed=4),
+    keras.initializers.VarianceScaling(0.5, "fan_avg", "untruncated_normal", seed=5),
 ], ids=lambda each: each if isinstance(each, str) else type(each).__name__)  # fmt: skip
 def test_what_an_initializer_drew_is_known_and_a_step_of_training_is_seen(initializer: Any) -> None:
     keras.utils.set_random_seed(3)

@@ -308,7 +308,7 @@ def test_float8_is_shown_but_for_its_gradient_which_keras_cannot_make() -> None:
     assert not isinstance(report.predictions, Absent)
     assert not isinstance(report.feature_maps, Absent)
     assert isinstance(report.attributions, Absent)
-    assert "No gradient" in report.attributions.reason
+    assert "no gradient" in report.attributions.reason
 
 
 def test_a_model_that_was_never_built() -> None:
