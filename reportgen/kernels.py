@@ -32,10 +32,11 @@ class Kernel:
     bias: str | None
     groups: int = 1
 
-    @property
-    def same_channels(self) -> bool:
-        """Whether all filters see the same channels; those of a depthwise or grouped convolution do not."""
-        return MULTIPLIER not in self.axes and self.groups == 1
+    def filters_of_one_input(self, shape: tuple[int, ...]) -> int:
+        """How many filters in a row see the same channels: all of them, those of a group, or those of one channel."""
+        if MULTIPLIER in self.axes:
+            return shape[self.axes.index(MULTIPLIER)]
+        return shape[self.axes.index(OUT)] // self.groups
 
     def filters(self, values: np.ndarray) -> np.ndarray:
         """The kernel's `values` as one row for each filter: (filters, weights of a filter)."""

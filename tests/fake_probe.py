@@ -39,6 +39,7 @@ class FakeNetwork:
     channel_order: ChannelOrder | None = "rgb"
     tensors: dict[tuple[int, str], np.ndarray] = field(default_factory=dict)
     laws: dict[tuple[int, str], tuple[Law, ...]] = field(default_factory=dict)
+    groups: int = 1
     classes: int = 3
 
     def weights(self, index: int) -> Mapping[str, np.ndarray]:
@@ -54,7 +55,7 @@ class FakeNetwork:
             axes = [DEPTHWISE_AXES, POINTWISE_AXES]
             return tuple(Kernel(name, each, None) for name, each in zip(names, axes, strict=True))
         of_kind = {"Conv2DTranspose": TRANSPOSED_AXES, "DepthwiseConv2D": DEPTHWISE_AXES}.get(kind, KERNEL_AXES)
-        return tuple(Kernel(name, of_kind, "bias") for name in names)
+        return tuple(Kernel(name, of_kind, "bias", self.groups) for name in names)
 
     def initial_laws(self, index: int, name: str) -> tuple[Law, ...]:
         return self.laws.get((index, name), ())

@@ -205,6 +205,17 @@ def test_copies_are_found_among_many_filters_and_depthwise_ones_left_alone() -> 
         layers=(call(0, "conv", "DepthwiseConv2D"),), tensors={(0, "depthwise_kernel"): np.ones((3, 3, 8, 1), np.float32)}
     )
     assert list(duplicate_filters(depthwise)) == []
+    grouped = np.random.default_rng(3).standard_normal((3, 3, 4, 8)).astype(np.float32)
+    grouped[..., 5] = grouped[..., 4]  # two of one group
+    grouped[..., 1] = grouped[..., 7]  # of two groups
+    (finding,) = duplicate_filters(FakeNetwork(layers=(call(0, "conv"),), tensors={(0, "kernel"): grouped}, groups=2))
+    assert "2 of 8 filters" in finding.text
+    assert "4 and 5, say." in finding.text
+    multiplied = FakeNetwork(
+        layers=(call(0, "conv", "DepthwiseConv2D"),), tensors={(0, "depthwise_kernel"): np.ones((3, 3, 2, 2), np.float32)}
+    )
+    (finding,) = duplicate_filters(multiplied)  # a channel's two filters, twice
+    assert "4 of 4 filters" in finding.text
     small = FakeNetwork(layers=(call(0, "conv"),), tensors={(0, "kernel"): np.ones((1, 1, 8, 4), np.float32)})
     assert list(duplicate_filters(small)) == []  # filters of 8 weights
 

@@ -130,6 +130,4 @@ def _reason(probe: Probe) -> str:
             "No two-dimensional convolution took part in the forward pass, nor another layer with weights whose output has a "
             "height and a width, so there is no place to point at."
         )
-    return (
-        "The score has no gradient at a layer whose output is known to be a map of the image: there is no place to point at."
-    )
+    return "The score has no gradient at a layer whose output is known to be a map of the image: there is no place to point at."

@@ -23,7 +23,7 @@ NAMED = 5  # filters that a text names
 def zero_filter(network: Network) -> Iterator[Finding]:
     """Filters that are all but zero beside the others of their layer: they were pruned, or never learned. No public model file
     of 43 had any."""
-    for path, kernel, filters in _kernels(network):
+    for path, kernel, filters, _ in _kernels(network):
         norms = np.linalg.norm(filters, axis=1)
         if not np.isfinite(norms).all():
             continue
@@ -44,10 +44,14 @@ def duplicate_filters(network: Network) -> Iterator[Finding]:
     """Filters that are copies of each other, by the cosine of filters of 9 weights or more. Of 43 public model files five have
     pairs over 0.99, none over 0.999.
 
-    Filters of depthwise and grouped convolutions are not judged: two with the same weights see other channels.
+    Only filters that see the same channels are held against each other: those of a group, or of one channel of a depthwise
+    convolution.
     """
-    for path, kernel, filters in _kernels(network):
-        pairs = _alike(filters) if filters.shape[1] >= FEWEST and kernel.same_channels else []
+    for path, kernel, filters, beside in _kernels(network):
+        pairs = []
+        for start in range(0, len(filters), beside) if filters.shape[1] >= FEWEST and beside > 1 else ():
+            found = _alike(filters[start : start + beside])
+            pairs += [(start + first, start + second, cosine) for first, second, cosine in found]
         if pairs:
             copies = sorted({place for *pair, _ in pairs for place in pair})
             first, second, cosine = max(pairs, key=lambda pair: pair[2])
@@ -62,13 +66,14 @@ def duplicate_filters(network: Network) -> Iterator[Finding]:
             )
 
 
-def _kernels(network: Network) -> Iterator[tuple[str, Kernel, np.ndarray]]:
-    """Every convolution kernel, with the layer's path before it and its filters (filters, weights of one) behind it."""
+def _kernels(network: Network) -> Iterator[tuple[str, Kernel, np.ndarray, int]]:
+    """The layer's path, every convolution kernel, its filters (filters, weights of one), and how many see the same channels."""
     found = [(call, kernel) for call in network.layers for kernel in network.kernels(call.index)]
     if not found:
         raise NotApplicable("The model has no two-dimensional convolution.")
     for call, kernel in found:
-        yield call.path, kernel, kernel.filters(network.weights(call.index)[kernel.name].astype(np.float32, copy=False))
+        values = network.weights(call.index)[kernel.name].astype(np.float32, copy=False)
+        yield call.path, kernel, kernel.filters(values), kernel.filters_of_one_input(values.shape)
 
 
 def _alike(filters: np.ndarray) -> list[tuple[int, int, float]]:
