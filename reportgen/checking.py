@@ -14,11 +14,12 @@ from .checks import Checks, NotChecked, run_checks
 from .codec import Encoder
 from .formatting import printable
 from .image import GivenImage
+from .levels import LEVELS, Level
 from .probe import SeenImages
 from .records import record
 from .report import checks_about
 from .reporter import Announce, Progress, Reporter
-from .sections.section import LEVELS, Finding, Level
+from .sections.section import Finding
 
 NO_IMAGE = "No image was given."
 
@@ -53,7 +54,9 @@ def check(
     progress: Progress = lambda step: None,
     **options: Any,
 ) -> Checked:
-    """What is wrong with `model`; arguments as for `generate`. Checks about what it makes of an image need one, some 20 of them.
+    """Run all checks on `model`; arguments as for `generate`.
+
+    Some checks are about what the model makes of an image, and one needs 20 images or more.
 
     Raises a `ReportgenError` where the model or an image cannot be read, or an option means nothing.
     """
@@ -72,8 +75,8 @@ def check(
     # the model after the images: it is known from their passes
     of_model = run_checks(checks_about("model"), reporter.network)
     of_all = run_checks(checks_about("images"), seen)
-    if "dead-on-all-images" in of_all.checked:  # which says of all images what the notes say of each
-        found = {key: each for key, each in found.items() if key[:2] != ("note", "inactive-layer")}
+    told = [check.name for check in checks_about("image") if check.told_by in of_all.checked]
+    found = {key: each for key, each in found.items() if each.finding.level != "note" or each.finding.name not in told}
     parts = [of_model, *parts, of_all]
     found = {_key(finding): Occurrence(finding) for part in (of_model, of_all) for finding in part.rows} | found
     occurrences = sorted(found.values(), key=lambda each: LEVELS.index(each.finding.level))

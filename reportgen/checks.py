@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 from .errors import NotApplicable, reason_of
 from .formatting import counted
+from .levels import LEVELS, Level
 from .records import record
-from .sections.section import LEVELS, Check, Finding, Level
+from .sections.section import Check, Finding
 
 
 @record
@@ -24,7 +25,7 @@ class NotChecked:
 
 @record(kw_only=True)
 class Checks:
-    """What the checks found, the most serious first; the names of those that ran; and those that could not run."""
+    """What the checks found, the most serious first, with the names of the checks that ran and of those that could not."""
 
     rows: tuple[Finding, ...]
     checked: tuple[str, ...]

@@ -16,7 +16,7 @@ MOST_DIGITS = 17  # as many tell any two floats apart
 
 
 def number(value: float, digits: int = DIGITS) -> str:
-    """A figure with four significant digits, or as many as keep it from reading as 0, 1, -1 or infinite when it is none."""
+    """Write a figure with four significant digits, or with more where four would wrongly read as 0, 1, -1 or infinite."""
     if value == 0 or not math.isfinite(value):
         return "0" if value == 0 else str(value)
     texts = (f"{value:.{count}g}" for count in range(digits, MOST_DIGITS + 1))
@@ -113,7 +113,7 @@ def signed(value: float) -> str:
 
 
 def shape(sizes: tuple[Any, ...] | None) -> str:
-    """(3, 3, 3, 64) as Python writes it; a dash where there is none."""
+    """Write a shape as Python does, such as "(3, 3, 3, 64)"; a dash where there is none."""
     return "–" if sizes is None or sizes == () else str(tuple(sizes))
 
 

@@ -9,6 +9,7 @@ from .checks import Checks, joined, run_checks
 from .errors import NotApplicable
 from .formatting import counted
 from .image import ImageFacts
+from .levels import LEVELS, Level
 from .matching.align import Marks
 from .options import Options
 from .probe import LayerCall, ModelFacts, Probe
@@ -20,7 +21,7 @@ from .sections.first_filters import SECTION as FIRST_FILTERS, FirstFilters
 from .sections.layers import SECTION as LAYERS, Layers
 from .sections.overview import SECTION as OVERVIEW, Overview
 from .sections.predictions import SECTION as PREDICTIONS, Predictions
-from .sections.section import LEVELS, Check, Finding, Level, Section, Subject
+from .sections.section import Check, Finding, Section, Subject
 from .sections.weights import SECTION as WEIGHTS, Weights
 from .tensors import tensor_digest
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from reportgen import Absent, Picture, Report
 from reportgen.checks import Checks, NotChecked
+from reportgen.levels import LEVELS, Level
 from reportgen.report import SECTIONS
-from reportgen.sections.section import LEVELS, Finding, Level
+from reportgen.sections.section import Finding
 
 HOSTILE = "\"></script></title></style><img src=x onerror=document.title='pwned'><script>alert(1)</script> {{7*7}} חתול 猫 🐈"
 # numbers as text, which a comparison reads, and what tells it that both models were shown the same

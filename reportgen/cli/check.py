@@ -36,10 +36,15 @@ def check(
     model: Annotated[
         str,
         typer.Argument(
-            help="A name (see reportgen models), a .keras, .h5 or .hdf5 file, or hf://USER/MODEL.", autocompletion=complete_model
+            help="A name (see reportgen models), a .keras, .h5 or .hdf5 file, or hf://USER/MODEL.",
+            metavar="MODEL",
+            autocompletion=complete_model,
         ),
     ],
-    images: Annotated[Optional[list[Path]], typer.Argument(readable=False, metavar="[IMAGE]...", help="Images.")] = None,
+    images: Annotated[
+        Optional[list[Path]],
+        typer.Argument(readable=False, metavar="IMAGE", help="Images, to check what the model makes of them."),
+    ] = None,
     options: dict[str, Any],
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.", rich_help_panel=OUTPUT)] = False,
     junit_file: Annotated[

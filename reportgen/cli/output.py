@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Optional
+from typing import Annotated, Optional
 
 import typer
 
 from ..errors import OptionError, OutputError
 from ..formatting import one_of, plain
+from ..levels import LEVELS, Level
 from .options import OUTPUT
 
-Level = Literal["error", "warning", "note"]
-LEVELS: tuple[Level, ...] = ("error", "warning", "note")  # of what checks find, the most serious first; no NumPy for a help text
 Folder = Annotated[
     bool,
     typer.Option(

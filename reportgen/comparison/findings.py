@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Set
 
 from ..checks import Checks
 from ..formatting import counted, name
+from ..levels import LEVELS
 from ..report import Absent, checks_about, present
-from ..sections.section import LEVELS, Finding
+from ..sections.section import Finding
 from .pair import Pair
 from .result import CheckChanges
 
@@ -44,7 +45,7 @@ def _covered(key: Key, others: Set[Key]) -> bool:
 
 
 def tell_checks(changes: CheckChanges | Absent) -> Iterator[str]:
-    """How many errors and warnings are new or gone, and of which checks."""
+    """Say how many errors and warnings are new or gone, and which checks found them."""
     found = present(changes)
     if found is None:
         return

@@ -30,7 +30,7 @@ class Pair:
 
     @cached_property
     def equal(self) -> bool:
-        """Whether the two are one: then nothing changed, whatever they hold."""
+        """Whether the two reports are equal; then nothing changed, even where their figures are not numbers."""
         return self.old == self.new
 
     @cached_property

@@ -42,7 +42,7 @@ class Circumstance:
 
 
 def find_circumstances(old: Report, new: Report) -> tuple[Circumstance, ...]:
-    """How the two were made, line by line; of the options only those that are not the same."""
+    """List how the two reports were made. Options are listed only where they differ."""
     return tuple(
         Circumstance(line, brief(before), brief(after), equal(before, after)) for line, before, after in _lines(old, new)
     )

@@ -40,9 +40,9 @@ class Side:
 
 @record
 class CheckChanges:
-    """The findings that only the new report has, and those that only the old one has, the most serious first.
+    """The findings that are only in the new report, and those only in the old one, the most serious first.
 
-    Those of a check that did not run in both reports are left out.
+    A check that did not run in both reports is left out.
     """
 
     new: tuple[Finding, ...]

@@ -83,7 +83,7 @@ def _told(topic: Topic, pair: Pair, sections: Sections) -> Iterator[str]:
 
 
 def _counted(sections: Iterable[SectionChanges]) -> Iterator[str]:
-    """How many figures changed, of each section in which any did."""
+    """Count the figures that changed, for each section that has some."""
     for each in sections:
         count = sum(change.exceeds(0) for change in each.changes)
         if count:

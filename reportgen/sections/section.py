@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Literal, NamedTuple, Protocol, TypeVar
 
+from ..levels import Level
 from ..matching.align import Alignment
 from ..matching.changes import Change, changes_between
 from ..options import Options
@@ -19,8 +20,6 @@ Compared = TypeVar("Compared")
 
 About = Literal["model", "image"]
 Subject = Literal["model", "image", "images"]
-Level = Literal["error", "warning", "note"]
-LEVELS: tuple[Level, ...] = ("error", "warning", "note")
 # what a verdict speaks of, in this order; a section that is no more than a detail comes last on the page of a diff, too
 Topic = Literal["input", "architecture", "weights", "model", "answer", "detail"]
 TOPICS: tuple[Topic, ...] = ("input", "architecture", "weights", "model", "answer", "detail")
@@ -52,10 +51,12 @@ class Check:
     of which a report has too few).
 
     `find` raises `NotApplicable` where there is nothing that it could judge. Its docstring gives the evidence for its threshold.
+    Where the check of the name `told_by` ran, it says of all images what the notes of this one say of each.
     """
 
     about: Subject
     find: Callable[[Any], Iterable[Finding]]
+    told_by: str = ""
 
     @property
     def name(self) -> str:

@@ -14,7 +14,11 @@ SECTION: Section[ConvolutionMapsTable, MapChangesTable] = Section(
     about="image",
     find=find_feature_maps,
     smaller=with_smaller_maps,
-    checks=(Check("image", non_finite_maps), Check("image", inactive_layer), Check("images", dead_on_all_images)),
+    checks=(
+        Check("image", non_finite_maps),
+        Check("image", inactive_layer, told_by="dead-on-all-images"),
+        Check("images", dead_on_all_images),
+    ),
     compare=compare_feature_maps,
     changes=map_changes,
     tell=tell_feature_maps,

@@ -1,0 +1,8 @@
+"""How serious what a check finds is."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Level = Literal["error", "warning", "note"]
+LEVELS: tuple[Level, ...] = ("error", "warning", "note")  # the most serious first
