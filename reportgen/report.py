@@ -24,6 +24,7 @@ from .sections.predictions import SECTION as PREDICTIONS, Predictions
 from .sections.section import Check, Finding, Section, Subject
 from .sections.weights import SECTION as WEIGHTS, Weights
 from .tensors import tensor_digest
+from .truth import Truth
 
 FORMAT = 2
 Data = TypeVar("Data")
@@ -61,7 +62,7 @@ class Provenance:
 
     `command` is the command line that makes it again; `notes` what was done to the image on its way to the model.
     `input_digest` is that of the pixels that the model was given (`tensors.tensor_digest`), `output` the name of the output that
-    the report looks at; both are "" in reports of format 1.
+    the report looks at; both are "" in reports of format 1. `truth` is None where the user did not say what is on the image.
     """
 
     model: ModelFacts
@@ -72,6 +73,7 @@ class Provenance:
     notes: tuple[str, ...]
     input_digest: str = ""
     output: str = ""
+    truth: Truth | None = None
 
 
 def _section(section: Section[Any, Any], *former_names: str) -> Any:

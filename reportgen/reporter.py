@@ -21,6 +21,7 @@ from .probe import Probe
 from .report import FORMAT, Provenance, Report, Versions, find_sections
 from .request import check_options, command_line
 from .tensors import tensor_digest
+from .truth import Truth, truth_of
 from .version import __version__
 
 if TYPE_CHECKING:
@@ -124,9 +125,10 @@ class Reporter:
         self.network = _network(model, self.options, announce)
         self._of_model: list[tuple[Any, dict[str, Any]]] = []
 
-    def report(self, image: str | Path | np.ndarray | GivenImage, **options: Any) -> Report:
+    def report(self, image: str | Path | np.ndarray | GivenImage, *, truth: int | str | None = None, **options: Any) -> Report:
         """A report of the model on `image`, a path or an array (h, w, channels) uint8.
 
+        truth: the class that is truly on the image, by index or label; the report says whether the model found it.
         `options` go before those that the reporter was made with; what concerns the model is settled there, and refused here.
         """
         asked = self._options(options)
@@ -136,7 +138,7 @@ class Reporter:
             format=FORMAT,
             title=asked.title or f"{self.network.name} on {given.facts.name}",
             warnings=(*self.network.loaded.warnings, *_head_warnings(probe.heads, asked)),
-            provenance=_provenance(given, probe, asked, self._reference),
+            provenance=_provenance(given, probe, asked, self._reference, None if truth is None else truth_of(truth, probe)),
             **find_sections(probe, asked, self._known(probe, asked)),
         )
         if asked.max_size is None:
@@ -178,7 +180,9 @@ def _head_warnings(heads: tuple[str, ...], asked: Options) -> tuple[str, ...]:
     return (f"The model has {len(heads)} outputs ({', '.join(heads)}); this is the first. Choose another with --head.",)
 
 
-def _provenance(given: GivenImage, probe: KerasProbe, asked: Options, reference: Reference | None) -> Provenance:
+def _provenance(
+    given: GivenImage, probe: KerasProbe, asked: Options, reference: Reference | None, truth: Truth | None
+) -> Provenance:
     from .backend import versions
 
     tensorflow, keras = versions()
@@ -194,6 +198,7 @@ def _provenance(given: GivenImage, probe: KerasProbe, asked: Options, reference:
         notes=(*given.notes_for(probe.given.shape[2]), *_cut_notes(probe)),
         input_digest=tensor_digest(probe.pixels if opaque else probe.given),
         output=asked.head or probe.heads[0],
+        truth=truth,
     )
 
 

@@ -1,0 +1,88 @@
+"""What is truly on an image, as the user says, held against what the model says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from .errors import LabelsError
+from .probe import Probe, label_of
+from .records import record
+
+LARGEST_INDEX = 10**9
+YES = 0.5  # the score above which a single sigmoid says yes
+
+
+@record
+class Truth:
+    """What is truly on the image: a label, its class index, and the `rank` that the model gives this class, from 1.
+
+    The index is None for a label that the model does not have. The rank is None there too, and where the model's answer is no
+    list of scores, or its score for the class is nan.
+    """
+
+    label: str
+    class_index: int | None
+    rank: int | None
+
+    @property
+    def correct(self) -> bool | None:
+        """Whether the model's best class is this one; None where that is not known."""
+        return None if self.rank is None else self.rank == 1
+
+
+def truth_of(said: int | str, probe: Probe) -> Truth:
+    """What the user says is on the image, by label or class index, and where the model ranks it.
+
+    A single sigmoid has the classes 0 (no) and 1 (yes, the one label that it may have). Raises `LabelsError` for an index that
+    the model does not have.
+    """
+    scores, labels = probe.scores, probe.network.labels
+    if scores is None:
+        return Truth(str(said), class_named(said, labels or ()), None)
+    if len(scores) == 1 and probe.score_kind == "independent":
+        return _of_one_sigmoid(said, float(scores[0]), labels)
+    index = class_named(said, labels or ())
+    if index is None:
+        return Truth(str(said), None, None)
+    if index >= len(scores):
+        raise LabelsError(f"truth {said}: the model has {len(scores)} classes, counted from 0.")
+    # stable, and nan last, as the predictions are ranked
+    order = np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")
+    rank = int(np.flatnonzero(order == index)[0]) + 1
+    return Truth(label_of(probe, index), index, None if np.isnan(scores[index]) else rank)
+
+
+def _of_one_sigmoid(said: int | str, score: float, labels: Sequence[str] | None) -> Truth:
+    positive = labels[0] if labels else "yes"
+    index = class_named(said, (f"not {positive}", positive))
+    if index is None and labels:
+        index = class_named(said, ("no", "yes"))
+    if index is None:
+        return Truth(str(said), None, None)
+    if index > 1:
+        raise LabelsError(f"truth {said}: the model answers yes or no; expected 0, 1 or a label.")
+    label = (("no", "yes") if not labels else (f"not {positive}", positive))[index]
+    if np.isnan(score):
+        return Truth(label, index, None)
+    return Truth(label, index, 1 if (score > YES) == (index == 1) else 2)
+
+
+def class_named(said: int | str, labels: Sequence[str]) -> int | None:
+    """The index of a class given by index or label; None for a label that is none of `labels`.
+
+    Upper and lower case are alike, and so are spaces, hyphens and underscores, because folders and files are named in any of
+    these ways. A label that consists of digits is read as a label.
+    """
+    for same in (str, _loose):
+        for index, label in enumerate(labels):
+            if isinstance(said, str) and same(label) == same(said):
+                return index
+    text = str(said).strip()
+    return int(text) if text.isdecimal() and int(text) < LARGEST_INDEX else None
+
+
+def _loose(label: str) -> str:
+    return " ".join(re.split(r"[\s_-]+", label.casefold())).strip()
