@@ -24,7 +24,7 @@ FLOORS = {
     "errors": 0, "records": 0, "version": 0, "files": 0, "folders": 0, "tensors": 0, "formatting": 0, "picture": 0,
     "quiet": 0, "image_bounds": 0, "image_colours": 0, "kernels": 0, "levels": 0, "histograms": 0,
     "options": 1, "image": 1, "probe": 1, "backend": 1,
-    "matching": 2, "methods": 2, "truth": 2,
+    "matching": 2, "methods": 2, "truth": 2, "metrics": 2,
     "loading": 3, "inspection": 3, "sections": 3,
     "checks": 4, "report": 4, "codec": 4,
     "comparison": 5,

@@ -15,6 +15,7 @@ from .kinds import (
     FOLDER,
     LABELS,
     METHODS,
+    METRICS,
     NAME,
     PATTERNS,
     SECTIONS,
@@ -64,6 +65,9 @@ class Options:
         "model",
         "The class labels: a text file with one label per line, or a JSON file.",
         shown_default="those that come with the model",
+    )
+    metric: tuple[str, ...] = option(
+        (), METRICS, "known", "How good the model is, as you measured it, such as accuracy=0.66. May be given more than once."
     )
     target: int | str | None = option(
         None, CLASS, "image", "The class to explain, by index or label.", flag="--class", shown_default="the top prediction"

@@ -12,7 +12,7 @@ from ..errors import OptionError
 from ..formatting import plain
 from .kinds import Kind
 
-Concern = Literal["model", "image", "looks", "page", "comparison"]
+Concern = Literal["model", "known", "image", "looks", "page", "comparison"]
 Record = TypeVar("Record")
 
 
@@ -21,7 +21,7 @@ class Option:
     """What there is to know of an option.
 
     name, default: those of its field. kind: what values it takes.
-    concerns: "model": settled when the model is opened; "image": what is asked of the model about an image; "looks": which
+    concerns: "model": settled when the model is opened; "known": what the user knows of the model; "image": what is asked of the model about an image; "looks": which
         sections there are, and how they show what was found; "page": the page around them; "comparison": of reports.
     help: one sentence or two, in which "{words}" stands for the words that a higher floor knows (`request.WORDS`).
     shown_default: how a help text names the default, where its own text does not say it.
@@ -59,6 +59,8 @@ class Option:
         """The words of a command line that give the option a canonical value; none for the default."""
         if value == self.default:
             return []
+        if self.kind.takes == "each":
+            return [word for each in value for word in (self.flag, self.kind.write(each))]
         return [self.flag] if self.kind.takes == "nothing" else [self.flag, self.kind.write(value)]
 
 

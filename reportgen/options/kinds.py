@@ -24,7 +24,8 @@ class Kind(NamedTuple):
     expected: what such a value is, for error messages; metavar: the same in a help text.
     write: the text that a command line gives for a canonical value.
     words: those that completion offers.
-    takes: "nothing" is a flag that stands alone, "many" a flag that may be repeated.
+    takes: "nothing" is a flag that stands alone, "many" a flag that may be repeated or given several values with commas, "each" a
+        flag that is repeated for each value.
     is_file: text of this kind names a file or a folder.
     """
 
@@ -33,7 +34,7 @@ class Kind(NamedTuple):
     metavar: str
     write: Callable[[Any], str] = str
     words: tuple[str, ...] = ()
-    takes: Literal["nothing", "one", "many"] = "one"
+    takes: Literal["nothing", "one", "many", "each"] = "one"
     is_file: bool = False
 
 
@@ -119,6 +120,30 @@ def _read_count(value: Any) -> int | Literal["all"]:
     return "all" if isinstance(value, str) and value.strip().lower() == "all" else _read_whole(value, 1, LARGEST)
 
 
+def _read_metrics(value: Any) -> tuple[str, ...]:
+    """Texts "name=value" from texts of that form or, in Python, from a mapping; each name once."""
+    if not isinstance(value, (str, list, tuple, dict)):
+        raise ValueError
+    pairs = value.items() if isinstance(value, dict) else map(_metric_pair, [value] if isinstance(value, str) else value)
+    found: dict[str, str] = {}
+    for name, figure in pairs:
+        called = _read_text(name).strip()
+        if isinstance(figure, bool) or not isinstance(figure, (str, Real)):
+            raise ValueError
+        number = float(figure)
+        if not called or not called.isprintable() or not math.isfinite(number) or called.lower() in map(str.lower, found):
+            raise ValueError
+        found[called] = repr(number)
+    return tuple(f"{name}={figure}" for name, figure in found.items())
+
+
+def _metric_pair(text: Any) -> tuple[str, str]:
+    name, equals, figure = _read_text(text).rpartition("=")
+    if not equals:
+        raise ValueError
+    return name, figure
+
+
 def whole_number(low: int, high: int) -> Kind:
     """A whole number from `low` to `high`."""
     return Kind(lambda value: _read_whole(value, low, high), f"a whole number from {low} to {high}", "N")
@@ -152,4 +177,7 @@ FILE_SIZE = Kind(_read_file_size, "a size such as 5MB, from 1 byte to less than 
 METHODS = Kind(_read_names, "names of methods, separated by commas or in a list", "METHOD,...", ",".join, takes="many")
 SECTIONS = Kind(_read_names, "names of sections, separated by commas or in a list", "SECTION,...", ",".join, takes="many")
 LABELS = Kind(_read_labels, "a file of labels, or in Python a list of texts", "FILE", is_file=True)
+METRICS = Kind(
+    _read_metrics, "NAME=VALUE, each name once, with a number as its value, such as accuracy=0.66", "NAME=VALUE", takes="each"
+)
 CLASS = Kind(_read_class, "a class index or a label", "INDEX|LABEL")
