@@ -15,6 +15,7 @@ from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 
+from .histograms import Histogram
 from .kernels import Kernel, Law
 from .options import Options
 from .picture import WHOLE, Part
@@ -77,7 +78,7 @@ class FeatureMaps:
 
     `shape` is (h, w, channels); `low`, `high` and `mean` (channels,) are over each map, `active` the share of its values
     above 0. `after` names the normalisation and activation. `values` (h, w, channels) float32 are there where they were asked
-    for, and for the first convolution and the last of each block; None elsewhere.
+    for, and for the first convolution and the last of each block; None elsewhere. `histogram` is that of all maps together.
     """
 
     index: int
@@ -89,6 +90,7 @@ class FeatureMaps:
     mean: np.ndarray
     active: np.ndarray
     values: np.ndarray | None
+    histogram: Histogram | None = None
 
     @property
     def inactive(self) -> tuple[int, ...]:
