@@ -476,7 +476,7 @@ def test_a_change_of_the_image_that_is_none_is_not_told(changed: dict[str, Any])
     assert found.sections[0].changes == ()
     assert found.same
     assert found.caveats == ()
-    assert found.verdict == "The same: architecture, weights, answers, where they looked and feature maps."
+    assert found.verdict == "The same: answers, where they looked, architecture, weights and feature maps."
 
 
 def test_of_older_reports_the_pixels_or_else_the_files_tell_the_image() -> None:
@@ -562,11 +562,13 @@ def test_a_layer_table_that_one_report_lacks_makes_no_layers_of_its_own() -> Non
     for pair in ((old, new), (new, old)):
         found = diff(*pair)
         assert found.same
-        assert found.verdict.startswith("The same: weights, answers,")
+        assert found.verdict.startswith("The same: answers, where they looked, weights")
         assert isinstance(found.layers, Absent)
     hidden = diff(old, replace(new, provenance=replace(new.provenance, model=model)))
     assert not hidden.same
-    assert hidden.verdict.startswith("Every weight is the same; the models differ in something that the reports do not show")
+    assert hidden.verdict.partition(". ")[2].startswith(
+        "Every weight is the same; the models differ in something that the reports do not show"
+    )
 
 
 def test_a_series_follows_layers_through_new_names() -> None:
