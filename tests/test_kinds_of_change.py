@@ -201,10 +201,8 @@ def test_the_kind_is_named(kind: str) -> None:
 
 OTHERS = {
     "retrained": ("retrained", {"retrained", "pruned and trained on", "cast and trained on", "renamed and retrained"}),
-    "fine-tuned": (
-        "ine-tuned",
-        {name for name in KINDS if name.startswith(("fine-tuned", "the last layer", "another head"))} - {"another head, all moved"},
-    ),
+    "fine-tuned": ("ine-tuned", {"fine-tuned, frozen", "fine-tuned, not frozen", "the last layer alone", "another head",
+                                 "another head, part of the base moved"}),
     "pruned": ("runed", {"pruned", "pruned, by filters", "pruned and trained on"}),
     "quantized": ("quantized", {"rounded"}),
     "cast": ("cast:", {"cast"}),
