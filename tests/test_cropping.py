@@ -9,7 +9,8 @@ import pytest
 
 import reportgen
 from reportgen.inspection.cropping import part_left
-from reportgen.picture import WHOLE, Part, Picture, overlay
+from reportgen.overlay import overlay
+from reportgen.picture import WHOLE, Part, Picture
 from reportgen.report import Absent
 
 from .models import keras, layers, tf
@@ -103,7 +104,7 @@ def test_grad_cam_behind_a_centre_crop() -> None:
     model = keras.Sequential([keras.Input((16, 16, 3)), *net])
     report = reportgen.generate(model, pixels, preprocess="unit")
     assert not isinstance(report.attributions, Absent)
-    (row,) = report.attributions.rows
+    row = report.attributions.rows[0]
     assert np.argwhere(row.heatmap.values == 255).tolist() == [[5, 5]]
     colour = row.overlay.values.astype(int).max(axis=2) - row.overlay.values.astype(int).min(axis=2)
     assert np.unravel_index(colour.argmax(), colour.shape) == (9, 9)

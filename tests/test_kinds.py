@@ -183,7 +183,7 @@ def check(report: Report, kind: Kind, model: Any) -> None:
         tape.watch(maps)
         logits = kind.back(model, maps)
         assert not isinstance(report.attributions, Absent)
-        (row,) = report.attributions.rows
+        row = report.attributions.rows[0]
         score = logits[0, row.class_index]
     _check_scores(report, kind, (kind.answer or tf.identity)(logits)[0].numpy())
     weights = tf.reduce_mean(tape.gradient(score, maps), (1, 2))

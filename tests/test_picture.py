@@ -19,6 +19,7 @@ from hypothesis import example, given, strategies as st
 from PIL import Image
 
 from reportgen.errors import ReportFileError
+from reportgen.overlay import overlay
 from reportgen.picture import (
     GREY,
     RGB,
@@ -27,7 +28,6 @@ from reportgen.picture import (
     columns_for,
     difference_picture,
     finite_range,
-    overlay,
     palette,
     quantize,
     reduced,

@@ -53,7 +53,7 @@ def explained(model: Any, pixels: np.ndarray) -> Attribution:
     report = reportgen.generate(model, pixels, preprocess="unit")
     assert reportgen.read(reportgen.render(report)) == report
     assert not isinstance(report.attributions, Absent), report.attributions.reason
-    (row,) = report.attributions.rows
+    row = report.attributions.rows[0]
     return row
 
 
@@ -305,7 +305,7 @@ def is_coloured(row: Attribution) -> np.ndarray:
 def test_reports_of_format_1_say_nothing_of_places_or_reasons() -> None:
     old = reportgen.read(Path(__file__).parent / "gold" / "format-1.html")
     assert not isinstance(old.attributions, Absent)
-    (row,) = old.attributions.rows
+    row = old.attributions.rows[0]
     assert (row.reason, row.part, row.placed) == ("", None, None)
     page = reportgen.render(old)
     assert "stretched over all of it" not in page

@@ -63,7 +63,7 @@ def with_options(record: type, *concerns: Concern, given_as: str, panel: str | N
 
 def _parameter(option: Option, panel: str) -> inspect.Parameter:
     """The option as Typer reads it from a signature. Its value is text, which the option itself reads, or None."""
-    kind = {"nothing": bool, "one": str, "many": list[str]}[option.kind.takes]
+    kind = {"nothing": bool, "one": str, "many": list[str], "repeated": list[str]}[option.kind.takes]
     text = f"{option.help.removesuffix('.')} (default: {option.default_text})" if option.default_text else option.help
     declared = typer.Option(
         option.flag,
@@ -99,7 +99,7 @@ def _words(option: Option, ctx: typer.Context) -> Iterable[str]:
     from ..loading.labels import labels_by_name
     from ..request import WORDS
 
-    if option.name == "target":
+    if option.name in ("target", "against"):
         return labels_by_name(ctx.params.get("model") or (ctx.params.get("models") or [""])[0])
     return WORDS[option.name].names() if option.name in WORDS else option.kind.words
 

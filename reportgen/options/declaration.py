@@ -40,7 +40,7 @@ class Option:
     def default_text(self) -> str:
         """The default as a help text names it; "" where nothing is to be said of it."""
         said_by_itself = self.default is None or self.default is False
-        return self.shown_default or ("" if said_by_itself else self.kind.write(self.default))
+        return self.shown_default or ("" if said_by_itself else str(self.kind.write(self.default)))
 
     def read(self, value: Any) -> Any:
         """The canonical form of a value from Python, or of text from the command line; raises `OptionError`."""
@@ -59,7 +59,11 @@ class Option:
         """The words of a command line that give the option a canonical value; none for the default."""
         if value == self.default:
             return []
-        return [self.flag] if self.kind.takes == "nothing" else [self.flag, self.kind.write(value)]
+        if self.kind.takes == "nothing":
+            return [self.flag]
+        written = self.kind.write(value)
+        texts = written if isinstance(written, tuple) else (written,)
+        return [word for text in texts for word in (self.flag, text)]
 
 
 def option(
