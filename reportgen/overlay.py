@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from .picture import DIVERGING, RGB, WHOLE, Part, Picture, palette
 
@@ -93,6 +93,17 @@ def spread(
     drawn[where] = np.asarray(Image.fromarray(cells).resize((width, height), resampling, box=(left, top, right, bottom)))
     covered[where] = True
     return drawn, covered
+
+
+def enlarged(values: np.ndarray, height: int, width: int) -> np.ndarray:
+    """`values` (h, w) as float32 (height, width), bilinearly."""
+    return np.asarray(Image.fromarray(values.astype(np.float32)).resize((width, height), Image.Resampling.BILINEAR))
+
+
+def blurred(pixels: np.ndarray, radius: float) -> np.ndarray:
+    """uint8 pixels (h, w, channels) smoothed by a Gaussian with that standard deviation, each channel on its own."""
+    channels = (Image.fromarray(pixels[:, :, each]) for each in range(pixels.shape[2]))
+    return np.dstack([np.asarray(each.filter(ImageFilter.GaussianBlur(radius))) for each in channels])
 
 
 class _Side(NamedTuple):

@@ -16,6 +16,7 @@ from typing import ClassVar, Literal, Protocol
 import numpy as np
 
 from .explained import Explained as Explained, Question as Question
+from .histograms import Histogram
 from .kernels import Kernel, Law
 from .options import Options
 from .picture import Part
@@ -78,7 +79,7 @@ class FeatureMaps:
 
     `shape` is (h, w, channels); `low`, `high` and `mean` (channels,) are over each map, `active` the share of its values
     above 0. `after` names the normalisation and activation. `values` (h, w, channels) float32 are there where they were asked
-    for, and for the first convolution and the last of each block; None elsewhere.
+    for, and for the first convolution and the last of each block; None elsewhere. `histogram` is that of all maps together.
     """
 
     index: int
@@ -90,6 +91,7 @@ class FeatureMaps:
     mean: np.ndarray
     active: np.ndarray
     values: np.ndarray | None
+    histogram: Histogram | None = None
 
     @property
     def inactive(self) -> tuple[int, ...]:

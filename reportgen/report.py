@@ -11,6 +11,7 @@ from .formatting import counted
 from .image import ImageFacts
 from .levels import LEVELS, Level
 from .matching.align import Marks
+from .metrics import Metric
 from .options import Options
 from .probe import LayerCall, ModelFacts, Probe
 from .records import FORMER_NAMES, record
@@ -62,7 +63,8 @@ class Provenance:
 
     `command` is the command line that makes it again; `notes` what was done to the image on its way to the model.
     `input_digest` is that of the pixels that the model was given (`tensors.tensor_digest`), `output` the name of the output that
-    the report looks at; both are "" in reports of format 1. `truth` is None where the user did not say what is on the image.
+    the report looks at; both are "" in reports of format 1. `truth` is None where the user did not say what is on the image. `metrics` say how
+    good the model is, as the user gave them or a batch measured them.
     """
 
     model: ModelFacts
@@ -74,6 +76,7 @@ class Provenance:
     input_digest: str = ""
     output: str = ""
     truth: Truth | None = None
+    metrics: tuple[Metric, ...] = ()
 
 
 def _section(section: Section[Any, Any], *former_names: str) -> Any:

@@ -13,6 +13,7 @@ from .errors import ImageError, OptionError
 from .image import GivenImage, check_image, image_from_array, load_image
 from .loading.labels import given_labels
 from .loading.references import Reference, check_weights, find_reference
+from .metrics import metrics_of
 from .options import Options, concerning, files_of, options_of
 from .overlay import part_seen, size_on_page
 from .page.environment import check_templates
@@ -203,6 +204,7 @@ def _provenance(
         input_digest=tensor_digest(probe.pixels if opaque else probe.given),
         output=asked.head or probe.heads[0],
         truth=truth,
+        metrics=metrics_of(asked.metric),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .errors import ReportFileError
+from .histograms import Histogram, histogram_of
 
 SKETCH_LENGTH = 257
 SKETCH_VERSION = 2  # how `sketch_of` works; two sketches tell a distance only where they were made in the same way
@@ -31,16 +32,23 @@ class Statistics(NamedTuple):
 
 
 class TensorFigures(NamedTuple):
-    """All that a report keeps of a tensor: see `statistics_of`, `tensor_digest` and `sketch_of`."""
+    """All that a report keeps of a tensor: see `statistics_of`, `tensor_digest`, `sketch_of` and `histogram_of`."""
 
     statistics: Statistics
     digest: str
     sketch: np.ndarray
+    histogram: Histogram
 
 
 def figures_of(values: np.ndarray) -> TensorFigures:
     """The figures of a tensor of any shape and numeric type."""
-    return TensorFigures(statistics_of(values), tensor_digest(values), sketch_of(values))
+    statistics = statistics_of(values)
+    return TensorFigures(statistics, tensor_digest(values), sketch_of(values), spread_of(values, statistics))
+
+
+def spread_of(values: np.ndarray, statistics: Statistics) -> Histogram:
+    """The histogram of a tensor whose statistics these are."""
+    return histogram_of(values, statistics.mean, statistics.std, statistics.min, statistics.max)
 
 
 def statistics_of(values: np.ndarray) -> Statistics:

@@ -86,7 +86,7 @@ def test_hostile_strings_do_nothing(
         assert it.page.title() == reports[name].title == f"title {HOSTILE}"
         assert it.messages == []
         assert all(url.startswith("data:image/png;") for url in it.requests[1:])
-        assert it.page.locator("img:not([data-picture]), image:not([data-picture]), [onerror]").count() == 0
+        assert it.page.locator("img:not([data-picture]), image:not([data-picture]):not([data-chart]), [onerror]").count() == 0
         scripts = it.page.locator("script:not([type='application/json'])").all_text_contents()
         assert scripts == [(our_templates() / "assets" / "page.js").read_text("utf-8")]
 

@@ -190,8 +190,8 @@ def check(report: Report, kind: Kind, model: Any) -> None:
     heat = tf.nn.relu(tf.reduce_sum(maps * weights, axis=-1))[0].numpy()
     assert row.path == kind.path
     assert row.peak == pytest.approx(heat.max(), rel=kind.tolerance, abs=1e-6)
-    shown = row.heatmap.values / 255 * row.peak
-    assert np.abs(shown - heat).max() <= row.peak * (0.5 / 255 + kind.tolerance) + 1e-6
+    shown = row.heatmap.numbers()
+    assert np.abs(shown - heat).max() <= row.heatmap.high * (0.5 / 255 + kind.tolerance) + 1e-6
     _check_maps(report, kind, maps[0].numpy())
 
 

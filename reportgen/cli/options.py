@@ -16,7 +16,7 @@ from ..options import Concern, Option, options_of
 # the panels of a help text in order, after those that Typer makes itself (None), and where an option stands by what it concerns
 MODEL, IMAGE, SHOWN, OUTPUT, MODELS = "Model", "Image", "What to show", "Output", "With --models"
 PANELS = (None, MODEL, IMAGE, SHOWN, OUTPUT, MODELS)
-PANEL_OF = {"model": MODEL, "image": IMAGE, "looks": SHOWN, "comparison": SHOWN, "page": OUTPUT}
+PANEL_OF = {"model": MODEL, "known": MODEL, "image": IMAGE, "looks": SHOWN, "comparison": SHOWN, "page": OUTPUT}
 
 Command = Callable[..., None]
 
@@ -63,7 +63,7 @@ def with_options(record: type, *concerns: Concern, given_as: str, panel: str | N
 
 def _parameter(option: Option, panel: str) -> inspect.Parameter:
     """The option as Typer reads it from a signature. Its value is text, which the option itself reads, or None."""
-    kind = {"nothing": bool, "one": str, "many": list[str], "repeated": list[str]}[option.kind.takes]
+    kind = {"nothing": bool, "one": str, "many": list[str], "each": list[str]}[option.kind.takes]
     text = f"{option.help.removesuffix('.')} (default: {option.default_text})" if option.default_text else option.help
     declared = typer.Option(
         option.flag,

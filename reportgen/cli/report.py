@@ -24,7 +24,7 @@ REPORT_HELP = """Make the report of a model on one image.
 
 
 @app.command(help=REPORT_HELP, cls=CommandWithOptions)
-@with_options(Options, "model", "image", "looks", "page", given_as="options")
+@with_options(Options, "model", "known", "image", "looks", "page", given_as="options")
 def report(
     *,
     image: Annotated[Path, typer.Argument(readable=False, help="An image: JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF or PPM.")],

@@ -18,7 +18,6 @@ from .score_marks import mark_of
 
 LOGITS = "_keras_logits"  # on what Keras's softmax and sigmoid return: what went in
 BEST = 3  # classes that are explained side by side
-YES = 0.5  # a sigmoid from here on says yes
 ROUNDING = 1e-2  # of a sum of probabilities in half precision
 
 
@@ -160,8 +159,6 @@ def questions_of(options: Options, answer: Answer, labels: tuple[str, ...] | Non
     questions = [Question(class_index=each, against=against, unit=answer.unit) for each in found]
     if not asked and classes == 1 and answer.kind == "independent":  # one sigmoid: minus its logit is that of the other answer
         questions.append(replace(questions[0], sense="not"))
-        if answer.scores is not None and answer.scores[0] < YES:
-            questions.reverse()
     return tuple(questions)
 
 

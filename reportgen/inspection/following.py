@@ -10,6 +10,7 @@ import numpy as np
 from ..backend import keras, tf
 from ..options import Options
 from ..probe import FeatureMaps, LayerCall, block_ends, is_shown
+from ..tensors import spread_of, statistics_of
 from .choosing import Spot, Step
 from .kernels import is_convolution
 from .lineage import is_convolved, made_by_own_code, sources_of
@@ -173,6 +174,7 @@ def feature_maps(row: LayerCall, after: tuple[str, ...], values: np.ndarray) -> 
             mean=flat.mean(axis=0, dtype=np.float64).astype(np.float32),
             active=(np.count_nonzero(flat > 0, axis=0) / len(flat)).astype(np.float32),
             values=values,
+            histogram=spread_of(values, statistics_of(values)),
         )
 
 

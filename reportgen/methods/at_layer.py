@@ -137,11 +137,13 @@ def head_kernel(layers: tuple[LayerCall, ...], path: str) -> int | None:
 
 def _weighted(at: AtLayer, weights: np.ndarray) -> np.ndarray:
     """relu(sum_k w_k A_k)."""
-    weighted: np.ndarray = at.activations.astype(np.float64) @ weights
+    with np.errstate(invalid="ignore", over="ignore"):  # numbers that are none are told of where the map is looked at
+        weighted: np.ndarray = at.activations.astype(np.float64) @ weights
     heat: np.ndarray = np.maximum(weighted, 0)
     return heat
 
 
 def _summed(values: np.ndarray) -> np.ndarray:
-    summed: np.ndarray = values.sum(axis=2)
+    with np.errstate(invalid="ignore", over="ignore"):
+        summed: np.ndarray = values.sum(axis=2)
     return summed

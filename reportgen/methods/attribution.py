@@ -33,7 +33,7 @@ from .perturbing import (
     score_cam,
     score_cam_note,
 )
-from .subject import Subject
+from .subject import AtLayer as AtLayer, Subject
 
 SCORE = re.compile(r"\by\b|y(?=²)")
 Needs = Literal["layer", "input"]

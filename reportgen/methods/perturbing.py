@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from PIL import Image
 
 from ..errors import NotApplicable
-from ..overlay import spread
+from ..overlay import enlarged, spread
 from ..picture import Part
 from .subject import Subject, baseline_words
 
@@ -145,10 +144,10 @@ def rise_mask(subject: Subject, place: int) -> np.ndarray:
     generator = np.random.default_rng([subject.seed, place])
     rows, columns = min(CELLS, height), min(CELLS, width)
     cell = math.ceil(height / rows), math.ceil(width / columns)
-    grid = (generator.random((rows, columns)) < SHOWN).astype(np.float32)
-    large = Image.fromarray(grid).resize(((columns + 1) * cell[1], (rows + 1) * cell[0]), Image.Resampling.BILINEAR)
+    grid = generator.random((rows, columns)) < SHOWN
+    large = enlarged(grid, (rows + 1) * cell[0], (columns + 1) * cell[1])
     top, left = (int(generator.integers(0, size)) for size in cell)
-    return np.asarray(large)[top : top + height, left : left + width]
+    return large[top : top + height, left : left + width]
 
 
 def rise_note(subject: Subject, _heat: np.ndarray) -> str:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
-from PIL import Image, ImageFilter
 
 from ..errors import NotApplicable
+from ..overlay import blurred
 from ..probe import Explained, Network, Question
 from ..progress import advance
 
@@ -119,9 +119,7 @@ class Subject:
 def baseline_pixels(pixels: np.ndarray, baseline: str) -> np.ndarray:
     """uint8 pixels (h, w, channels) of the baseline for an image of that size."""
     if baseline == "blur":
-        radius = max(pixels.shape[:2]) / BLUR
-        channels = [Image.fromarray(pixels[:, :, each]) for each in range(pixels.shape[2])]
-        return np.dstack([np.asarray(each.filter(ImageFilter.GaussianBlur(radius))) for each in channels])
+        return blurred(pixels, max(pixels.shape[:2]) / BLUR)
     return np.broadcast_to(np.array(baseline_colour(pixels, baseline), np.uint8), pixels.shape).copy()
 
 

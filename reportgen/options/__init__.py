@@ -18,6 +18,7 @@ from .kinds import (
     LABELS,
     LAYER,
     METHODS,
+    METRICS,
     NAME,
     PATTERNS,
     SECTIONS,
@@ -68,11 +69,14 @@ class Options:
         "The class labels: a text file with one label per line, or a JSON file.",
         shown_default="those that come with the model",
     )
+    metric: tuple[str, ...] = option(
+        (), METRICS, "known", "How good the model is, as you measured it, such as accuracy=0.66. May be given more than once."
+    )
     target: int | str | tuple[int | str, ...] | None = option(
         None,
         CLASSES,
         "image",
-        "A class to explain, by index or label; may be given more than once.",
+        "A class to explain, by index or label. May be given more than once.",
         flag="--class",
         shown_default="the three best predictions",
     )

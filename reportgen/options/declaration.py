@@ -12,7 +12,7 @@ from ..errors import OptionError
 from ..formatting import plain
 from .kinds import Kind
 
-Concern = Literal["model", "image", "looks", "page", "comparison"]
+Concern = Literal["model", "known", "image", "looks", "page", "comparison"]
 Record = TypeVar("Record")
 
 
@@ -21,7 +21,7 @@ class Option:
     """What there is to know of an option.
 
     name, default: those of its field. kind: what values it takes.
-    concerns: "model": settled when the model is opened; "image": what is asked of the model about an image; "looks": which
+    concerns: "model": settled when the model is opened; "known": what the user knows of the model; "image": what is asked of the model about an image; "looks": which
         sections there are, and how they show what was found; "page": the page around them; "comparison": of reports.
     help: one sentence or two, in which "{words}" stands for the words that a higher floor knows (`request.WORDS`).
     shown_default: how a help text names the default, where its own text does not say it.
@@ -40,7 +40,7 @@ class Option:
     def default_text(self) -> str:
         """The default as a help text names it; "" where nothing is to be said of it."""
         said_by_itself = self.default is None or self.default is False
-        return self.shown_default or ("" if said_by_itself else str(self.kind.write(self.default)))
+        return self.shown_default or ("" if said_by_itself else self.kind.write(self.default))
 
     def read(self, value: Any) -> Any:
         """The canonical form of a value from Python, or of text from the command line; raises `OptionError`."""
@@ -59,11 +59,10 @@ class Option:
         """The words of a command line that give the option a canonical value; none for the default."""
         if value == self.default:
             return []
-        if self.kind.takes == "nothing":
-            return [self.flag]
-        written = self.kind.write(value)
-        texts = written if isinstance(written, tuple) else (written,)
-        return [word for text in texts for word in (self.flag, text)]
+        if self.kind.takes == "each":
+            values = value if isinstance(value, tuple) else (value,)
+            return [word for each in values for word in (self.flag, self.kind.write(each))]
+        return [self.flag] if self.kind.takes == "nothing" else [self.flag, self.kind.write(value)]
 
 
 def option(

@@ -25,19 +25,19 @@ class Kind(NamedTuple):
 
     read: the canonical form of a value from Python or of text from the command line; raises `ValueError` where it is none.
     expected: what such a value is, for error messages; metavar: the same in a help text.
-    write: the text that a command line gives for a canonical value; several for a flag that is repeated.
+    write: the text that a command line gives for a canonical value.
     words: those that completion offers.
-    takes: "nothing" is a flag that stands alone, "many" a flag that may be repeated, each time with values between commas,
-        "repeated" one that may be repeated with a value each time.
+    takes: "nothing" is a flag that stands alone, "many" a flag that may be repeated or given several values with commas, "each" a
+        flag that is repeated for each value.
     is_file: text of this kind names a file or a folder.
     """
 
     read: Callable[[Any], Any]
     expected: str
     metavar: str
-    write: Callable[[Any], str | tuple[str, ...]] = str
+    write: Callable[[Any], str] = str
     words: tuple[str, ...] = ()
-    takes: Literal["nothing", "one", "many", "repeated"] = "one"
+    takes: Literal["nothing", "one", "many", "each"] = "one"
     is_file: bool = False
 
 
@@ -129,10 +129,6 @@ def _read_classes(value: Any) -> int | str | tuple[int | str, ...]:
     return classes if len(classes) > 1 else classes[0]
 
 
-def _write_each(value: Any) -> str | tuple[str, ...]:
-    return tuple(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
 def _read_baseline(value: Any) -> str:
     """`black`, `mean`, `blur`, or a colour as #rrggbb in lower case."""
     text = _read_text(value).strip().lower()
@@ -143,6 +139,30 @@ def _read_baseline(value: Any) -> str:
 
 def _read_count(value: Any) -> int | Literal["all"]:
     return "all" if isinstance(value, str) and value.strip().lower() == "all" else _read_whole(value, 1, LARGEST)
+
+
+def _read_metrics(value: Any) -> tuple[str, ...]:
+    """Texts "name=value" from texts of that form or, in Python, from a mapping; each name once."""
+    if not isinstance(value, (str, list, tuple, dict)):
+        raise ValueError
+    pairs = value.items() if isinstance(value, dict) else map(_metric_pair, [value] if isinstance(value, str) else value)
+    found: dict[str, str] = {}
+    for name, figure in pairs:
+        called = _read_text(name).strip()
+        if isinstance(figure, bool) or not isinstance(figure, (str, Real)):
+            raise ValueError
+        number = float(figure)
+        if not called or not called.isprintable() or not math.isfinite(number) or called.lower() in map(str.lower, found):
+            raise ValueError
+        found[called] = repr(number)
+    return tuple(f"{name}={figure}" for name, figure in found.items())
+
+
+def _metric_pair(text: Any) -> tuple[str, str]:
+    name, equals, figure = _read_text(text).rpartition("=")
+    if not equals:
+        raise ValueError
+    return name, figure
 
 
 def whole_number(low: int, high: int) -> Kind:
@@ -181,10 +201,9 @@ LABELS = Kind(_read_labels, "a file of labels, or in Python a list of texts", "F
 BASELINE = Kind(_read_baseline, "black, mean, blur, or a colour such as #808080", "black|mean|blur|COLOUR", words=BASELINES)
 LAYER = Kind(_read_path, "the path of a layer, such as block3_conv2", "PATH")
 CLASSES = Kind(
-    _read_classes,
-    f"a class index or a label; in Python also a list of up to {MOST_CLASSES}",
-    "INDEX|LABEL",
-    write=_write_each,
-    takes="repeated",
+    _read_classes, f"a class index or a label; in Python also a list of up to {MOST_CLASSES}", "INDEX|LABEL", takes="each"
+)
+METRICS = Kind(
+    _read_metrics, "NAME=VALUE, each name once, with a number as its value, such as accuracy=0.66", "NAME=VALUE", takes="each"
 )
 CLASS = Kind(_read_class, "a class index or a label", "INDEX|LABEL")

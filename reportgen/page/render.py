@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +19,7 @@ from ..codec import Encoder
 from ..errors import OptionError, reason_of
 from ..picture import RGB, Picture, palette
 from ..report import SECTIONS, Report
+from .charts import Pair, extent, spreads
 from .drawing import drawing_of
 from .environment import FILTERS, environment_with, source_of
 from .folder import INDEX, SCRIPT, STYLE, picture_name
@@ -63,6 +64,17 @@ class ShownPicture(NamedTuple):
     src: str
     width: int
     height: int
+
+
+class ShownSpreads(NamedTuple):
+    """Charts as a template needs them: for each row its box in the picture, or None, and the values at the chart's two ends."""
+
+    id: str
+    src: str
+    width: int
+    height: int
+    boxes: list[tuple[int, int, int, int] | None]
+    extents: list[tuple[float, float]]
 
 
 class Composer:
@@ -113,6 +125,17 @@ class Composer:
         source = picture_name(identity) if self._linked else DATA_URI + base64.b64encode(png).decode()
         return ShownPicture(identity, source, width, height)
 
+    def spread(self, pairs: Sequence[Pair]) -> ShownSpreads | None:
+        """Charts of distributions as one picture with its address in the page; None where there are none."""
+        made = spreads(pairs)
+        if not any(made.boxes):
+            return None
+        identity = hashlib.sha256(made.png).hexdigest()[:16]
+        if self._linked:
+            self.encoder.pictures[identity] = made.png
+        source = picture_name(identity) if self._linked else DATA_URI + base64.b64encode(made.png).decode()
+        return ShownSpreads(identity, source, made.width, made.height, made.boxes, [extent(pair) for pair in pairs])
+
 
 COMPOSING: ContextVar[Composer] = ContextVar("COMPOSING")  # an environment is shared by all pages that are made of it
 
@@ -122,4 +145,11 @@ def shown(picture: Picture) -> ShownPicture:
     return COMPOSING.get().shown(picture)
 
 
+def spread(rows: Iterable[Any], old: str, new: str) -> ShownSpreads | None:
+    """The filter that draws how the values of table rows are spread; `old` and `new` name their histograms ("" for none)."""
+    pairs = [(getattr(row, old) if old else None, getattr(row, new) if new else None) for row in rows]
+    return COMPOSING.get().spread(pairs)
+
+
 FILTERS["shown"] = shown
+FILTERS["spread"] = spread

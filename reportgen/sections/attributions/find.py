@@ -29,11 +29,11 @@ class Attribution:
     With `against` the score is that of the class less that of the other; with the sense "not" it is minus the score of the one
     class of a yes-or-no model. `low` and `peak` are the map's least and greatest value before any scaling, in `unit`; reports of
     format 1 do not tell `low`. `heatmap` (h, w) is the bare map, from 0 to the greatest value of the method's maps in this
-    report or, of maps of either sign, from minus to plus the greatest absolute value; `overlay` the same over the image in its own
-    proportions. `reason` is a sentence that says why this layer was chosen, `note` figures of this very map. `part` says where the
+    report or, of maps of either sign, from minus to plus the greatest absolute value; `overlay` the same over the image in its
+    own proportions. `reason` is a sentence that says why this layer was chosen, `note` figures of this map. `part` says where the
     map lies on the model's input: its cells are spread evenly over (top, left, height, width), shares of the input's height and
-    width, each in the middle of what it sees; the part may reach beyond the input. `placed` is False where a layer's arithmetic is
-    not known, so that the map was stretched. Reports of format 1 do not tell these three: they stretched every map over the image.
+    width, each in the middle of what it sees; the part may reach beyond the input. `placed` is False where a layer's arithmetic
+    is not known, so that the map was stretched. Reports of format 1 do not tell these three: their maps cover the whole image.
     """
 
     KEY: ClassVar = ("method", "class_index", "path", "sense")

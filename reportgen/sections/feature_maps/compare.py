@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from ...histograms import Histogram
 from ...matching.align import Alignment
 from ...matching.changes import LEAST, Change
 from ...picture import Grid, Picture, columns_for, difference_picture, quantize
@@ -52,7 +53,7 @@ class MapChanges:
     pictures can tell of it; 0 and no rows where the maps are not shown in both. `old_inactive` and `new_inactive` count the
     channels of the whole layer that are inactive on the image. The pictures show the first `channels_shown` of `rows` in
     `columns`: `old` and `new` of a channel on one scale, that channel's `low` to `high`; `difference` is new - old, from minus to
-    plus the layer's greatest change.
+    plus the layer's greatest change. `old_histogram` and `histogram` are those of all the layer's maps, then and now.
     """
 
     KEY: ClassVar = ("path",)
@@ -71,6 +72,8 @@ class MapChanges:
     old: Picture | None
     new: Picture | None
     difference: Picture | None
+    old_histogram: Histogram | None
+    histogram: Histogram | None
 
     def moved(self) -> int:
         """How many of the maps are those that another channel had before."""
@@ -148,6 +151,8 @@ def _layer(
         old=of_old,
         new=of_new,
         difference=difference,
+        old_histogram=old.histogram,
+        histogram=new.histogram,
     )
 
 

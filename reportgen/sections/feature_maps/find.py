@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from ...errors import NotApplicable, OptionError
+from ...histograms import Histogram
 from ...options import Options, Scale
 from ...picture import Grid, Picture, columns_for, finite_range, quantize, reduced, striped
 from ...probe import FeatureMaps, Probe, block_ends, is_shown
@@ -42,14 +43,15 @@ class ConvolutionMaps:
     value that each of them has: None in reports of format 1, which counted only channels that are zero everywhere.
 
     `block_end` marks the last convolution at its resolution. `picture` shows the maps of `channels` in a grid of `columns`, or is
-    None; one pixel of it is the mean over `reduction` x `reduction` values.
+    None; one pixel of it is the mean over `reduction` x `reduction` values. `histogram` is that of all the layer's maps together;
+    older reports have none.
     """
 
     KEY: ClassVar = ("path",)
     # places that shift, what other sections say, the looks of a report, and what a comparison reads on its own
     NOT_COMPARED: ClassVar = (
         "index", "after", "block_end", "channels_shown", "columns", "reduction", "inactive_channels", "inactive",
-        "inactive_values", "channels", "picture",
+        "inactive_values", "channels", "picture", "histogram",
     )  # fmt: skip
 
     index: int
@@ -68,6 +70,7 @@ class ConvolutionMaps:
     reduction: int
     channels: tuple[Channel, ...]
     picture: Picture | None
+    histogram: Histogram | None = None
 
     def inactive_at_zero(self) -> tuple[int, ...]:
         """The numbers of the inactive channels that are zero everywhere."""
@@ -152,6 +155,7 @@ def _row(maps: FeatureMaps, block_end: bool, options: Options | None) -> Convolu
         reduction=reduction,
         channels=tuple(_channel(maps, int(channel)) for channel in order),
         picture=_picture(maps, order, reduction, options) if options and len(order) else None,
+        histogram=maps.histogram,
     )
 
 

@@ -181,6 +181,8 @@ def _tensor(pair: _Pair) -> TensorDrift:
         weights_changed=places if pair.exact or not pair.changed else None,
         places_changed=places,
         rearranged=pair.rearranged,
+        old_histogram=pair.old.histogram,
+        histogram=pair.new.histogram,
     )
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import ClassVar, NamedTuple
 
+from ...histograms import Histogram
 from ...records import record
 
 LEAST_ERROR = 1e-6  # sketches are kept in single precision
@@ -21,7 +22,7 @@ class TensorDrift:
     `places_changed` how many places of the sketch, of which each stands for many values: so few that changed by a few values in
     all (None: no sketches). An old tensor of nothing but zeros has moved by "inf". A change below about a millionth is too small
     for a sketch: it may read as 0 though the digests differ. `rearranged`: the values have the very figures that they had, in
-    another order. `dtype` is that of the new tensor, `old_dtype` of the old.
+    another order. `dtype` and `histogram` are those of the new tensor, `old_dtype` and `old_histogram` of the old.
     """
 
     KEY: ClassVar = ("path", "weight")
@@ -39,6 +40,8 @@ class TensorDrift:
     weights_changed: int | None
     places_changed: int | None
     rearranged: bool
+    old_histogram: Histogram | None
+    histogram: Histogram | None
 
 
 @record(kw_only=True)

@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from ...errors import NotApplicable
+from ...histograms import Histogram
 from ...matching.align import LayerMark
 from ...options import Options
 from ...probe import LayerCall, Network
@@ -22,11 +23,11 @@ SKETCH_ERROR = 1 / math.sqrt(2 * SKETCH_LENGTH)  # one standard error of an esti
 @record(kw_only=True)
 class WeightTensor:
     """One weight tensor. `dtype` is NumPy's name of its type; `digest` the sha256 of type, shape and bytes; `sketch` what
-    `tensors.sketch_of` gives, packed.
+    `tensors.sketch_of` gives, packed. Older reports have no `histogram`.
     """
 
     KEY: ClassVar = ("path", "weight")
-    NOT_COMPARED: ClassVar = ("index", "sketch")
+    NOT_COMPARED: ClassVar = ("index", "sketch", "histogram")
 
     index: int
     path: str
@@ -40,6 +41,7 @@ class WeightTensor:
     l2_norm: float
     digest: str
     sketch: str
+    histogram: Histogram | None = None
 
     def sketched(self) -> np.ndarray:
         """The sketch (k,) float64: all values of a tensor of no more than 257."""
@@ -113,5 +115,6 @@ def _tensors(network: Network, call: LayerCall) -> Iterator[WeightTensor]:
             dtype=values.dtype.name,
             digest=figures.digest,
             sketch=packed(figures.sketch),
+            histogram=figures.histogram,
             **figures.statistics._asdict(),
         )

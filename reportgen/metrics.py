@@ -1,0 +1,116 @@
+"""Figures that say how good a model is, as the user gives them or a batch measured them, and whether one got better."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import ClassVar, NamedTuple
+
+from .formatting import name, two_numbers
+from .records import record
+
+# words in a metric's name that tell which way is better; the last one that is known decides: "top1_error", "f1_loss"
+LOWER = frozenset(
+    [
+        "loss",
+        "error",
+        "err",
+        "mae",
+        "mse",
+        "rmse",
+        "mape",
+        "smape",
+        "msle",
+        "nll",
+        "crossentropy",
+        "perplexity",
+        "hinge",
+        "brier",
+        "fid",
+        "wer",
+        "cer",
+        "eer",
+        "latency",
+    ]
+)
+HIGHER = frozenset(
+    [
+        "accuracy",
+        "acc",
+        "auc",
+        "auroc",
+        "precision",
+        "recall",
+        "sensitivity",
+        "specificity",
+        "f1",
+        "fbeta",
+        "iou",
+        "miou",
+        "dice",
+        "jaccard",
+        "r2",
+        "kappa",
+        "mcc",
+        "top1",
+        "top5",
+        "psnr",
+        "ssim",
+    ]
+)
+WORDS = re.compile(r"[a-z0-9]+")
+
+
+@record
+class Metric:
+    """A figure of the model, such as accuracy 0.66."""
+
+    KEY: ClassVar = ("name",)
+
+    name: str
+    value: float
+
+    @property
+    def lower_is_better(self) -> bool | None:
+        """Which way is better, by the words in the name; None where none of them tells."""
+        known = [word in LOWER for word in WORDS.findall(self.name.lower()) if word in LOWER | HIGHER]
+        return known[-1] if known else None
+
+
+class MetricChange(NamedTuple):
+    """A metric in two reports: `better` says whether the new value is, None where it is equal or the name does not tell."""
+
+    name: str
+    old: float
+    new: float
+    better: bool | None
+
+    def told(self) -> str:
+        """The change as a clause: "`loss` fell from 0.4 to 0.3, which is better"."""
+        if self.old == self.new:
+            return f"{name(self.name)} is {two_numbers(self.old, self.new)[0]} in both"
+        was, now = two_numbers(self.old, self.new)
+        judged = "" if self.better is None else ", which is better" if self.better else ", which is worse"
+        return f"{name(self.name)} {'rose' if self.new > self.old else 'fell'} from {was} to {now}{judged}"
+
+
+def metrics_of(texts: Iterable[str]) -> tuple[Metric, ...]:
+    """The metrics that texts such as "accuracy=0.66" give, as the option `--metric` reads them."""
+    pairs = (text.rpartition("=") for text in texts)
+    return tuple(Metric(called, float(value)) for called, _, value in pairs)
+
+
+def metric_changes(old: Iterable[Metric], new: Iterable[Metric]) -> tuple[MetricChange, ...]:
+    """The metrics that both reports give, in the new order; names in upper or lower case are alike."""
+    before = {metric.name.lower(): metric for metric in old}
+    return tuple(
+        MetricChange(metric.name, before[metric.name.lower()].value, metric.value, _better(before[metric.name.lower()], metric))
+        for metric in new
+        if metric.name.lower() in before
+    )
+
+
+def _better(old: Metric, new: Metric) -> bool | None:
+    if new.lower_is_better is None or old.value == new.value:
+        return None
+    return (new.value < old.value) == new.lower_is_better

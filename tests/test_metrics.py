@@ -1,0 +1,100 @@
+"""What the user knows of a model's quality: read, kept, shown, and held against that of another version."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import reportgen
+from reportgen.cli.app import app
+from reportgen.codec import Encoder, decode_report
+from reportgen.errors import OptionError
+from reportgen.metrics import Metric, metric_changes, metrics_of
+from reportgen.options import Options, options_of, read_options
+
+from .test_codec import small_report
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("accuracy=0.66", ("accuracy=0.66",)),
+        (["accuracy=0.66", "val loss=1e-3"], ("accuracy=0.66", "val loss=0.001")),
+        (["a=b=2"], ("a=b=2.0",)),  # the figure stands behind the last sign
+        (["top-5, cropped=1"], ("top-5, cropped=1.0",)),
+        ({"accuracy": np.float32(0.5), "epoch": 7}, ("accuracy=0.5", "epoch=7.0")),
+        ([], ()),
+    ],
+)
+def test_metrics_are_read(given: Any, expected: tuple[str, ...]) -> None:
+    assert read_options(Options, {"metric": given}).metric == expected
+
+
+@pytest.mark.parametrize(
+    "given", ["accuracy", "accuracy=", "=1", "accuracy=high", "accuracy=nan", "accuracy=inf", ["a=1", "A=2"], {"a": True}, 3, [1]]
+)
+def test_what_is_no_metric_is_refused_in_a_line(given: Any) -> None:
+    with pytest.raises(OptionError, match="--metric .*: expected NAME=VALUE, each name once, .*such as accuracy=0.66"):
+        read_options(Options, {"metric": given})
+
+
+def test_a_command_line_repeats_the_flag() -> None:
+    option = options_of(Options)["metric"]
+    assert option.command_words(("accuracy=0.66", "a, b=1.0")) == ["--metric", "accuracy=0.66", "--metric", "a, b=1.0"]
+    assert option.command_words(()) == []
+
+
+@pytest.mark.parametrize(
+    ("called", "lower"),
+    [
+        ("accuracy", False), ("val_accuracy", False), ("loss", True), ("val loss", True), ("MAE", True), ("top1_error", True),
+        ("mean-squared-error", True), ("F1", False), ("epoch", None), ("closs", None), ("", None),
+    ],
+)  # fmt: skip
+def test_the_name_tells_which_way_is_better(called: str, lower: bool | None) -> None:
+    assert Metric(called, 1.0).lower_is_better is lower
+
+
+def test_changes_say_which_is_better() -> None:
+    old = metrics_of(["accuracy=0.5", "loss=2", "mae=1", "epoch=1", "only old=3", "f1=0.7"])
+    new = metrics_of(["Accuracy=0.75", "loss=1.5", "mae=1.25", "epoch=9", "only new=3", "f1=0.7"])
+    assert [change.told() for change in metric_changes(old, new)] == [
+        "`Accuracy` rose from 0.5 to 0.75, which is better",
+        "`loss` fell from 2 to 1.5, which is better",
+        "`mae` rose from 1 to 1.25, which is worse",
+        "`epoch` rose from 1 to 9",
+        "`f1` is 0.7 in both",
+    ]
+    close = metric_changes([Metric("loss", 0.123456)], [Metric("loss", 0.1234561)])
+    assert close[0].told() == "`loss` rose from 0.123456 to 0.1234561, which is worse"
+
+
+def test_a_report_keeps_and_shows_them(cat: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    result = CliRunner().invoke(
+        app, ["report", str(cat), "--metric", "accuracy=0.66", "--metric", "loss=1.25", "--only", "predictions", "-o", str(page)]
+    )
+    assert result.exit_code == 0, result.output
+    report = reportgen.read(page)
+    assert report.provenance.metrics == (Metric("accuracy", 0.66), Metric("loss", 1.25))
+    assert "--metric accuracy=0.66 --metric loss=1.25" in report.provenance.command
+    text = page.read_text("utf-8")
+    assert "<bdi>accuracy</bdi> 0.66, <bdi>loss</bdi> 1.25" in text
+    assert "Accuracy not given" not in text
+
+
+def test_without_one_the_page_says_so() -> None:
+    assert "Accuracy not given" in reportgen.render(small_report())
+
+
+def test_data_of_an_earlier_format_have_none() -> None:
+    data = Encoder().encode(small_report())
+    del data["provenance"]["metrics"], data["provenance"]["options"]["metric"]
+    encoder = Encoder()
+    encoder.encode(small_report())
+    read = decode_report({**data, "format": 1}, encoder.pictures)
+    assert read.provenance.metrics == ()
