@@ -288,5 +288,5 @@ def test_a_method_is_compared_with_itself(method: Any) -> None:
 
 
 def test_a_method_of_no_such_name_is_refused_by_name(method: Any) -> None:
-    assert method["refused"] .startswith("--explain toi: expected grad-cam, grad-cam++, ")
+    assert method["refused"].startswith("--explain toi: expected grad-cam, grad-cam++, ")
     assert method["refused"].endswith(", random, toy or all.")
