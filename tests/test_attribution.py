@@ -294,9 +294,7 @@ def test_classes_that_are_named_are_all_explained(pooled: Any) -> None:
 
 
 def test_a_class_against_another_has_the_difference_of_the_gradients(pooled: Any) -> None:
-    (one,), (other,), (both,) = (
-        subjects(pooled, **asked) for asked in ({"target": 0}, {"target": 1}, {"target": 0, "against": 1})
-    )
+    (one,), (other,), (both,) = subjects(pooled, target=0), subjects(pooled, target=1), subjects(pooled, target=0, against=1)
     np.testing.assert_allclose(both.gradients, one.gradients - other.gradients, atol=1e-7)
     report = reportgen.generate(pooled, PIXELS, preprocess="unit", labels=list("abcd"), against="b")
     rows = attributions(report).rows
