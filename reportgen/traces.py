@@ -1,4 +1,4 @@
-"""What pruning and rounding leave in a tensor: zeros, filters of nothing but zeros, and values that lie on a coarse grid."""
+"""What pruning and rounding leave in a tensor: filters of nothing but zeros, and values that lie on a coarse grid."""
 
 from __future__ import annotations
 
@@ -15,14 +15,11 @@ SAMPLE = 4096  # values that rule out nearly every tensor at once
 
 
 class Traces(NamedTuple):
-    """`zeros` counts the values that are 0.
-
-    `zero_filters` counts the slices along the last axis (each an output channel of a kernel) that hold nothing else; 0 for one
+    """`zero_filters` counts the slices along the last axis (each an output channel of a kernel) that hold nothing else; 0 for one
     axis. `levels` is how many values the grid has on which all values lie, 256 at most: one grid for the whole tensor, or
     one for each slice. It is 0 where there is no such grid, or too few values to tell.
     """
 
-    zeros: int
     zero_filters: int
     levels: int
 
@@ -30,13 +27,18 @@ class Traces(NamedTuple):
 def traces_of(values: np.ndarray) -> Traces:
     """The traces in a tensor of any shape and numeric type."""
     if values.size == 0:
-        return Traces(0, 0, 0)
-    zeros = int(values.size - np.count_nonzero(values))
+        return Traces(0, 0)
     slices = values.reshape(-1, values.shape[-1]) if values.ndim > 1 else None
     of_zeros = 0
-    if slices is not None and zeros >= len(slices):
-        of_zeros = int(np.count_nonzero(~slices.any(axis=0)))
-    return Traces(zeros, of_zeros, 0 if values.dtype.kind != "f" else _levels(values.reshape(1, -1), slices))
+    if slices is not None:
+        of_zeros = _zero_columns(slices)
+    return Traces(of_zeros, 0 if values.dtype.kind != "f" else _levels(values.reshape(1, -1), slices))
+
+
+def _zero_columns(slices: np.ndarray) -> int:
+    """How many columns of (values, slices) hold nothing but zeros; the first rows rule out nearly all of them."""
+    candidates = np.flatnonzero(~slices[:64].any(axis=0))
+    return int(np.count_nonzero(~slices[:, candidates].any(axis=0))) if len(candidates) else 0
 
 
 def _levels(whole: np.ndarray, slices: np.ndarray | None) -> int:

@@ -318,7 +318,7 @@ def test_a_report_that_knows_no_zeros_claims_no_pruning() -> None:
 
     old = original()
     assert not isinstance(old.weights, Absent)
-    rows = tuple(replace(row, zeros=None, zero_filters=None, levels=None) for row in old.weights.rows)
+    rows = tuple(replace(row, histogram=None, zero_filters=None, levels=None) for row in old.weights.rows)
     older = replace(old, weights=replace(old.weights, rows=rows))
     for kind in ("pruned", "rounded"):
         verdict = reportgen.diff(older, report_of(KINDS[kind][0]())).verdict

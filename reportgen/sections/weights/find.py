@@ -25,12 +25,12 @@ STATISTICS = ("moving_mean", "moving_variance", "seed_generator_state")
 @record(kw_only=True)
 class WeightTensor:
     """One weight tensor. `dtype` is NumPy's name of its type; `digest` the sha256 of type, shape and bytes; `sketch` what
-    `tensors.sketch_of` gives, packed. `zeros`, `zero_filters` and `levels` are its `traces.Traces`. Older reports have neither
+    `tensors.sketch_of` gives, packed. `zero_filters` and `levels` are its `traces.Traces`. Older reports have neither
     these nor a `histogram`.
     """
 
     KEY: ClassVar = ("path", "weight")
-    NOT_COMPARED: ClassVar = ("index", "sketch", "histogram", "zeros", "zero_filters", "levels")
+    NOT_COMPARED: ClassVar = ("index", "sketch", "histogram", "zero_filters", "levels")
 
     index: int
     path: str
@@ -45,7 +45,6 @@ class WeightTensor:
     digest: str
     sketch: str
     histogram: Histogram | None = None
-    zeros: int | None = None
     zero_filters: int | None = None
     levels: int | None = None
 
@@ -53,6 +52,11 @@ class WeightTensor:
     def values(self) -> int:
         """How many values it has."""
         return math.prod(self.shape)
+
+    @property
+    def zeros(self) -> int | None:
+        """How many of its values are zero; None where the report does not tell."""
+        return None if self.histogram is None else self.histogram.zeros
 
     @property
     def is_statistic(self) -> bool:
