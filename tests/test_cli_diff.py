@@ -109,7 +109,7 @@ def test_markdown(folder: Path) -> None:
     assert result.stdout.startswith(
         "### Different: `v1.html: net on cat` → `v2.html: net on cat`\n\nThe answer is `b` 0.500 in both. Same architecture; "
     )
-    assert "| Layer | Weights moved | Cosine |\n| --- | --- | --- |\n| `conv` | 80 % | 0.6 |" in result.stdout
+    assert "| Layer | Weights | Moved by | Cosine |\n| --- | --- | --- | --- |\n| `conv` | 2 | 80 % | 0.6 |" in result.stdout
     assert (folder / "page.html").exists()
 
 
