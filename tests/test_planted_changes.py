@@ -364,8 +364,15 @@ def test_the_top_class_named_is_the_same_as_not_named(cat: Path) -> None:
     diff = reportgen.diff(plain, named)
     assert diff.same
     assert diff.caveats == ()
-    other = report_of(net(), cat, target=plain.predictions.rows[1].class_index)
-    assert "explain two classes" in reportgen.diff(plain, other).caveats[0]
+    # a class that both explain, among others, is compared; only where there is none, the reader is told
+    second, third = (report_of(net(), cat, target=plain.predictions.rows[place].class_index) for place in (1, 2))
+    among = reportgen.diff(plain, second)
+    assert among.same
+    assert among.caveats == ()
+    assert [row.new_class_index for row in among.attributions.rows] == [plain.predictions.rows[1].class_index]
+    apart = reportgen.diff(second, third)
+    assert "explain two classes" in apart.caveats[0]
+    assert not apart.same
 
 
 def test_another_number_of_classes_is_told(cat: Path) -> None:
