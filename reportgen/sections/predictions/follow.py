@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ...formatting import counted, two_scores
+from ...formatting import counted, scores
 from ..section import FigureLine, FigureTable, Versions
 from .compare import Answers, common_kind, standing
 from .find import Predictions
@@ -24,13 +24,13 @@ def follow_predictions(
         yield FigureTable(name="answers", title=title, reason=reason, kind="scores", lines=())
         return
     rows = [{row.class_index: row for row in section.rows} for section in known]
-    scores = [section.all_scores() for section in known]
+    every_score = [section.all_scores() for section in known]
     labels = {index: row.label for table in rows for index, row in table.items() if 0 <= index < known[0].classes}
-    if known[0].classes <= ALL_CLASSES and all(each is not None for each in scores):
+    if known[0].classes <= ALL_CLASSES and all(each is not None for each in every_score):
         labels = {index: f"class {index}" for index in range(known[0].classes)} | labels
     lines = []
-    for index in sorted(labels, key=lambda index: standing(index, rows[-1].get(index), scores[-1])[0] or len(labels)):
-        through = (standing(index, table.get(index), every)[1] for table, every in zip(rows, scores, strict=True))
+    for index in sorted(labels, key=lambda index: standing(index, rows[-1].get(index), every_score[-1])[0] or len(labels)):
+        through = (standing(index, table.get(index), every)[1] for table, every in zip(rows, every_score, strict=True))
         lines.append(FigureLine(labels[index], tuple(through)))
     low, high = (0.0, 1.0) if all(section.between_0_and_1() for section in known) else (None, None)
     yield FigureTable(name="answers", title=title, kind="scores", lines=tuple(lines), low=low, high=high)
@@ -51,9 +51,10 @@ def tell_predictions_of_all(
         else:
             runs.append((words, number, number))
     if len(runs) == 1:
-        was, now = two_scores(known[0].rows[0].score, known[-1].rows[0].score)
-        moved = "" if known[0].kind == "independent" else f", {was} in the first and {now} in the last"
-        yield f"the answer is {runs[0][0]} in all {len(known):,} versions{moved}"
+        figures = scores([section.rows[0].score for section in known])
+        through = ", then ".join(figures) if len(known) <= RUNS else f"{figures[0]} in the first and {figures[-1]} in the last"
+        several = known[0].kind == "independent" and not known[0].yes_or_no()
+        yield f"the answer is {runs[0][0]} in all {len(known):,} versions{'' if several else f', {through}'}"
         return
     named = []
     for place, (words, first, last) in enumerate(runs):
