@@ -30,9 +30,9 @@ ITERATIONS, CLOSE = 300, 1e-3  # of the solver of ROAD's equations, and the resi
 class Figures(NamedTuple):
     """What the measures say of one map. The curves hold the score at each step, from the first to the last.
 
-    deletion: the mean score while the most important pixels are replaced by the baseline; low is good. insertion: that while they
-    are put into the blurred image; high is good. road: how much higher the score stays when the least important pixels are removed
-    than when the most important ones are, halved; high is good.
+    deletion: the mean score while the most important pixels are replaced by the baseline; low is good. insertion: that while
+    they are put into the blurred image; high is good. road: how much higher the score stays when the least important pixels are
+    removed than when the most important ones are, halved; high is good.
     """
 
     deletion: float
@@ -43,12 +43,26 @@ class Figures(NamedTuple):
     road_curve: tuple[float, ...]
 
 
-def measured(subject: Subject, heat: np.ndarray, part: Part, kept: Part) -> Figures:
-    """The figures of the map `heat`, whose cells lie on `part` of the input."""
-    order = most_important_first(heat, part, kept, subject)
-    deleted, inserted, road = deletion(subject, order), insertion(subject, order), road_curve(subject, order)
+def measured(subject: Subject, heat: np.ndarray, part: Part, kept: Part, name: str = "") -> Figures:
+    """The figures of the map `heat`, whose cells lie on `part` of the input.
+
+    A map that is the same for every class has a `name` of its own: what was asked for one class answers for the others.
+    """
+
+    def ask() -> tuple[np.ndarray, ...]:
+        order = most_important_first(heat, part, kept, subject)
+        return deletion(subject, order), insertion(subject, order), road(subject, order)
+
+    deleted, inserted, removed = subject.once(f"quality of {name}", ask) if name else ask()
+    deletion_curve, insertion_curve = subject.score(deleted, most=1.0), subject.score(inserted, most=1.0)
+    by_percent = road_curve(subject, removed)
     return Figures(
-        area(deleted), area(inserted), figure(np.float32(np.mean(road))), _figures(deleted), _figures(inserted), _figures(road)
+        deletion=area(deletion_curve),
+        insertion=area(insertion_curve),
+        road=figure(np.float32(np.mean(by_percent))),
+        deletion_curve=_figures(deletion_curve),
+        insertion_curve=_figures(insertion_curve),
+        road_curve=_figures(by_percent),
     )
 
 
@@ -57,18 +71,20 @@ def on_input(heat: np.ndarray, part: Part, kept: Part, subject: Subject) -> np.n
     size = subject.pixels.shape[0], subject.pixels.shape[1]
     values, covered = spread(np.nan_to_num(heat), part, kept, size)
     least = float(values[covered].min()) if covered.any() else 0.0
-    return np.where(covered, values, least - 1)
+    everywhere: np.ndarray = np.where(covered, values, least - 1)
+    return everywhere
 
 
 def most_important_first(heat: np.ndarray, part: Part, kept: Part, subject: Subject) -> np.ndarray:
     """The places of the input's pixels, counted row by row, the greatest value of the map first; equal ones in a drawn order."""
     values = on_input(heat, part, kept, subject).reshape(-1)
     drawn = np.random.default_rng(subject.seed).permutation(len(values))
-    return drawn[np.argsort(-values[drawn], kind="stable")]
+    order: np.ndarray = drawn[np.argsort(-values[drawn], kind="stable")]
+    return order
 
 
 def deletion(subject: Subject, order: np.ndarray) -> np.ndarray:
-    """The score (`STEPS` + 1,) as pixels are replaced by the baseline, the most important first.
+    """The scores (`STEPS` + 1, classes) as pixels are replaced by the baseline, the most important first.
 
     Petsiuk et al. 2018, section 4.1.
     """
@@ -76,20 +92,21 @@ def deletion(subject: Subject, order: np.ndarray) -> np.ndarray:
 
 
 def insertion(subject: Subject, order: np.ndarray) -> np.ndarray:
-    """The score (`STEPS` + 1,) as pixels are put into the blurred image, the most important first.
+    """The scores (`STEPS` + 1, classes) as pixels are put into the blurred image, the most important first.
 
     Petsiuk et al. 2018, section 4.1.
     """
 
     def blur() -> np.ndarray:
         smooth = blurred(subject.pixels, max(subject.pixels.shape[:2]) / BLUR)
-        return subject.network.prepared(smooth[None])[0]
+        prepared: np.ndarray = subject.network.prepared(smooth[None])[0]
+        return prepared
 
     return _replaced(subject, order, subject.once("the blurred image", blur), subject.input, "Insertion")
 
 
 def _replaced(subject: Subject, order: np.ndarray, before: np.ndarray, after: np.ndarray, name: str) -> np.ndarray:
-    """The score as the pixels of `before` become those of `after`."""
+    """The scores as the pixels of `before` become those of `after`."""
 
     def image(step: int) -> np.ndarray:
         changed = before.reshape(-1, before.shape[2]).copy()
@@ -97,7 +114,7 @@ def _replaced(subject: Subject, order: np.ndarray, before: np.ndarray, after: np
         changed[now] = after.reshape(changed.shape)[now]
         return changed.reshape(before.shape)
 
-    return subject.score(subject.of_many(name, STEPS + 1, image), most=1.0)
+    return subject.of_many(name, STEPS + 1, image)
 
 
 def area(curve: np.ndarray) -> float:
@@ -105,17 +122,22 @@ def area(curve: np.ndarray) -> float:
     return figure(np.float32((curve[1:] + curve[:-1]).mean() / 2))
 
 
-def road_curve(subject: Subject, order: np.ndarray) -> np.ndarray:
-    """(least - most) / 2 for each of `PERCENTS`: the score with so many of the least, and of the most important pixels removed.
+def road(subject: Subject, order: np.ndarray) -> np.ndarray:
+    """The scores (2 n, classes) with each of `PERCENTS` of the most important pixels removed, then of the least important ones.
 
     What is removed is imputed from its neighbours, with a little noise, so that the mask itself tells the model nothing. Rong et
     al. 2022, "A Consistent and Efficient Evaluation Strategy for Attribution Methods", section 4.
     """
     counts = [round(len(order) * percent / 100) for percent in PERCENTS]
     removed = [order[:count] for count in counts] + [order[len(order) - count :] for count in counts]
-    scores = subject.score(subject.of_many("ROAD", len(removed), lambda place: imputed(subject, removed[place])), most=1.0)
-    most, least = np.split(scores, 2)
-    return (least - most) / 2
+    return subject.of_many("ROAD", len(removed), lambda place: imputed(subject, removed[place]))
+
+
+def road_curve(subject: Subject, scores: np.ndarray) -> np.ndarray:
+    """(least - most) / 2 for each of `PERCENTS`, of the scores that `road` gives."""
+    most, least = np.split(subject.score(scores, most=1.0), 2)
+    halved: np.ndarray = (least - most) / 2
+    return halved
 
 
 def imputed(subject: Subject, removed: np.ndarray) -> np.ndarray:
@@ -175,6 +197,19 @@ def rank_correlation(old: np.ndarray, new: np.ndarray) -> float | None:
     before, after = before - before.mean(), after - after.mean()
     norm = float(np.linalg.norm(before) * np.linalg.norm(after))
     return figure(np.float32(before @ after / norm)) if norm > 0 else None
+
+
+def rank_correlations(maps: Sequence[np.ndarray]) -> list[list[float | None]]:
+    """`rank_correlation` of each of several maps of one size with each."""
+    ranks = [_ranks(values.reshape(-1)) for values in maps]
+    away = [each - each.mean() for each in ranks]
+    norms = [float(np.linalg.norm(each)) for each in away]
+
+    def of(first: int, second: int) -> float | None:
+        norm = norms[first] * norms[second]
+        return figure(np.float32(away[first] @ away[second] / norm)) if norm > 0 else None
+
+    return [[of(first, second) for second in range(len(maps))] for first in range(len(maps))]
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
