@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import field
 from typing import ClassVar
 
 import numpy as np
@@ -118,9 +119,9 @@ class Attributions:
 
     rows: tuple[Attribution, ...]
     not_made: tuple[NotMade, ...] = ()
-    quality: tuple[Quality, ...] = ()
-    correlations: tuple[Correlation, ...] = ()
-    sanity: tuple[Sanity, ...] = ()
+    quality: tuple[Quality, ...] = field(default=(), kw_only=True)
+    correlations: tuple[Correlation, ...] = field(default=(), kw_only=True)
+    sanity: tuple[Sanity, ...] = field(default=(), kw_only=True)
 
     def by(self, method: str) -> Attribution | None:
         """The first map that the method made; None where it made none."""
