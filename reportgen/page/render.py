@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import struct
 from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
 from pathlib import Path
@@ -16,11 +17,13 @@ from jinja2 import TemplateSyntaxError
 from markupsafe import Markup
 
 from ..codec import Encoder
+from ..curves import Panel
 from ..errors import OptionError, reason_of
 from ..picture import RGB, Picture, palette
 from ..report import SECTIONS, Report
 from ..sections.section import FigureTable
 from .charts import Pair, extent, spreads
+from .curves import curves_png
 from .drawing import drawing_of
 from .environment import FILTERS, environment_with, source_of
 from .folder import INDEX, SCRIPT, STYLE, picture_name
@@ -145,6 +148,11 @@ class Composer:
         identity, source = self._placed(made.png)
         return ShownSpreads(identity, source, made.width, made.height, made.boxes, [extent(pair) for pair in pairs])
 
+    def curves(self, panels: Sequence[Panel]) -> ShownPicture:
+        """Charts of curves as one picture with its address in the page."""
+        png = curves_png(panels)
+        return ShownPicture(*self._placed(png), *struct.unpack(">II", png[16:24]))
+
     def lines(self, table: FigureTable) -> ShownLines | None:
         """A chart of the first lines of a table, with its address in the page; None where there is nothing to draw."""
         rows = [line.values for line in table.lines[:MOST_LINES]]
@@ -184,6 +192,12 @@ def line_chart(table: FigureTable) -> ShownLines | None:
     return COMPOSING.get().lines(table)
 
 
+def curves(panels: Sequence[Panel]) -> ShownPicture:
+    """The filter that draws panels of curves."""
+    return COMPOSING.get().curves(panels)
+
+
 FILTERS["shown"] = shown
 FILTERS["line_chart"] = line_chart
 FILTERS["spread"] = spread
+FILTERS["curves"] = curves
