@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from reportgen.kernels import DEPTHWISE_AXES, KERNEL_AXES, POINTWISE_AXES, TRANSPOSED_AXES, Kernel, Law
-from reportgen.probe import INPUT, Arrival, ChannelOrder, Explained, FeatureMaps, LayerCall, ModelFacts, ScoreKind
+from reportgen.outputs import Output
+from reportgen.probe import INPUT, Arrival, ChannelOrder, Explained, FeatureMaps, LayerCall, ModelFacts
+from reportgen.tasks import ScoreKind, Task
 from reportgen.tensors import TensorFigures, figures_of
 
 FACTS = ModelFacts(
@@ -85,6 +87,27 @@ class FakeProbe:
     score_kind: ScoreKind = "probabilities"
     unsteady: float | None = None
     explained: Explained | None = None
+    task: Task | None = None
+    others: tuple[Output, ...] = ()
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """The scores as an output; features where there are none."""
+        values = np.zeros(0, np.float32) if self.scores is None else self.scores
+        of_independent: Task = "binary" if len(values) == 1 else "multilabel"
+        task: Task = (
+            "features" if self.scores is None else of_independent if self.score_kind == "independent" else "classification"
+        )
+        first = Output(
+            name="head",
+            task=self.task or task,
+            reason="A test says so.",
+            assumed=False,
+            values=values,
+            kind=self.score_kind,
+            labels=self.network.labels,
+        )
+        return (first, *self.others)
 
     @property
     def given(self) -> np.ndarray:

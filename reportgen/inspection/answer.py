@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
@@ -11,11 +10,10 @@ import numpy as np
 
 from ..backend import tf
 from ..errors import LabelsError, ModelError, OptionError
-from ..probe import ScoreKind
-from .score_marks import mark_of
+from ..tasks import ScoreKind
+from .outputs import kind_of
 
 LOGITS = "_keras_logits"  # on what Keras's softmax and sigmoid return: what went in
-ROUNDING = 1e-2  # of a sum of probabilities in half precision
 
 
 def heads_of(model: Any, outputs: Any) -> dict[str, Any]:
@@ -114,24 +112,7 @@ def answer_of(outputs: Any, channels_first: bool = False) -> Answer:
         # a map of classes has passed a softmax or sigmoid; the maps of a headless network stand for no class
         return Answer(None, "raw", means if logits is not None else None, explained, unit)
     scores = np.asarray(outputs.numpy(), np.float32).reshape(len(outputs), -1)[0]  # a number for each image is one class
-    return Answer(scores, _kind(scores, outputs), means, explained, unit)
-
-
-def _kind(scores: np.ndarray, outputs: Any) -> ScoreKind:
-    """What the scores (classes,) are by the operations that made them and, where those do not tell, whether they could be
-    probabilities. That scores add up to 1 on one image says nothing: two sigmoids of 0.5 do, too.
-    """
-    mark = mark_of(outputs)
-    no_numbers = not np.isfinite(scores).all()
-    if mark is not None and math.isclose(mark.total, 1.0, rel_tol=1e-6) and mark.kind != "choice":
-        return "independent"
-    if mark is not None and mark.kind == "choice":
-        over_classes = len(outputs.shape) == 2 and mark.axis == -1
-        adds_up = no_numbers or (scores.min(initial=0) >= 0 and abs(float(scores.sum()) - 1) < ROUNDING)
-        return "probabilities" if over_classes and adds_up else "unknown"
-    if mark is not None:
-        return "raw" if mark.kind == "raw" else "unknown"
-    return "unknown" if not no_numbers and scores.min(initial=0) >= 0 and scores.max(initial=0) <= 1 else "raw"
+    return Answer(scores, kind_of(outputs, scores), means, explained, unit)
 
 
 def class_to_explain(target: int | str | None, answer: Answer, labels: tuple[str, ...] | None) -> int | None:

@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from ..backend import deep_models, tf
-from ..errors import LabelsError
 from ..options import Options
-from ..probe import Arrival, Explained, FeatureMaps, ScoreKind
+from ..outputs import Output
+from ..probe import Arrival, Explained, FeatureMaps
+from ..tasks import ScoreKind
 from .answer import LOGITS, Answer, answer_of, class_to_explain
 from .arriving import Arrivals
 from .choosing import Choice, Spot, choices
@@ -28,6 +29,7 @@ from .following import Follower
 from .lineage import made_by_own_code, sources_of
 from .listening import Heard
 from .network import KerasNetwork
+from .outputs import read_outputs
 from .placing import Placing
 from .repeating import unsteadiness
 from .running import Structure, derivative, run
@@ -48,6 +50,7 @@ class KerasProbe:
     score_kind: ScoreKind
     unsteady: float | None
     explained: Explained | None
+    outputs: tuple[Output, ...]
     heads: tuple[str, ...]
 
 
@@ -67,7 +70,8 @@ def inspect(network: KerasNetwork, pixels: np.ndarray, shown: np.ndarray, option
         batch = tf.constant(network.preprocess(pixels[None]))
         forward = run(network.loaded, network.head, batch, listen, network.settings, placing.note)
         answer = answer_of(forward.output, forward.structure.channels_first)
-        _check_labels(network.labels, answer)
+        network.name_classes(0 if answer.differentiated is None else int(answer.differentiated.shape[0]))
+        outputs = read_outputs(network, forward.outputs, forward.structure.channels_first, options.task)
         class_index = class_to_explain(options.target, answer, network.labels)
         score = answer.differentiated[class_index] if class_index is not None else None
     follower.finish()
@@ -90,14 +94,9 @@ def inspect(network: KerasNetwork, pixels: np.ndarray, shown: np.ndarray, option
         score_kind=answer.kind,
         unsteady=unsteadiness(network, pixels, forward.structure.heard, forward.output),
         explained=explained,
-        heads=forward.heads,
+        outputs=outputs,
+        heads=tuple(forward.outputs),
     )
-
-
-def _check_labels(labels: tuple[str, ...] | None, answer: Answer) -> None:
-    classes = 0 if answer.differentiated is None else int(answer.differentiated.shape[0])
-    if labels is not None and len(labels) != classes:
-        raise LabelsError(f"--labels: {len(labels)} labels for {classes} classes; expected one for each.")
 
 
 def _second_pass(network: KerasNetwork, batch: Any, choice: Choice, class_index: int) -> tuple[Any, Any] | None:
