@@ -63,8 +63,8 @@ class Provenance:
 
     `command` is the command line that makes it again; `notes` what was done to the image on its way to the model.
     `input_digest` is that of the pixels that the model was given (`tensors.tensor_digest`), `output` the name of the output that
-    the report looks at; both are "" in reports of format 1. `truth` is None where the user did not say what is on the image. `metrics` say how
-    good the model is, as the user gave them or a batch measured them.
+    the report looks at; both are "" in reports of format 1. `truth` is None where the user did not say what is on the image.
+    `metrics` say how good the model is, as the user gave them or a batch measured them.
     """
 
     model: ModelFacts

@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import reportgen
 from reportgen.backend import keras
@@ -400,3 +401,12 @@ def test_bad_input_is_a_line(arguments: tuple[str, ...], tmp_path: Path) -> None
     assert (made.returncode, made.stdout) == (2, "")
     assert "Traceback" not in made.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_check_has_no_option_that_no_check_reads() -> None:
+    from reportgen.cli import app
+
+    told = CliRunner().invoke(app.app, ["check", "minivgg", "--explain", "grad-cam"])
+    assert told.exit_code == 2
+    assert "--explain" in told.output
+    assert "--class" in CliRunner().invoke(app.app, ["check", "--help"]).output

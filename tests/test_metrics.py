@@ -38,7 +38,7 @@ def test_metrics_are_read(given: Any, expected: tuple[str, ...]) -> None:
     "given", ["accuracy", "accuracy=", "=1", "accuracy=high", "accuracy=nan", "accuracy=inf", ["a=1", "A=2"], {"a": True}, 3, [1]]
 )
 def test_what_is_no_metric_is_refused_in_a_line(given: Any) -> None:
-    with pytest.raises(OptionError, match="--metric .*: expected NAME=VALUE, each name once, .*such as accuracy=0.66"):
+    with pytest.raises(OptionError, match=r"--metric .*: expected NAME=VALUE, each name once, .*such as accuracy=0.66"):
         read_options(Options, {"metric": given})
 
 

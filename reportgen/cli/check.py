@@ -30,7 +30,7 @@ Checks about what the model makes of an image need an image; whether a channel i
 
 
 @app.command(help=CHECK_HELP, cls=CommandWithOptions)
-@with_options(Options, "model", "image", given_as="options")
+@with_options(Options, "model", "image", given_as="options", without=("explain",))  # the checks read one map alone
 def check(
     *,
     model: Annotated[

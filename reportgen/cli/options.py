@@ -38,13 +38,15 @@ class CommandWithOptions(TyperCommand):
         return params
 
 
-def with_options(record: type, *concerns: Concern, given_as: str, panel: str | None = None) -> Callable[[Command], Command]:
-    """Give a command the options that a record declares and that concern one of `concerns`.
+def with_options(
+    record: type, *concerns: Concern, given_as: str, panel: str | None = None, without: tuple[str, ...] = ()
+) -> Callable[[Command], Command]:
+    """Give a command the options that a record declares and that concern one of `concerns`, but those named in `without`.
 
     The command gets those that were given, by name, in its keyword argument `given_as`. They stand in `panel` of its help text,
     or else in that of what they concern.
     """
-    declared = [each for each in options_of(record).values() if each.concerns in concerns]
+    declared = [each for each in options_of(record).values() if each.concerns in concerns and each.name not in without]
 
     def decorated(command: Command) -> Command:
         @wraps(command)

@@ -21,8 +21,9 @@ class Option:
     """What there is to know of an option.
 
     name, default: those of its field. kind: what values it takes.
-    concerns: "model": settled when the model is opened; "known": what the user knows of the model; "image": what is asked of the model about an image; "looks": which
-        sections there are, and how they show what was found; "page": the page around them; "comparison": of reports.
+    concerns: "model": settled when the model is opened; "known": what the user knows of the model; "image": what is asked of the
+        model about an image; "looks": which sections there are, and how they show what was found; "page": the page around them;
+        "comparison": of reports.
     help: one sentence or two, in which "{words}" stands for the words that a higher floor knows (`request.WORDS`).
     shown_default: how a help text names the default, where its own text does not say it.
     flag: where it does not follow from the name.
