@@ -147,7 +147,7 @@ def test_a_logit_says_yes_above_zero_and_stays_a_logit() -> None:
     above = report_of(compiled(ending(dense(0.25)), OF_LOGIT), labels=("cracked",))
     assert predictions(above).answer() == "`cracked`"  # 0.25 is above 0, though not above 0.5
     assert "above 0 the answer is yes" in text_of(render(above))
-    assert report_of(ending(dense(0.25)), labels=("cracked",), task="binary").predictions.answer() == "`cracked`"
+    assert predictions(report_of(ending(dense(0.25)), labels=("cracked",), task="binary")).answer() == "`cracked`"
 
 
 def test_of_two_classes_the_second_lies_at_the_right() -> None:
@@ -170,7 +170,7 @@ def test_a_regression_shows_values_and_no_bars() -> None:
     assert "Values width 0.75 height -2" in text_of(html).replace("Valueswidth", "Values width")
     single = predictions(report_of(compiled(ending(dense(7.0, name="age")), "mse")))
     assert single.answer() == "`age` 7"
-    assert not [row for row in report.checks.rows if row.name == "flat-scores"]
+    assert not [finding for finding in report.findings() if finding.name == "flat-scores"]
 
 
 def test_a_diff_of_values_says_which_moved_and_how_far() -> None:
