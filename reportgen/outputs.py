@@ -64,3 +64,26 @@ def label_of_channel(output: Output, index: int) -> str:
     """The label, or for a map that stands for no classes "channel 17 of the output"."""
     plain = output.task in ("image-to-image", "features") and not output.labels
     return f"{output.label(index)} of the output" if plain else output.label(index)
+
+
+def class_of_each_place(output: Output) -> np.ndarray:
+    """The class at each place of a segmentation (h, w) int64, -1 for none: the one with the greatest score.
+
+    Where scores answer for themselves it must be above the threshold. No class has scores that are not numbers.
+    """
+    scores = output.values
+    best = np.nan_to_num(scores, nan=-np.inf).argmax(axis=-1)
+    greatest = np.take_along_axis(scores, best[..., None], axis=-1)[..., 0]
+    by_itself = output.kind == "independent" or output.logits or output.size == 1
+    with np.errstate(invalid="ignore"):
+        known = greatest > output.threshold if by_itself else ~np.isnan(greatest)
+    found: np.ndarray = np.where(known, best, -1)
+    return found
+
+
+def shares_of(output: Output) -> np.ndarray:
+    """The share of the places of a segmentation that each class has, (classes,) float64; they add up to 1 less those of none."""
+    mask = class_of_each_place(output)
+    counts = np.bincount(mask[mask >= 0].reshape(-1), minlength=output.size)
+    shares: np.ndarray = counts / max(1, mask.size)
+    return shares

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 
 from reportgen.kernels import DEPTHWISE_AXES, KERNEL_AXES, POINTWISE_AXES, TRANSPOSED_AXES, Kernel, Law
 from reportgen.outputs import Output
-from reportgen.probe import INPUT, Arrival, ChannelOrder, Explained, FeatureMaps, LayerCall, ModelFacts
+from reportgen.picture import WHOLE, Part
+from reportgen.probe import INPUT, Arrival, ChannelOrder, Explained, FeatureMaps, LayerCall, ModelFacts, Question
 from reportgen.tasks import ScoreKind, Task
 from reportgen.tensors import TensorFigures, figures_of
 
@@ -71,7 +72,10 @@ class FakeNetwork:
     def maps(self, path: str, batch: np.ndarray) -> np.ndarray:
         return batch
 
-    def gradient(self, batch: np.ndarray, class_index: int, at: str = INPUT) -> np.ndarray:
+    def logits(self, batch: np.ndarray) -> np.ndarray:
+        return self.scores(batch)
+
+    def gradient(self, batch: np.ndarray, class_index: int, at: str = INPUT, *, guided: bool = False) -> np.ndarray:
         return np.full(batch.shape, class_index / batch[0].size, np.float32)
 
 
@@ -86,9 +90,19 @@ class FakeProbe:
     scores: np.ndarray | None = None
     score_kind: ScoreKind = "probabilities"
     unsteady: float | None = None
-    explained: Explained | None = None
+    explained: tuple[Explained, ...] = ()
+    seen: Part = WHOLE
     task: Task | None = None
     others: tuple[Output, ...] = ()
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        names = [each.name for each in fields(Question)]
+        return tuple(Question(**{name: getattr(each, name) for name in names}) for each in self.explained)
+
+    @property
+    def original(self) -> np.ndarray:
+        return self.pixels
 
     @property
     def outputs(self) -> tuple[Output, ...]:

@@ -414,7 +414,7 @@ def test_maps_are_held_side_by_side_with_their_like() -> None:
     page = render_diff(diff(old, new))
     assert page.count("Old, over the image") == 3
     titles = [line.title for line in series([old, new, new]).pictures if line.title.startswith("Where")]
-    assert titles == ["Where it looked: Grad-CAM", "Where it looked: occlusion"]
+    assert titles == ["Where it looked: Grad-CAM", "Where it looked: Occlusion"]
 
 
 def test_a_layer_that_is_called_as_its_tensor_is() -> None:

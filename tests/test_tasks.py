@@ -88,7 +88,6 @@ def test_how_a_vector_is_read(end: str) -> None:
 
 
 def test_the_loss_is_read_from_a_file_without_building_it(tmp_path: Path) -> None:
-    @keras.saving.register_keras_serializable("tests")
     def own_loss(*_answers: Any) -> Any:
         raise AssertionError("never called")
 

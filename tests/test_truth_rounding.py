@@ -46,7 +46,7 @@ def seen(factor: float = 1.0, scores: Any = (0.2, 0.5, 0.3), chance: int | None 
         network=network,
         maps=(maps_of(0, "conv", maps * np.float32(factor)),),
         scores=f32(scores) * np.float32(factor),
-        explained=explained_by(maps * np.float32(factor), gradients, class_index=1),
+        explained=(explained_by(maps * np.float32(factor), gradients, class_index=1),),
     )
     return replace(small_report(), **find_sections(probe, Options(), {}))
 

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..loading.loaded import Loaded
-from ..loading.losses import loss_for
+from ..loading.losses import Loss, loss_for
 from ..outputs import Output
 from ..tasks import ScoreKind, Task
-from .deciding import Seen, decide
+from .deciding import YES_OR_NO, Seen, decide
 from .last_step import last_step
 from .score_marks import mark_of
 
@@ -64,15 +64,17 @@ def _output(network: Named, heads: dict[str, Any], name: str, channels_first: bo
         assumed=reading.assumed,
         values=values,
         kind=kind,
-        logits=_are_logits(kind, reading.task, values, loss is not None and loss.from_logits),
+        logits=_are_logits(kind, reading.task, values, loss),
         labels=labels,
         no_label=network.no_label if labels else "",
     )
 
 
-def _are_logits(kind: ScoreKind, task: Task, values: np.ndarray, from_logits: bool) -> bool:
+def _are_logits(kind: ScoreKind, task: Task, values: np.ndarray, loss: Loss | None) -> bool:
     """Whether what should lie between 0 and 1 was not brought there: the loss says so, or the operations are sums of any size."""
-    answers = task in ("binary", "multilabel") or (task == "segmentation" and values.shape[-1] == 1)
+    by_itself = values.shape[-1:] in ((), (1,)) or (loss is not None and loss.name in YES_OR_NO)
+    answers = task in ("binary", "multilabel") or (task == "segmentation" and by_itself)
+    from_logits = loss is not None and loss.from_logits
     return answers and kind not in ("probabilities", "independent") and (from_logits or kind == "raw")
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar
 
 import numpy as np
 
 from ...errors import NotApplicable, ReportFileError
+from ...matching.changes import Change, changes_between
 from ...picture import Picture, difference_picture, quantize
 from ...records import record
 from ...tensors import figure
@@ -115,6 +116,16 @@ def _change(old: Attribution, new: Attribution) -> AttributionChange:
         overlap=overlap(was, now) if alike else None,
         rank_correlation=rank_correlation(was, now) if alike else None,
     )
+
+
+def attribution_changes(
+    before: Attributions, after: Attributions, _found: AttributionChanges | None, comparison: Comparison
+) -> Iterable[Change]:
+    """Everything that differs. Where a report was made before several classes were explained, that it lacks some is no change."""
+    one_class = any(row.low is None for row in (*before.rows, *after.rows))
+    for change in changes_between(before, after, comparison.layers.new_paths()):
+        if not (one_class and None in (change.before, change.after)):
+            yield change
 
 
 def attribution_caveats(changes: AttributionChanges, comparison: Comparison) -> Iterator[str]:
