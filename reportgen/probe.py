@@ -8,7 +8,7 @@ Both answer with numpy arrays and records of these. A section knows no TensorFlo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import ClassVar, Literal, Protocol
@@ -191,6 +191,12 @@ class Network(Protocol):
 
         Raises `NotApplicable` where no gradient leads from y to x: a layer beside or after the logits, such as the softmax
         itself, a layer that is never called, or integers; and with `guided` where no ReLU lies on the way.
+        """
+
+    def reinitialized(self, seed: int) -> Generator[str]:
+        """The path of each layer with weights, from the input upward, right after these were drawn anew by its own initializers.
+
+        What normalizations learned of the data stays. Close the generator to get every weight back.
         """
 
 

@@ -235,7 +235,7 @@ def test_rise_is_the_mean_of_masks_by_their_scores(pooled: Any) -> None:
     assert masks.max() <= 1
     assert masks.mean() == pytest.approx(SHOWN, abs=0.01)
     scores = np.asarray(pooled(masks[..., None] * (PIXELS / np.float32(255))))[:, 3]
-    expected = (scores[:, None, None] * masks).sum(0, dtype=np.float64) / (MASKS * SHOWN)
+    expected = (scores[:, None, None] * masks).sum(0, dtype=np.float64) / masks.sum(0, dtype=np.float64)
     np.testing.assert_allclose(rise(subject), expected, rtol=1e-4)
 
 

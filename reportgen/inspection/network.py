@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import itertools
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from typing import Any
@@ -24,6 +24,7 @@ from .asking import Asking
 from .colours import order_behind
 from .initial import initial_laws
 from .kernels import is_convolution, kernels_of
+from .reinitializing import reinitialized
 from .running import Structure, run
 from .settings import SettingsReader
 
@@ -135,6 +136,10 @@ class KerasNetwork:
 
     def gradient(self, batch: np.ndarray, class_index: int, at: str = INPUT, *, guided: bool = False) -> np.ndarray:
         return self._asked().gradient(batch, class_index, at, guided)
+
+    def reinitialized(self, seed: int) -> Generator[str]:
+        self._all_figures()  # those of the true weights, which are computed in the background, come first
+        return reinitialized(self.structure.heard, seed)
 
     @property
     def structure(self) -> Structure:

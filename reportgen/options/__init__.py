@@ -140,6 +140,12 @@ class Options:
     score_channels: int | Literal["all"] = option(
         64, COUNT, "image", "Through how many of a layer's channels Score-CAM looks at the image: the most active ones."
     )
+    quality: bool = option(
+        False, FLAG, "image", "Measure each attribution map by deletion, insertion and ROAD, beside a random map."
+    )
+    sanity: bool = option(
+        False, FLAG, "image", "Check whether each attribution map changes when the model's weights become random."
+    )
     only: tuple[str, ...] = option((), SECTIONS, "looks", "Show only these sections: {words}.")
     skip: tuple[str, ...] = option((), SECTIONS, "looks", "Leave these sections out: {words}.")
     max_size: int | None = option(

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...errors import NotApplicable, ReportFileError
 from ...matching.changes import Change, changes_between
+from ...methods.quality import rank_correlation as rank_correlation
 from ...picture import Picture, difference_picture, quantize
 from ...records import record
 from ...tensors import figure
@@ -173,18 +174,3 @@ def _upper(values: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         upper: np.ndarray = (values >= np.quantile(values, 1 - UPPER)) & (values > 0)
     return upper
-
-
-def rank_correlation(old: np.ndarray, new: np.ndarray) -> float | None:
-    """Spearman's rank correlation of two maps of one size, -1..1, equal values sharing their mean rank; None for a flat map."""
-    before, after = (_ranks(values.reshape(-1)) for values in (old, new))
-    before, after = before - before.mean(), after - after.mean()
-    norm = float(np.linalg.norm(before) * np.linalg.norm(after))
-    return figure(np.float32(before @ after / norm)) if norm > 0 else None
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    ranks: np.ndarray = (last - (counts - 1) / 2)[place]
-    return ranks
