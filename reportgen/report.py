@@ -136,12 +136,14 @@ class Report:
     def best_class(self) -> int | None:
         """The class index of the prediction; None where the answer is no class."""
         predictions = present(self.predictions)
-        return predictions.rows[0].class_index if predictions and predictions.rows else None
+        if predictions is None or not predictions.rows or predictions.read_as == "regression":
+            return None
+        return predictions.rows[0].class_index
 
     def classes(self) -> object:
         """What the class indices stand for, to be held against that of another report: how many there are, and their labels."""
         predictions = present(self.predictions)
-        return None if predictions is None else (predictions.kind, predictions.classes, predictions.labels_digest)
+        return None if predictions is None else (predictions.read_as, predictions.classes, predictions.labels_digest)
 
     def explained_classes(self) -> tuple[int, ...]:
         """The class indices that are explained, in the order in which they are shown."""

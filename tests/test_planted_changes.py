@@ -381,7 +381,7 @@ def test_another_number_of_classes_is_told(cat: Path) -> None:
     smaller = keras.Model(body.inputs, keras.layers.Dense(3, activation="softmax", name="answer")(body.output))
     diff = reportgen.diff(report_of(net(), cat), report_of(smaller, cat, labels=LABELS[:3]))
     assert "The answers cannot be compared: probabilities of 4 classes, now probabilities of 3 classes" in diff.verdict
-    assert "unchanged, though not frozen (96.6 % of the weights); the head was replaced: 4 classes, now 3" in diff.verdict
+    assert "unchanged, though not frozen (96.6 % of the weights); the head was replaced: 4 classes, now 3 classes" in diff.verdict
 
 
 def test_weights_of_another_type_are_told(cat: Path) -> None:

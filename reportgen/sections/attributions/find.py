@@ -254,11 +254,11 @@ def _row(made: Made, heatmap: Picture, probe: Probe) -> Attribution:
 
 def why_no_layer(probe: Probe) -> str:
     """Why there is no layer at which the answer could be explained."""
-    if probe.maps and probe.scores is None:
-        return (
-            "The output is a map, and nothing says that its channels stand for classes (no softmax or sigmoid made it). "
-            "--class N explains channel N, by its mean over the map."
-        )
+    output = probe.outputs[0]
+    if probe.maps and not probe.questions and output.task in ("features", "image-to-image"):
+        what = "an image" if output.task == "image-to-image" else "features"
+        by_mean = ", by its mean over the map" if output.values.ndim == 3 else ""
+        return f"The output is {what}: it stands for no class, so none is explained. --class N explains channel N{by_mean}."
     if not probe.maps:
         return (
             "No two-dimensional convolution took part in the forward pass, nor another layer with weights whose output has a "

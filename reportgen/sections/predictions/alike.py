@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...formatting import counted
 from ..section import Alike
 from .find import Predictions
 
 
 def alike_predictions(old: Predictions, new: Predictions) -> Iterator[Alike]:
-    """Classes and labels."""
-    classes = [counted(each.classes, "class", "classes") for each in (old, new)]
-    same = old.classes == new.classes
-    yield Alike("Classes", same, classes[1] if same else f"{classes[0]}, now {new.classes:,}")
+    """What is answered, and under which labels."""
+    was, now = (each.output_words() for each in (old, new))
+    yield Alike("Answer", was == now, now if was == now else f"{was}, now {now}")
     digests = old.labels_digest, new.labels_digest
     if digests == (None, None):
         yield Alike("Labels", None, "neither report has labels, so the classes go by number")

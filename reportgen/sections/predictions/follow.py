@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ...formatting import counted, scores
+from ...formatting import counted, name, numbers, scores
 from ..section import FigureLine, FigureTable, Versions
-from .compare import Answers, common_kind, standing
+from .compare import Answers, common_kind, of_one_task, standing
 from .find import Predictions
 
 ALL_CLASSES = 20  # where there are no more, a series shows them all
@@ -19,7 +19,8 @@ def follow_predictions(
     """The classes that are among the best of any version, those of the last first; none where answers are of several kinds."""
     known = [section for section in sections if section is not None]
     title = "What they answered"
-    if len(known) < len(sections) or len({section.classes for section in known}) > 1 or common_kind(known) is None:
+    alike = len({section.classes for section in known}) == 1 and common_kind(known) is not None and of_one_task(known)
+    if len(known) < len(sections) or not alike:
         reason = "kinds" if len(known) == len(sections) else "missing"
         yield FigureTable(name="answers", title=title, reason=reason, kind="scores", lines=())
         return
@@ -43,6 +44,10 @@ def tell_predictions_of_all(
     if not versions.same_image or any(section is None or not section.rows for section in sections):
         return
     known = [section for section in sections if section is not None]
+    if any(section.read_as == "regression" for section in known):
+        if of_one_task(known) and len({section.classes for section in known}) == 1:
+            yield from _tell_values(known)
+        return
     runs: list[tuple[str, int, int]] = []  # the answer, and the first and last version that gave it
     for number, section in enumerate(known, start=1):
         words = section.answer()
@@ -53,7 +58,7 @@ def tell_predictions_of_all(
     if len(runs) == 1:
         figures = scores([section.rows[0].score for section in known])
         through = ", then ".join(figures) if len(known) <= RUNS else f"{figures[0]} in the first and {figures[-1]} in the last"
-        several = known[0].kind == "independent" and not known[0].yes_or_no()
+        several = not of_one_task(known) or known[0].read_as == "multilabel"
         yield f"the answer is {runs[0][0]} in all {len(known):,} versions{'' if several else f', {through}'}"
         return
     named = []
@@ -63,6 +68,15 @@ def tell_predictions_of_all(
     more = f", and {counted(len(named) - RUNS, 'more change')}" if len(named) > RUNS else ""
     times = "once" if len(runs) == 2 else f"{len(runs) - 1:,} times"
     yield f"the answer changed {times}: {', then '.join(named[:RUNS])}{more}"
+
+
+def _tell_values(known: Sequence[Predictions]) -> Iterator[str]:
+    """The first value of a regression through the versions, and how many more there are."""
+    first = [min(section.rows, key=lambda row: row.class_index) for section in known]
+    figures = numbers([row.score for row in first])
+    through = ", then ".join(figures) if len(figures) <= RUNS else f"{figures[0]} in the first and {figures[-1]} in the last"
+    more = f"; {counted(known[0].classes - 1, 'more value')} in the table" if known[0].classes > 1 else ""
+    yield f"{name(first[-1].label)} is {through}{more}"
 
 
 def _versions(first: int, last: int) -> str:
