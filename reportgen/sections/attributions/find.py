@@ -68,6 +68,12 @@ class Attribution:
         return f"what goes into {name(self.path)}" if self.into else name(self.path)
 
     @property
+    def label_in_full(self) -> str:
+        """What is explained of the answer: "cat", "not cat" or "cat rather than dog"."""
+        against = f" rather than {self.against_label}" if self.against is not None else ""
+        return f"{'not ' if self.sense == 'not' else ''}{self.label}{against}"
+
+    @property
     def signed(self) -> bool:
         """Whether the map shows values of either sign, 0 in the middle of its colours."""
         return self.heatmap.low < 0
