@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from reportgen.kernels import DEPTHWISE_AXES, KERNEL_AXES, POINTWISE_AXES, TRANSPOSED_AXES, Kernel, Law
+from reportgen.outputs import Output
 from reportgen.picture import WHOLE, Part
-from reportgen.probe import INPUT, Arrival, ChannelOrder, Explained, FeatureMaps, LayerCall, ModelFacts, Question, ScoreKind
+from reportgen.probe import INPUT, Arrival, ChannelOrder, Explained, FeatureMaps, LayerCall, ModelFacts, Question
+from reportgen.tasks import ScoreKind, Task
 from reportgen.tensors import TensorFigures, figures_of
 
 FACTS = ModelFacts(
@@ -93,6 +95,8 @@ class FakeProbe:
     unsteady: float | None = None
     explained: tuple[Explained, ...] = ()
     seen: Part = WHOLE
+    task: Task | None = None
+    others: tuple[Output, ...] = ()
 
     @property
     def questions(self) -> tuple[Question, ...]:
@@ -102,6 +106,25 @@ class FakeProbe:
     @property
     def original(self) -> np.ndarray:
         return self.pixels
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """The scores as an output; features where there are none."""
+        values = np.zeros(0, np.float32) if self.scores is None else self.scores
+        of_independent: Task = "binary" if len(values) == 1 else "multilabel"
+        task: Task = (
+            "features" if self.scores is None else of_independent if self.score_kind == "independent" else "classification"
+        )
+        first = Output(
+            name="head",
+            task=self.task or task,
+            reason="A test says so.",
+            assumed=False,
+            values=values,
+            kind=self.score_kind,
+            labels=self.network.labels,
+        )
+        return (first, *self.others)
 
     @property
     def given(self) -> np.ndarray:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import deep_models, tf
+from ..errors import LabelsError
 from ..kernels import Kernel, Law
 from ..loading.architecture import architecture
 from ..loading.loaded import Loaded, as_array
@@ -40,12 +41,24 @@ class KerasNetwork:
         self.model = loaded.model
         self.name = loaded.name
         self.labels = loaded.labels
+        self.no_label = ""  # where one score answers yes or no, and the labels name both
         self.settings = SettingsReader()
         self._structure: Structure | None = None
         self._asking: Asking | None = None
         self._described: Future[dict[int, TensorFigures]] | None = None
         if self.model.built:
             self._describe()
+
+    def name_classes(self, classes: int) -> None:
+        """Hold the labels against the number of classes; of two labels for one score the first is that of "no".
+
+        Raises `LabelsError` where they do not fit.
+        """
+        if self.labels is not None and len(self.labels) == 2 and classes == 1:
+            self.no_label, *rest = self.labels
+            self.labels = tuple(rest)
+        if self.labels is not None and len(self.labels) != classes:
+            raise LabelsError(f"--labels: {len(self.labels)} labels for {classes} classes; expected one for each.")
 
     def preprocess(self, images: np.ndarray) -> np.ndarray:
         """uint8 images (n, h, w, channels) as what the model takes: float32, (n, channels, h, w) where it wants that."""

@@ -90,7 +90,7 @@ class Subject:
         found = self.network.gradient(batch, question.class_index, at, guided=guided)
         if question.against is not None:
             found = found - self.network.gradient(batch, question.against, at, guided=guided)
-        return -found if question.sense == "not" else found
+        return -found if question.negated else found
 
     def score(self, by_class: np.ndarray, most: float = 0.0) -> np.ndarray:
         """y of scores (n, classes), (n,). The other answer of a yes-or-no model has `most` less the score: 1 of probabilities."""
@@ -98,7 +98,7 @@ class Subject:
         score = by_class[:, question.class_index].astype(np.float64)
         if question.against is not None:
             score = score - by_class[:, question.against]
-        return most - score if question.sense == "not" else score
+        return most - score if question.sense == "not" else -score if question.negated else score
 
     def of_many(self, name: str, count: int, make: Callable[[int], np.ndarray], *, logits: bool = False) -> np.ndarray:
         """The scores (count, classes) of images that `make` makes one by one; `name` is the work's."""

@@ -6,6 +6,7 @@ import sys
 from typing import Literal, get_args
 
 from ..records import record
+from ..tasks import Task
 from .declaration import Concern, Option, concerning, files_of, option, options_of, read_options
 from .kinds import (
     BASELINE,
@@ -85,6 +86,13 @@ class Options:
     )
     head: str | None = option(
         None, NAME, "model", "Which output to report on, if the model has several.", shown_default="the first"
+    )
+    task: Task | None = option(
+        None,
+        choice(*get_args(Task)),
+        "image",
+        "What kind of answer the output gives, where the model does not tell or tells it wrongly.",
+        shown_default="what the model's operations and its loss tell",
     )
     size: tuple[int, int] | None = option(
         None, SIZE, "model", "The size to give the image, for a model that accepts any size.", shown_default="the model's own"

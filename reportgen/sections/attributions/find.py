@@ -20,6 +20,7 @@ from ...records import formerly, record
 from ...tensors import figure
 from .quality import Correlation, Made, Quality, Sanity, correlations_of, quality_of, sanity_of, title_of
 
+SENSES = {"not": "not ", "raised": "what raised ", "lowered": "what lowered "}
 PLACES = 6  # digits behind the point of a share of the image: a thousandth of a pixel
 
 
@@ -71,7 +72,7 @@ class Attribution:
     def label_in_full(self) -> str:
         """What is explained of the answer: "cat", "not cat" or "cat rather than dog"."""
         against = f" rather than {self.against_label}" if self.against is not None else ""
-        return f"{'not ' if self.sense == 'not' else ''}{self.label}{against}"
+        return f"{SENSES.get(self.sense, '')}{self.label}{against}"
 
     @property
     def signed(self) -> bool:
@@ -260,11 +261,11 @@ def _row(made: Made, heatmap: Picture, probe: Probe) -> Attribution:
 
 def why_no_layer(probe: Probe) -> str:
     """Why there is no layer at which the answer could be explained."""
-    if probe.maps and probe.scores is None:
-        return (
-            "The output is a map, and nothing says that its channels stand for classes (no softmax or sigmoid made it). "
-            "--class N explains channel N, by its mean over the map."
-        )
+    output = probe.outputs[0]
+    if probe.maps and not probe.questions and output.task in ("features", "image-to-image"):
+        what = "an image" if output.task == "image-to-image" else "features"
+        by_mean = ", by its mean over the map" if output.values.ndim == 3 else ""
+        return f"The output is {what}: it stands for no class, so none is explained. --class N explains channel N{by_mean}."
     if not probe.maps:
         return (
             "No two-dimensional convolution took part in the forward pass, nor another layer with weights whose output has a "
