@@ -80,8 +80,9 @@ def inspect(network: KerasNetwork, pixels: np.ndarray, shown: np.ndarray, option
             if pair is not None:
                 explained = _explained(choice, *pair, forward.structure, placing, class_index, answer)
                 break
+    height, width, _ = network.loaded.input_shape
     return KerasProbe(
-        network=network.with_structure(forward.structure),
+        network=network.with_structure(forward.structure.with_receptive_fields(placing, (height, width))),
         given=pixels,
         pixels=shown,
         maps=tuple(follower.maps),
