@@ -15,11 +15,12 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from .explained import Explained as Explained, Question as Question
 from .histograms import Histogram
 from .kernels import Kernel, Law
 from .layer_calls import DEFAULT as DEFAULT, LayerCall as LayerCall, Settings as Settings, Shape as Shape
 from .options import Options
-from .picture import WHOLE, Part
+from .picture import Part
 from .records import record
 from .tensors import TensorFigures
 
@@ -92,29 +93,6 @@ class Arrival:
     std: np.ndarray
 
 
-@record(kw_only=True)
-class Explained:
-    """A class's score y and the layer it is explained at: `activations` A and `gradients` dy/dA, both (h, w, channels).
-
-    A is what the layer at `path` returned or, with `into`, what went into it: the model's own code made that, and no layer.
-    `unit` says what y is: a "logit", or the model's raw "output" where no logit could be had. `reason` is a sentence that says
-    why this layer was chosen, its names between backticks. The cells of A are spread evenly over `part` of the image, each in
-    the middle of what it sees; `placed` is False where a layer's arithmetic is not known, so that this is only roughly so. `kept`
-    is the part of the image that the model's own layers did not cut off.
-    """
-
-    path: str
-    class_index: int
-    activations: np.ndarray
-    gradients: np.ndarray
-    unit: Literal["logit", "output"]
-    into: bool = False
-    reason: str = ""
-    part: Part = WHOLE
-    placed: bool = True
-    kept: Part = WHOLE
-
-
 class Network(Protocol):
     """A model alone: what is true of it for every image, and what it answers when asked about images.
 
@@ -179,14 +157,18 @@ class Network(Protocol):
         never called.
         """
 
-    def gradient(self, batch: np.ndarray, class_index: int, at: str = INPUT) -> np.ndarray:
+    def logits(self, batch: np.ndarray) -> np.ndarray:
+        """What `gradient` differentiates, (n, classes) float32: the logits, or the scores where no logits can be had."""
+
+    def gradient(self, batch: np.ndarray, class_index: int, at: str = INPUT, *, guided: bool = False) -> np.ndarray:
         """dy_i/dx_i for every image i, float32, in the shape of x: the batch, or the output of the layer at the path `at`.
 
         y is the class's logit, or the model's output where no logits can be had; of an output that is a map, the class's mean
-        over the map. Example: (50, 224, 224, 3) at the input of VGG16, (50, 14, 14, 512) at its block5_conv3.
+        over the map. Example: (50, 224, 224, 3) at the input of VGG16, (50, 14, 14, 512) at its block5_conv3. With `guided`
+        negative gradients stop at every ReLU on their way back (Springenberg et al. 2015).
 
         Raises `NotApplicable` where no gradient leads from y to x: a layer beside or after the logits, such as the softmax
-        itself, a layer that is never called, or integers.
+        itself, a layer that is never called, or integers; and with `guided` where no ReLU lies on the way.
         """
 
 
@@ -213,9 +195,11 @@ class Probe(Protocol):
     """A network that has seen an image.
 
     `given` is uint8 (h, w, channels), the image as it was fitted to the input, before its values were scaled; `pixels` is uint8
-    (h, w, 3), what the page shows of it. `scores` (classes,) is the model's answer, and
-    `score_kind` what kind: one choice among classes, independent yes-or-no answers, raw numbers, or not known. None where the
-    output is no list of scores; likewise `explained` where there is no convolution to look at. `arrivals` are what went into the
+    (h, w, 3), what the page shows of it. `original` is uint8 (H, W, 3), the image in its own proportions, and `seen` the part of
+    it that was fitted to the input; that reaches beyond the image where it was padded. `scores` (classes,) is the model's answer,
+    and `score_kind` what kind: one choice among classes, independent yes-or-no answers, raw numbers, or not known. None where the
+    output is no list of scores. `questions` are the scores to explain, the most important first; none where there are no classes.
+    `explained` answers each at a layer; none where there is no layer to look at. `arrivals` are what went into the
     first layer with weights and into a batch normalisation that directly follows it; none where more than scaling (rescaling,
     cropping, padding, augmentation at rest) lies in front of them. `unsteady` is how far the output was another one when the
     model was shown the same image again, as a share of its greatest value; None where that was not tried, because nothing in the
@@ -229,6 +213,10 @@ class Probe(Protocol):
     @property
     def pixels(self) -> np.ndarray: ...
     @property
+    def original(self) -> np.ndarray: ...
+    @property
+    def seen(self) -> Part: ...
+    @property
     def maps(self) -> tuple[FeatureMaps, ...]: ...
     @property
     def arrivals(self) -> tuple[Arrival, ...]: ...
@@ -239,7 +227,9 @@ class Probe(Protocol):
     @property
     def unsteady(self) -> float | None: ...
     @property
-    def explained(self) -> Explained | None: ...
+    def questions(self) -> tuple[Question, ...]: ...
+    @property
+    def explained(self) -> tuple[Explained, ...]: ...
 
 
 def label_of(probe: Probe, class_index: int) -> str:

@@ -15,6 +15,7 @@ from .loading.labels import given_labels
 from .loading.references import Reference, check_weights, find_reference
 from .metrics import metrics_of
 from .options import Options, concerning, files_of, options_of
+from .overlay import part_seen, size_on_page
 from .page.environment import check_templates
 from .page.fitting import fitted
 from .picture import WHOLE
@@ -154,10 +155,13 @@ class Reporter:
         given = given_image(image)
         height, width, channels = self.network.loaded.input_shape
         pixels, shown = given.fitted(height, width, channels, asked.fit)
+        size = given.facts.height, given.facts.width
+        original = given.on_white(*size_on_page(*size), "stretch")
         self._progress("Forward pass")
         from .inspection.inspect import inspect
 
-        return given, inspect(self.network, pixels, shown, asked)
+        seen = part_seen(size, (height, width), asked.fit)
+        return given, inspect(self.network, pixels, shown, asked, original, seen)
 
     def _options(self, options: dict[str, Any]) -> Options:
         for name in concerning(self.options, "model"):
@@ -211,6 +215,6 @@ def _without_folders(asked: Options) -> Options:
 
 
 def _cut_notes(probe: Probe) -> tuple[str, ...]:
-    if probe.explained is None or probe.explained.kept == WHOLE:
+    if not probe.explained or probe.explained[0].kept == WHOLE:
         return ()
     return ("The model's own layers cut off the edges of the image first; where it looked is drawn on the part that they leave.",)

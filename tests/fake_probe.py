@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 
 from reportgen.kernels import DEPTHWISE_AXES, KERNEL_AXES, POINTWISE_AXES, TRANSPOSED_AXES, Kernel, Law
-from reportgen.probe import INPUT, Arrival, ChannelOrder, Explained, FeatureMaps, LayerCall, ModelFacts, ScoreKind
+from reportgen.picture import WHOLE, Part
+from reportgen.probe import INPUT, Arrival, ChannelOrder, Explained, FeatureMaps, LayerCall, ModelFacts, Question, ScoreKind
 from reportgen.tensors import TensorFigures, figures_of
 
 FACTS = ModelFacts(
@@ -70,7 +71,10 @@ class FakeNetwork:
     def maps(self, path: str, batch: np.ndarray) -> np.ndarray:
         return batch
 
-    def gradient(self, batch: np.ndarray, class_index: int, at: str = INPUT) -> np.ndarray:
+    def logits(self, batch: np.ndarray) -> np.ndarray:
+        return self.scores(batch)
+
+    def gradient(self, batch: np.ndarray, class_index: int, at: str = INPUT, *, guided: bool = False) -> np.ndarray:
         return np.full(batch.shape, class_index / batch[0].size, np.float32)
 
 
@@ -85,7 +89,17 @@ class FakeProbe:
     scores: np.ndarray | None = None
     score_kind: ScoreKind = "probabilities"
     unsteady: float | None = None
-    explained: Explained | None = None
+    explained: tuple[Explained, ...] = ()
+    seen: Part = WHOLE
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        names = [each.name for each in fields(Question)]
+        return tuple(Question(**{name: getattr(each, name) for name in names}) for each in self.explained)
+
+    @property
+    def original(self) -> np.ndarray:
+        return self.pixels
 
     @property
     def given(self) -> np.ndarray:

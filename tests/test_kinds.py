@@ -183,15 +183,15 @@ def check(report: Report, kind: Kind, model: Any) -> None:
         tape.watch(maps)
         logits = kind.back(model, maps)
         assert not isinstance(report.attributions, Absent)
-        (row,) = report.attributions.rows
+        row = report.attributions.rows[0]
         score = logits[0, row.class_index]
     _check_scores(report, kind, (kind.answer or tf.identity)(logits)[0].numpy())
     weights = tf.reduce_mean(tape.gradient(score, maps), (1, 2))
     heat = tf.nn.relu(tf.reduce_sum(maps * weights, axis=-1))[0].numpy()
     assert row.path == kind.path
     assert row.peak == pytest.approx(heat.max(), rel=kind.tolerance, abs=1e-6)
-    shown = row.heatmap.values / 255 * row.peak
-    assert np.abs(shown - heat).max() <= row.peak * (0.5 / 255 + kind.tolerance) + 1e-6
+    shown = row.heatmap.numbers()
+    assert np.abs(shown - heat).max() <= row.heatmap.high * (0.5 / 255 + kind.tolerance) + 1e-6
     _check_maps(report, kind, maps[0].numpy())
 
 

@@ -62,7 +62,7 @@ def test_grad_cam_by_hand() -> None:
     explained = explained_by(activations, gradients, class_index=1)
     # 1 * 4 - 2 * 1 = 2;  1 * 1 - 2 * 1 = -1, by relu 0;  0;  1 * 2 - 2 * 0.5 = 1
     np.testing.assert_array_equal(grad_cam(explained), [[2, 0], [0, 1]])
-    (row,) = find_attributions(FakeProbe(network=FakeNetwork(labels=("x", "y")), explained=explained), Options()).rows
+    row = find_attributions(FakeProbe(network=FakeNetwork(labels=("x", "y")), explained=(explained,)), Options()).rows[0]
     assert (row.method, row.path, row.class_index, row.label, row.peak) == ("grad-cam", "conv", 1, "y", 2.0)
     np.testing.assert_array_equal(row.heatmap.values, [[255, 0], [0, 128]])  # 1 is half of 2: 127.5, rounded to even
     assert (row.heatmap.low, row.heatmap.high) == (0.0, 2.0)
@@ -72,14 +72,14 @@ def test_grad_cam_by_hand() -> None:
 def test_grad_cam_scales_any_magnitude(size: float) -> None:
     activations = np.ones((1, 2, 1), np.float32) * f32([[[1], [2]]])
     gradients = np.full((1, 2, 1), size, np.float32)
-    (row,) = find_attributions(FakeProbe(explained=explained_by(activations, gradients)), Options()).rows
+    row = find_attributions(FakeProbe(explained=(explained_by(activations, gradients),)), Options()).rows[0]
     np.testing.assert_allclose(row.heatmap.values, [[127.5, 255]], atol=0.5)
     assert row.peak == pytest.approx(2 * size, rel=1e-6)
 
 
 def test_grad_cam_of_nothing_is_black_and_says_zero() -> None:
     explained = explained_by(np.ones((2, 2, 1), np.float32), np.full((2, 2, 1), -1, np.float32))
-    (row,) = find_attributions(FakeProbe(explained=explained), Options()).rows
+    row = find_attributions(FakeProbe(explained=(explained,)), Options()).rows[0]
     assert row.peak == 0
     assert not row.heatmap.values.any()
 

@@ -213,7 +213,7 @@ def test_without_reports_of_operations_nothing_is_claimed(monkeypatch: pytest.Mo
 def test_scores_of_an_unknown_kind_are_compared_with_raw_ones_and_no_others() -> None:
     old, new = report_with([0.2, 0.8], ("cat", "dog"), "unknown"), report_with([1.5, 0.9], ("cat", "dog"), "raw")
     compared = diff(old, new)
-    assert "the answer changed from `dog` 0.800 to `cat` 1.5" in compared.verdict
+    assert "The answer changed from `dog` 0.800 to `cat` 1.5" in compared.verdict
     assert compared.predictions.kind == "unknown"
     assert compared.predictions.total_variation is None
     assert "Scores above" not in (page := text_of(render_diff(compared)))

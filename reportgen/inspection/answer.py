@@ -5,16 +5,19 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from ..backend import tf
 from ..errors import LabelsError, ModelError, OptionError
-from ..probe import ScoreKind
+from ..options import Options
+from ..probe import Question, ScoreKind
 from .score_marks import mark_of
 
 LOGITS = "_keras_logits"  # on what Keras's softmax and sigmoid return: what went in
+BEST = 3  # classes that are explained side by side
 ROUNDING = 1e-2  # of a sum of probabilities in half precision
 
 
@@ -90,8 +93,8 @@ def differentiated(outputs: Any, channels_first: bool = False) -> Any:
 class Answer(NamedTuple):
     """A model's output for one image as scores (classes,), or None where it is no list of scores.
 
-    `differentiated` (classes,) is the tensor whose entries are explained, or None. The class with the highest of the `means`
-    (classes,) is explained unless another is asked for.
+    `differentiated` (classes,) is the tensor whose entries are explained, or None. The classes with the highest of the
+    `means` (classes,) are explained unless others are asked for.
     """
 
     scores: np.ndarray | None
@@ -134,26 +137,50 @@ def _kind(scores: np.ndarray, outputs: Any) -> ScoreKind:
     return "unknown" if not no_numbers and scores.min(initial=0) >= 0 and scores.max(initial=0) <= 1 else "raw"
 
 
-def class_to_explain(target: int | str | None, answer: Answer, labels: tuple[str, ...] | None) -> int | None:
-    """The class asked for, else the best; None where the output has no classes."""
+def questions_of(options: Options, answer: Answer, labels: tuple[str, ...] | None) -> tuple[Question, ...]:
+    """The scores to explain: of the classes asked for, else of the three best; both answers of a yes-or-no model.
+
+    None where the output has no classes. Raises `LabelsError` for a class that the model does not have, and `OptionError` for one
+    that is to be explained against itself.
+    """
     if answer.differentiated is None:
-        return None
-    if target is not None:
-        return find_class(target, int(answer.differentiated.shape[0]), labels)
-    return None if answer.means is None else int(np.argmax(np.nan_to_num(answer.means, nan=-np.inf)))
+        return ()
+    classes = int(answer.differentiated.shape[0])
+    against = None if options.against is None else find_class(options.against, classes, labels, "--against")
+    asked = options.target if isinstance(options.target, tuple) else () if options.target is None else (options.target,)
+    found = tuple(dict.fromkeys(find_class(each, classes, labels) for each in asked))
+    if against in found:
+        raise OptionError(f"--against {options.against}: this is the class that is explained; name another one.")
+    if not asked and answer.means is not None:
+        best = np.argsort(-np.nan_to_num(answer.means, nan=-np.inf), kind="stable")
+        found = tuple(int(each) for each in best if each != against)[:BEST]
+        if classes == 1 and against is not None:
+            raise OptionError(f"--against {options.against}: the model has one class, and no other to explain it against.")
+    questions = [Question(class_index=each, against=against, unit=answer.unit) for each in found]
+    if not asked and classes == 1 and answer.kind == "independent":  # one sigmoid: minus its logit is that of the other answer
+        questions.append(replace(questions[0], sense="not"))
+    return tuple(questions)
 
 
-def find_class(target: int | str, classes: int, labels: tuple[str, ...] | None) -> int:
+def score_of(question: Question, by_class: Any) -> Any:
+    """The score y of a question, of scores (..., classes)."""
+    score = by_class[..., question.class_index]
+    if question.against is not None:
+        score = score - by_class[..., question.against]
+    return -score if question.sense == "not" else score
+
+
+def find_class(target: int | str, classes: int, labels: tuple[str, ...] | None, flag: str = "--class") -> int:
     """The index of a class given by index or label, upper or lower case alike; raises `LabelsError`."""
     text = str(target).strip()
     if text.isdecimal():
         if int(text) >= classes:
-            raise LabelsError(f"--class {text}: the model has {classes} classes, counted from 0.")
+            raise LabelsError(f"{flag} {text}: the model has {classes} classes, counted from 0.")
         return int(text)
     for index, label in enumerate(labels or ()):
         if label.casefold() == text.casefold():
             return index
     if not labels:
-        raise LabelsError(f"--class {text}: the model has no labels; give the class's index, or --labels FILE.")
+        raise LabelsError(f"{flag} {text}: the model has no labels; give the class's index, or --labels FILE.")
     close = difflib.get_close_matches(text, labels, n=3, cutoff=0.5) or labels[:5]
-    raise LabelsError(f"--class {text}: the model has no such label; there are {len(labels)}, such as {', '.join(close)}.")
+    raise LabelsError(f"{flag} {text}: the model has no such label; there are {len(labels)}, such as {', '.join(close)}.")

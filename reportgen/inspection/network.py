@@ -119,11 +119,14 @@ class KerasNetwork:
     def scores(self, batch: np.ndarray) -> np.ndarray:
         return self._asked().scores(batch)
 
+    def logits(self, batch: np.ndarray) -> np.ndarray:
+        return self._asked().logits(batch)
+
     def maps(self, path: str, batch: np.ndarray) -> np.ndarray:
         return self._asked().maps(path, batch)
 
-    def gradient(self, batch: np.ndarray, class_index: int, at: str = INPUT) -> np.ndarray:
-        return self._asked().gradient(batch, class_index, at)
+    def gradient(self, batch: np.ndarray, class_index: int, at: str = INPUT, *, guided: bool = False) -> np.ndarray:
+        return self._asked().gradient(batch, class_index, at, guided)
 
     @property
     def structure(self) -> Structure:

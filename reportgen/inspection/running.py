@@ -113,15 +113,25 @@ def called(model: Any, batch: Any) -> Any:
 
 
 def derivative(tape: Any, score: Any, target: Any) -> Any:
-    """d score / d target; None where no way leads from one to the other.
+    """d score / d target; None where no way leads from one to the other."""
+    return derivatives(tape, [score], target)[0]
 
-    It is always computed in a graph, which leaves out what is not asked for: eagerly, a convolution's gradient is computed for
+
+def derivatives(tape: Any, scores: list[Any], target: Any) -> list[Any]:
+    """d score / d target for each score; None where no way leads from one to the other. Of several, the tape is persistent.
+
+    They are always computed in a graph, which leaves out what is not asked for: eagerly, a convolution's gradient is computed for
     its kernel too, and TensorFlow 2.21 crashes on some kernels (1x1, stride 2, up to 8 input channels).
     """
+
+    def compute() -> list[Any]:
+        return [tape.gradient(score, target) for score in scores]
+
     with functions_run(eagerly=False):
         if not tf.executing_eagerly():
-            return tape.gradient(score, target)
-        return tf.function(lambda: tape.gradient(score, target), autograph=False).get_concrete_function()()
+            return compute()
+        found: list[Any] = tf.function(compute, autograph=False).get_concrete_function()()
+        return found
 
 
 def cannot_run(loaded: Loaded, reason: str) -> str:

@@ -22,7 +22,7 @@ About = Literal["model", "image"]
 Subject = Literal["model", "image", "images"]
 # what a verdict speaks of, in this order; a section that is no more than a detail comes last on the page of a diff, too
 Topic = Literal["input", "architecture", "weights", "model", "answer", "detail"]
-TOPICS: tuple[Topic, ...] = ("input", "architecture", "weights", "model", "answer", "detail")
+TOPICS: tuple[Topic, ...] = ("input", "answer", "architecture", "weights", "model", "detail")
 
 
 @record(kw_only=True)

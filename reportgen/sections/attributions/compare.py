@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import ClassVar
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ...errors import NotApplicable, ReportFileError
+from ...matching.changes import Change, changes_between
 from ...picture import Picture, difference_picture, quantize
 from ...records import record
 from ...tensors import figure
 from ..section import Comparison
 from .find import Attribution, Attributions
 
+QUESTION = ("method", "class_index", "sense", "against")  # what a map answers, wherever it was made
 UPPER = 0.2  # the share of places that "the upper fifth" means
 
 
@@ -74,14 +77,19 @@ def compare_attributions(before: Attributions, after: Attributions, comparison: 
 
 
 def _pairs(before: Sequence[Attribution], after: Sequence[Attribution]) -> list[tuple[Attribution, Attribution]]:
-    """Rows of one method: those of one class at one layer first, then those of one class, then what is left, in order."""
+    """Rows of one method: those of one class at one layer first, then those of one class.
+
+    Only where the reports explain no class in common by a method, what there is, in order.
+    """
     left = dict(enumerate(before))
     partners: dict[int, Attribution] = {}
-    for fields in ("method", "class_index", "path"), ("method", "class_index"), ("method",):
+    for fields in (*QUESTION, "path"), QUESTION, ("method",):
+        paired = {after[number].method for number in partners}
         for number, new in enumerate(after):
             alike = (place for place, old in left.items() if all(getattr(old, each) == getattr(new, each) for each in fields))
             place = next(alike, None)
-            if number not in partners and place is not None:
+            in_common = fields == ("method",) and new.method in paired
+            if number not in partners and place is not None and not in_common:
                 partners[number] = left.pop(place)
     return [(partners[number], after[number]) for number in sorted(partners)]
 
@@ -115,6 +123,36 @@ def _change(old: Attribution, new: Attribution) -> AttributionChange:
         overlap=overlap(was, now) if alike else None,
         rank_correlation=rank_correlation(was, now) if alike else None,
     )
+
+
+def attribution_changes(
+    before: Attributions, after: Attributions, _found: AttributionChanges | None, comparison: Comparison
+) -> Iterable[Change]:
+    """Everything that differs in the classes that both explain: which others one of them explains, too, is no change."""
+    in_common = {row.method for row in before.rows for new in after.rows if _explained(row) == _explained(new)}
+    explained = [{_explained(row) for row in each.rows} for each in (before, after)]
+    both = explained[0] & explained[1]
+
+    def kept(row: Attribution) -> bool:
+        return row.method not in in_common or _explained(row) in both
+
+    old, new = (replace(each, rows=tuple(row for row in each.rows if kept(row))) for each in (before, after))
+    drawn = {(*_explained(row), row.path): row for row in old.rows}
+    alike = tuple(_drawn_as(drawn.get((*_explained(row), row.path)), row) for row in new.rows)
+    return changes_between(old, replace(new, rows=alike), comparison.layers.new_paths())
+
+
+def _drawn_as(old: Attribution | None, new: Attribution) -> Attribution:
+    """The new map with the old picture where they differ by no more than two scales make: these depend on the other classes."""
+    if old is None or (old.low, old.peak) != (new.low, new.peak) or old.heatmap.values.shape != new.heatmap.values.shape:
+        return new
+    step = sum((each.heatmap.high - each.heatmap.low) / 255 for each in (old, new))
+    apart = np.abs(old.heatmap.numbers() - new.heatmap.numbers()).max(initial=0)
+    return replace(new, heatmap=old.heatmap) if apart <= step / 2 * (1 + 1e-6) else new
+
+
+def _explained(row: Attribution) -> tuple[Any, ...]:
+    return tuple(getattr(row, each) for each in QUESTION)
 
 
 def attribution_caveats(changes: AttributionChanges, comparison: Comparison) -> Iterator[str]:
