@@ -26,13 +26,6 @@ from .records import record
 from .tasks import ScoreKind
 from .tensors import TensorFigures
 
-<<<<<<< HEAD
-# "probabilities" of one choice add up to 1; "independent" scores lie between 0 and 1, each for itself; "raw" ones are neither;
-# of "unknown" ones the way in which the model computes them does not tell
-ScoreKind = Literal["probabilities", "independent", "raw", "unknown"]
-=======
-Shape = tuple[int | None, ...]
->>>>>>> main
 ChannelOrder = Literal["rgb", "bgr"]
 INPUT = "input"  # in place of a layer's path: the model's own input
 

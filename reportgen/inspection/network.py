@@ -24,11 +24,8 @@ from .asking import Asking
 from .colours import order_behind
 from .initial import initial_laws
 from .kernels import is_convolution, kernels_of
-<<<<<<< HEAD
 from .placing import Placing
-=======
 from .reinitializing import reinitialized
->>>>>>> main
 from .running import Structure, run
 from .settings import SettingsReader
 
