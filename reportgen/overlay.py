@@ -10,6 +10,7 @@ from PIL import Image, ImageFilter
 from .picture import DIVERGING, RGB, WHOLE, Part, Picture, palette
 
 LONGEST_SIDE = 640  # pixels of an image on the page
+LAYER_SIDE = 160  # pixels of what is laid over it: maps are coarse, and a browser enlarges them as smoothly as we would
 STRONGEST = 0.75  # the share of a map's colour at its hottest place
 
 
@@ -58,13 +59,46 @@ def overlay(pixels: np.ndarray, heatmap: Picture, part: Part = WHOLE, kept: Part
     is 0, that goes for both ends. The outermost cells reach half a cell further, but not beyond the part of the image that was
     `kept`. Elsewhere there is no colour.
     """
-    heat, covered = spread(heatmap.values, part, kept, (pixels.shape[0], pixels.shape[1]), Image.Resampling.BICUBIC)
-    heat = heat.clip(0, 255)
-    colours = np.frombuffer(palette(heatmap.colormap), np.uint8).reshape(256, 3)[np.rint(heat).astype(np.uint8)]
-    strength = np.abs(heat / 127.5 - 1) if heatmap.colormap == DIVERGING and heatmap.low < 0 else heat / 255
-    share = STRONGEST * (strength * covered)[..., None]
-    blended = pixels * (1 - share) + colours.astype(np.float32) * share
+    return laid_over(pixels, layer_of(heatmap, part, kept, (pixels.shape[0], pixels.shape[1])))
+
+
+def layer_of(heatmap: Picture, part: Part, kept: Part, size: tuple[int, int]) -> Picture:
+    """What is laid over an image that is drawn at `size` (H, W): the heatmap at its place, on the scale that it has.
+
+    Places without a cell have the value that has no colour. `opacity` says how much of the image each value covers.
+    """
+    heat, covered = spread(heatmap.values, part, kept, size, Image.Resampling.BICUBIC)
+    clear = 128 if _is_signed(heatmap) else 0
+    values = np.where(covered, np.rint(heat.clip(0, 255)), clear).astype(np.uint8)
+    return Picture(values, heatmap.low, heatmap.high, heatmap.colormap)
+
+
+def layer_size(image: tuple[int, int], cells: tuple[int, int]) -> tuple[int, int]:
+    """The size (H, W) of a layer for an image: no larger than the image, and no finer than its map or `LAYER_SIDE` ask for."""
+    scale = min(1.0, max(LAYER_SIDE, *cells) / max(image))
+    return max(1, round(image[0] * scale)), max(1, round(image[1] * scale))
+
+
+def opacity(layer: Picture) -> np.ndarray:
+    """The share of the image that each of the 256 values of a layer covers, (256,) float64, 0..1."""
+    values = np.arange(256.0)
+    strength = np.abs(values - 128).clip(max=127) / 127 if _is_signed(layer) else values / 255
+    return STRONGEST * strength
+
+
+def laid_over(pixels: np.ndarray, layer: Picture) -> Picture:
+    """`pixels` (H, W, 3) with a layer over them, as a page shows the two."""
+    values = layer.values
+    if values.shape != pixels.shape[:2]:
+        values = np.asarray(Image.fromarray(values).resize((pixels.shape[1], pixels.shape[0]), Image.Resampling.BILINEAR))
+    colours = np.frombuffer(palette(layer.colormap), np.uint8).reshape(256, 3)[values].astype(np.float32)
+    share = opacity(layer).astype(np.float32)[values][..., None]
+    blended = pixels * (1 - share) + colours * share
     return Picture(np.rint(blended).clip(0, 255).astype(np.uint8), 0.0, 255.0, RGB)
+
+
+def _is_signed(heatmap: Picture) -> bool:
+    return heatmap.colormap == DIVERGING and heatmap.low < 0
 
 
 def spread(
@@ -113,26 +147,6 @@ class _Side(NamedTuple):
     last: int
     start: float
     end: float
-
-
-def _placed(heat: np.ndarray, part: Part, kept: Part, size: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """A heatmap drawn at its place in a picture of `size` (H, W), and where that has a colour; both (H, W)."""
-    rows = _side(heat.shape[0], size[0], (part.top, part.height), (kept.top, kept.height))
-    columns = _side(heat.shape[1], size[1], (part.left, part.width), (kept.left, kept.width))
-    drawn, covered = np.zeros((2, *size[:2]), np.uint8)
-    height, width = rows.last - rows.first, columns.last - columns.first
-    if height <= 0 or width <= 0:
-        return drawn, covered
-    box = np.array([columns.start, rows.start, columns.end, rows.end])
-    if min(box) < 0 or rows.end > heat.shape[0] or columns.end > heat.shape[1]:
-        heat, box = np.pad(heat, 1, mode="edge"), box + 1
-    left, top, right, bottom = box.clip(0, (heat.shape[1], heat.shape[0]) * 2).tolist()
-    where = slice(rows.first, rows.last), slice(columns.first, columns.last)
-    drawn[where] = np.asarray(
-        Image.fromarray(heat).resize((width, height), Image.Resampling.BICUBIC, box=(left, top, right, bottom))
-    )
-    covered[where] = 1
-    return drawn, covered
 
 
 def _side(cells: int, pixels: int, spread: tuple[float, float], kept: tuple[float, float]) -> _Side:

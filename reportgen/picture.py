@@ -218,6 +218,12 @@ def to_png(picture: Picture) -> bytes:
     return buffer.getvalue() if picture.colormap == RGB else _with_palette(buffer.getvalue(), palette(picture.colormap))
 
 
+def with_opacity(png: bytes, shares: np.ndarray) -> bytes:
+    """A palette PNG that `to_png` made, each of whose 256 colours covers what lies below by a share (256,) 0..1."""
+    palette_end = 8 + 12 + 13 + 12 + 3 * 256  # signature, and the chunks IHDR and PLTE
+    return png[:palette_end] + _chunk(b"tRNS", np.rint(255 * shares).astype(np.uint8).tobytes()) + png[palette_end:]
+
+
 def _with_palette(grey: bytes, colours: bytes) -> bytes:
     """A grey PNG's very pixels as palette indices.
 

@@ -106,7 +106,8 @@ def test_grad_cam_behind_a_centre_crop() -> None:
     assert not isinstance(report.attributions, Absent)
     row = report.attributions.rows[0]
     assert np.argwhere(row.heatmap.values == 255).tolist() == [[5, 5]]
-    colour = row.overlay.values.astype(int).max(axis=2) - row.overlay.values.astype(int).min(axis=2)
+    laid = report.attributions.laid(row).values.astype(int)
+    colour = laid.max(axis=2) - laid.min(axis=2)
     assert np.unravel_index(colour.argmax(), colour.shape) == (9, 9)
     assert not colour[:4].any()
     assert not colour[:, 12:].any()

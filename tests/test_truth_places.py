@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import reportgen
+from reportgen.overlay import laid_over
 from reportgen.report import Absent
 from reportgen.sections.attributions.find import Attribution
 
@@ -56,9 +57,15 @@ def explained(model: Any, pixels: np.ndarray) -> Attribution:
     return report.attributions.rows[0]
 
 
+def over(row: Attribution) -> np.ndarray:
+    """The pixels of a map over a grey image, in colours (h, w, 3)."""
+    assert row.layer is not None
+    return laid_over(np.full((*row.layer.values.shape, 3), 100, np.uint8), row.layer).values
+
+
 def hottest(row: Attribution) -> tuple[float, float]:
     """The middle of the pixels where the overlay is brightest, in pixels from the upper left corner."""
-    values = row.overlay.values.astype(int)
+    values = over(row).astype(int)
     colour = values.max(axis=2) - values.min(axis=2)
     places = np.argwhere(colour == colour.max()) + 0.5
     height, width = places.mean(axis=0)
@@ -277,9 +284,11 @@ def test_the_overlay_lies_on_the_picture_as_it_was_fitted(fit: Any) -> None:
     model = model_of(chain(conv(5), conv(5)), 48, 48)
     report = reportgen.generate(model, pixels, preprocess="unit", fit=fit)
     assert not isinstance(report.attributions, Absent)
-    overlay = report.attributions.rows[0].overlay
-    assert overlay.values.shape == (240, 480, 3)  # the image's own proportions, not the input's
-    np.testing.assert_allclose(hottest(report.attributions.rows[0]), (108, 276), atol=2)
+    row = report.attributions.rows[0]
+    assert report.attributions.laid(row).values.shape == (240, 480, 3)  # the image's own proportions, not the input's
+    assert row.layer is not None
+    assert row.layer.values.shape == (80, 160)
+    np.testing.assert_allclose(np.array(hottest(row)) * 3, (108, 276), atol=2)
 
 
 def test_outermost_cells_reach_half_a_cell_further_and_no_further() -> None:
@@ -294,7 +303,7 @@ def test_outermost_cells_reach_half_a_cell_further_and_no_further() -> None:
 
 
 def is_coloured(row: Attribution) -> np.ndarray:
-    values = row.overlay.values.astype(int)
+    values = over(row).astype(int)
     found: np.ndarray = values.max(axis=2) > values.min(axis=2)
     return found
 

@@ -19,7 +19,8 @@ from markupsafe import Markup
 from ..codec import Encoder
 from ..curves import Panel
 from ..errors import OptionError, reason_of
-from ..picture import RGB, Picture, palette
+from ..overlay import opacity
+from ..picture import RGB, Picture, palette, to_png, with_opacity
 from ..report import SECTIONS, Report
 from ..sections.section import FigureTable
 from .charts import Pair, extent, spreads
@@ -140,6 +141,13 @@ class Composer:
         source = picture_name(identity) if self._linked else DATA_URI + base64.b64encode(png).decode()
         return ShownPicture(identity, source, width, height)
 
+    def laid(self, layer: Picture) -> ShownPicture:
+        """The same of a picture that is laid over another, which shows through where the layer has little to say."""
+        identity = self.encoder.identify(layer)
+        png = with_opacity(to_png(layer), opacity(layer))
+        self.encoder.pictures[identity] = png
+        return self.shown(layer)
+
     def spread(self, pairs: Sequence[Pair]) -> ShownSpreads | None:
         """Charts of distributions as one picture with its address in the page; None where there are none."""
         made = spreads(pairs)
@@ -181,6 +189,11 @@ def shown(picture: Picture) -> ShownPicture:
     return COMPOSING.get().shown(picture)
 
 
+def laid(layer: Picture) -> ShownPicture:
+    """The filter for a picture that is laid over another."""
+    return COMPOSING.get().laid(layer)
+
+
 def spread(rows: Iterable[Any], old: str, new: str) -> ShownSpreads | None:
     """The filter that draws how the values of table rows are spread; `old` and `new` name their histograms ("" for none)."""
     pairs = [(getattr(row, old) if old else None, getattr(row, new) if new else None) for row in rows]
@@ -198,6 +211,7 @@ def curves(panels: Sequence[Panel]) -> ShownPicture:
 
 
 FILTERS["shown"] = shown
+FILTERS["laid"] = laid
 FILTERS["line_chart"] = line_chart
 FILTERS["spread"] = spread
 FILTERS["curves"] = curves

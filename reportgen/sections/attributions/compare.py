@@ -71,7 +71,7 @@ def compare_attributions(before: Attributions, after: Attributions, comparison: 
     """
     if not before.rows or not after.rows:
         raise NotApplicable("A report without an attribution map cannot be compared by it.")
-    rows = tuple(_change(old, new) for old, new in _pairs(before.rows, after.rows))
+    rows = tuple(_change(old, new, (before.laid(old), after.laid(new))) for old, new in _pairs(before.rows, after.rows))
     if not rows:
         titles = [", ".join(dict.fromkeys(row.title for row in each.rows)) for each in (before, after)]
         raise NotApplicable(f"The reports have no attribution method in common: {titles[0]}, now {titles[1]}.")
@@ -96,7 +96,7 @@ def _pairs(before: Sequence[Attribution], after: Sequence[Attribution]) -> list[
     return [(partners[number], after[number]) for number in sorted(partners)]
 
 
-def _change(old: Attribution, new: Attribution) -> AttributionChange:
+def _change(old: Attribution, new: Attribution, overlays: tuple[Picture, Picture]) -> AttributionChange:
     if old.heatmap.values.ndim != 2 or new.heatmap.values.ndim != 2:
         raise ReportFileError("the report's data are not as expected at its heatmap.")
     was, now = old.heatmap.numbers(), new.heatmap.numbers()
@@ -126,8 +126,8 @@ def _change(old: Attribution, new: Attribution) -> AttributionChange:
         old=Picture(quantize(was, low, peak), low, peak, colormap),
         new=Picture(quantize(now, low, peak), low, peak, colormap),
         difference=difference_picture(was, now) if alike else None,
-        old_overlay=old.overlay,
-        new_overlay=new.overlay,
+        old_overlay=overlays[0],
+        new_overlay=overlays[1],
         overlap=overlap(was, now) if alike else None,
         rank_correlation=rank_correlation(was, now) if alike else None,
     )

@@ -13,8 +13,8 @@ from ...formatting import name
 from ...methods.attribution import METHODS, Method
 from ...methods.subject import Subject
 from ...options import Options
-from ...overlay import overlay, within
-from ...picture import DIVERGING, WHOLE, Part, Picture, finite_range, quantize
+from ...overlay import laid_over, layer_of, layer_size, within
+from ...picture import DIVERGING, RGB, WHOLE, Part, Picture, finite_range, quantize
 from ...probe import Probe, Question, label_of
 from ...records import formerly, record
 from ...tensors import figure
@@ -29,19 +29,20 @@ class Attribution:
     """One class explained by one method at the output of the layer `path`, or at the input where that is ""; with `into`, at what
     goes into that layer.
 
-    With `against` the score is that of the class less that of the other; with the sense "not" it is minus the score of the one
-    class of a yes-or-no model. `low` and `peak` are the map's least and greatest value before any scaling, in `unit`; reports of
-    format 1 do not tell `low`. `heatmap` (h, w) is the bare map, from 0 to the greatest value of the method's maps in this
-    report or, of maps of either sign, from minus to plus the greatest absolute value; `overlay` the same over the image in its
-    own proportions. `reason` is a sentence that says why this layer was chosen, `note` figures of this map. `part` says where the
-    map lies on the model's input: its cells are spread evenly over (top, left, height, width), shares of the input's height and
-    width, each in the middle of what it sees; the part may reach beyond the input. `placed` is False where a layer's arithmetic
-    is not known, so that the map was stretched. Reports of format 1 do not tell these three: their maps cover the whole image.
+    With `against` the score is that of the class less that of the other; with the sense "not" it is minus the score of the
+    one class of a yes-or-no model. `low` and `peak` are the map's least and greatest value before any scaling, in `unit`;
+    reports of format 1 do not tell `low`. `heatmap` (h, w) is the bare map, from 0 to the greatest value of the method's maps
+    in this report or, of maps of either sign, from minus to plus the greatest absolute value; `layer` the same at its place
+    on the image, to be laid over that (`Attributions.laid`). Older reports have no layer, but an `overlay`: the two in one.
+    `reason` is a sentence that says why this layer was chosen, `note` figures of this map. `part` says where the map lies on
+    the model's input: its cells are spread evenly over (top, left, height, width), shares of the input's height and width,
+    each in the middle of what it sees; the part may reach beyond the input. `placed` is False where a layer's arithmetic is
+    not known, so that the map was stretched. Reports of format 1 do not tell these three: their maps cover the whole image.
     """
 
     KEY: ClassVar = ("method", "class_index", "path", "sense")
     # the heatmap, in colours; and what follows from the layers
-    NOT_COMPARED: ClassVar = ("overlay", "reason", "part", "placed")
+    NOT_COMPARED: ClassVar = ("overlay", "layer", "reason", "part", "placed")
 
     method: str = formerly(values={"grad_cam": "grad-cam"})
     path: str
@@ -54,7 +55,8 @@ class Attribution:
     low: float | None = None
     peak: float
     heatmap: Picture
-    overlay: Picture
+    overlay: Picture | None = None
+    layer: Picture | None = None
     into: bool = False
     reason: str = ""
     note: str = ""
@@ -122,13 +124,25 @@ class NotMade:
 
 @record
 class Attributions:
-    """A row for every method and class, in the order asked for, and the methods that made none."""
+    """A row for every method and class, in the order asked for, and the methods that made none.
+
+    `image` is what the maps are laid over: the image as it was given, in its own proportions. Older reports have none.
+    """
+
+    NOT_COMPARED: ClassVar = ("image",)
 
     rows: tuple[Attribution, ...]
     not_made: tuple[NotMade, ...] = ()
+    image: Picture | None = field(default=None, kw_only=True)
     quality: tuple[Quality, ...] = field(default=(), kw_only=True)
     correlations: tuple[Correlation, ...] = field(default=(), kw_only=True)
     sanity: tuple[Sanity, ...] = field(default=(), kw_only=True)
+
+    def laid(self, row: Attribution) -> Picture:
+        """A map over the image, as one picture in colours."""
+        if row.layer is None or self.image is None:
+            return row.overlay or row.heatmap
+        return laid_over(self.image.values, row.layer)
 
     def by(self, method: str) -> Attribution | None:
         """The first map that the method made; None where it made none."""
@@ -175,6 +189,7 @@ def find_attributions(probe: Probe, options: Options) -> Attributions:
     return Attributions(
         rows=tuple(_rows(made, probe, options)),
         not_made=tuple(not_made),
+        image=Picture(probe.original, 0.0, 255.0, RGB),
         quality=quality_of(made, label) if options.quality else (),
         correlations=correlations_of(made) if options.quality else (),
         sanity=sanity_of(made, label) if options.sanity else (),
@@ -238,6 +253,8 @@ def _row(made: Made, heatmap: Picture, probe: Probe) -> Attribution:
     method, subject, heat, part, kept = made
     question, layer = subject.question, subject.layer if method.needs == "layer" else None
     low, peak = (figure(np.float32(value)) for value in finite_range(heat))
+    height, width = probe.original.shape[:2]
+    size = layer_size((height, width), (heat.shape[0], heat.shape[1]))
     return Attribution(
         method=method.name,
         path=layer.path if layer else "",
@@ -250,7 +267,7 @@ def _row(made: Made, heatmap: Picture, probe: Probe) -> Attribution:
         low=low,
         peak=peak,
         heatmap=heatmap,
-        overlay=overlay(probe.original, heatmap, within(probe.seen, part), within(probe.seen, kept)),
+        layer=layer_of(heatmap, within(probe.seen, part), within(probe.seen, kept), size),
         into=layer.into if layer else False,
         reason=layer.reason if layer else "",
         note=method.note(subject, heat) if method.note else "",

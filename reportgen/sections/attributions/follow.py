@@ -21,15 +21,15 @@ def follow_attributions(
         questions = list(dict.fromkeys((row.class_index, row.sense, row.against) for row in rows))
         common = [each for each in questions if all(_map_of(section, method, each) for section in having)]
         for question in common or (None,):
-            maps = [_map_of(section, method, question) if section else None for section in sections]
-            labels = [row.label_in_full for row in maps if row]
+            maps = [(section, _map_of(section, method, question)) if section else None for section in sections]
+            labels = [each[1].label_in_full for each in maps if each and each[1]]
             of_class = f", {labels[-1]}" if len(common) > 1 else ""
             yield PictureLine(
                 name="attributions",
                 title=f"Where it looked: {title}{of_class}",
                 of=", ".join(dict.fromkeys(labels)),
                 changed="classes" if question is None else "signed" if rows[0].signed else "",
-                pictures=tuple(row.overlay if row else None for row in maps),
+                pictures=tuple(each[0].laid(each[1]) if each and each[1] else None for each in maps),
                 colormap=rows[0].heatmap.colormap,
             )
 
