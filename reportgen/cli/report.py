@@ -70,6 +70,8 @@ def report(
         step("Writing the page")
         write_page(path, render_folder(made, templates) if folder else render(made, templates))
     if not quiet:
+        if made.answer():
+            tell(f"Answer: {made.answer().replace('`', '')}")
         for level, text in made.notices():
             tell(f"{level.capitalize()}: {text}")
     say(path)
