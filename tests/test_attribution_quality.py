@@ -255,3 +255,26 @@ def test_weights_without_a_known_initializer_are_shuffled() -> None:
         assert sorted(factor) == list(range(8))
         assert list(factor) != list(range(8))
     assert list(np.array(model.get_layer("scaled").factor)) == list(range(8))
+
+
+def test_maps_of_either_sign_are_compared_around_zero_and_followed_class_by_class() -> None:
+    one, other = mean_net(), mean_net()
+    kernel = np.array([[[[1], [-2], [0.5]]]], np.float32)
+    other.get_layer("red").kernel.assign(kernel)
+    options: dict[str, Any] = {"preprocess": "unit", "labels": ["red", "rest"], "explain": "grad-cam,hires-cam"}
+    old, new = (reportgen.generate(model, PIXELS, **options) for model in (one, other))
+    changes = reportgen.diff(old, new).attributions
+    rows = {(row.method, row.new_label): row for row in changes.rows}
+    assert set(rows) == {("grad-cam", "red"), ("grad-cam", "rest"), ("hires-cam", "red"), ("hires-cam", "rest")}
+    signed = rows["hires-cam", "red"]
+    assert signed.old.colormap == signed.new.colormap == "RdBu_r"
+    assert signed.old.low == signed.new.low == -signed.new.high < 0
+    # HiResCAM of the pooled red channel is the channel over the 80 places; of the other model 1, -2 and 0.5 of the colours
+    step = signed.new.high / 255
+    np.testing.assert_allclose(signed.old.numbers(), PIXELS[..., 0] / 255 / 80, atol=2 * step)
+    np.testing.assert_allclose(signed.new.numbers(), (PIXELS / 255) @ kernel.reshape(3) / 80, atol=2 * step)
+    page = reportgen.render_diff(reportgen.diff(old, new))
+    assert "HiResCAM, <bdi>red</bdi>" in page
+    titles = [line.title for line in reportgen.series([old, new, new]).pictures if line.title.startswith("Where")]
+    labels = [row.label for row in found(new).by_method()[0]]
+    assert titles == [f"Where it looked: {method}, {label}" for method in ("Grad-CAM", "HiResCAM") for label in labels]

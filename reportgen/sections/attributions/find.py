@@ -20,6 +20,7 @@ from ...records import formerly, record
 from ...tensors import figure
 from .quality import Correlation, Made, Quality, Sanity, correlations_of, quality_of, sanity_of, title_of
 
+SENSES = {"not": "not ", "raised": "what raised ", "lowered": "what lowered "}
 PLACES = 6  # digits behind the point of a share of the image: a thousandth of a pixel
 
 
@@ -66,6 +67,12 @@ class Attribution:
         if not self.path:
             return "the input"
         return f"what goes into {name(self.path)}" if self.into else name(self.path)
+
+    @property
+    def label_in_full(self) -> str:
+        """What is explained of the answer: "cat", "not cat" or "cat rather than dog"."""
+        against = f" rather than {self.against_label}" if self.against is not None else ""
+        return f"{SENSES.get(self.sense, '')}{self.label}{against}"
 
     @property
     def signed(self) -> bool:
