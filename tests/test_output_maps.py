@@ -82,7 +82,7 @@ def test_the_classes_on_a_mask_are_explained_or_those_asked_for() -> None:
     x = layers.Conv2D(3, 1, use_bias=False, name="same")(inputs)
     model = keras.Model(inputs, layers.Conv2D(3, 1, use_bias=False, activation="softmax", name="scores")(x))
     for layer, kernel in (("same", np.eye(3)), ("scores", STRONG)):
-        model.get_layer(layer).set_weights([np.float32(kernel)[None, None]])
+        model.get_layer(layer).set_weights([np.array(kernel, np.float32)[None, None]])
     labels = ("red", "green", "blue")
     asked = ((HALF_RED, None, ["red", "green", "blue"]), (HALF_RED, "blue", ["blue"]), (HALF_RED[:, :2], None, ["red"]))
     for image, target, told in asked:
@@ -146,11 +146,11 @@ def test_channels_first_and_mixed_precision_and_a_subclass_give_the_same_mask() 
 
     own = Own()
     own(np.zeros((1, 4, 4, 3), np.float32))
-    own.last.set_weights([np.float32(STRONG)[None, None], np.zeros(3, np.float32)])
+    own.last.set_weights([np.array(STRONG, np.float32)[None, None], np.zeros(3, np.float32)])
     inputs = keras.Input((3, 4, 4))
     last = layers.Conv2D(3, 1, data_format="channels_first", name="scores")
     first = keras.Model(inputs, layers.Softmax(axis=1)(last(inputs)))
-    last.set_weights([np.float32(STRONG)[None, None], np.zeros(3, np.float32)])
+    last.set_weights([np.array(STRONG, np.float32)[None, None], np.zeros(3, np.float32)])
     half = by_colour(STRONG, "softmax", size=4, dtype="mixed_float16")
     for model in (own, first, half):
         section = of_map(reportgen.generate(model, HALF_RED, preprocess="unit", size=(4, 4) if model is own else None))
