@@ -65,7 +65,7 @@ def default(folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_default_report(default: subprocess.CompletedProcess[str], folder: Path) -> None:
-    assert (default.returncode, default.stdout, default.stderr) == (0, "cat-minivgg.html\n", "")
+    assert (default.returncode, default.stdout, default.stderr) == (0, "cat-minivgg.html\n", "Answer: cat 0.987\n")
     data = reportgen("data", "cat-minivgg.html", cwd=folder)
     assert data.returncode == 0
     values = json.loads(data.stdout)
@@ -91,7 +91,7 @@ def test_every_option_goes_through_and_into_the_command(folder: Path) -> None:
     values = json.loads(reportgen("data", "options.html", cwd=folder).stdout)
     assert values["provenance"]["options"] == {
         "weights": None, "seed": 0, "preprocess": "none", "labels": "ten.txt", "metric": [],
-        "target": "j", "against": None, "head": None, "size": None,
+        "target": "j", "against": None, "head": None, "task": None, "size": None,
         "fit": "crop",
         "maps": 5, "layers": "block2_*", "scale": "layer", "sort": "activity", "colormap": "magma", "only": [],
         "skip": ["weights", "filters"], "max_size": 500000,
@@ -256,7 +256,7 @@ def test_warnings_go_to_standard_error_and_not_with_quiet(folder: Path) -> None:
     loud = reportgen("report", "cat.png", "-m", "no_convolution.keras", cwd=folder)
     assert loud.stdout == "cat-no_convolution.html\n"
     assert loud.returncode == 0
-    assert all(line.startswith("Warning: ") for line in loud.stderr.splitlines())
+    assert all(line.startswith(("Answer: class ", "Warning: ")) for line in loud.stderr.splitlines())
     assert "Warning: How this model wants its pixels scaled" in loud.stderr
     assert reportgen("report", "cat.png", "-m", "no_convolution.keras", "-q", cwd=folder).stderr == ""
 
