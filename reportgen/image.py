@@ -74,14 +74,14 @@ class GivenImage:
         "pad" adds is black: 0 in every channel of an array, and opaque in a file. Raises `ImageError` for other than 1, 3 or 4.
         """
         if channels != 4 or self.fourth is None:
-            shown = self._fitted_on_white(height, width, how)
+            shown = self.on_white(height, width, how)
             given = with_channels(shown, channels)
             return given, np.repeat(given, 3, axis=2) if channels == 1 else shown
         colours = fit(self.colours, height, width, how)
         fourth = fit(self.fourth, height, width, how, rest=255 if self.from_file else 0)
-        return np.dstack([colours, fourth]), self._fitted_on_white(height, width, how) if self.from_file else colours
+        return np.dstack([colours, fourth]), self.on_white(height, width, how) if self.from_file else colours
 
-    def _fitted_on_white(self, height: int, width: int, how: Fit) -> np.ndarray:
+    def on_white(self, height: int, width: int, how: Fit) -> np.ndarray:
         """`fit` of `pixels`, which are not held beside Pillow's copy of them: that would not fit in a gigabyte."""
         if self.fourth is None:
             return fit(self.colours, height, width, how)

@@ -90,11 +90,14 @@ def test_every_option_goes_through_and_into_the_command(folder: Path) -> None:
     assert (made.returncode, made.stdout, made.stderr) == (0, "options.html\n", "")
     values = json.loads(reportgen("data", "options.html", cwd=folder).stdout)
     assert values["provenance"]["options"] == {
-        "weights": None, "seed": 0, "preprocess": "none", "labels": "ten.txt", "target": "j", "head": None, "size": None,
+        "weights": None, "seed": 0, "preprocess": "none", "labels": "ten.txt", "metric": [],
+        "target": "j", "against": None, "head": None, "size": None,
         "fit": "crop",
         "maps": 5, "layers": "block2_*", "scale": "layer", "sort": "activity", "colormap": "magma", "only": [],
         "skip": ["weights", "filters"], "max_size": 500000,
-        "title": "T", "explain": ["grad-cam"], "templates": None, "max_memory": 2_000_000_000,
+        "title": "T", "explain": ["grad-cam"], "explain_layer": None, "baseline": "black", "score_channels": 64,
+        "quality": False, "sanity": False,
+        "templates": None, "max_memory": 2_000_000_000,
         "allow_unsafe": False,
     }  # fmt: skip
     assert values["title"] == "T"

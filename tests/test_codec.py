@@ -40,7 +40,7 @@ def small_report(**changes: Any) -> Report:
         ),
         maps=(maps_of(1, "conv", np.linspace(-1, 1, 64, dtype=np.float32).reshape(4, 4, 4)),),
         scores=f32([0.2, 0.5, 0.3]),
-        explained=explained_by(ones, ones, class_index=1),
+        explained=(explained_by(ones, ones, class_index=1),),
     )
     report = Report(
         format=FORMAT,

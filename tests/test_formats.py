@@ -219,7 +219,7 @@ def test_a_report_of_format_1_is_read_rendered_and_read_again(tmp_path: Any) -> 
     assert not [name for name in SECTIONS if isinstance(getattr(report, name), Absent)]
     attributions: Any = report.attributions
     (before,) = kept["class_activation"]["rows"]
-    (row,) = attributions.rows
+    row = attributions.rows[0]
     assert (row.method, row.peak, row.path) == ("grad-cam", before["peak"], before["path"])
     maps: Any = report.feature_maps
     assert [each.inactive_channels for each in maps.rows] == [each["dead_channels"] for each in kept["feature_maps"]["rows"]]

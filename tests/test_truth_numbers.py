@@ -18,8 +18,8 @@ from reportgen.comparison.series import series
 from reportgen.page.diff import render_diff, render_series
 from reportgen.page.markdown import markdown
 from reportgen.page.render import render
-from reportgen.probe import ScoreKind
 from reportgen.sections.filters.find import FilterShapes
+from reportgen.tasks import ScoreKind
 
 from .fake_probe import f32
 from .test_codec import small_report
@@ -52,7 +52,7 @@ def command_says(old: Report, new: Report, folder: Path, *arguments: str) -> str
 def test_two_scores_look_different_everywhere(old: Any, new: Any, kind: ScoreKind, told: tuple[str, str], tmp_path: Path) -> None:
     before, after = (report_with(scores, ("cat", "dog"), kind) for scores in (old, new))
     found = diff(before, after)
-    said = f"the answer is still `cat`, {told[0]} and now {told[1]}"
+    said = f"The answer is still `cat`, {told[0]} and now {told[1]}"
     assert said in found.verdict
     assert said in markdown(found)
     assert said in command_says(before, after, tmp_path)
@@ -103,5 +103,5 @@ def test_a_cosine_is_1_only_where_it_is() -> None:
 
     old = f32([1.0, 0.0])
     found = diff(with_weights({"a": old}), with_weights({"a": f32([1.0, 0.01])}))
-    assert "| `a` | 1 % | 0.99995 |" in markdown(found)
+    assert "| `a` | 2 | 1 % | 0.99995 |" in markdown(found)
     assert ">0.99995</td>" in render_diff(found)

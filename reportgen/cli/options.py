@@ -101,7 +101,7 @@ def _words(option: Option, ctx: typer.Context) -> Iterable[str]:
     from ..loading.labels import labels_by_name
     from ..request import WORDS
 
-    if option.name == "target":
+    if option.name in ("target", "against"):
         return labels_by_name(ctx.params.get("model") or (ctx.params.get("models") or [""])[0])
     return WORDS[option.name].names() if option.name in WORDS else option.kind.words
 

@@ -61,7 +61,8 @@ class Option:
         if value == self.default:
             return []
         if self.kind.takes == "each":
-            return [word for each in value for word in (self.flag, self.kind.write(each))]
+            values = value if isinstance(value, tuple) else (value,)
+            return [word for each in values for word in (self.flag, self.kind.write(each))]
         return [self.flag] if self.kind.takes == "nothing" else [self.flag, self.kind.write(value)]
 
 
