@@ -139,7 +139,7 @@ def test_an_activation_that_follows_and_one_that_leads_belong_to_their_convoluti
     nodes = drawn(net).nodes
     assert start == "conv2d1"
     assert [node.row for node in nodes] == [0, 3, 5, 6]
-    assert nodes[3].label == "Stage 4: 8 by 8, 4 channels, sum of stages 2 and 3"
+    assert nodes[3].label == "Stage 4: 8 × 8, 4 channels, sum of stages 2 and 3"
     assert nodes[3].boxes == ()
 
 
@@ -151,7 +151,7 @@ def test_the_blocks_of_a_deep_network_are_folded_and_counted() -> None:
         ("3 residual blocks", "7 convs"),
     ]
     assert [[box.sign for box in node.boxes] for node in drawing.nodes[1:-1]] == [["arc"] * 3, ["arc"] * MOST_BOXES, ["arc"] * 3]
-    assert drawing.nodes[2].label == "Stage 3: 16 by 16, 16 channels, 6 residual blocks, 13 convolutions, after stage 2"
+    assert drawing.nodes[2].label == "Stage 3: 16 × 16, 16 channels, 6 residual blocks, 13 convs, after stage 2"
 
 
 def test_a_stage_unfolds_to_its_layers_with_alike_blocks_drawn_once() -> None:
@@ -161,7 +161,7 @@ def test_a_stage_unfolds_to_its_layers_with_alike_blocks_drawn_once() -> None:
     assert [cell.kind for cell in middle.cells] == ["from", *["layer"] * 3, "join", "layer", "layer", "join"]
     first, repeated = middle.cells[4], middle.cells[7]
     assert first.join == repeated.join == "sum"
-    assert first.label == "add14, sum, fed by conv2d12 and conv2d13"
+    assert first.label == "sum, add14, fed by conv2d12 and conv2d13"
     (band,) = middle.bands
     for cell in middle.cells:
         assert (band.left < cell.x < band.right) == (cell in middle.cells[5:])
@@ -217,8 +217,8 @@ def test_stages_lead_to_their_layers_and_to_their_maps() -> None:
     html = render(net.report(f"{net.rows[2].path},{net.rows[7].path}"))
     links = re.findall(r'<a href="#(maps-\d+)" aria-label="([^"]+)"', html)
     assert links == [
-        ("maps-2", "Stage 2: 64 by 64, 4 channels, 2 convolutions, after stage 1: to the maps"),
-        ("maps-7", "Stage 4: 16 by 16, 16 channels, one convolution, after stage 3: to the maps"),
+        ("maps-2", "Stage 2: 64 × 64, 4 channels, 2 convs, after stage 1: to the maps"),
+        ("maps-7", "Stage 4: 16 × 16, 16 channels, after stage 3: to the maps"),
     ]
     assert all(f'id="{place}"' in html for place, _ in links)
     deep = render(resnet().report())

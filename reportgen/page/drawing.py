@@ -166,7 +166,7 @@ def _node(
         x=round(x, 1),
         words_y=round(words_y, 1),
         words=words,
-        label=_label(folding, number, stage),
+        label=_label(folding, number, stage, words),
         boxes=tuple(boxes),
         join=stage.join,
         join_x=round(join_x, 1),
@@ -251,19 +251,17 @@ def _range(stage: Stage, noun: str) -> str:
     return f"{low:,}–{high:,} {noun}s" if low != high else counted(high, noun)
 
 
-def _label(folding: Folding, number: int, stage: Stage) -> str:
-    """A sentence for those who hear the drawing: the stage's number, what it is, and what feeds it."""
-    dense = stage.kind == "dense"
-    facts = ["dense" if dense else f"{stage.size[1]} by {stage.size[0]}", _range(stage, "unit" if dense else "channel")]
-    facts += [counted(count, BLOCKS.get(kind, "block")) for kind, count in stage.blocks]
-    facts += [counted(stage.convolutions, "convolution")] if stage.convolutions else []
+def _label(folding: Folding, number: int, stage: Stage, words: Sequence[str]) -> str:
+    """What those get who hear the drawing: the stage's number, the words that are seen, and what feeds it."""
+    facts = [", ".join(words)]
+    told = _main_block(stage)
+    facts += [counted(count, BLOCKS.get(kind, "block")) for kind, count in stage.blocks if kind != told]
     feeds = [str(each + 1) for each in folding.graph.before[number]]
     if stage.join:
         facts.append(f"{stage.join} of stages {', '.join(feeds[:-1])} and {feeds[-1]}")
     elif feeds:
         facts.append(f"after {'stages' if len(feeds) > 1 else 'stage'} {', '.join(feeds)}")
-    name = "Input" if stage.kind == "input" else f"Stage {number + 1}"
-    return f"{name}: {', '.join(facts)}"
+    return f"Stage {number + 1}: {', '.join(facts)}"
 
 
 def _spans(folding: Folding, layout: Layout) -> tuple[Span, ...]:

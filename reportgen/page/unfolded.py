@@ -208,8 +208,12 @@ def _cell(folding: Folding, unit: int, outside: bool, at: tuple[float, float], w
     head = folding.rows[folding.heads[unit]]
     feeds = [folding.rows[folding.heads[each]].path for each in folding.units.before[unit]]
     sign = not outside and _is_sign(folding, unit)
-    does = folding.join(unit) if sign else words[0]
-    what = f"From {head.path}" if outside else f"{head.path}, {does}, fed by {' and '.join(feeds)}"
+    short = (
+        () if sign or words[-1] == head.path else words[-1:]
+    )  # who hears it hears the words that are seen, then the whole name
+    does = (folding.join(unit),) if sign else words[:1]
+    told = ", ".join((*does, *short, head.path, f"fed by {' and '.join(feeds)}"))
+    what = f"From {head.path}" if outside else told
     shown = [index for index in (folding.rows[row].index for row in folding.unit_rows[unit]) if _has_maps(folding, index)]
     return Cell(
         kind="from" if outside else "join" if sign else "layer",
