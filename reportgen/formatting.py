@@ -170,9 +170,14 @@ def name(text: object) -> str:
 
 def plain(text: object) -> str:
     """Text from outside in one line without backticks; of a long one the beginning and the end."""
-    printable = "".join(each if each.isprintable() else " " for each in str(text))
-    line = " ".join(printable.replace("`", "'").split())
+    line = one_line(text)
     return line if len(line) <= 100 else f"{line[:64]} … {line[-32:]}"
+
+
+def one_line(text: object) -> str:
+    """Text from outside in one line without backticks, all of it."""
+    printable = "".join(each if each.isprintable() else " " for each in str(text))
+    return " ".join(printable.replace("`", "'").split())
 
 
 def printable(text: str) -> str:

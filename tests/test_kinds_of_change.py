@@ -132,7 +132,7 @@ KINDS: dict[str, tuple[Callable[[], Any], str]] = {
     "another head": (
         lambda: net(classes=3, frozen=BEFORE_ANSWER, answer="three"),
         "Fine-tuned: the first 8 layers with weights are unchanged and frozen (99.0 % of the weights); "
-        "the head was replaced: 4 classes, now 3",
+        "the head was replaced: 4 classes, now 3 classes",
     ),
     "another head, part of the base moved": (
         lambda: edited(net(classes=3, frozen=BEFORE_THIRD), moved(), BEFORE_THIRD),
@@ -140,7 +140,7 @@ KINDS: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "another head, all moved": (
         lambda: edited(net(classes=2), moved()),
-        "The head was replaced: 4 classes, now 2; the weights of all 8 layers that can be compared moved by 14 % in all",
+        "The head was replaced: 4 classes, now 2 classes; the weights of all 8 layers that can be compared moved by 14 % in all",
     ),
     "frozen alone": (
         lambda: net(frozen=BEFORE_ANSWER),

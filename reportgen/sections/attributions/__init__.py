@@ -1,6 +1,7 @@
 """Where the model looked."""
 
 from ..section import Check, Section
+from .alike import alike_attributions
 from .checks import zero_attribution
 from .compare import AttributionChanges, attribution_caveats, attribution_changes, compare_attributions
 from .find import Attributions, find_attributions
@@ -20,5 +21,6 @@ SECTION: Section[Attributions, AttributionChanges] = Section(
     tell=lambda _changes, _comparison: (),
     caveats=attribution_caveats,
     topic="answer",
+    alike=alike_attributions,
     follow=follow_attributions,
 )

@@ -193,10 +193,8 @@ def _head(story: Story) -> str:
     if classes is None:
         was, now = (weights.rows[-1].shape[-1] for weights in (story.old, story.new))
         return "the head was replaced" if was == now else f"the head was replaced: width {was:,}, now {now:,}"
-    was, now = (each.classes for each in classes)
-    if was == now:
-        return f"the head was replaced ({counted(now, 'class', 'classes')} in both)"
-    return f"the head was replaced: {counted(was, 'class', 'classes')}, now {now:,}"
+    old, new = (each.output_words() for each in classes)
+    return f"the head was replaced ({new} in both)" if old == new else f"the head was replaced: {old}, now {new}"
 
 
 def _tell_exchanged(weights: WeightDrift) -> Iterator[str]:
