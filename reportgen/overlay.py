@@ -67,7 +67,7 @@ def overlay(pixels: np.ndarray, heatmap: Picture, part: Part = WHOLE, kept: Part
     colours = Image.frombytes("P", (heat.shape[1], heat.shape[0]), np.rint(heat).astype(np.uint8).tobytes())
     colours.putpalette(palette(heatmap.colormap))
     mixed = Image.composite(colours.convert("RGB"), Image.fromarray(np.ascontiguousarray(pixels)), Image.fromarray(share))
-    return Picture(np.asarray(mixed), 0.0, 255.0, RGB)
+    return Picture(np.array(mixed), 0.0, 255.0, RGB)
 
 
 def spread(
