@@ -57,7 +57,7 @@ for _ in range(7):
     plain.append(timed(lambda: reporter.report(image, explain="grad-cam")))
     every.append(timed(lambda: reporter.report(image, explain=names)))
 added = np.median(every) - np.median(plain)
-print(f"Grad-CAM {np.median(plain):.2f} s, {len(names)} methods {np.median(every):.2f} s: {added:+.2f} s with pictures (limit 0.3)")
+print(f"Grad-CAM {np.median(plain):.2f} s, {len(names)} methods {np.median(every):.2f} s: {added:+.2f} s (limit 0.3)")
 subjects = subjects_of(reporter._shown(image, asked())[1], asked())
 took = timed(lambda: [METHODS[name].attribute(each) for name in names if name != "cam" for each in subjects])
 print(f"their maps alone, for three classes: {took:.3f} s")
