@@ -9,8 +9,9 @@ import numpy as np
 from .picture import WHOLE, Part
 from .records import record
 
-# "not" explains the other answer of a yes-or-no model: minus the score of its one class
-Sense = Literal["", "not"]
+# "not" explains the other answer of a yes-or-no model: minus the score of its one class; "raised" and "lowered" are of a value:
+# what moved it up and down
+Sense = Literal["", "not", "raised", "lowered"]
 
 
 @record(kw_only=True)
@@ -24,6 +25,11 @@ class Question:
     against: int | None = None
     sense: Sense = ""
     unit: Literal["logit", "output"] = "logit"
+
+    @property
+    def negated(self) -> bool:
+        """Whether minus the score is explained."""
+        return self.sense in ("not", "lowered")
 
 
 @record(kw_only=True)

@@ -8,7 +8,7 @@ Both answer with numpy arrays and records of these. A section knows no TensorFlo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import ClassVar, Literal, Protocol
@@ -19,14 +19,13 @@ from .explained import Explained as Explained, Question as Question
 from .histograms import Histogram
 from .kernels import Kernel, Law
 from .options import Options
+from .outputs import Output, label_of_channel
 from .picture import Part
 from .records import record
+from .tasks import ScoreKind
 from .tensors import TensorFigures
 
 Shape = tuple[int | None, ...]
-# "probabilities" of one choice add up to 1; "independent" scores lie between 0 and 1, each for itself; "raw" ones are neither;
-# of "unknown" ones the way in which the model computes them does not tell
-ScoreKind = Literal["probabilities", "independent", "raw", "unknown"]
 ChannelOrder = Literal["rgb", "bgr"]
 # what a layer is set to, as texts "name: value", sorted, the values as JSON; None where that is not known
 Settings = tuple[str, ...] | None
@@ -194,6 +193,12 @@ class Network(Protocol):
         itself, a layer that is never called, or integers; and with `guided` where no ReLU lies on the way.
         """
 
+    def reinitialized(self, seed: int) -> Generator[str]:
+        """The path of each layer with weights, from the input upward, right after these were drawn anew by its own initializers.
+
+        What normalizations learned of the data stays. Close the generator to get every weight back.
+        """
+
 
 class SeenImages:
     """What is kept of many images: how many there were, and which channels of each convolution were inactive on all of them."""
@@ -248,6 +253,10 @@ class Probe(Protocol):
     @property
     def score_kind(self) -> ScoreKind: ...
     @property
+    def outputs(self) -> tuple[Output, ...]:
+        """The output that the report looks at, and behind it the model's others, unless one was chosen."""
+
+    @property
     def unsteady(self) -> float | None: ...
     @property
     def questions(self) -> tuple[Question, ...]: ...
@@ -256,16 +265,8 @@ class Probe(Protocol):
 
 
 def label_of(probe: Probe, class_index: int) -> str:
-    """The label of a class. Where the model brought none "class 17", or "channel 17 of the output" where that is a map.
-
-    A single sigmoid is the probability of class 1, as Keras trains it: 0 says no, and 1 says yes.
-    """
-    labels = probe.network.labels
-    if labels:
-        return labels[class_index]
-    if probe.scores is None:
-        return f"channel {class_index} of the output"
-    return f"class {1 if len(probe.scores) == 1 and probe.score_kind == 'independent' else class_index}"
+    """The label of a class. Where the model brought none "class 17", or "channel 17 of the output" where that is no class."""
+    return label_of_channel(probe.outputs[0], class_index)
 
 
 def block_ends(maps: Iterable[tuple[int, tuple[int, int, int]]]) -> tuple[int, ...]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 
 from reportgen.kernels import DEPTHWISE_AXES, KERNEL_AXES, POINTWISE_AXES, TRANSPOSED_AXES, Kernel, Law
+from reportgen.outputs import Output
 from reportgen.picture import WHOLE, Part
-from reportgen.probe import INPUT, Arrival, ChannelOrder, Explained, FeatureMaps, LayerCall, ModelFacts, Question, ScoreKind
+from reportgen.probe import INPUT, Arrival, ChannelOrder, Explained, FeatureMaps, LayerCall, ModelFacts, Question
+from reportgen.tasks import ScoreKind, Task
 from reportgen.tensors import TensorFigures, figures_of
 
 FACTS = ModelFacts(
@@ -76,6 +78,9 @@ class FakeNetwork:
     def gradient(self, batch: np.ndarray, class_index: int, at: str = INPUT, *, guided: bool = False) -> np.ndarray:
         return np.full(batch.shape, class_index / batch[0].size, np.float32)
 
+    def reinitialized(self, seed: int) -> Generator[str]:
+        yield from ()
+
 
 @dataclass
 class FakeProbe:
@@ -90,6 +95,8 @@ class FakeProbe:
     unsteady: float | None = None
     explained: tuple[Explained, ...] = ()
     seen: Part = WHOLE
+    task: Task | None = None
+    others: tuple[Output, ...] = ()
 
     @property
     def questions(self) -> tuple[Question, ...]:
@@ -99,6 +106,25 @@ class FakeProbe:
     @property
     def original(self) -> np.ndarray:
         return self.pixels
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """The scores as an output; features where there are none."""
+        values = np.zeros(0, np.float32) if self.scores is None else self.scores
+        of_independent: Task = "binary" if len(values) == 1 else "multilabel"
+        task: Task = (
+            "features" if self.scores is None else of_independent if self.score_kind == "independent" else "classification"
+        )
+        first = Output(
+            name="head",
+            task=self.task or task,
+            reason="A test says so.",
+            assumed=False,
+            values=values,
+            kind=self.score_kind,
+            labels=self.network.labels,
+        )
+        return (first, *self.others)
 
     @property
     def given(self) -> np.ndarray:

@@ -17,6 +17,7 @@ HOSTILE = "\"></script></title></style><img src=x onerror=document.title='pwned'
 PACKED = {"sketch", "scores", "packed_weights", "input_digest"}
 CHOICES = {
     "kind",
+    "task",
     "scale",
     "sort",
     "fit",

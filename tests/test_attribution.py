@@ -11,7 +11,7 @@ import pytest
 
 import reportgen
 from reportgen.backend import keras, tf
-from reportgen.errors import LabelsError, OptionError
+from reportgen.errors import LabelsError, NotApplicable, OptionError
 from reportgen.inspection.inspect import KerasProbe, inspect
 from reportgen.inspection.network import KerasNetwork
 from reportgen.loading.sources import load
@@ -170,6 +170,33 @@ def test_on_a_pooled_head_the_maps_agree(pooled: Any) -> None:
     assert made["cam"].sum() == pytest.approx(logit - float(pooled.get_layer("head").bias[1]), rel=1e-5)
 
 
+def test_cam_of_a_head_that_is_a_convolution_of_a_single_place() -> None:
+    keras.utils.set_random_seed(4)
+    inputs = keras.Input((12, 10, 3))
+    x = layers.Conv2D(6, 3, activation="relu", name="last")(inputs)
+    x = layers.Dropout(0.1)(layers.Reshape((1, 1, 6))(layers.GlobalAveragePooling2D()(x)))
+    x = layers.Activation("softmax")(layers.Reshape((3,))(layers.Conv2D(3, 1, name="head")(x)))
+    (subject,) = subjects(keras.Model(inputs, x), target=2, explain_layer="last")
+    np.testing.assert_allclose(METHODS["cam"].attribute(subject), hires_cam(subject), rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("head", ["two layers", "a ReLU behind", "maximum", "another way", "an activation of its own"])
+def test_cam_is_made_of_no_other_head(head: str) -> None:
+    inputs = keras.Input((12, 10, 3))
+    x = layers.Conv2D(6, 3, activation="relu", name="last")(inputs)
+    pooled = (layers.GlobalMaxPooling2D() if head == "maximum" else layers.GlobalAveragePooling2D())(x)
+    if head == "two layers":
+        pooled = layers.Dense(5)(pooled)
+    if head == "another way":
+        pooled = layers.Concatenate()([pooled, layers.GlobalMaxPooling2D()(x)])
+    scores = layers.Dense(3, activation="relu" if head == "an activation of its own" else None)(pooled)
+    if head == "a ReLU behind":
+        scores = layers.ReLU()(scores)
+    (subject,) = subjects(keras.Model(inputs, scores), target=2, explain_layer="last")
+    with pytest.raises(NotApplicable, match="CAM needs a head"):
+        METHODS["cam"].attribute(subject)
+
+
 def test_gradients_at_the_input_are_those_of_a_plain_tape(pooled: Any) -> None:
     against, target = 3, 2
     (subject,) = subjects(pooled, target=target, against=against)
@@ -235,7 +262,7 @@ def test_rise_is_the_mean_of_masks_by_their_scores(pooled: Any) -> None:
     assert masks.max() <= 1
     assert masks.mean() == pytest.approx(SHOWN, abs=0.01)
     scores = np.asarray(pooled(masks[..., None] * (PIXELS / np.float32(255))))[:, 3]
-    expected = (scores[:, None, None] * masks).sum(0, dtype=np.float64) / (MASKS * SHOWN)
+    expected = (scores[:, None, None] * masks).sum(0, dtype=np.float64) / masks.sum(0, dtype=np.float64)
     np.testing.assert_allclose(rise(subject), expected, rtol=1e-4)
 
 

@@ -96,6 +96,7 @@ def test_every_option_goes_through_and_into_the_command(folder: Path) -> None:
         "maps": 5, "layers": "block2_*", "scale": "layer", "sort": "activity", "colormap": "magma", "only": [],
         "skip": ["weights", "filters"], "max_size": 500000,
         "title": "T", "explain": ["grad-cam"], "explain_layer": None, "baseline": "black", "score_channels": 64,
+        "quality": False, "sanity": False,
         "templates": None, "max_memory": 2_000_000_000,
         "allow_unsafe": False,
     }  # fmt: skip

@@ -153,7 +153,8 @@ KINDS: dict[str, Kind] = {
     "binary": Kind(at(CONV), pooled_head, SIGMOID, CONV, CONV),
     "multi_label": Kind(at(CONV), pooled_head, SIGMOID, CONV, CONV),
     "regression": Kind(at(CONV), pooled_head, None, CONV, CONV),
-    "pooled_features": Kind(at(CONV), lambda _model, maps: pooled(maps), None, CONV, CONV),
+    # which are features, unless somebody says that they are scores
+    "pooled_features": Kind(at(CONV), lambda _model, maps: pooled(maps), None, CONV, CONV, options={"task": "classification"}),
     "feature_extractor": Kind(
         at("conv1", "conv2"), lambda _model, maps: pooled(maps), None, "conv2", "conv2", options={"target": 2}
     ),
@@ -265,7 +266,7 @@ def test_a_grey_picture_is_its_own_colours(tmp_path: Path) -> None:
     ("name", "kind"),
     [
         ("functional", "probabilities"), ("softmax_layer", "probabilities"), ("binary", "independent"), ("logits", "raw"),
-        ("multi_label", "independent"), ("regression", "raw"), ("pooled_features", "raw"),
+        ("multi_label", "independent"), ("regression", "raw"),
     ],
 )  # fmt: skip
 def test_the_page_says_what_kind_of_scores_these_are(name: str, kind: str) -> None:

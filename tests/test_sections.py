@@ -25,19 +25,16 @@ from reportgen.tensors import SKETCH_LENGTH, tensor_digest
 from .fake_probe import FakeNetwork, FakeProbe, call, explained_by, f32, maps_of
 
 
-def test_predictions_are_the_best_five_best_first() -> None:
-    scores = f32([0.1, 0.3, 0.05, 0.3, 0.2, 0.05])
-    found = find_predictions(FakeProbe(network=FakeNetwork(labels=tuple("abcdef")), scores=scores), Options())
+def test_of_many_classes_the_best_five_best_first_of_up_to_twenty_all() -> None:
+    scores = f32([0.1, 0.3, 0.05, 0.3, 0.2, 0.05, *[0.0] * 14])
+    found = find_predictions(FakeProbe(network=FakeNetwork(labels=tuple("abcdefghijklmnopqrst")), scores=scores), Options())
     # equal scores keep the order of their classes: 1 before 3, 2 before 5
-    assert [(row.rank, row.class_index, row.label) for row in found.rows] == [
-        (1, 1, "b"),
-        (2, 3, "d"),
-        (3, 4, "e"),
-        (4, 0, "a"),
-        (5, 2, "c"),
-    ]
-    assert [row.score for row in found.rows] == [0.3, 0.3, 0.2, 0.1, 0.05]
-    assert found.classes == 6
+    assert "".join(row.label for row in found.rows) == "bdeacfghijklmnopqrst"
+    assert [row.rank for row in found.rows] == list(range(1, 21))
+    assert [row.score for row in found.rows[:5]] == [0.3, 0.3, 0.2, 0.1, 0.05]
+    many = find_predictions(FakeProbe(scores=f32([*scores, 0.01])), Options())
+    assert [row.class_index for row in many.rows] == [1, 3, 4, 0, 2]
+    assert many.classes == 21
 
 
 def test_predictions_put_nan_last_and_name_classes_without_labels() -> None:
@@ -377,14 +374,14 @@ def test_checks_of_a_sound_model_find_nothing_and_say_how_many_they_were() -> No
 
 
 def test_all_scores_are_kept_to_be_compared() -> None:
-    scores = f32([0.1, 0.3, 0.05, 0.2, 0.15, 0.04, 0.16])
+    scores = f32([0.1, 0.3, 0.05, 0.2, 0.15, 0.04, 0.16, *[0.0] * 14])
 
     def of(labels: tuple[str, ...] | None) -> Predictions:
         return find_predictions(FakeProbe(network=FakeNetwork(labels=labels), scores=scores), Options())
 
-    section = of(tuple("abcdefg"))
+    section = of(tuple("abcdefghijklmnopqrstu"))
     np.testing.assert_array_equal(section.all_scores(), scores)
-    other = of(tuple("abcdexg"))
+    other = of(tuple("abcdexghijklmnopqrstu"))
     assert other.rows == section.rows
     assert other.labels_digest != section.labels_digest
     assert of(None).labels_digest is None

@@ -15,8 +15,8 @@ from reportgen.page.diff import render_diff
 from reportgen.page.markdown import markdown
 from reportgen.page.read import read
 from reportgen.page.render import render
-from reportgen.probe import ScoreKind
 from reportgen.sections.predictions.find import Predictions, find_predictions
+from reportgen.tasks import ScoreKind
 
 from .fake_probe import FakeNetwork, FakeProbe, f32
 from .test_codec import small_report

@@ -18,8 +18,8 @@ from reportgen.comparison.series import series
 from reportgen.page.diff import render_diff, render_series
 from reportgen.page.markdown import markdown
 from reportgen.page.render import render
-from reportgen.probe import ScoreKind
 from reportgen.sections.filters.find import FilterShapes
+from reportgen.tasks import ScoreKind
 
 from .fake_probe import f32
 from .test_codec import small_report

@@ -30,6 +30,7 @@ LOGITS = [1.0, -1.0, 0.5]
 ADD_UP = "The scores of all classes add up to 1."
 FOR_ITSELF = "Each score lies between 0 and 1 by itself"
 YES_OR_NO = "above 0.5 the answer is yes"
+A_VALUE = "It is in the model's own unit, and there are no classes."
 RAW = "The scores are the model's raw output: greater means more, but they are no probabilities."
 UNKNOWN = "How the model computes its scores does not tell whether they are to be read as probabilities: greater means more."
 WORDS = {"probabilities": ADD_UP, "independent": FOR_ITSELF, "raw": RAW, "unknown": UNKNOWN}
@@ -164,15 +165,16 @@ ENDS: dict[str, tuple[Any, str, list[float]]] = {
 @pytest.mark.parametrize("end", ENDS)
 def test_the_kind_of_scores_is_that_of_what_made_them(end: str) -> None:
     build, kind, scores = ENDS[end]
-    report = report_of(ending(build))
+    report = report_of(ending(build), **({"task": "classification"} if end == "relu" else {}))  # which alone would be features
     section = found(report)
     assert section.kind == kind
     given = section.all_scores()
     assert given is not None
     np.testing.assert_allclose(given, np.array(scores), atol=1e-3)
     page = text_of(render(report)).replace("&#39;", "'")
-    of_one = {"independent": YES_OR_NO}.get(kind, WORDS[kind])
-    assert [words for words in (*WORDS.values(), YES_OR_NO) if words in page] == [of_one if len(scores) == 1 else WORDS[kind]]
+    of_one = {"independent": YES_OR_NO, "raw": A_VALUE}.get(kind, WORDS[kind])
+    every = (*WORDS.values(), YES_OR_NO, A_VALUE)
+    assert [words for words in every if words in page] == [of_one if len(scores) == 1 else WORDS[kind]]
     assert read(render(report)) == report
 
 

@@ -6,22 +6,26 @@ import errno
 import io
 import os
 import sys
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
 
 import typer
 
 from ..errors import OutputError, ReportgenError
 from ..formatting import printable
+from ..progress import watching
 from ..quiet import keep_matplotlib_from_the_folder
 from ..version import __version__
 from .usage import ClickError, CommandsInOrder, usage_line
 
 if TYPE_CHECKING:
     from ..reporter import Announce, Progress
+
+LONG = 2.0  # seconds; work that takes longer gets a bar
 
 app = typer.Typer(
     name="reportgen",
@@ -125,17 +129,38 @@ def tell(line: str) -> None:
 def showing_progress(quiet: bool) -> Iterator[tuple[Progress, Announce | None]]:
     """What to call with each step, and before a download.
 
-    Where somebody watches standard error, a spinner shows the step under way, and gives way to the bar of a download.
+    Where somebody watches standard error, a spinner shows the step under way, and gives way to the bar of a download. Below it a
+    bar shows how far work has come that takes more than two seconds, with the time left.
     """
     if quiet or not sys.stderr.isatty():
         yield lambda step: None, None if quiet else _announce_in_a_line
         return
     from rich.console import Console
-    from rich.progress import Progress as Bar, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress as Bar, SpinnerColumn, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.text import Text
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    class BarOfWork(BarColumn):
+        def render(self, task: Task) -> Any:
+            return super().render(task) if task.total else Text()
+
+    class TimeLeft(TimeRemainingColumn):
+        def render(self, task: Task) -> Any:
+            return Text.assemble(super().render(task), " left") if task.total else Text()
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), BarOfWork(), TimeLeft())
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("Starting")
+        task = bar.add_task("Starting", total=None)
+        work = bar.add_task("", total=1, visible=False)
+        began: dict[str, float] = {}
+
+        def watch(name: str, done: int, of: int) -> None:
+            now = time.monotonic()
+            if name not in began:
+                bar.reset(work, total=of)
+            shown = done < of and now - began.setdefault(name, now) > LONG
+            bar.update(work, description=name, completed=done, total=of, visible=shown)
+            if done >= of:
+                del began[name]
 
         def step(name: str) -> None:
             bar.start()
@@ -146,7 +171,8 @@ def showing_progress(quiet: bool) -> Iterator[tuple[Progress, Announce | None]]:
             tell(line)
             return sys.stderr
 
-        yield step, announce
+        with watching(watch):
+            yield step, announce
 
 
 def _announce_in_a_line(line: str) -> TextIO:

@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 
 from ..backend import deep_models, tf
-from ..errors import LabelsError
 from ..options import Options
+from ..outputs import Output
 from ..picture import WHOLE, Part
-from ..probe import Arrival, Explained, FeatureMaps, Question, ScoreKind
+from ..probe import Arrival, Explained, FeatureMaps, Question
+from ..tasks import ScoreKind
 from .answer import LOGITS, Answer, answer_of, questions_of, score_of
 from .arriving import Arrivals
 from .choosing import Choice, Spot, choices
@@ -31,6 +32,7 @@ from .following import Follower
 from .lineage import made_by_own_code, sources_of
 from .listening import Heard
 from .network import KerasNetwork
+from .outputs import read_outputs
 from .placing import Placing
 from .repeating import unsteadiness
 from .running import Structure, derivatives, run
@@ -54,6 +56,7 @@ class KerasProbe:
     unsteady: float | None
     questions: tuple[Question, ...]
     explained: tuple[Explained, ...]
+    outputs: tuple[Output, ...]
     heads: tuple[str, ...]
 
 
@@ -83,8 +86,9 @@ def inspect(
         batch = tf.constant(network.preprocess(pixels[None]))
         forward = run(network.loaded, network.head, batch, listen, network.settings, placing.note)
         answer = answer_of(forward.output, forward.structure.channels_first)
-        _check_labels(network.labels, answer)
-        questions = questions_of(options, answer, network.labels)
+        network.name_classes(0 if answer.differentiated is None else int(answer.differentiated.shape[0]))
+        outputs = read_outputs(network, forward.outputs, forward.structure.channels_first, options.task)
+        questions = questions_of(options, answer, network.labels, outputs[0])
         scores = [score_of(question, answer.differentiated) for question in questions]
     follower.finish()
     explained: tuple[Explained, ...] = ()
@@ -109,14 +113,9 @@ def inspect(
         unsteady=unsteadiness(network, pixels, forward.structure.heard, forward.output),
         questions=questions,
         explained=explained,
-        heads=forward.heads,
+        outputs=outputs,
+        heads=tuple(forward.outputs),
     )
-
-
-def _check_labels(labels: tuple[str, ...] | None, answer: Answer) -> None:
-    classes = 0 if answer.differentiated is None else int(answer.differentiated.shape[0])
-    if labels is not None and len(labels) != classes:
-        raise LabelsError(f"--labels: {len(labels)} labels for {classes} classes; expected one for each.")
 
 
 def _second_pass(

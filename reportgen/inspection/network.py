@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import itertools
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import deep_models, tf
+from ..errors import LabelsError
 from ..kernels import Kernel, Law
 from ..loading.architecture import architecture
 from ..loading.loaded import Loaded, as_array
@@ -23,6 +24,7 @@ from .asking import Asking
 from .colours import order_behind
 from .initial import initial_laws
 from .kernels import is_convolution, kernels_of
+from .reinitializing import reinitialized
 from .running import Structure, run
 from .settings import SettingsReader
 
@@ -39,12 +41,24 @@ class KerasNetwork:
         self.model = loaded.model
         self.name = loaded.name
         self.labels = loaded.labels
+        self.no_label = ""  # where one score answers yes or no, and the labels name both
         self.settings = SettingsReader()
         self._structure: Structure | None = None
         self._asking: Asking | None = None
         self._described: Future[dict[int, TensorFigures]] | None = None
         if self.model.built:
             self._describe()
+
+    def name_classes(self, classes: int) -> None:
+        """Hold the labels against the number of classes; of two labels for one score the first is that of "no".
+
+        Raises `LabelsError` where they do not fit.
+        """
+        if self.labels is not None and len(self.labels) == 2 and classes == 1:
+            self.no_label, *rest = self.labels
+            self.labels = tuple(rest)
+        if self.labels is not None and len(self.labels) != classes:
+            raise LabelsError(f"--labels: {len(self.labels)} labels for {classes} classes; expected one for each.")
 
     def preprocess(self, images: np.ndarray) -> np.ndarray:
         """uint8 images (n, h, w, channels) as what the model takes: float32, (n, channels, h, w) where it wants that."""
@@ -122,6 +136,10 @@ class KerasNetwork:
 
     def gradient(self, batch: np.ndarray, class_index: int, at: str = INPUT, *, guided: bool = False) -> np.ndarray:
         return self._asked().gradient(batch, class_index, at, guided)
+
+    def reinitialized(self, seed: int) -> Generator[str]:
+        self._all_figures()  # those of the true weights, which are computed in the background, come first
+        return reinitialized(self.structure.heard, seed)
 
     @property
     def structure(self) -> Structure:

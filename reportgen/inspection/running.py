@@ -35,10 +35,10 @@ class Structure:
 
 @dataclass(frozen=True, kw_only=True)
 class Pass:
-    """One forward pass: the tensor that the model's head returned, the names of all its heads, and its structure."""
+    """One forward pass: the tensor that the model's head returned, all its outputs by name, and its structure."""
 
     output: Any
-    heads: tuple[str, ...]
+    outputs: dict[str, Any]
     structure: Structure
 
 
@@ -84,7 +84,7 @@ def run(
         classes=count_classes(output, log.channels_first),
         channels_first=log.channels_first,
     )
-    return Pass(output=output, heads=tuple(heads), structure=structure)
+    return Pass(output=output, outputs=heads, structure=structure)
 
 
 def outputs_of(model: Any, batch: Any) -> Any:

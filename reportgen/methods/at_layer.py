@@ -14,7 +14,8 @@ from ..probe import LayerCall
 from .subject import AtLayer, Subject
 
 HANDING_ON = {"Dropout", "SpatialDropout2D", "GaussianDropout", "GaussianNoise", "AlphaDropout", "Identity", "Flatten", "Reshape"}
-ENDING = {"Softmax", "Activation", "Dropout", "Identity"}
+ENDING = {"Softmax", "Activation", *HANDING_ON}
+LAST = ("linear", "softmax", "sigmoid")  # activations behind which, or before which, lie the logits
 
 
 def grad_cam(at: AtLayer) -> np.ndarray:
@@ -96,43 +97,49 @@ def cam(subject: Subject) -> np.ndarray:
     for Discriminative Localization", equation 2; the division is that of the pooling, which the paper's equation 1 leaves out.
     Raises `NotApplicable` for any other head.
     """
-    kernel = head_kernel(subject.network.layers, subject.layer.path)
-    weights = None if kernel is None or subject.layer.into else subject.network.weights(kernel).get("kernel")
+    row = head_row(subject.network.layers, subject.layer.path)
+    kernel = None if row is None or subject.layer.into else subject.network.weights(row).get("kernel")
     height, width, channels = subject.activations.shape
-    if weights is None or weights.ndim != 2 or weights.shape[0] != channels:
+    # a convolution of a single place is a Dense layer: its kernel is (1, 1, channels, classes)
+    if kernel is None or kernel.shape[:-1] not in ((channels,), (1, 1, channels)):
         raise NotApplicable(
             f"CAM needs a head of one global average pooling and one Dense layer right behind {name(subject.layer.path)}; this "
             "model has another. Grad-CAM is its generalisation."
         )
+    weights = kernel.reshape(channels, -1)
     of_score = subject.score(weights.astype(np.float64))
     heat: np.ndarray = subject.activations.astype(np.float64) @ of_score / (height * width)
     return heat
 
 
-def head_kernel(layers: tuple[LayerCall, ...], path: str) -> int | None:
-    """The row of the Dense layer whose input is the global average of what the layer at `path` returns, and whose output are the
-    logits; None where there is no such head.
+def head_row(layers: tuple[LayerCall, ...], path: str) -> int | None:
+    """The row of the Dense layer, or 1x1 convolution, whose input is the global average of what the layer at `path` returns, and
+    whose output are the logits; None where there is no such head.
     """
-    after = [row for row in layers if path in row.inputs]
-    if len(after) != 1 or after[0].type != "GlobalAveragePooling2D" or len(after[0].inputs) != 1:
+    row = _only_one_behind(layers, path)
+    if row is None or row.type != "GlobalAveragePooling2D":
         return None
-    row = after[0]
-    while True:
-        following = [each for each in layers if row.path in each.inputs]
-        if len(following) != 1 or len(following[0].inputs) != 1:
+    while row is not None and row.type not in ("Dense", "Conv2D"):
+        row = _only_one_behind(layers, row.path)
+        if row is not None and row.type not in ("Dense", "Conv2D", *HANDING_ON):
             return None
-        row = following[0]
-        if row.type == "Dense":
-            break
-        if row.type not in HANDING_ON:
+    dense = last = row
+    while last is not None:  # nothing may follow but what turns logits into scores
+        activation = next((text for text in last.settings or () if text.startswith("activation: ")), "")
+        if last is not dense and last.type not in ENDING:
             return None
-    dense, seen = row, row.path
-    for each in layers:  # nothing may follow but what turns logits into scores
-        if seen in each.inputs:
-            if each.type not in ENDING:
-                return None
-            seen = each.path
-    return dense.index
+        if activation and not any(f'"{each}"' in activation for each in LAST):
+            return None
+        if not any(last.path in each.inputs for each in layers):
+            return dense.index if dense else None
+        last = _only_one_behind(layers, last.path)
+    return None
+
+
+def _only_one_behind(layers: tuple[LayerCall, ...], path: str) -> LayerCall | None:
+    """The layer that takes what the layer at `path` returns, and nothing else; None where there is none, or several."""
+    behind = [row for row in layers if path in row.inputs]
+    return behind[0] if len(behind) == 1 and behind[0].inputs == (path,) else None
 
 
 def _weighted(at: AtLayer, weights: np.ndarray) -> np.ndarray:

@@ -120,10 +120,11 @@ def occlusion_note(subject: Subject, heat: np.ndarray) -> str:
 
 
 def rise(subject: Subject) -> np.ndarray:
-    """sum_i f(x seen through m_i) m_i / (N p), (h, w), for N = `MASKS` random masks m_i whose mean is p = `SHOWN`.
+    """sum_i f(x seen through m_i) m_i / sum_i m_i, (h, w), for `MASKS` random masks m_i whose mean is about `SHOWN`.
 
-    Petsiuk et al. 2018, "RISE: Randomized Input Sampling for Explanation of Black-box Models", equation 6. Masks are random grids
-    of `CELLS` x `CELLS`, enlarged bilinearly and shifted by up to a cell. Where a mask is 0 the image becomes the baseline.
+    Petsiuk et al. 2018, "RISE: Randomized Input Sampling for Explanation of Black-box Models", equation 6, where the expected sum
+    of the masks stands below; by their own sum, a score that does not depend on them makes an even map. Masks are random grids of
+    `CELLS` x `CELLS`, enlarged bilinearly and shifted by up to a cell. Where a mask is 0 the image becomes the baseline.
     """
     image, start = subject.input, subject.without
 
@@ -132,10 +133,13 @@ def rise(subject: Subject) -> np.ndarray:
         return seen
 
     scores = subject.score(subject.once("rise", lambda: subject.of_many("RISE", MASKS, seen_through)), most=1.0)
-    total = np.zeros(image.shape[:2], np.float64)
+    total, shown = np.zeros((2, *image.shape[:2]), np.float64)
     for place, score in enumerate(scores):
-        total += score * rise_mask(subject, place)
-    return total / (MASKS * SHOWN)
+        mask = rise_mask(subject, place)
+        total += score * mask
+        shown += mask
+    heat: np.ndarray = total / np.maximum(shown, 1e-12)
+    return heat
 
 
 def rise_mask(subject: Subject, place: int) -> np.ndarray:

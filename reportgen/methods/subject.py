@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import NotApplicable
 from ..overlay import blurred
-from ..probe import Explained, Network, Question
+from ..probe import INPUT, Explained, Network, Question
 from ..progress import advance
 
 PART = 24_000_000  # bytes of images that are made at a time; what is asked of them takes a few times as much
@@ -33,7 +33,8 @@ class Subject:
 
     `explained` is what was seen of it at a layer, `no_layer` why that is None. `baseline` names what stands for the absence of
     something: "black", "mean", "blur" or a colour "#rrggbb". `channels` is how many of a layer's channels Score-CAM takes. `kept`
-    is shared by the subjects of one image: what was asked for one class answers for the others.
+    is shared by the subjects of one image: what was asked for one class answers for the others. `again` says that the same is
+    asked many times, so that a trace pays off, which the network keeps for several images but not for one.
     """
 
     network: Network
@@ -44,6 +45,7 @@ class Subject:
     baseline: str = "black"
     channels: int | Literal["all"] = 64
     seed: int = 0
+    again: bool = False
     kept: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -80,13 +82,15 @@ class Subject:
         found: Found = self.kept[name]
         return found
 
-    def gradient(self, batch: np.ndarray, *, guided: bool = False) -> np.ndarray:
-        """dy/dx for each image of a batch (n, h, w, channels)."""
+    def gradient(self, batch: np.ndarray, at: str = INPUT, *, guided: bool = False) -> np.ndarray:
+        """dy/dx for each image of a batch (n, h, w, channels), at the input or at the layer of a path."""
         question = self.question
-        found = self.network.gradient(batch, question.class_index, guided=guided)
+        if self.again and len(batch) == 1:
+            return self.gradient(np.repeat(batch, 2, axis=0), at, guided=guided)[:1]
+        found = self.network.gradient(batch, question.class_index, at, guided=guided)
         if question.against is not None:
-            found = found - self.network.gradient(batch, question.against, guided=guided)
-        return -found if question.sense == "not" else found
+            found = found - self.network.gradient(batch, question.against, at, guided=guided)
+        return -found if question.negated else found
 
     def score(self, by_class: np.ndarray, most: float = 0.0) -> np.ndarray:
         """y of scores (n, classes), (n,). The other answer of a yes-or-no model has `most` less the score: 1 of probabilities."""
@@ -94,7 +98,7 @@ class Subject:
         score = by_class[:, question.class_index].astype(np.float64)
         if question.against is not None:
             score = score - by_class[:, question.against]
-        return most - score if question.sense == "not" else score
+        return most - score if question.sense == "not" else -score if question.negated else score
 
     def of_many(self, name: str, count: int, make: Callable[[int], np.ndarray], *, logits: bool = False) -> np.ndarray:
         """The scores (count, classes) of images that `make` makes one by one; `name` is the work's."""

@@ -6,6 +6,7 @@ import sys
 from typing import Literal, get_args
 
 from ..records import record
+from ..tasks import Task
 from .declaration import Concern, Option, concerning, files_of, option, options_of, read_options
 from .kinds import (
     BASELINE,
@@ -86,6 +87,13 @@ class Options:
     head: str | None = option(
         None, NAME, "model", "Which output to report on, if the model has several.", shown_default="the first"
     )
+    task: Task | None = option(
+        None,
+        choice(*get_args(Task)),
+        "image",
+        "What kind of answer the output gives, where the model does not tell or tells it wrongly.",
+        shown_default="what the model's operations and its loss tell",
+    )
     size: tuple[int, int] | None = option(
         None, SIZE, "model", "The size to give the image, for a model that accepts any size.", shown_default="the model's own"
     )
@@ -131,6 +139,12 @@ class Options:
     )
     score_channels: int | Literal["all"] = option(
         64, COUNT, "image", "Through how many of a layer's channels Score-CAM looks at the image: the most active ones."
+    )
+    quality: bool = option(
+        False, FLAG, "image", "Measure each attribution map by deletion, insertion and ROAD, beside a random map."
+    )
+    sanity: bool = option(
+        False, FLAG, "image", "Check whether each attribution map changes when the model's weights become random."
     )
     only: tuple[str, ...] = option((), SECTIONS, "looks", "Show only these sections: {words}.")
     skip: tuple[str, ...] = option((), SECTIONS, "looks", "Leave these sections out: {words}.")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import struct
 from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
 from pathlib import Path
@@ -16,10 +17,12 @@ from jinja2 import TemplateSyntaxError
 from markupsafe import Markup
 
 from ..codec import Encoder
+from ..curves import Panel
 from ..errors import OptionError, reason_of
 from ..picture import RGB, Picture, palette
 from ..report import SECTIONS, Report
 from .charts import Pair, extent, spreads
+from .curves import curves_png
 from .drawing import drawing_of
 from .environment import FILTERS, environment_with, source_of
 from .folder import INDEX, SCRIPT, STYLE, picture_name
@@ -136,6 +139,15 @@ class Composer:
         source = picture_name(identity) if self._linked else DATA_URI + base64.b64encode(made.png).decode()
         return ShownSpreads(identity, source, made.width, made.height, made.boxes, [extent(pair) for pair in pairs])
 
+    def curves(self, panels: Sequence[Panel]) -> ShownPicture:
+        """Charts of curves as one picture with its address in the page."""
+        png = curves_png(panels)
+        identity = hashlib.sha256(png).hexdigest()[:16]
+        if self._linked:
+            self.encoder.pictures[identity] = png
+        source = picture_name(identity) if self._linked else DATA_URI + base64.b64encode(png).decode()
+        return ShownPicture(identity, source, *struct.unpack(">II", png[16:24]))
+
 
 COMPOSING: ContextVar[Composer] = ContextVar("COMPOSING")  # an environment is shared by all pages that are made of it
 
@@ -152,4 +164,12 @@ def spread(rows: Iterable[Any], old: str, new: str) -> ShownSpreads | None:
 
 
 FILTERS["shown"] = shown
+
+
+def curves(panels: Sequence[Panel]) -> ShownPicture:
+    """The filter that draws panels of curves."""
+    return COMPOSING.get().curves(panels)
+
+
 FILTERS["spread"] = spread
+FILTERS["curves"] = curves

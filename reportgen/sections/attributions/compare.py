@@ -10,7 +10,8 @@ import numpy as np
 
 from ...errors import NotApplicable, ReportFileError
 from ...matching.changes import Change, changes_between
-from ...picture import Picture, difference_picture, quantize
+from ...methods.quality import rank_correlation as rank_correlation
+from ...picture import DIVERGING, Picture, difference_picture, quantize
 from ...records import record
 from ...tensors import figure
 from ..section import Comparison
@@ -22,8 +23,8 @@ UPPER = 0.2  # the share of places that "the upper fifth" means
 
 @record(kw_only=True)
 class AttributionChange:
-    """Two maps of one method, on one scale from 0 to the greater peak, and new - old, where both have one size and place (else
-    None).
+    """Two maps of one method, on one scale (from 0 to the greater peak, or around 0), and new - old, where both have one size and
+    place (else None).
 
     `title` is the method's name as its paper writes it. `old_where` and `new_where` say what was explained, with names between
     backticks: the layer at the path, or what goes into it.
@@ -32,7 +33,7 @@ class AttributionChange:
     or the sizes or places differ. `old_overlay` and `new_overlay` lie over the picture, each on its own scale.
     """
 
-    KEY: ClassVar = ("method", "new_class_index", "new_path")
+    KEY: ClassVar = ("method", "new_class_index", "new_path", "new_sense")
 
     method: str
     title: str
@@ -44,6 +45,7 @@ class AttributionChange:
     new_class_index: int
     old_label: str
     new_label: str
+    new_sense: str
     old_peak: float
     new_peak: float
     old: Picture
@@ -100,8 +102,13 @@ def _change(old: Attribution, new: Attribution) -> AttributionChange:
     was, now = old.heatmap.numbers(), new.heatmap.numbers()
     # cells that lie elsewhere cannot be compared one by one; where reports of format 1 drew them is not known
     alike = was.shape == now.shape and (old.part == new.part or None in (old.part, new.part))
+    either_sign = old.signed or new.signed
+    low = min(old.heatmap.low, new.heatmap.low) if either_sign or min(old.heatmap.low, new.heatmap.low) > 0 else 0.0
     peak = float(np.nan_to_num(max(old.peak, new.peak), posinf=0))
-    colormap = new.heatmap.colormap
+    if either_sign:
+        peak = float(np.nan_to_num(max(-low, peak), posinf=0))
+        low = -peak
+    colormap = DIVERGING if either_sign else new.heatmap.colormap
     return AttributionChange(
         method=new.method,
         title=new.title,
@@ -111,12 +118,13 @@ def _change(old: Attribution, new: Attribution) -> AttributionChange:
         new_where=new.where,
         old_class_index=old.class_index,
         new_class_index=new.class_index,
-        old_label=old.label,
-        new_label=new.label,
+        old_label=old.label_in_full,
+        new_label=new.label_in_full,
+        new_sense=new.sense,
         old_peak=old.peak,
         new_peak=new.peak,
-        old=Picture(quantize(was, 0, peak), 0.0, peak, colormap),
-        new=Picture(quantize(now, 0, peak), 0.0, peak, colormap),
+        old=Picture(quantize(was, low, peak), low, peak, colormap),
+        new=Picture(quantize(now, low, peak), low, peak, colormap),
         difference=difference_picture(was, now) if alike else None,
         old_overlay=old.overlay,
         new_overlay=new.overlay,
@@ -173,18 +181,3 @@ def _upper(values: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         upper: np.ndarray = (values >= np.quantile(values, 1 - UPPER)) & (values > 0)
     return upper
-
-
-def rank_correlation(old: np.ndarray, new: np.ndarray) -> float | None:
-    """Spearman's rank correlation of two maps of one size, -1..1, equal values sharing their mean rank; None for a flat map."""
-    before, after = (_ranks(values.reshape(-1)) for values in (old, new))
-    before, after = before - before.mean(), after - after.mean()
-    norm = float(np.linalg.norm(before) * np.linalg.norm(after))
-    return figure(np.float32(before @ after / norm)) if norm > 0 else None
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    ranks: np.ndarray = (last - (counts - 1) / 2)[place]
-    return ranks

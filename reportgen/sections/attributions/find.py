@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import field
 from typing import ClassVar
 
 import numpy as np
@@ -14,10 +15,12 @@ from ...methods.subject import Subject
 from ...options import Options
 from ...overlay import overlay, within
 from ...picture import DIVERGING, WHOLE, Part, Picture, finite_range, quantize
-from ...probe import Probe, label_of
+from ...probe import Probe, Question, label_of
 from ...records import formerly, record
 from ...tensors import figure
+from .quality import Correlation, Made, Quality, Sanity, correlations_of, quality_of, sanity_of, title_of
 
+SENSES = {"not": "not ", "raised": "what raised ", "lowered": "what lowered "}
 PLACES = 6  # digits behind the point of a share of the image: a thousandth of a pixel
 
 
@@ -66,6 +69,12 @@ class Attribution:
         return f"what goes into {name(self.path)}" if self.into else name(self.path)
 
     @property
+    def label_in_full(self) -> str:
+        """What is explained of the answer: "cat", "not cat" or "cat rather than dog"."""
+        against = f" rather than {self.against_label}" if self.against is not None else ""
+        return f"{SENSES.get(self.sense, '')}{self.label}{against}"
+
+    @property
     def signed(self) -> bool:
         """Whether the map shows values of either sign, 0 in the middle of its colours."""
         return self.heatmap.low < 0
@@ -78,7 +87,7 @@ class Attribution:
     @property
     def title(self) -> str:
         """The method's name as its paper writes it."""
-        return METHODS[self.method].title if self.method in METHODS else self.method
+        return title_of(self.method)
 
     @property
     def meaning(self) -> str:
@@ -108,7 +117,7 @@ class NotMade:
     @property
     def title(self) -> str:
         """The method's name as its paper writes it."""
-        return METHODS[self.method].title if self.method in METHODS else self.method
+        return title_of(self.method)
 
 
 @record
@@ -117,6 +126,9 @@ class Attributions:
 
     rows: tuple[Attribution, ...]
     not_made: tuple[NotMade, ...] = ()
+    quality: tuple[Quality, ...] = field(default=(), kw_only=True)
+    correlations: tuple[Correlation, ...] = field(default=(), kw_only=True)
+    sanity: tuple[Sanity, ...] = field(default=(), kw_only=True)
 
     def by(self, method: str) -> Attribution | None:
         """The first map that the method made; None where it made none."""
@@ -127,22 +139,46 @@ class Attributions:
         methods = dict.fromkeys(row.method for row in self.rows)
         return tuple(tuple(row for row in self.rows if row.method == method) for method in methods)
 
+    def quality_by_class(self) -> tuple[tuple[Quality, ...], ...]:
+        """The figures of the maps of each class, those of the random maps last."""
+        classes = dict.fromkeys((row.class_index, row.sense) for row in self.quality)
+        return tuple(tuple(row for row in self.quality if (row.class_index, row.sense) == each) for each in classes)
+
+    def correlation_table(self) -> tuple[tuple[str, tuple[float | None, ...]], ...]:
+        """A row for each method: its title, and its rank correlation with each, in the same order; 1 with itself."""
+        known = {(row.first, row.second): row.rank_correlation for row in self.correlations}
+        known |= {(second, first): value for (first, second), value in known.items()}
+        methods = dict.fromkeys(name for row in self.correlations for name in (row.first, row.second))
+        return tuple(
+            (title_of(method), tuple(1.0 if other == method else known[method, other] for other in methods)) for method in methods
+        )
+
 
 def find_attributions(probe: Probe, options: Options) -> Attributions:
     """The maps of the methods asked for; raises `NotApplicable` where none of them could make one."""
     if not probe.questions:
         raise NotApplicable(why_no_layer(probe))
-    rows: list[Attribution] = []
+    made: list[Made] = []
     not_made = []
     subjects = subjects_of(probe, options)
     for method in METHODS if "all" in options.explain else options.explain:
         try:
-            rows += _rows(METHODS[method], asked_of(METHODS[method], subjects, options), probe, options)
+            made += _made(METHODS[method], asked_of(METHODS[method], subjects, options))
         except NotApplicable as reason:
             not_made.append(NotMade(method, str(reason)))
-    if not rows:
+    if not made:
         raise NotApplicable(" ".join(dict.fromkeys(each.reason for each in not_made)) or "No method was asked for.")
-    return Attributions(tuple(rows), tuple(not_made))
+
+    def label(question: Question) -> str:
+        return label_of(probe, question.class_index)
+
+    return Attributions(
+        rows=tuple(_rows(made, probe, options)),
+        not_made=tuple(not_made),
+        quality=quality_of(made, label) if options.quality else (),
+        correlations=correlations_of(made) if options.quality else (),
+        sanity=sanity_of(made, label) if options.sanity else (),
+    )
 
 
 def subjects_of(probe: Probe, options: Options) -> tuple[Subject, ...]:
@@ -170,25 +206,37 @@ def asked_of(method: Method, subjects: tuple[Subject, ...], options: Options) ->
     return subjects if method.by_class and (options.target is not None or not method.cost) else subjects[:1]
 
 
-def _rows(method: Method, subjects: tuple[Subject, ...], probe: Probe, options: Options) -> Iterator[Attribution]:
-    heats = [method.attribute(subject).astype(np.float32) for subject in subjects]
-    if not any(np.isfinite(heat).any() for heat in heats):
+def _made(method: Method, subjects: tuple[Subject, ...]) -> list[Made]:
+    """The method's maps that hold a number; raises `NotApplicable` where none does."""
+    made = []
+    for subject in subjects:
+        heat = method.attribute(subject).astype(np.float32)
+        layer = subject.layer if method.needs == "layer" else None
+        part, kept = (layer.part, layer.kept) if layer else (method.part(subject), WHOLE)
+        if np.isfinite(heat).any():
+            made.append(Made(method, subject, heat, part, kept))
+    if not made:
         where = f"The maps of {subjects[0].layer.path}, or the gradients there," if method.needs == "layer" else "Its values"
         raise NotApplicable(f"{where} are no numbers (nan or infinite).")
-    ranges = [finite_range(heat) for heat in heats]
-    signed = method.signed or any(low < 0 for low, _ in ranges)
-    # the maps of one method stand side by side: on one scale they say which class has more
-    most = figure(np.float32(max(max(-low, high) if signed else high for low, high in ranges)))
-    least = -most if signed else figure(np.float32(min(low for low, _ in ranges))) if method.from_low else 0.0
-    colormap = DIVERGING if signed else options.colormap
-    for subject, heat in zip(subjects, heats, strict=True):
-        if np.isfinite(heat).any():
-            yield _row(method, subject, heat, Picture(quantize(heat, least, most), least, most, colormap), probe)
+    return made
 
 
-def _row(method: Method, subject: Subject, heat: np.ndarray, heatmap: Picture, probe: Probe) -> Attribution:
+def _rows(made: list[Made], probe: Probe, options: Options) -> Iterator[Attribution]:
+    for method in dict.fromkeys(each.method for each in made):
+        maps = [each for each in made if each.method is method]
+        ranges = [finite_range(each.heat) for each in maps]
+        signed = method.signed or any(low < 0 for low, _ in ranges)
+        # the maps of one method stand side by side: on one scale they say which class has more
+        most = figure(np.float32(max(max(-low, high) if signed else high for low, high in ranges)))
+        least = -most if signed else figure(np.float32(min(low for low, _ in ranges))) if method.from_low else 0.0
+        colormap = DIVERGING if signed else options.colormap
+        for each in maps:
+            yield _row(each, Picture(quantize(each.heat, least, most), least, most, colormap), probe)
+
+
+def _row(made: Made, heatmap: Picture, probe: Probe) -> Attribution:
+    method, subject, heat, part, kept = made
     question, layer = subject.question, subject.layer if method.needs == "layer" else None
-    part, kept = (layer.part, layer.kept) if layer else (method.part(subject), WHOLE)
     low, peak = (figure(np.float32(value)) for value in finite_range(heat))
     return Attribution(
         method=method.name,
@@ -213,11 +261,11 @@ def _row(method: Method, subject: Subject, heat: np.ndarray, heatmap: Picture, p
 
 def why_no_layer(probe: Probe) -> str:
     """Why there is no layer at which the answer could be explained."""
-    if probe.maps and probe.scores is None:
-        return (
-            "The output is a map, and nothing says that its channels stand for classes (no softmax or sigmoid made it). "
-            "--class N explains channel N, by its mean over the map."
-        )
+    output = probe.outputs[0]
+    if probe.maps and not probe.questions and output.task in ("features", "image-to-image"):
+        what = "an image" if output.task == "image-to-image" else "features"
+        by_mean = ", by its mean over the map" if output.values.ndim == 3 else ""
+        return f"The output is {what}: it stands for no class, so none is explained. --class N explains channel N{by_mean}."
     if not probe.maps:
         return (
             "No two-dimensional convolution took part in the forward pass, nor another layer with weights whose output has a "

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from ...errors import NotApplicable
-from ...formatting import counted, name, number, score, scores, signed, two_scores
+from ...formatting import counted, name, number, score, scores, signed, two_numbers, two_scores
 from ...matching.changes import Change, changes_between
-from ...probe import ScoreKind
 from ...records import equal, record
+from ...tasks import TASK_WORDS, ScoreKind, Task
 from ...tensors import figure
 from ..section import Comparison, Table
 from .find import BOUNDED, Prediction, Predictions
@@ -50,6 +50,7 @@ class Answers:
     """
 
     kind: ScoreKind
+    task: Task
     yes_or_no: bool
     old_answer: Prediction
     new_answer: Prediction
@@ -65,7 +66,7 @@ class Answers:
 
     def between_0_and_1(self) -> bool:
         """Whether scores of this kind always are."""
-        return self.kind in BOUNDED
+        return self.kind in BOUNDED and self.task != "regression"
 
     def full_scale(self) -> float:
         """What a full bar stands for: 1, or the greatest score of `rows` where they may be greater."""
@@ -80,6 +81,11 @@ def compare_predictions(before: Predictions, after: Predictions, comparison: Com
     if not before.rows or not after.rows:
         raise NotApplicable("A report without predictions cannot be compared by them.")
     kind = common_kind([before, after])
+    if not of_one_task([before, after]):
+        raise NotApplicable(
+            f"The answers are of two kinds: {TASK_WORDS[before.read_as]}, and now {TASK_WORDS[after.read_as]}. "
+            f"The answer was {before.answer()} and is {after.answer()}."
+        )
     if before.classes != after.classes or kind is None:
         raise NotApplicable(
             f"The answers cannot be compared: {_kind(before)}, now {_kind(after)}. "
@@ -89,6 +95,7 @@ def compare_predictions(before: Predictions, after: Predictions, comparison: Com
     rows = tuple(_rows(before, after, old_scores, new_scores))
     return Answers(
         kind=kind,
+        task=after.read_as if after.task else before.read_as,
         yes_or_no=before.yes_or_no(),
         old_answer=before.rows[0],
         new_answer=after.rows[0],
@@ -115,8 +122,22 @@ def common_kind(sections: Iterable[Predictions]) -> ScoreKind | None:
     return "unknown" if kinds == {"unknown", "raw"} else None
 
 
+def of_one_task(sections: Iterable[Predictions]) -> bool:
+    """Whether all these answer in one way. A choice between two classes is a choice; old reports do not tell their task."""
+    ways = {_way(section) for section in sections if section.task}
+    return len(ways) < 2
+
+
+def _way(section: Predictions) -> str:
+    if section.read_as == "binary":
+        return "classification" if section.classes > 1 else "multilabel"
+    return section.read_as
+
+
 def _is_another(before: Predictions, after: Predictions) -> bool:
-    if before.kind == "independent":
+    if after.read_as == "regression":
+        return False  # values move; each is told by how far
+    if before.answers_by_itself():
         return before.present() != after.present()
     return before.rows[0].class_index != after.rows[0].class_index
 
@@ -210,7 +231,9 @@ def tell_predictions(answers: Answers, comparison: Comparison) -> Iterator[str]:
     """Whether the answer is another one, and how sure the model was and is."""
     old, new = answers.old_answer, answers.new_answer
     was, now = two_scores(old.score, new.score)
-    if answers.kind == "independent" and not answers.yes_or_no:
+    if answers.task == "regression":
+        yield _tell_values(answers)
+    elif answers.task == "multilabel":
         yield _tell_labels(answers)
     elif answers.answer_changed:
         yield f"the answer changed from {answers.old_words} {was} to {answers.new_words} {now}"
@@ -231,6 +254,17 @@ def _tell_labels(answers: Answers) -> str:
     if not answers.largest_change:
         return f"the answer is {answers.new_words} in both"
     return f"the answer is still {answers.new_words}, with scores that moved by up to {number(answers.largest_change)}"
+
+
+def _tell_values(answers: Answers) -> str:
+    """Which values of a regression changed, and how far."""
+    moved = [row for row in answers.rows if row.change is not None and row.change != 0]
+    if not answers.largest_change or not moved:
+        return f"the answer is {answers.new_words} in both"
+    most = max(moved, key=lambda row: abs(row.change or 0))
+    was, now = two_numbers(most.old_score or 0.0, most.new_score or 0.0)
+    told = f"{name(most.label)} changed from {was} to {now} ({_change_of(most)})"
+    return told if len(moved) == 1 else f"{counted(len(moved), 'value')} changed, most of all {told.replace(' changed', '', 1)}"
 
 
 def prediction_table(answers: Answers) -> Table | None:

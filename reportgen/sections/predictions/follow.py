@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..section import FigureLine, FigureTable, Versions
-from .compare import Answers, common_kind, standing
+from .compare import Answers, common_kind, of_one_task, standing
 from .find import Predictions
 
 
@@ -15,7 +15,8 @@ def follow_predictions(
     """The classes that are among the best of any version, those of the last first; none where answers are of several kinds."""
     known = [section for section in sections if section is not None]
     title = "What they answered"
-    if len(known) < len(sections) or len({section.classes for section in known}) > 1 or common_kind(known) is None:
+    alike = len({section.classes for section in known}) == 1 and common_kind(known) is not None and of_one_task(known)
+    if len(known) < len(sections) or not alike:
         caption = (
             "The versions' answers are not of one kind."
             if len(known) == len(sections)
