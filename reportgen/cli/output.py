@@ -23,7 +23,7 @@ Folder = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite a file that is no page of reportgen's.", rich_help_panel=OUTPUT)]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite a file that reportgen did not write.", rich_help_panel=OUTPUT)]
 Open = Annotated[bool, typer.Option("--open", help="Open the page in the browser.", rich_help_panel=OUTPUT)]
 FailOn = Annotated[
     Optional[str],
@@ -61,9 +61,8 @@ def check_output(path: Path, folder: bool, *inputs: Path | None, force: bool = F
 
     if path == STANDARD_OUTPUT:
         if folder or open_page:
-            raise OutputError(
-                f"--output -: standard output takes no {'--folder' if folder else '--open'}; name a place to write."
-            )
+            flag = "--folder" if folder else "--open"
+            raise OutputError(f"--output -: {flag} needs a place on the disk; name one, or leave out {flag}.")
         return
     if folder:
         if path.suffix.lower() in (".html", ".htm"):
@@ -72,9 +71,7 @@ def check_output(path: Path, folder: bool, *inputs: Path | None, force: bool = F
         return
     check_writable(path, *inputs)
     if not force and path.exists() and not is_our_page(path):
-        raise OutputError(
-            f"{path}: a file that is no page of reportgen's; choose another --output, or overwrite it with --force."
-        )
+        raise OutputError(f"{path}: reportgen did not write this file; choose another --output, or overwrite it with --force.")
 
 
 def default_output(name: str, folder: bool) -> Path:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from ..errors import OptionError
-from ..formatting import counted, plain, score
+from ..formatting import counted, plain
 from ..options import Options, files_of
 from .app import app, showing_progress, tell
 from .options import MODEL, OUTPUT, CommandWithOptions, complete_model, with_options
@@ -117,13 +117,9 @@ def _one_alone(image: Path, more: list[str]) -> str:
 
 
 def _answer(report: Report) -> str:
-    """The model's answer in a line; "" where the report does not tell it."""
-    from ..report import present
+    """The model's answer in a line, from the first section that tells it; "" where none does."""
+    from ..report import SECTIONS, present
 
-    predictions = present(report.predictions)
-    if predictions is None:
-        return ""
-    answer = predictions.answer().replace("`", "")
-    return (
-        answer if predictions.kind == "independent" or answer == "no answer" else f"{answer} {score(predictions.rows[0].score)}"
-    )
+    found = (present(getattr(report, name)) for name in SECTIONS)
+    told = (section.in_a_line() for section in found if section is not None and hasattr(section, "in_a_line"))
+    return str(next(told, "")).replace("`", "")
