@@ -170,9 +170,14 @@ def name(text: object) -> str:
 
 def plain(text: object) -> str:
     """Text from outside in one line without backticks; of a long one the beginning and the end."""
-    printable = "".join(each if each.isprintable() else " " for each in str(text))
-    line = " ".join(printable.replace("`", "'").split())
+    line = one_line(text)
     return line if len(line) <= 100 else f"{line[:64]} … {line[-32:]}"
+
+
+def one_line(text: object) -> str:
+    """Text from outside in one line without backticks, all of it."""
+    printable = "".join(each if each.isprintable() else " " for each in str(text))
+    return " ".join(printable.replace("`", "'").split())
 
 
 def printable(text: str) -> str:
@@ -198,3 +203,10 @@ def _escaped(character: str) -> str:
 def pieces(sentence: str) -> list[tuple[str, bool]]:
     """A sentence in pieces, with whether each is a name: one that stood between backticks."""
     return [(text, place % 2 == 1) for place, text in enumerate(sentence.split("`")) if text]
+
+
+def shortened(text: str, most: int) -> str:
+    """A text that may come from anywhere, in one line of at most `most` letters; its end tells names apart best."""
+    line = "".join(letter if letter.isprintable() else " " for letter in text)
+    most = max(most, 4)
+    return line if len(line) <= most else "…" + line[-(most - 1) :]

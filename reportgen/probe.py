@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from typing import ClassVar, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
 from .explained import Explained as Explained, Question as Question
 from .histograms import Histogram
 from .kernels import Kernel, Law
+from .layer_calls import DEFAULT as DEFAULT, LayerCall as LayerCall, Settings as Settings, Shape as Shape
 from .options import Options
 from .outputs import Output, label_of_channel
 from .picture import Part
@@ -25,11 +26,7 @@ from .records import record
 from .tasks import ScoreKind
 from .tensors import TensorFigures
 
-Shape = tuple[int | None, ...]
 ChannelOrder = Literal["rgb", "bgr"]
-# what a layer is set to, as texts "name: value", sorted, the values as JSON; None where that is not known
-Settings = tuple[str, ...] | None
-DEFAULT = " (default)"  # behind the value of a setting that is as Keras has it by default
 INPUT = "input"  # in place of a layer's path: the model's own input
 
 
@@ -45,30 +42,6 @@ class ModelFacts:
     input_shape: Shape
     output_shape: Shape
     preprocessing: str
-
-
-@record(kw_only=True)
-class LayerCall:
-    """One call of one layer: a row of the layer table, counted from the input layer as 0.
-
-    `path` is the layer's name after the names of those that hold it ("base/conv1"); a second call of the same layer has
-    "#2" behind it and no parameters, so that the column adds up. `inputs` are the paths that feed it. `settings` are what else it
-    is set to ("activation: \"relu\"", "strides: [1, 1] (default)"), None where that is not known, as of reports of format 1.
-    `used` says of a layer that was never called, so that it has no output, whether other code used its weights.
-    """
-
-    KEY: ClassVar = ("path",)
-    NOT_COMPARED: ClassVar = ("index",)
-
-    index: int
-    path: str
-    type: str
-    output_shape: Shape
-    parameters: int
-    trainable: bool
-    inputs: tuple[str, ...]
-    settings: Settings = None
-    used: bool = False
 
 
 @record(kw_only=True)
@@ -147,6 +120,10 @@ class Network(Protocol):
 
     @property
     def layers(self) -> tuple[LayerCall, ...]: ...
+    @property
+    def unlisted_multiply_adds(self) -> int | None:
+        """The multiply-adds of the model's own code between its layers; None where they are not known."""
+
     @property
     def not_loaded(self) -> tuple[str, ...]:
         """The paths of layers that kept fresh random weights because the model's file holds none for them."""

@@ -133,6 +133,23 @@ class Report:
         weights = present(self.weights)
         return {} if weights is None else weights.marks()
 
+    def best_class(self) -> int | None:
+        """The class index of the prediction; None where the answer is no class."""
+        predictions = present(self.predictions)
+        if predictions is None or not predictions.rows or predictions.read_as == "regression":
+            return None
+        return predictions.rows[0].class_index
+
+    def classes(self) -> object:
+        """What the class indices stand for, to be held against that of another report: how many there are, and their labels."""
+        predictions = present(self.predictions)
+        return None if predictions is None else (predictions.read_as, predictions.classes, predictions.labels_digest)
+
+    def explained_classes(self) -> tuple[int, ...]:
+        """The class indices that are explained, in the order in which they are shown."""
+        attributions = present(self.attributions)
+        return () if attributions is None else tuple(dict.fromkeys(row.class_index for row in attributions.rows))
+
     def input_digest(self) -> str:
         """The digest of the pixels that the model was given; "" where the report does not tell."""
         overview = present(self.overview)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -36,7 +36,7 @@ Announce = Callable[[str], TextIO]
 
 def generate(
     model: Any,
-    image: str | Path | np.ndarray,
+    image: str | Path | np.ndarray | GivenImage,
     *,
     announce: Announce | None = None,
     progress: Progress = lambda step: None,
@@ -51,6 +51,25 @@ def generate(
     check_request(model, check_options(**options), image)
     given = given_image(image)  # before TensorFlow is imported: a mistake is told at once
     return Reporter(model, announce=announce, progress=progress, **options).report(given)
+
+
+def generate_alike(models: Sequence[Any], image: str | Path | np.ndarray | GivenImage, **options: Any) -> list[Report]:
+    """A report of each model on one image, in which all explain the best class of each; arguments as for `generate`.
+
+    Where the models do not answer with the same classes, each explains its own; where classes are asked for, all explain those.
+    One model is open at a time: one whose report lacks a class is opened again.
+    """
+    given = given_image(image)
+    made = [generate(model, given, **options) for model in models]
+    best = tuple(dict.fromkeys(report.best_class() for report in made))
+    explained = [report.explained_classes() for report in made]
+    if options.get("target") is not None or None in best or len({report.classes() for report in made}) > 1 or not all(explained):
+        return made
+    wanted = [tuple(dict.fromkeys((*best, *classes))) for classes in explained]
+    return [
+        report if set(best) <= set(classes) else generate(model, given, **{**options, "target": target})
+        for model, report, classes, target in zip(models, made, explained, wanted, strict=True)
+    ]
 
 
 def load(model: Any, *, announce: Announce | None = None, **options: Any) -> KerasNetwork:

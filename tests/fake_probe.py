@@ -37,6 +37,7 @@ class FakeNetwork:
     facts: ModelFacts = field(default_factory=lambda: FACTS)
     labels: tuple[str, ...] | None = None
     layers: tuple[LayerCall, ...] = ()
+    unlisted_multiply_adds: int | None = 0
     not_loaded: tuple[str, ...] = ()
     scheme: str = "none"
     channel_order: ChannelOrder | None = "rgb"

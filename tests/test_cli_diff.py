@@ -267,6 +267,8 @@ def test_a_comparison_is_no_report(folder: Path) -> None:
         (("--models", "a.keras", "b.keras"), "go together"),
         (("--models", "minivgg", "missing.keras", "--image", "cat.png"), "cat.png: no such file"),
         (("v1.html", "v2.html", "--image", "cat.png"), "go together"),
+        (("--models", "minivgg", "vgg16", "v1.html", "--image", "cat.png"), "v1.html: a report, where a model was expected"),
+        (("--models", "minivgg", "vgg16", "vgg61", "--image", "v1.html"), "vgg61: no model"),
     ],
 )
 def test_what_is_wrong_is_told_in_a_line_with_exit_code_2(folder: Path, arguments: tuple[str, ...], message: str) -> None:
@@ -281,8 +283,11 @@ def test_what_is_wrong_is_told_in_a_line_with_exit_code_2(folder: Path, argument
 
 
 def test_models_are_reported_on_and_compared(tmp_path: Path, cat: Path) -> None:
-    result = run("diff", "--models", "minivgg@early", "minivgg", "--image", cat, folder=tmp_path)
-    assert (result.returncode, result.stdout) == (1, "diff-minivgg@early-minivgg.html\n")
+    result = run("diff", "--models", "minivgg@early", "minivgg", "minivgg@early", "--image", cat, folder=tmp_path)
+    assert (result.returncode, result.stdout) == (1, "diff-minivgg@early-minivgg@early.html\n")
+    assert result.stderr.startswith(
+        "The answer is `cat` in all 3 versions, 0.332, then 0.987, then 0.332. Retrained in every step, "
+    )
     assert "; retrained: the weights of all 11 layers moved by " in result.stderr
 
 

@@ -141,12 +141,12 @@ def test_another_label_file(cat: Path, tmp_path: Path) -> None:
 
 
 def test_other_labels_of_classes_that_are_not_shown(cat: Path) -> None:
-    many = keras.Sequential([keras.Input((16, 16, 3)), keras.layers.Conv2D(9, 16, name="conv"), keras.layers.Flatten(),
+    many = keras.Sequential([keras.Input((16, 16, 3)), keras.layers.Conv2D(25, 16, name="conv"), keras.layers.Flatten(),
                              keras.layers.Softmax()])  # fmt: skip
-    labels = [f"label {place}" for place in range(9)]
+    labels = [f"label {place}" for place in range(25)]
     old = report_of(many, cat, labels=labels)
     assert not isinstance(old.predictions, Absent)
-    worst = next(place for place in range(9) if place not in {row.class_index for row in old.predictions.rows})
+    worst = next(place for place in range(25) if place not in {row.class_index for row in old.predictions.rows})
     labels[worst] = "another"
     diff = reportgen.diff(old, report_of(many, cat, labels=labels))
     assert "the labels of other classes differ" in diff.verdict
@@ -381,7 +381,7 @@ def test_another_number_of_classes_is_told(cat: Path) -> None:
     smaller = keras.Model(body.inputs, keras.layers.Dense(3, activation="softmax", name="answer")(body.output))
     diff = reportgen.diff(report_of(net(), cat), report_of(smaller, cat, labels=LABELS[:3]))
     assert "The answers cannot be compared: probabilities of 4 classes, now probabilities of 3 classes" in diff.verdict
-    assert "unchanged, though not frozen (96.6 % of the weights); the head was replaced: 4 classes, now 3" in diff.verdict
+    assert "unchanged, though not frozen (96.6 % of the weights); the head was replaced: 4 classes, now 3 classes" in diff.verdict
 
 
 def test_weights_of_another_type_are_told(cat: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from typing import Any
 
-from ..formatting import name
+from ..formatting import name, number
 from ..matching.changes import Change, Value, brief
 from ..options import Options
 from ..records import equal, record
@@ -57,7 +57,12 @@ def _lines(old: Report, new: Report) -> Iterator[tuple[str, Any, Any]]:
     yield "Image", before.image.name, after.image.name
     for package in ("reportgen", "tensorflow", "keras", "numpy"):
         yield f"Version of {package}", getattr(before.versions, package), getattr(after.versions, package)
+    metrics = [{metric.name: number(metric.value) for metric in each.metrics} for each in (before, after)]
+    for called in dict.fromkeys((*metrics[1], *metrics[0])):
+        yield f"Metric {called}", metrics[0].get(called), metrics[1].get(called)
     for option in fields(Options):
+        if option.name == "metric":
+            continue  # which the metrics tell
         was, now = getattr(before.options, option.name), getattr(after.options, option.name)
         if not equal(was, now):
             yield f"Option {option.name}", was, now

@@ -45,7 +45,12 @@ def _sentence(clauses: Iterable[str]) -> str:
 def _within(same: bool, tolerance: float) -> tuple[str, ...]:
     if not same:
         return ()
-    return (f"the same {f'within a tolerance of {number(tolerance)}' if tolerance else 'but for names'}",)
+    return (f"the same {within_what(tolerance)}",)
+
+
+def within_what(tolerance: float) -> str:
+    """Under which condition what differs counts as the same."""
+    return f"within a tolerance of {number(tolerance)}" if tolerance else "but for names"
 
 
 def _tell_rounding(pair: Pair, sections: Sections) -> tuple[str, ...]:

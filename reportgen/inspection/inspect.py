@@ -100,8 +100,9 @@ def inspect(
         if pair is not None:
             explained = tuple(_explained(choice, *pair, forward.structure, placing, questions, answer))
             break
+    height, width, _ = network.loaded.input_shape
     return KerasProbe(
-        network=network.with_structure(forward.structure),
+        network=network.with_structure(forward.structure.with_receptive_fields(placing, (height, width))),
         given=pixels,
         pixels=shown,
         original=shown if original is None else original,

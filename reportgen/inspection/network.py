@@ -24,6 +24,7 @@ from .asking import Asking
 from .colours import order_behind
 from .initial import initial_laws
 from .kernels import is_convolution, kernels_of
+from .placing import Placing
 from .reinitializing import reinitialized
 from .running import Structure, run
 from .settings import SettingsReader
@@ -90,6 +91,10 @@ class KerasNetwork:
         return tuple(heard.row for heard in self.structure.heard)
 
     @property
+    def unlisted_multiply_adds(self) -> int | None:
+        return self.structure.unlisted_multiply_adds
+
+    @property
     def scheme(self) -> str:
         return self.loaded.scheme
 
@@ -146,9 +151,11 @@ class KerasNetwork:
         """What a pass tells about the model; that over a black image where it has seen none."""
         if self._structure is None:
             with deep_models():
-                black = np.zeros((1, *self.loaded.input_shape), np.uint8)
-                forward = run(self.loaded, self.head, tf.constant(self.preprocess(black)), lambda *_: None, self.settings)
-            self._structure = forward.structure
+                black, placing = np.zeros((1, *self.loaded.input_shape), np.uint8), Placing()
+                batch = tf.constant(self.preprocess(black))
+                forward = run(self.loaded, self.head, batch, placing.listen, self.settings, placing.note)
+            height, width, _ = self.loaded.input_shape
+            self._structure = forward.structure.with_receptive_fields(placing, (height, width))
         return self._structure
 
     def with_structure(self, structure: Structure) -> KerasNetwork:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..backend import tf
@@ -17,6 +17,7 @@ from .bounding import HeldMemory
 from .freeing import freeing
 from .lineage import Note
 from .listening import CallLog, Heard, Listener, listening
+from .placing import Placing
 from .settings import SettingsReader
 
 
@@ -25,12 +26,20 @@ class Structure:
     """What one pass tells about a model: its rows, its output's shape without the batch axis, and how many classes that has.
 
     `classes` is 0 for an output that is a scalar. `channels_first` says how an output that is a map is laid out.
+    `unlisted_multiply_adds` are those of code that has no row; None where that is not known.
     """
 
     heard: tuple[Heard, ...]
     output_shape: Shape
     classes: int
     channels_first: bool
+    unlisted_multiply_adds: int | None
+
+    def with_receptive_fields(self, placing: Placing, image: tuple[int, int]) -> Structure:
+        """The same with what `placing` heard in the same pass, for an input of so many pixels down and across."""
+        found = (replace(each.row, receptive_field=placing.receptive_field(each, image)) for each in self.heard)
+        heard = (replace(each, row=row) for each, row in zip(self.heard, found, strict=True))
+        return replace(self, heard=tuple(heard))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +92,7 @@ def run(
         output_shape=tuple(output.shape[1:]),
         classes=count_classes(output, log.channels_first),
         channels_first=log.channels_first,
+        unlisted_multiply_adds=log.unlisted_products,
     )
     return Pass(output=output, outputs=heads, structure=structure)
 

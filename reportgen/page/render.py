@@ -21,11 +21,13 @@ from ..curves import Panel
 from ..errors import OptionError, reason_of
 from ..picture import RGB, Picture, palette
 from ..report import SECTIONS, Report
+from ..sections.section import FigureTable
 from .charts import Pair, extent, spreads
 from .curves import curves_png
 from .drawing import drawing_of
 from .environment import FILTERS, environment_with, source_of
 from .folder import INDEX, SCRIPT, STYLE, picture_name
+from .lines import COLOURS, MOST_LINES, dashes_of, lines
 from .read import DATA_ID, DATA_URI
 
 OFFERED = ("viridis", "magma", "cividis", "gray")  # colormaps that the maps of a page can be given in the page
@@ -78,6 +80,16 @@ class ShownSpreads(NamedTuple):
     height: int
     boxes: list[tuple[int, int, int, int] | None]
     extents: list[tuple[float, float]]
+
+
+class ShownLines(NamedTuple):
+    """A chart of lines as a template needs it: for each line drawn its colour and its dashes, as SVG says them."""
+
+    id: str
+    src: str
+    width: int
+    height: int
+    styles: list[tuple[str, str]]
 
 
 class Composer:
@@ -133,20 +145,32 @@ class Composer:
         made = spreads(pairs)
         if not any(made.boxes):
             return None
-        identity = hashlib.sha256(made.png).hexdigest()[:16]
-        if self._linked:
-            self.encoder.pictures[identity] = made.png
-        source = picture_name(identity) if self._linked else DATA_URI + base64.b64encode(made.png).decode()
+        identity, source = self._placed(made.png)
         return ShownSpreads(identity, source, made.width, made.height, made.boxes, [extent(pair) for pair in pairs])
 
     def curves(self, panels: Sequence[Panel]) -> ShownPicture:
         """Charts of curves as one picture with its address in the page."""
         png = curves_png(panels)
+        return ShownPicture(*self._placed(png), *struct.unpack(">II", png[16:24]))
+
+    def lines(self, table: FigureTable) -> ShownLines | None:
+        """A chart of the first lines of a table, with its address in the page; None where there is nothing to draw."""
+        rows = [line.values for line in table.lines[:MOST_LINES]]
+        places = max(map(len, rows), default=0)
+        if places < 2:
+            return None
+        steps = table.kind == "changes"
+        names = [f"{place} → {place + 1}" if steps else str(place) for place in range(1, places + 1)]
+        made = lines(rows, names, 0.0 if steps else table.low, table.high, percent=steps)
+        styles = [(COLOURS[place], dashes_of(place)) for place in range(len(rows))]
+        return ShownLines(*self._placed(made.png), made.width, made.height, styles)
+
+    def _placed(self, png: bytes) -> tuple[str, str]:
+        """The id of a drawn chart and its address in the page."""
         identity = hashlib.sha256(png).hexdigest()[:16]
         if self._linked:
             self.encoder.pictures[identity] = png
-        source = picture_name(identity) if self._linked else DATA_URI + base64.b64encode(png).decode()
-        return ShownPicture(identity, source, *struct.unpack(">II", png[16:24]))
+        return identity, picture_name(identity) if self._linked else DATA_URI + base64.b64encode(png).decode()
 
 
 COMPOSING: ContextVar[Composer] = ContextVar("COMPOSING")  # an environment is shared by all pages that are made of it
@@ -163,7 +187,9 @@ def spread(rows: Iterable[Any], old: str, new: str) -> ShownSpreads | None:
     return COMPOSING.get().spread(pairs)
 
 
-FILTERS["shown"] = shown
+def line_chart(table: FigureTable) -> ShownLines | None:
+    """The filter that draws the figures of a series' table as lines."""
+    return COMPOSING.get().lines(table)
 
 
 def curves(panels: Sequence[Panel]) -> ShownPicture:
@@ -171,5 +197,7 @@ def curves(panels: Sequence[Panel]) -> ShownPicture:
     return COMPOSING.get().curves(panels)
 
 
+FILTERS["shown"] = shown
+FILTERS["line_chart"] = line_chart
 FILTERS["spread"] = spread
 FILTERS["curves"] = curves

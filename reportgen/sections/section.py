@@ -76,14 +76,17 @@ class FigureLine:
 class FigureTable:
     """Lines of one kind: class scores, a figure for each version, or relative changes, a figure for each step between two.
 
-    `caption` explains the figures, or says why there are no lines.
+    `reason` is "" or the word for why there are no lines, which a template explains. `low` and `high` are the ends that figures
+    of this kind have by themselves, as 0 and 1 of probabilities; None where they have none.
     """
 
     name: str
     title: str
-    caption: str
+    reason: str = ""
     kind: Literal["scores", "changes"]
     lines: tuple[FigureLine, ...]
+    low: float | None = None
+    high: float | None = None
 
     def greatest(self) -> float:
         """The greatest finite figure; 0 where there is none."""
@@ -91,13 +94,34 @@ class FigureTable:
         return max(figures, default=0.0)
 
 
-@record
+@record(kw_only=True)
 class PictureLine:
-    """The same thing in every version, as pictures on one scale (None: a version does not show it)."""
+    """The same thing in every version, as pictures (None: a version does not show it).
 
+    `name` says what is shown; a template makes the caption of it, `of` (labels, or numbers of channels) and `changed` (a word
+    for when it did). A picture is a grid of `columns` and `rows`. `colormap` is that of the values; `low` and `high` are its
+    ends, None where they differ from tile to tile, or from version to version.
+    """
+
+    name: str
     title: str
-    caption: str
+    of: str = ""
+    changed: str = ""
     pictures: tuple[Picture | None, ...]
+    columns: int = 1
+    rows: int = 1
+    colormap: str = ""
+    low: float | None = None
+    high: float | None = None
+
+
+@record
+class Alike:
+    """Whether two reports agree in something that a comparison rests on; None where they do not tell. `how` says it in words."""
+
+    name: str
+    same: bool | None
+    how: str
 
 
 class Table(NamedTuple):
@@ -166,9 +190,11 @@ class Section(Generic[Data, Compared]):
     tell: sentences for the verdict, given what `compare` found; without a `compare`, given the changes. None: their number.
     told_by: the name of a section whose sentences say the same; where both reports have that, this one is silent.
     table: what a summary shows, or None where there is nothing to show. caveats: what a reader of the diff must know first.
+    alike: what of the section must be the same in both for a comparison to mean what it seems to.
     at_two_sizes: whether it is compared, too, where one image was given to the models at two sizes.
     cause: whether a tolerance judges its changes; the others follow from these.
     follow: what a series shows, given the data of each version and what `compare` found of each two in a row (None: absent).
+    tell_series: sentences for the verdict over all versions; arguments as for `follow`.
     """
 
     title: str
@@ -187,4 +213,6 @@ class Section(Generic[Data, Compared]):
     topic: Topic = "detail"
     at_two_sizes: bool = False
     cause: bool = False
+    alike: Callable[[Data, Data, Comparison], Iterable[Alike]] | None = None
     follow: Callable[[Sequence[Data | None], Sequence[Compared | None], Versions], Iterable[Told]] | None = None
+    tell_series: Callable[[Sequence[Data | None], Sequence[Compared | None], Versions], Iterable[str]] | None = None

@@ -137,16 +137,16 @@ def attribution_changes(
     before: Attributions, after: Attributions, _found: AttributionChanges | None, comparison: Comparison
 ) -> Iterable[Change]:
     """Everything that differs in the classes that both explain: which others one of them explains, too, is no change."""
-    in_common = {row.method for row in before.rows for new in after.rows if _explained(row) == _explained(new)}
-    explained = [{_explained(row) for row in each.rows} for each in (before, after)]
-    both = explained[0] & explained[1]
+    in_common = {row.method for row in before.rows for new in after.rows if explained(row) == explained(new)}
+    asked = [{explained(row) for row in each.rows} for each in (before, after)]
+    both = asked[0] & asked[1]
 
     def kept(row: Attribution) -> bool:
-        return row.method not in in_common or _explained(row) in both
+        return row.method not in in_common or explained(row) in both
 
     old, new = (replace(each, rows=tuple(row for row in each.rows if kept(row))) for each in (before, after))
-    drawn = {(*_explained(row), row.path): row for row in old.rows}
-    alike = tuple(_drawn_as(drawn.get((*_explained(row), row.path)), row) for row in new.rows)
+    drawn = {(*explained(row), row.path): row for row in old.rows}
+    alike = tuple(_drawn_as(drawn.get((*explained(row), row.path)), row) for row in new.rows)
     return changes_between(old, replace(new, rows=alike), comparison.layers.new_paths())
 
 
@@ -159,7 +159,8 @@ def _drawn_as(old: Attribution | None, new: Attribution) -> Attribution:
     return replace(new, heatmap=old.heatmap) if apart <= step / 2 * (1 + 1e-6) else new
 
 
-def _explained(row: Attribution) -> tuple[Any, ...]:
+def explained(row: Attribution) -> tuple[Any, ...]:
+    """What a map answers: method, class and sense, and the class that it is held against."""
     return tuple(getattr(row, each) for each in QUESTION)
 
 

@@ -23,10 +23,15 @@ def follow_attributions(
         for question in common or (None,):
             maps = [_map_of(section, method, question) if section else None for section in sections]
             labels = [row.label_in_full for row in maps if row]
-            classes = ", ".join(dict.fromkeys(labels)) + (" in turn" if len(set(labels)) > 1 else "")
             of_class = f", {labels[-1]}" if len(common) > 1 else ""
-            overlays = tuple(row.overlay if row else None for row in maps)
-            yield PictureLine(f"Where it looked: {title}{of_class}", f"Each on its own scale, for {classes}", overlays)
+            yield PictureLine(
+                name="attributions",
+                title=f"Where it looked: {title}{of_class}",
+                of=", ".join(dict.fromkeys(labels)),
+                changed="classes" if question is None else "signed" if rows[0].signed else "",
+                pictures=tuple(row.overlay if row else None for row in maps),
+                colormap=rows[0].heatmap.colormap,
+            )
 
 
 def _map_of(section: Attributions, method: str, question: tuple[int, str, int | None] | None) -> Attribution | None:

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from ...errors import NotApplicable
-from ...formatting import name, numbers, score
+from ...formatting import counted, name, numbers, score
 from ...options import Options
 from ...outputs import Output
 from ...probe import Probe
@@ -148,6 +148,14 @@ class Predictions:
         if self.no_answer() or self.read_as in ("regression", "multilabel"):
             return self.answer()
         return f"{self.answer()} {score(self.rows[0].score)}"
+
+    def output_words(self) -> str:
+        """What the output answers with, in a word or two: "10 classes", "yes or no", "3 values"."""
+        if self.read_as == "regression":
+            return counted(self.classes, "value")
+        if self.read_as == "binary" and self.classes == 1:
+            return "yes or no"
+        return counted(self.classes, "label") if self.read_as == "multilabel" else counted(self.classes, "class", "classes")
 
     def all_scores(self) -> np.ndarray | None:
         """The scores of all classes (classes,) float32; None where the report does not hold them."""

@@ -170,9 +170,26 @@ class Story:
         moved = all(row.fate == "changed" and row.moved_whole for row in following)
         return self.layers_known and first > 0 and moved and bool(following or self.new_head)
 
-    def of_kind(self, *ways: How) -> tuple[LayerStory, ...]:
-        """The layers of which some tensors changed in one of these ways."""
-        return tuple(row for row in self.changed if set(ways) & set(row.how))
+    def kind(self) -> str:
+        """The kind of change in a word or two."""
+        if self.other_architecture:
+            return "another architecture"
+        ways = {way for row in self.changed for way in row.how}
+        kinds = {
+            "other layers": not self.one_architecture and not self.new_head,
+            "another head": bool(self.new_head) and not self.fine_tuned,
+            "quantized": "rounded" in ways or any(row.fate == "retyped" for row in self.rows),
+            "cast": "cast" in ways,
+            "pruned": bool(ways & set(ZEROED)),
+            "fine-tuned": self.fine_tuned,
+            "retrained": self.retrained,
+        }
+        told = [kind for kind, holds in kinds.items() if holds]
+        if not told and self.changed:
+            told = ["some weights changed" if self.same else "weights changed"]
+        if not told and self.drift.moved_statistics():
+            told = ["moving statistics alone"]
+        return " and ".join(told) or "the same weights"
 
     def tensors(self, *ways: How) -> tuple[TensorDrift, ...]:
         """The tensors that changed in one of these ways."""
