@@ -100,8 +100,6 @@ def report(
         page = render_folder(made, templates) if folder else render(made, templates)
     size = write_page(path, page)
     if not quiet:
-        if made.answer():
-            tell(f"Answer: {made.answer().replace('`', '')}")
         for level, text in made.notices():
             tell(f"{level.capitalize()}: {text}")
     tell_result(_answer(made), path, size, quiet)

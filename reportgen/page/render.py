@@ -21,8 +21,6 @@ from ..curves import Panel
 from ..errors import OptionError, reason_of
 from ..picture import CLASSES, RGB, Picture, palette
 from ..report import SECTIONS, Absent, Report
-from ..picture import RGB, Picture, palette
-from ..report import SECTIONS, Report
 from ..sections.section import FigureTable
 from .charts import Pair, extent, spreads
 from .curves import curves_png

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ...errors import NotApplicable
-from ...formatting import counted, name, number, percent, two_numbers
+from ...formatting import name, number, percent, two_numbers
 from ...matching.changes import Change, changes_between
 from ...picture import Picture, difference_picture
 from ...records import record
@@ -203,11 +203,11 @@ def follow_output_map(
     if not known:
         return
     pictures = tuple((each.overlay or each.output or each.maps) if each else None for each in sections)
-    yield PictureLine("What they made of the image", f"{counted(len(known), 'version')} with an output map", pictures)
+    yield PictureLine(name="output_map", title="What they made of the image", pictures=pictures)
     if all(section.kind == "segmentation" for section in known):
         labels = {row.class_index: row.label for section in known for row in section.shares}
         lines = []
         for index, label in list(labels.items())[:20]:
             rows = [{row.class_index: row.share for row in each.rows} if each else {} for each in sections]
             lines.append(FigureLine(label, tuple(row.get(index) for row in rows)))
-        yield FigureTable(name="shares", title="Share of each class", caption="", kind="scores", lines=tuple(lines))
+        yield FigureTable(name="shares", title="Share of each class", kind="scores", lines=tuple(lines), low=0.0, high=1.0)
