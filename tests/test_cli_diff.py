@@ -50,7 +50,7 @@ def test_two_that_differ(folder: Path) -> None:
     result = run("diff", "v1.html", "v2.html", folder=folder)
     assert (result.returncode, result.stdout) == (1, "diff-v1-v2.html\n")
     assert result.stderr.startswith(
-        "The answer is `b` 0.500 in both. Same architecture; only the weights of `conv` (80 %) changed: one weight"
+        "The answer is `b` 50.0 % in both. Same architecture; only the weights of `conv` (80 %) changed: one weight"
     )
     assert "80 %" in (folder / "diff-v1-v2.html").read_text("utf-8")
 
@@ -81,7 +81,7 @@ def test_json_has_what_the_contract_names(folder: Path) -> None:
     data = json.loads(result.stdout)
     assert data["same"] is False
     assert data["verdict"].startswith(
-        "The answer is `b` 0.500 in both. Same architecture; only the weights of `conv` (80 %) changed"
+        "The answer is `b` 50.0 % in both. Same architecture; only the weights of `conv` (80 %) changed"
     )
     assert "parts" not in data  # each stands by its own name
     sections = {section["name"]: section["changes"] for section in data["sections"]}
@@ -107,7 +107,7 @@ def test_markdown(folder: Path) -> None:
     result = run("diff", "v1.html", "v2.html", "--markdown", "-o", "page.html", folder=folder)
     assert (result.returncode, result.stderr) == (1, "")
     assert result.stdout.startswith(
-        "### Different: `v1.html: net on cat` → `v2.html: net on cat`\n\nThe answer is `b` 0.500 in both. Same architecture; "
+        "### Different: `v1.html: net on cat` → `v2.html: net on cat`\n\nThe answer is `b` 50.0 % in both. Same architecture; "
     )
     assert "| Layer | Weights | Moved by | Cosine |\n| --- | --- | --- | --- |\n| `conv` | 2 | 80 % | 0.6 |" in result.stdout
     assert (folder / "page.html").exists()
