@@ -23,6 +23,7 @@ CHOICES = {
     "fit",
     "level",
     "channel_order",
+    "extent",
 }  # strings out of a fixed few, which the report's reader would refuse
 PAGES = ("plain", "hostile", "absent", "long")
 

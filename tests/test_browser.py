@@ -22,7 +22,8 @@ from .samples import CHOICES, HOSTILE, PAGES
 
 pytestmark = pytest.mark.browser
 
-NOT_SHOWN = {"method", "sketch", "scores", "labels_digest", "packed_weights", "settings"}
+# the last three are shown of a comparison of two classes, and of a yes-or-no answer
+NOT_SHOWN = {"method", "sketch", "scores", "labels_digest", "packed_weights", "settings", "sense", "against_label", "no_label"}
 
 
 @pytest.fixture
