@@ -170,6 +170,16 @@ def columns_for(count: int) -> int:
     return next(full, square)
 
 
+def columns_across(count: int) -> int:
+    """How many columns make a grid of `count` tiles that is as wide as a page and low: 16 at most, of few places empty.
+
+    64 tiles are 16 x 4, 37 are 13 x 3 with two places empty, 12 are a single row.
+    """
+    if count <= 16:
+        return max(1, count)
+    return min(range(16, 11, -1), key=lambda columns: (-(-count // columns) * columns - count, -columns))
+
+
 def difference_picture(
     old: np.ndarray, new: np.ndarray, draw: Callable[[np.ndarray], np.ndarray] = lambda pixels: pixels
 ) -> Picture:

@@ -187,9 +187,9 @@ def test_feature_maps_show_the_first_convolution_and_block_ends() -> None:
         (5, 64, True),
     ]
     assert rows[1].picture is None
-    assert rows[0].columns == 8
+    assert rows[0].columns == 16
     assert rows[0].picture is not None
-    assert rows[0].picture.values.shape == (8 * 9 - 1, 8 * 9 - 1)
+    assert rows[0].picture.values.shape == (4 * 9 - 1, 16 * 9 - 1)
 
 
 @pytest.mark.parametrize(
