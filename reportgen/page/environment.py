@@ -30,6 +30,8 @@ FILTERS = {
     "scores": formatting.scores,
     "share": formatting.relative_change,
     "signed": formatting.signed,
+    "probability": formatting.probability,
+    "probabilities": formatting.probabilities,
     "shape": formatting.shape,
     "two_values": lambda change: formatting.two_values(change.before, change.after),
     "pieces": formatting.pieces,

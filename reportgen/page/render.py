@@ -165,7 +165,7 @@ class Composer:
             return None
         steps = table.kind == "changes"
         names = [f"{place} → {place + 1}" if steps else str(place) for place in range(1, places + 1)]
-        made = lines(rows, names, 0.0 if steps else table.low, table.high, percent=steps)
+        made = lines(rows, names, 0.0 if steps else table.low, table.high, percent=steps or table.high == 1)
         styles = [(COLOURS[place], dashes_of(place)) for place in range(len(rows))]
         return ShownLines(*self._placed(made.png), made.width, made.height, styles)
 
