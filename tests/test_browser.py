@@ -112,7 +112,6 @@ def test_hostile_strings_are_shown_as_they_are(
 
 
 def test_reads_the_same_without_javascript(browser: Any, reports: dict[str, Report], pages: dict[str, Path]) -> None:
-    answer: Any = reports["plain"].predictions
     texts = []
     for enabled in (True, False):
         with opened(browser, pages["plain"], java_script_enabled=enabled) as it:
