@@ -203,3 +203,10 @@ def _escaped(character: str) -> str:
 def pieces(sentence: str) -> list[tuple[str, bool]]:
     """A sentence in pieces, with whether each is a name: one that stood between backticks."""
     return [(text, place % 2 == 1) for place, text in enumerate(sentence.split("`")) if text]
+
+
+def shortened(text: str, most: int) -> str:
+    """A text that may come from anywhere, in one line of at most `most` letters; its end tells names apart best."""
+    line = "".join(letter if letter.isprintable() else " " for letter in text)
+    most = max(most, 4)
+    return line if len(line) <= most else "…" + line[-(most - 1) :]

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from .errors import ImageError
-from .image_bounds import check_bounds, pillow_silent
+from .image_bounds import check_bounds, check_no_address, pillow_silent
 from .image_colours import Turn, in_mode, into_srgb
 from .options import Fit
 from .picture import finite_range, quantize
@@ -101,6 +101,7 @@ class GivenImage:
 
 def check_image(path: Path) -> None:
     """Raise `ImageError` unless `path` is a file of a size that is read; cheap enough to ask before anything else."""
+    check_no_address(path)
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: a name that no file can have

@@ -60,11 +60,14 @@ def overlay(pixels: np.ndarray, heatmap: Picture, part: Part = WHOLE, kept: Part
     """
     heat, covered = spread(heatmap.values, part, kept, (pixels.shape[0], pixels.shape[1]), Image.Resampling.BICUBIC)
     heat = heat.clip(0, 255)
-    colours = np.frombuffer(palette(heatmap.colormap), np.uint8).reshape(256, 3)[np.rint(heat).astype(np.uint8)]
-    strength = np.abs(heat / 127.5 - 1) if heatmap.colormap == DIVERGING and heatmap.low < 0 else heat / 255
-    share = STRONGEST * (strength * covered)[..., None]
-    blended = pixels * (1 - share) + colours.astype(np.float32) * share
-    return Picture(np.rint(blended).clip(0, 255).astype(np.uint8), 0.0, 255.0, RGB)
+    signed = heatmap.colormap == DIVERGING and heatmap.low < 0
+    strength = np.abs(heat / np.float32(127.5) - 1) if signed else heat / np.float32(255)
+    share = np.rint(255 * STRONGEST * strength * covered).astype(np.uint8)
+    # Pillow mixes the two in a tenth of NumPy's time
+    colours = Image.frombytes("P", (heat.shape[1], heat.shape[0]), np.rint(heat).astype(np.uint8).tobytes())
+    colours.putpalette(palette(heatmap.colormap))
+    mixed = Image.composite(colours.convert("RGB"), Image.fromarray(np.ascontiguousarray(pixels)), Image.fromarray(share))
+    return Picture(np.array(mixed), 0.0, 255.0, RGB)
 
 
 def spread(

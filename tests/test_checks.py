@@ -406,7 +406,8 @@ def test_bad_input_is_a_line(arguments: tuple[str, ...], tmp_path: Path) -> None
 def test_check_has_no_option_that_no_check_reads() -> None:
     from reportgen.cli import app
 
-    told = CliRunner().invoke(app.app, ["check", "minivgg", "--explain", "grad-cam"])
-    assert told.exit_code == 2
-    assert "--explain" in told.output
+    for option in ("--explain", "--baseline", "--score-channels", "--quality", "--sanity"):
+        told = CliRunner().invoke(app.app, ["check", "minivgg", option])
+        assert told.exit_code == 2
+        assert option in told.output
     assert "--class" in CliRunner().invoke(app.app, ["check", "--help"]).output

@@ -84,11 +84,11 @@ def test_the_heatmap_is_laid_on_its_part_and_nothing_elsewhere() -> None:
     part = Part(0.25, 0.5, 0.5, 0.25)
     placed = overlay(pixels, hot, part, kept=part).values
     # viridis ends in (253, 231, 36): a share of 0.75, and of the picture's 100 the rest
-    assert placed[2:6, 4:6].reshape(-1, 3).tolist() == [[215, 198, 52]] * 8
+    np.testing.assert_allclose(placed[2:6, 4:6].reshape(-1, 3), [[215, 198, 52]] * 8, atol=1)  # the share has 8 bits
     placed[2:6, 4:6] = 100
     assert (placed == 100).all()
     beyond = overlay(pixels, hot, Part(-0.5, 0, 2, 1)).values
-    assert (beyond == [215, 198, 52]).all()
+    np.testing.assert_allclose(beyond, np.broadcast_to([215, 198, 52], beyond.shape), atol=1)
 
 
 def test_grad_cam_behind_a_centre_crop() -> None:

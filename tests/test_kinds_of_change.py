@@ -102,7 +102,7 @@ def compared(new: Any) -> Diff:
 
 def model_sentence(found: Diff) -> str:
     """The sentence of the verdict about the models: what stands before it is the input and the answer."""
-    starts = ("Same ", "Another arch", "Fine-", "Renamed", "Pruned", "The head", "8 layers", "12 layers")
+    starts = ("Same ", "Retrained", "Another arch", "Fine-", "Renamed", "Pruned", "The head", "8 layers", "12 layers")
     return next(text for text in found.verdict.split(". ") if text.startswith(starts)).removesuffix(".")
 
 
@@ -178,7 +178,7 @@ KINDS: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "renamed and retrained": (
         lambda: edited(net(tag="_x"), moved()),
-        "12 layers renamed (`conv0` → `conv0_x`, `bn0` → `bn0_x`, `relu0` → `relu0_x` and 9 more); retrained: the ",
+        "Retrained: the weights of all 9 layers moved by 14 % in all, most in `",
     ),
     "one tensor": (
         lambda: edited(net(), lambda value, name: value + 0.1 if name == "kernel" else value, 4, 5),
@@ -200,7 +200,7 @@ def test_the_kind_is_named(kind: str) -> None:
 
 
 OTHERS = {
-    "retrained": ("retrained", {"retrained", "pruned and trained on", "cast and trained on", "renamed and retrained"}),
+    "retrained": ("etrained", {"retrained", "pruned and trained on", "cast and trained on", "renamed and retrained"}),
     "fine-tuned": ("ine-tuned", {"fine-tuned, frozen", "fine-tuned, not frozen", "the last layer alone", "another head",
                                  "another head, part of the base moved"}),
     "pruned": ("runed", {"pruned", "pruned, by filters", "pruned and trained on"}),
@@ -266,6 +266,26 @@ def test_a_model_with_fewer_filters_that_keeps_the_old_ones_was_pruned() -> None
     other = compared(narrower(kept=False)).verdict
     assert f"4 layers {told}; " in other
     assert "runed" not in other
+
+
+def test_a_model_inside_another_is_told_in_a_line() -> None:
+    def transferred(*, frozen: bool) -> Any:
+        whole = net()
+        base = keras.Model(whole.inputs, whole.get_layer("average").output, name="base")
+        base.trainable = not frozen
+        inputs = keras.Input((16, 16, 3), name="in")
+        return keras.Model(inputs, L.Dense(2, activation="softmax", name="two")(base(inputs)))
+
+    verdict = compared(transferred(frozen=True)).verdict
+    told = "Fine-tuned: the first 8 layers with weights are unchanged and frozen (99.4 % of the weights); the head was replaced: "
+    assert told + "4 classes, now 2 classes; 11 layers inside `base` now" in verdict
+    assert "frozen (`" not in verdict  # told once
+    found = compared(transferred(frozen=False))
+    assert "8 layers with weights are unchanged, though not frozen" in found.verdict
+    # 5,268 of 5,302 weights; and a number stands for other classes now
+    assert "do not answer with the same classes" not in "".join(compared_once("retrained").caveats)
+    assert next(each for each in found.alike if each.name == "Kind of answer").same is False
+    assert found.comparable == "Only in part: kind of answer and labels differ."
 
 
 def test_statistics_are_listed_apart_and_never_lead() -> None:

@@ -40,7 +40,7 @@ def alike_of(old: Report, new: Report) -> dict[str, bool | None]:
 def test_what_a_comparison_rests_on_is_the_same() -> None:
     found = reportgen.diff(small_report(), small_report())
     assert {each.name: each.same for each in found.alike} == {
-        "Image": True, "Preparation": True, "Answer": True, "Labels": True, "Classes explained": True, "Versions": True,
+        "Image": True, "Preparation": True, "Kind of answer": True, "Labels": True, "Classes explained": True, "Versions": True,
     }  # fmt: skip
     assert found.comparable == "Yes."
 
@@ -54,7 +54,7 @@ def test_each_thing_that_differs_is_named() -> None:
     assert found.alike[0].same is False
     assert found.alike[0].how == "`cat.png`, now `dog.png`" or found.alike[0].how.endswith("now `dog.png`")
     assert found.comparable.startswith("Only the models: they were shown different images")
-    assert "Answer" not in alike_of(report, other_image)  # which is about an image, and not compared
+    assert "Kind of answer" not in alike_of(report, other_image)  # which is about an image, and not compared
 
     scaled = with_provenance(report, model=replace(report.provenance.model, preprocessing="symmetric"))
     assert reportgen.diff(report, scaled).comparable == "Only in part: preparation differs."
@@ -74,7 +74,7 @@ def test_each_thing_that_differs_is_named() -> None:
     assert reportgen.diff(*labelled).comparable == "Only in part: labels differ."
     assert alike_of(labelled[0], labelled[0])["Labels"] is True
     fewer = report_with([0.2, 0.3, 0.5], ("a", "b", "c"), "probabilities")
-    assert alike_of(labelled[0], fewer)["Answer"] is False
+    assert alike_of(labelled[0], fewer)["Kind of answer"] is False
 
 
 def test_classes_explained_are_compared_where_both_have_one() -> None:

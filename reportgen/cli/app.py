@@ -20,6 +20,7 @@ from ..formatting import printable
 from ..progress import watching
 from ..quiet import keep_matplotlib_from_the_folder
 from ..version import __version__
+from .usage import ClickError, CommandsInOrder, usage_line
 
 if TYPE_CHECKING:
     from ..reporter import Announce, Progress
@@ -28,6 +29,7 @@ LONG = 2.0  # seconds; work that takes longer gets a bar
 
 app = typer.Typer(
     name="reportgen",
+    cls=CommandsInOrder,
     help="Opens up a trained Keras CNN on one image and writes what it saw as one HTML file.",
     epilog="Start with: [bold]reportgen report cat.png[/bold]",
     no_args_is_help=True,
@@ -55,11 +57,15 @@ def main() -> None:
     """Run the command: errors of ours become one or two lines and exit code 2. Raises `SystemExit`."""
     keep_matplotlib_from_the_folder()
     try:
-        app()
+        code = app(standalone_mode=False)  # it would word usage errors itself, in a box of six lines
     except ReportgenError as error:
         tell(f"reportgen: {error}")
         sys.exit(2)
-    except KeyboardInterrupt:
+    except ClickError as error:
+        if type(error).__name__ != "NoArgsIsHelpError":  # which has printed the help text
+            tell(f"reportgen: {usage_line(error)}")
+        sys.exit(2)
+    except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
     except Exception as error:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:  # of a help text of Typer's
@@ -69,6 +75,7 @@ def main() -> None:
         traceback.print_exc()
         tell("reportgen: this is a defect of reportgen's own; please report it with the lines above.")
         sys.exit(2)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 def _print_version(asked: bool) -> None:
@@ -86,17 +93,19 @@ def _root(
     """Opens up a trained Keras CNN on one image and writes what it saw as one HTML file."""
 
 
-def say(result: str | Path) -> None:
-    """Print a result on standard output: a text, or the path of what was written; raises `OutputError`.
+def say(result: str | bytes | Path) -> None:
+    """Print a result on standard output: a text, a page (bytes), or the path of what was written; raises `OutputError`.
 
     A pipe gets the bytes that are the path, be they text or not; a terminal gets nothing that could command it.
     """
-    if isinstance(result, Path):
-        shown: str | bytes = printable(str(result)) if sys.stdout and sys.stdout.isatty() else os.fsencode(result)
+    if isinstance(result, bytes):
+        shown: str | bytes = result
+    elif isinstance(result, Path):
+        shown = printable(str(result)) if sys.stdout and sys.stdout.isatty() else os.fsencode(result)
     else:
         shown = result.encode("utf-8", "replace").decode()
     try:
-        typer.echo(shown)
+        typer.echo(shown, nl=not isinstance(result, bytes))  # a page is written as it is
     except BrokenPipeError as error:  # whoever read our output has stopped; so do we
         _give_up_standard_output(error)
         raise typer.Exit from error

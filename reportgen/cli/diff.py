@@ -12,7 +12,18 @@ from ..errors import OptionError
 from ..options import ComparisonOptions, Options, files_of, options_of, read_options
 from .app import app, say, showing_progress, tell
 from .options import MODELS, OUTPUT, CommandWithOptions, complete_model, with_options
-from .output import Folder, Open, Quiet, check_output, default_output, open_in_browser, write_page
+from .output import (
+    STANDARD_OUTPUT,
+    Folder,
+    Force,
+    Open,
+    Quiet,
+    check_output,
+    default_output,
+    open_in_browser,
+    tell_result,
+    write_page,
+)
 
 if TYPE_CHECKING:
     from ..comparison.result import Diff, Series
@@ -47,9 +58,14 @@ def diff(
     output: Annotated[
         Optional[Path],
         typer.Option(
-            "--output", "-o", help="The page or folder to write (default: diff-<old>-<new>.html)", rich_help_panel=OUTPUT
+            "--output",
+            "-o",
+            metavar="FILE|FOLDER|-",
+            help="The page or folder to write; - is standard output (default: diff-<old>-<new>.html)",
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
+    force: Force = False,
     folder: Folder = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print everything as JSON. Writes no page without -o.", rich_help_panel=OUTPUT)
@@ -83,16 +99,20 @@ def diff(
     asked, compared = check_options(**options), read_options(ComparisonOptions, limits)
     page = output or (None if as_json or as_markdown else _page_of(given, of_models, folder))
     if page is not None:
-        check_output(page, folder, *given, image, *map(Path, files_of(asked).values()))
+        if page == STANDARD_OUTPUT and (as_json or as_markdown):
+            raise OptionError(
+                f"diff: --output - and {'--json' if as_json else '--markdown'} both print; name a file for the page."
+            )
+        check_output(page, folder, *given, image, *map(Path, files_of(asked).values()), force=force, open_page=open_page)
     check_templates(templates)
     made = _made(of_models, image, asked, quiet) if of_models and image else [read(path) for path in given]
     found = _compared(made, [Path(each).name for each in of_models or given], compared)
     if as_json or as_markdown:
         say(_as_text(found, as_json))
     if page is not None:
-        _write(found, page, templates, folder)
-    if page is not None and not as_json and not as_markdown:
-        _say(found, page, quiet)
+        size = _write(found, page, templates, folder)
+        if not as_json and not as_markdown:
+            _say(found, page, size, quiet)
     if page is not None and open_page:
         open_in_browser(page)
     if not found.same:
@@ -157,20 +177,19 @@ def _as_text(found: Diff | Series, as_json: bool) -> str:
     return json_text(data)
 
 
-def _write(found: Diff | Series, page: Path, templates: Path | None, folder: bool) -> None:
+def _write(found: Diff | Series, page: Path, templates: Path | None, folder: bool) -> int:
     from ..comparison.result import Series
     from ..page.diff import render_comparison_folder, render_diff, render_series
 
     if folder:
-        write_page(page, render_comparison_folder(found, templates))
-    else:
-        write_page(page, render_series(found, templates) if isinstance(found, Series) else render_diff(found, templates))
+        return write_page(page, render_comparison_folder(found, templates))
+    return write_page(page, render_series(found, templates) if isinstance(found, Series) else render_diff(found, templates))
 
 
-def _say(found: Diff | Series, page: Path, quiet: bool) -> None:
+def _say(found: Diff | Series, page: Path, size: int, quiet: bool) -> None:
     for line in () if quiet else _verdicts(found):
         tell(line)
-    say(page)
+    tell_result("", page, size, quiet)
 
 
 def _verdicts(found: Diff | Series) -> Iterator[str]:

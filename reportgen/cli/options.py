@@ -8,10 +8,10 @@ from functools import wraps
 from typing import Annotated, Any, Optional
 
 import typer
-from typer.core import TyperCommand
 from typer.models import OptionInfo
 
 from ..options import Concern, Option, options_of
+from . import usage
 
 # the panels of a help text in order, after those that Typer makes itself (None), and where an option stands by what it concerns
 MODEL, IMAGE, SHOWN, OUTPUT, MODELS = "Model", "Image", "What to show", "Output", "With --models"
@@ -21,7 +21,7 @@ PANEL_OF = {"model": MODEL, "known": MODEL, "image": IMAGE, "looks": SHOWN, "com
 Command = Callable[..., None]
 
 
-class CommandWithOptions(TyperCommand):
+class CommandWithOptions(usage.Command):
     """A command whose help texts name the words that options take.
 
     They are looked up when the command's own parameters are asked for: the help text of the app needs none of the rooms that

@@ -28,7 +28,7 @@ def _alike(pair: Pair) -> Iterator[Alike]:
     for section in SECTIONS.values():
         data = pair.both(section)
         if data is not None and section.alike and pair.shown_alike(section):
-            yield from section.alike(*data)
+            yield from section.alike(*data, pair)
     apart = [each for each in PACKAGES if getattr(old.versions, each) != getattr(new.versions, each)]
     changed = [f"{each} {getattr(old.versions, each)}, now {getattr(new.versions, each)}" for each in apart]
     yield Alike("Versions", not apart, "; ".join(changed) or "of all packages")
@@ -72,7 +72,7 @@ def comparable(alike: Sequence[Alike]) -> str:
         return "Only the models: they were shown different images, so what they answered cannot be compared."
     counting = [each for each in apart if each != "Versions"]
     if counting:
-        differ = "differs" if counting == ["Preparation"] or counting == ["Output"] else "differ"
+        differ = "differs" if len(counting) == 1 and not counting[0].startswith(("Labels", "Classes")) else "differ"
         return f"Only in part: {_listed([each.lower() for each in counting])} {differ}."
     if apart:
         return "Yes. Other versions of packages made the reports, which may round otherwise."

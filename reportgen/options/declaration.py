@@ -40,7 +40,7 @@ class Option:
     @property
     def default_text(self) -> str:
         """The default as a help text names it; "" where nothing is to be said of it."""
-        said_by_itself = self.default is None or self.default is False
+        said_by_itself = self.default is None or self.default is False or self.default == ()
         return self.shown_default or ("" if said_by_itself else self.kind.write(self.default))
 
     def read(self, value: Any) -> Any:

@@ -213,6 +213,6 @@ class Section(Generic[Data, Compared]):
     topic: Topic = "detail"
     at_two_sizes: bool = False
     cause: bool = False
-    alike: Callable[[Data, Data], Iterable[Alike]] | None = None
+    alike: Callable[[Data, Data, Comparison], Iterable[Alike]] | None = None
     follow: Callable[[Sequence[Data | None], Sequence[Compared | None], Versions], Iterable[Told]] | None = None
     tell_series: Callable[[Sequence[Data | None], Sequence[Compared | None], Versions], Iterable[str]] | None = None

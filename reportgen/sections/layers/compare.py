@@ -11,6 +11,7 @@ from ...probe import LayerCall
 from ..section import Comparison, Table
 from .find import Layers
 
+SAME, SAME_LAYERS = "same architecture", "same layers"
 NAMED = 3  # layers of one kind that a sentence names
 KINDS: tuple[Kind, ...] = ("added", "removed", "renamed", "moved", "changed")
 
@@ -50,13 +51,16 @@ def tell_layers(pairs: Alignment, comparison: Comparison) -> Iterator[str]:
 
 def same_layers(pairs: Alignment, comparison: Comparison) -> str:
     """That nothing happened to the layers, as far as the reports tell."""
-    return "same architecture" if comparison.same_model or not pairs.without_settings() else "same layers"
+    return SAME if comparison.same_model or not pairs.without_settings() else SAME_LAYERS
 
 
 def tell_kinds(changed: Sequence[LayerPair]) -> Iterator[str]:
     """What happened to how many of these layers; those to which the very same happened, in one clause."""
     for kind in KINDS:
         rows = [row for row in changed if kind in row.kinds]
+        if kind == "renamed":
+            inside, rows = _put_inside(rows)
+            yield from (f"{counted(len(those), 'layer')} inside {name(model)} now" for model, those in inside.items())
         if kind == "changed":
             alike = _alike(rows)
             for details, those in alike.items():
@@ -64,6 +68,19 @@ def tell_kinds(changed: Sequence[LayerPair]) -> Iterator[str]:
             rows = [row for row in rows if row.details not in alike]
         if rows:
             yield f"{counted(len(rows), 'layer')} {kind} ({_named([_described(kind, row) for row in rows])})"
+
+
+def _put_inside(rows: Sequence[LayerPair]) -> tuple[dict[str, list[LayerPair]], list[LayerPair]]:
+    """The layers that kept their names and became part of a nested model, by that model's path; and the others."""
+    inside: dict[str, list[LayerPair]] = {}
+    others: list[LayerPair] = []
+    for row in rows:
+        model = row.new.path.removesuffix(f"/{row.old.path}") if row.old and row.new else row.path
+        if row.new and model != row.new.path:
+            inside.setdefault(model, []).append(row)
+        else:
+            others.append(row)
+    return inside, others
 
 
 def _alike(rows: Sequence[LayerPair]) -> dict[tuple[str, ...], list[LayerPair]]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..section import Alike
+from ..section import Alike, Comparison
 from .find import Predictions
 
 
-def alike_predictions(old: Predictions, new: Predictions) -> Iterator[Alike]:
+def alike_predictions(old: Predictions, new: Predictions, _comparison: Comparison) -> Iterator[Alike]:
     """What is answered, and under which labels."""
     was, now = (each.output_words() for each in (old, new))
-    yield Alike("Answer", was == now, now if was == now else f"{was}, now {now}")
+    yield Alike("Kind of answer", was == now, now if was == now else f"{was}, now {now}")
     digests = old.labels_digest, new.labels_digest
     if digests == (None, None):
         yield Alike("Labels", None, "neither report has labels, so the classes go by number")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from ...formatting import counted, name, percent, relative_change, with_error
-from ...matching.align import FREEZING
+from ...matching.align import FREEZING, LayerPair
 from ...matching.changes import LEAST
-from ..layers.compare import same_layers, tell_kinds
+from ..layers.compare import SAME, SAME_LAYERS, same_layers, tell_kinds
 from ..predictions import SECTION as PREDICTIONS
 from ..section import Comparison, Table
 from .drift import LayerDrift, WeightDrift
@@ -30,11 +31,11 @@ def tell_weights(weights: WeightDrift, comparison: Comparison) -> Iterator[str]:
     if story.other_architecture:
         yield from _tell_other_architecture(story)
         return
-    yield from _tell_architecture(story)
-    yield from tell_cast(story)
-    yield from tell_rounded(story)
-    yield from tell_pruned(story)
-    yield from _tell_moves(story)
+    architecture = list(_tell_architecture(story))
+    kind = [*tell_cast(story), *tell_rounded(story), *tell_pruned(story), *_tell_moves(story)]
+    named = story.fine_tuned or story.retrained
+    leads = named and architecture[:1] not in ([SAME], [SAME_LAYERS])
+    yield from (*kind, *architecture) if leads else (*architecture, *kind)
     yield from _tell_exchanged(weights)
     yield from _tell_statistics(story)
 
@@ -64,10 +65,10 @@ def _tell_architecture(story: Story) -> Iterator[str]:
     changed = pairs.changed()
     same = len(story.same) == len(story.rows) and not story.drift.moved_statistics()
     if {row.kinds for row in changed} == {("renamed",)} and same:
-        yield f"renamed only: {next(tell_kinds(changed))}"
+        yield f"renamed only: {', '.join(tell_kinds(changed))}"
         return
     if story.fine_tuned:  # which says what is frozen
-        changed = tuple(row for row in changed if row.kinds != ("changed",) or not set(row.details) <= set(FREEZING))
+        changed = tuple(row for row in map(_without_freezing, changed) if row.kinds)
     narrower = tuple(tell_narrower(story))
     if narrower:  # whose shapes and parameters follow from that
         changed = tuple(row for row in changed if not all(text.startswith(("shape ", "parameters ")) for text in row.details))
@@ -78,6 +79,12 @@ def _tell_architecture(story: Story) -> Iterator[str]:
         return
     elif not story.new_head:
         yield same_layers(pairs, story.comparison)
+
+
+def _without_freezing(row: LayerPair) -> LayerPair:
+    details = tuple(detail for detail in row.details if detail not in FREEZING)
+    kinds = tuple(kind for kind in row.kinds if kind != "changed" or details)
+    return replace(row, kinds=kinds, details=details)
 
 
 def _tell_moves(story: Story) -> Iterator[str]:
