@@ -56,9 +56,9 @@ def test_a_caffe_picture_is_red_green_blue() -> None:
 def test_the_activation_is_what_the_layer_makes_of_the_picture() -> None:
     network = reportgen.load("minivgg")
     row = next(row for row in network.layers if row.type == "Conv2D")
-    weights = network.weights(row.index)
+    weights, rescaling = network.weights(row.index), network.model.get_layer("rescaling")
     for each in network.excite(row.path, (1, 4)):
-        given = np.float64(network.prepared(each.picture[None])[0])
+        given = network.prepared(each.picture[None])[0].astype(np.float64) * rescaling.scale + rescaling.offset
         windows = np.lib.stride_tricks.sliding_window_view(np.pad(given, ((1, 1), (1, 1), (0, 0))), (3, 3), axis=(0, 1))
         maps = np.einsum("hwcij,ijco->hwo", windows, weights["kernel"])
         expected = maps + weights["bias"]

@@ -113,7 +113,7 @@ def test_a_diff_shows_one_filter_side_by_side(cat: Path) -> None:
         if turned:
             kernel = model.get_layer("block1_conv1").kernel
             kernel.assign(-kernel)
-        options = {"only": ("layers", "feature_visualization"), "visualize": "block1_conv1:0,block1_conv1:3"}
+        options: dict[str, Any] = {"only": ("layers", "feature_visualization"), "visualize": "block1_conv1:0,block1_conv1:3"}
         return reportgen.generate(model, cat, **options)
 
     old, new = made(False), made(True)
