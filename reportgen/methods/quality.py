@@ -21,7 +21,7 @@ PERCENTS = (10, 20, 30, 40, 50, 60, 70, 80, 90)  # of the pixels that ROAD remov
 NOISE = 0.01  # standard deviation of ROAD's noise, as a share of the input's range
 # the weights of a pixel's neighbours in ROAD: Rong et al. 2022, section 4.2
 NEAR, DIAGONAL = 1 / 6, 1 / 12
-ITERATIONS, CLOSE = 300, 1e-3  # of the solver of ROAD's equations, and the residual at which it stops, of the input's range
+ITERATIONS, CLOSE = 60, 3e-4  # of the solver of ROAD's equations, and the residual at which it stops, of the input's range
 
 
 class Figures(NamedTuple):
@@ -141,15 +141,16 @@ def imputed(subject: Subject, removed: np.ndarray) -> np.ndarray:
     """The input, (h, w, channels), with the pixels at `removed` replaced by the weighted mean of their neighbours.
 
     Removed neighbours are unknown, too: a system of linear equations, symmetric and positive definite, which is solved by
-    conjugate gradients for all channels at once.
+    conjugate gradients for all channels at once, in at most `ITERATIONS` steps. Deep inside a hole that takes most of a large
+    image the result is still near the guess that it began with: of 224 x 224 pixels up to an eighth of the range away.
     """
-    image = subject.input.astype(np.float64)
+    image = subject.input.astype(np.float32)
     gone = np.zeros(image.shape[:2], bool)
     gone.reshape(-1)[removed] = True
     if gone.all() or not gone.any():
         return subject.input
-    mask = gone[..., None].astype(np.float64)
-    whole = _neighbours(np.ones((*gone.shape, 1)))
+    mask = gone[..., None].astype(np.float32)
+    whole = _neighbours(np.ones((*gone.shape, 1), np.float32))
     known = image * (1 - mask)
     right = _neighbours(known) * mask
 
@@ -157,8 +158,8 @@ def imputed(subject: Subject, removed: np.ndarray) -> np.ndarray:
         product: np.ndarray = (whole * values - _neighbours(values)) * mask
         return product
 
-    # from the mean of what is known, with whole's diagonal as preconditioner
-    found = mask * known.sum((0, 1)) / (1 - mask).sum()
+    # from a rough guess, so that large holes need few steps, with the diagonal as preconditioner
+    found = mask * _guessed(known, 1 - mask)
     residual = right - apply(found)
     close = CLOSE * max(float(np.ptp(image)), 1e-12)
     direction = towards = residual / whole
@@ -167,15 +168,26 @@ def imputed(subject: Subject, removed: np.ndarray) -> np.ndarray:
         if np.abs(residual).max() < close:
             break
         applied = apply(direction)
-        length = product / np.maximum((direction * applied).sum((0, 1)), 1e-300)
+        length = product / np.maximum((direction * applied).sum((0, 1)), 1e-30)
         found = found + length * direction
         residual = residual - length * applied
         towards = residual / whole
         before, product = product, (residual * towards).sum((0, 1))
-        direction = towards + product / np.maximum(before, 1e-300) * direction
+        direction = towards + product / np.maximum(before, 1e-30) * direction
     noise = np.random.default_rng(subject.seed).standard_normal(image.shape) * (NOISE * np.ptp(image))
     filled: np.ndarray = (known + (found + noise) * mask).astype(np.float32)
     return filled
+
+
+def _guessed(known: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Values (h, w, channels) everywhere, of those where `weight` (h, w, 1) is 1: by maps of half the size, and so on."""
+    height, width = known.shape[:2]
+    if weight.all() or min(height, width) < 2:
+        return np.where(weight > 0, known, known.sum((0, 1)) / np.maximum(weight.sum(), 1))
+    rows, columns = np.arange(0, height, 2), np.arange(0, width, 2)
+    sums, counts = (np.add.reduceat(np.add.reduceat(each, rows, axis=0), columns, axis=1) for each in (known, weight))
+    half = _guessed(sums / np.maximum(counts, 1), (counts > 0).astype(np.float32))
+    return np.where(weight > 0, known, half.repeat(2, axis=0)[:height].repeat(2, axis=1)[:, :width])
 
 
 def _neighbours(values: np.ndarray) -> np.ndarray:
