@@ -69,15 +69,15 @@ def label_of_channel(output: Output, index: int) -> str:
 def class_of_each_place(output: Output) -> np.ndarray:
     """The class at each place of a segmentation (h, w) int64, -1 for none: the one with the greatest score.
 
-    Where scores answer for themselves it must be above the threshold. No class has scores that are not numbers.
+    Where scores answer for themselves it must be above the threshold. A place with a score that is not a number has none.
     """
     scores = output.values
     best = np.nan_to_num(scores, nan=-np.inf).argmax(axis=-1)
     greatest = np.take_along_axis(scores, best[..., None], axis=-1)[..., 0]
     by_itself = output.kind == "independent" or output.logits or output.size == 1
     with np.errstate(invalid="ignore"):
-        known = greatest > output.threshold if by_itself else ~np.isnan(greatest)
-    found: np.ndarray = np.where(known, best, -1)
+        known = (greatest > output.threshold) | (not by_itself)
+    found: np.ndarray = np.where(known & ~np.isnan(scores).any(axis=-1), best, -1)
     return found
 
 

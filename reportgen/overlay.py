@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageFilter
 
-from .picture import DIVERGING, RGB, WHOLE, Part, Picture, palette
+from .picture import CLASSES, DIVERGING, NO_CLASS, RGB, WHOLE, Part, Picture, palette
 
 LONGEST_SIDE = 640  # pixels of an image on the page
 STRONGEST = 0.75  # the share of a map's colour at its hottest place
@@ -145,3 +145,25 @@ def _side(cells: int, pixels: int, spread: tuple[float, float], kept: tuple[floa
     first = round(max(0.0, start - half, kept[0]) * pixels)
     last = round(min(1.0, start + length + half, sum(kept)) * pixels)
     return _Side(first, last, *((edge / pixels - start) * cells / length for edge in (first, last)))
+
+
+def overlay_classes(pixels: np.ndarray, mask: np.ndarray, part: Part = WHOLE) -> Picture:
+    """A mask (h, w) of colours of classes, spread evenly over `part` of `pixels` (H, W, 3), half over the image in its own grey.
+
+    Each place of the mask is a rectangle of its own. Where no class is, the image keeps its colours.
+    """
+    height, width = size_on_page(*pixels.shape[:2])
+    drawn = np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR), np.float32)
+    rows, inside_rows = _cells(height, mask.shape[0], part.top, part.height)
+    columns, inside_columns = _cells(width, mask.shape[1], part.left, part.width)
+    places = mask[rows][:, columns]
+    colours = np.frombuffer(palette(CLASSES), np.uint8).reshape(256, 3)[places].astype(np.float32)
+    covered = (inside_rows[:, None] & inside_columns & (places != NO_CLASS))[..., None]
+    blended = np.where(covered, 0.5 * drawn.mean(axis=2, keepdims=True) + 0.5 * colours, drawn)
+    return Picture(np.rint(blended).clip(0, 255).astype(np.uint8), 0.0, 255.0, RGB)
+
+
+def _cells(pixels: int, cells: int, start: float, length: float) -> tuple[np.ndarray, np.ndarray]:
+    """For each pixel along a side which cell lies there, and whether there is one."""
+    place = ((np.arange(pixels) + 0.5) / pixels - start) / length * cells
+    return np.floor(place).clip(0, cells - 1).astype(np.int64), (place >= 0) & (place < cells)

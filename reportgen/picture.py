@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import colorsys
 import io
 import math
 import struct
@@ -21,6 +22,8 @@ from .tensors import figure
 
 RGB = "rgb"
 GREY = "gray"
+CLASSES = "classes"  # a colour for each class index; the last stands for none
+NO_CLASS = 255
 DIVERGING = "RdBu_r"  # blue below the middle, red above it
 GAP = 1  # pixels between the tiles of a grid
 LARGEST_PICTURE = 100_000_000  # pixels; a report that claims more is refused before memory is taken
@@ -170,6 +173,16 @@ def columns_for(count: int) -> int:
     return next(full, square)
 
 
+def columns_across(count: int) -> int:
+    """How many columns make a grid of `count` tiles that is as wide as a page and low: 16 at most, of few places empty.
+
+    64 tiles are 16 x 4, 37 are 13 x 3 with two places empty, 12 are a single row.
+    """
+    if count <= 16:
+        return max(1, count)
+    return min(range(16, 11, -1), key=lambda columns: (-(-count // columns) * columns - count, -columns))
+
+
 def difference_picture(
     old: np.ndarray, new: np.ndarray, draw: Callable[[np.ndarray], np.ndarray] = lambda pixels: pixels
 ) -> Picture:
@@ -193,7 +206,7 @@ def colormap_names() -> tuple[str, ...]:
 @cache
 def is_colormap(name: str) -> bool:
     """Whether `palette` knows the colours of this one."""
-    if name in (GREY, "viridis"):  # most are; matplotlib takes a while to ask
+    if name in (GREY, "viridis", CLASSES):  # most are; matplotlib takes a while to ask
         return True
     from matplotlib import colormaps
 
@@ -202,12 +215,22 @@ def is_colormap(name: str) -> bool:
 
 @cache
 def palette(colormap: str) -> bytes:
-    """The 256 colours of a matplotlib colormap as 768 bytes."""
+    """The 256 colours of a matplotlib colormap, or those of classes, as 768 bytes."""
+    if colormap == CLASSES:
+        return class_colours()
     from matplotlib import colormaps
 
     # 256 whatever a `matplotlibrc` of the user's says of the length of colormaps
     colours = colormaps[colormap].resampled(256)(np.arange(256), bytes=True)
     return bytes(np.ascontiguousarray(colours[:, :3]))
+
+
+def class_colours() -> bytes:
+    """255 colours that neighbours in the list tell apart, and grey for none: hues by the golden ratio, in three strengths."""
+    strengths = ((0.80, 0.92), (0.95, 0.62), (0.45, 0.98))
+    hues = ((place * 0.6180339887 + 0.58) % 1 for place in range(NO_CLASS))
+    colours = [colorsys.hsv_to_rgb(hue, *strengths[place // 3 % 3]) for place, hue in enumerate(hues)]
+    return bytes(round(255 * part) for colour in (*colours, (0.5, 0.5, 0.5)) for part in colour)
 
 
 def to_png(picture: Picture) -> bytes:

@@ -158,7 +158,7 @@ class Reporter:
         report = Report(
             format=FORMAT,
             title=asked.title or f"{self.network.name} on {given.facts.name}",
-            warnings=(*self.network.loaded.warnings, *_head_warnings(probe.heads, asked)),
+            warnings=self.network.loaded.warnings,
             provenance=_provenance(given, probe, asked, self._reference, None if truth is None else truth_of(truth, probe)),
             **find_sections(probe, asked, self._known(probe, asked)),
         )
@@ -196,12 +196,6 @@ class Reporter:
                 return sections
         self._of_model.append((way, {}))
         return self._of_model[-1][1]
-
-
-def _head_warnings(heads: tuple[str, ...], asked: Options) -> tuple[str, ...]:
-    if len(heads) == 1 or asked.head is not None:
-        return ()
-    return (f"The model has {len(heads)} outputs ({', '.join(heads)}); this is the first. Choose another with --head.",)
 
 
 def _provenance(

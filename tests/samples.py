@@ -14,7 +14,7 @@ from reportgen.sections.section import Finding
 
 HOSTILE = "\"></script></title></style><img src=x onerror=document.title='pwned'><script>alert(1)</script> {{7*7}} חתול 猫 🐈"
 # numbers as text, which a comparison reads, and what tells it that both models were shown the same
-PACKED = {"sketch", "scores", "packed_weights", "input_digest"}
+PACKED = {"sketch", "scores", "values", "packed_weights", "input_digest"}
 CHOICES = {
     "kind",
     "task",

@@ -50,7 +50,7 @@ def test_two_that_differ(folder: Path) -> None:
     result = run("diff", "v1.html", "v2.html", folder=folder)
     assert (result.returncode, result.stdout) == (1, "diff-v1-v2.html\n")
     assert result.stderr.startswith(
-        "The answer is `b` 0.500 in both. Same architecture; only the weights of `conv` (80 %) changed: one weight"
+        "The answer is `b` 50.0 % in both. Same architecture; only the weights of `conv` (80 %) changed: one weight"
     )
     assert "80 %" in (folder / "diff-v1-v2.html").read_text("utf-8")
 
@@ -81,7 +81,7 @@ def test_json_has_what_the_contract_names(folder: Path) -> None:
     data = json.loads(result.stdout)
     assert data["same"] is False
     assert data["verdict"].startswith(
-        "The answer is `b` 0.500 in both. Same architecture; only the weights of `conv` (80 %) changed"
+        "The answer is `b` 50.0 % in both. Same architecture; only the weights of `conv` (80 %) changed"
     )
     assert "parts" not in data  # each stands by its own name
     sections = {section["name"]: section["changes"] for section in data["sections"]}
@@ -107,7 +107,7 @@ def test_markdown(folder: Path) -> None:
     result = run("diff", "v1.html", "v2.html", "--markdown", "-o", "page.html", folder=folder)
     assert (result.returncode, result.stderr) == (1, "")
     assert result.stdout.startswith(
-        "### Different: `v1.html: net on cat` → `v2.html: net on cat`\n\nThe answer is `b` 0.500 in both. Same architecture; "
+        "### Different: `v1.html: net on cat` → `v2.html: net on cat`\n\nThe answer is `b` 50.0 % in both. Same architecture; "
     )
     assert "| Layer | Weights | Moved by | Cosine |\n| --- | --- | --- | --- |\n| `conv` | 2 | 80 % | 0.6 |" in result.stdout
     assert (folder / "page.html").exists()
@@ -286,7 +286,7 @@ def test_models_are_reported_on_and_compared(tmp_path: Path, cat: Path) -> None:
     result = run("diff", "--models", "minivgg@early", "minivgg", "minivgg@early", "--image", cat, folder=tmp_path)
     assert (result.returncode, result.stdout) == (1, "diff-minivgg@early-minivgg@early.html\n")
     assert result.stderr.startswith(
-        "The answer is `cat` in all 3 versions, 0.332, then 0.987, then 0.332. Retrained in every step, "
+        "The answer is `cat` in all 3 versions, 33.2 %, then 98.7 %, then 33.2 %. Retrained in every step, "
     )
     assert "; retrained: the weights of all 11 layers moved by " in result.stderr
 

@@ -292,7 +292,15 @@ def test_models_with_several_heads(name: str) -> None:
         np.testing.assert_allclose(probe.scores, answers[head][0], rtol=1e-6)
         assert probe.explained[0].path == "conv1"
     report = reportgen.generate(model, PICTURE, preprocess="unit")
-    assert report.warnings == ("The model has 2 outputs (kind, rotten); this is the first. Choose another with --head.",)
+    assert report.warnings == ()
+    assert not isinstance(report.other_outputs, Absent)
+    (other,) = report.other_outputs.rows
+    assert other.name == "rotten"
+    assert other.predictions is not None
+    found = other.predictions.all_scores()
+    assert found is not None
+    np.testing.assert_allclose(found, answers["rotten"][0], rtol=1e-6)
+    assert isinstance(reportgen.generate(model, PICTURE, preprocess="unit", head="kind").other_outputs, Absent)
     with pytest.raises(OptionError, match="there are kind, rotten"):
         inspected(model, head="ripe")
 

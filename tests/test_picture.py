@@ -26,6 +26,7 @@ from reportgen.picture import (
     RGB,
     Grid,
     Picture,
+    columns_across,
     columns_for,
     difference_picture,
     finite_range,
@@ -512,3 +513,12 @@ def test_stripes_where_there_is_no_number() -> None:
     assert striped_[0, :, 4:].tolist() == [[0, 0, 255, 255], [0, 255, 255, 0], [255, 255, 0, 0], [255, 0, 0, 255]]
     whole = np.full((2, 3, 3, 3), 7, np.uint8)
     assert striped(whole, np.zeros(whole.shape)) is whole
+
+
+@pytest.mark.parametrize(
+    ("count", "columns"),
+    [(1, 1), (12, 12), (16, 16), (17, 12), (24, 12), (32, 16), (37, 13), (48, 16), (60, 15), (64, 16), (96, 16)],
+)
+def test_a_grid_across_the_page_leaves_few_places_empty(count: int, columns: int) -> None:
+    # 17 in 12 columns leave 7 of 24 places empty, in 16 columns 15 of 32; 60 are four rows of 15
+    assert columns_across(count) == columns

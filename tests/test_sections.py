@@ -187,9 +187,9 @@ def test_feature_maps_show_the_first_convolution_and_block_ends() -> None:
         (5, 64, True),
     ]
     assert rows[1].picture is None
-    assert rows[0].columns == 8
+    assert rows[0].columns == 16
     assert rows[0].picture is not None
-    assert rows[0].picture.values.shape == (8 * 9 - 1, 8 * 9 - 1)
+    assert rows[0].picture.values.shape == (4 * 9 - 1, 16 * 9 - 1)
 
 
 @pytest.mark.parametrize(
@@ -310,7 +310,8 @@ def test_weights_that_are_not_numbers_are_told(value: float) -> None:
 def test_what_does_not_apply_is_absent_with_a_reason() -> None:
     found = find_sections(FakeProbe(), Options(), {})
     absent = {name: section.reason for name, section in found.items() if isinstance(section, Absent)}
-    assert set(absent) == {"predictions", "attributions", "filters", "first_filters", "feature_maps", "weights"}
+    optional = {"output_map", "features", "other_outputs"}
+    assert set(absent) == optional | {"predictions", "attributions", "filters", "first_filters", "feature_maps", "weights"}
     assert all(reason.endswith(".") for reason in absent.values())
 
 
@@ -320,7 +321,7 @@ def test_only_and_skip() -> None:
     assert [name for name in SECTIONS if not isinstance(only[name], Absent)] == ["predictions"]
     skipped = find_sections(probe, Options(skip=("predictions",)), {})
     assert isinstance(skipped["predictions"], Absent)
-    assert list(SECTIONS)[:3] == ["overview", "predictions", "attributions"]
+    assert [name for name in SECTIONS if not SECTIONS[name].optional][:3] == ["overview", "predictions", "attributions"]
 
 
 def test_what_holds_for_the_model_is_found_once_and_shared() -> None:

@@ -196,7 +196,9 @@ def test_a_flip_in_the_middle_is_told(bests: tuple[int, ...], told: str) -> None
 
 def test_an_answer_that_stays_is_told_with_its_scores() -> None:
     first, last = (report_with([score, 1 - score], ("cat", "dog"), "probabilities") for score in (0.6, 0.9))
-    assert series([first, last, last]).verdict.startswith("The answer is `cat` in all 3 versions, 0.600, then 0.900, then 0.900.")
+    assert series([first, last, last]).verdict.startswith(
+        "The answer is `cat` in all 3 versions, 60.0 %, then 90.0 %, then 90.0 %."
+    )
 
 
 def test_kinds_of_change_are_told_over_all() -> None:

@@ -132,10 +132,10 @@ def test_yes_and_no_stand_on_a_scale_with_their_names() -> None:
     assert (section.answer(), section.no(), section.yes_label()) == ("`dog`", "cat", "dog")
     html = render(report)
     assert 'class="at" x="74.6"' in html
-    assert "0 · cat 0.5 dog · 1" in text_of(html).replace("0 ·cat", "0 · cat").replace("cat0.5dog", "cat 0.5 dog")
+    assert "0%·cat50%dog·100%" in re.sub(r"\s", "", text_of(html))
     other = report_of(ending(dense(-np.log(3.0), activation="sigmoid")), labels=("cat", "dog"))
     assert predictions(other).answer() == "`cat`"
-    assert "the answer changed from `cat` 0.250 to `dog` 0.750".lower() in diff(other, report).verdict.lower()
+    assert "the answer changed from `cat` (`dog` 25.0 %) to `dog` 75.0 %".lower() in diff(other, report).verdict.lower()
 
 
 def test_a_logit_says_yes_above_zero_and_stays_a_logit() -> None:

@@ -8,6 +8,7 @@ from ..formatting import counted, number
 from ..metrics import metric_changes
 from ..report import SECTIONS, Absent
 from ..sections.section import TOPICS, Topic
+from ..tasks import TASK_WORDS
 from .findings import tell_checks
 from .pair import Pair
 from .provenance import same_way_of_asking, tell_digest, tell_provenance
@@ -30,7 +31,7 @@ def find_verdict(pair: Pair, sections: Sections, same: bool, tolerance: float, c
         _within(same, tolerance),
         _tell_rounding(pair, sections),
         told["input"],
-        (*told["answer"], *judged),
+        (*_tell_kinds(pair), *told["answer"], *judged),
         (*told["architecture"], *told["weights"], *told["model"]),
         (*told["detail"], *_tell_unknown_cause(pair, sections), *tell_checks(checks)),
     )
@@ -62,6 +63,15 @@ def _tell_metrics(pair: Pair) -> Iterator[str]:
     """Whether what is known of both models' quality rose or fell."""
     for change in metric_changes(pair.old.provenance.metrics, pair.new.provenance.metrics):
         yield change.told()
+
+
+def _tell_kinds(pair: Pair) -> Iterator[str]:
+    """That the models give answers of two kinds, which no section can compare."""
+    (old, old_task), (new, new_task) = pair.old.answer_kind(), pair.new.answer_kind()
+    if old and new and old != new:
+        words = [TASK_WORDS.get(task, task) for task in (old_task, new_task)]
+        yield f"the answers are of two kinds: {words[0]}, and now {words[1]}"
+        yield f"the answer was {pair.old.answer()} and is {pair.new.answer()}"
 
 
 def _same(pair: Pair) -> str:

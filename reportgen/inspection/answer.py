@@ -156,7 +156,9 @@ def _by_themselves(answer: Answer, output: Output) -> tuple[int, ...]:
     if output.task == "regression":
         return tuple(range(output.size))
     if output.task == "segmentation":
-        return tuple(int(each) for each in np.argsort(-shares_of(output), kind="stable"))
+        shares = shares_of(output)
+        order = tuple(int(each) for each in np.argsort(-shares, kind="stable"))
+        return tuple(each for each in order if shares[each] > 0) or order[:1]  # those that are somewhere on the mask
     if answer.means is None:
         return ()
     return tuple(int(each) for each in np.argsort(-np.nan_to_num(answer.means, nan=-np.inf), kind="stable"))

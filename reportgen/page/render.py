@@ -19,8 +19,8 @@ from markupsafe import Markup
 from ..codec import Encoder
 from ..curves import Panel
 from ..errors import OptionError, reason_of
-from ..picture import RGB, Picture, palette
-from ..report import SECTIONS, Report
+from ..picture import CLASSES, RGB, Picture, palette
+from ..report import SECTIONS, Absent, Report
 from ..sections.section import FigureTable
 from .charts import Pair, extent, spreads
 from .curves import curves_png
@@ -52,13 +52,17 @@ def _report_with(composer: Composer, report: Report) -> str:
         report=report,
         drawing=drawing_of(report),
         colormaps=_colormaps(composer.encoder.colormaps),
-        sections=[(name, section.title, getattr(report, name)) for name, section in SECTIONS.items()],
+        sections=[
+            (name, section.title, getattr(report, name))
+            for name, section in SECTIONS.items()
+            if not (section.optional and isinstance(getattr(report, name), Absent))
+        ],
     )
 
 
 def _colormaps(used: Iterable[str]) -> dict[str, str]:
     """The colours that pictures are in, and those that maps may be given in the page: 256 each, as base64."""
-    names = dict.fromkeys((*(name for name in used if name != RGB), *OFFERED))
+    names = dict.fromkeys((*(name for name in used if name not in (RGB, CLASSES)), *OFFERED))
     return {name: base64.b64encode(palette(name)).decode() for name in names}
 
 
@@ -161,7 +165,7 @@ class Composer:
             return None
         steps = table.kind == "changes"
         names = [f"{place} → {place + 1}" if steps else str(place) for place in range(1, places + 1)]
-        made = lines(rows, names, 0.0 if steps else table.low, table.high, percent=steps)
+        made = lines(rows, names, 0.0 if steps else table.low, table.high, percent=steps or table.high == 1)
         styles = [(COLOURS[place], dashes_of(place)) for place in range(len(rows))]
         return ShownLines(*self._placed(made.png), made.width, made.height, styles)
 

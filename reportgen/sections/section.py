@@ -183,6 +183,7 @@ class Section(Generic[Data, Compared]):
         "image": found anew for each image by a `Probe`, and not compared where two reports show different images.
     find: raises `NotApplicable` where the section has nothing to say.
     title_of_two: the heading of the section in a diff, where it is another. noun: what a verdict calls what both have the same.
+    optional: whether a page passes it over where it has nothing to say, because most models give it nothing.
     smaller: gives the data back with less detail, to save so many bytes of the page, with the bytes that it saved.
     checks: what can be wrong with it.
     compare: what a diff shows of two; raises `NotApplicable` where they cannot be compared. None: the list of changes.
@@ -202,6 +203,7 @@ class Section(Generic[Data, Compared]):
     find: Callable[[Any, Options], Data]
     title_of_two: str = ""
     noun: str = ""
+    optional: bool = False
     smaller: Callable[[Data, Probe, Options, int], tuple[Data, int]] | None = None
     checks: tuple[Check, ...] = ()
     compare: Callable[[Data, Data, Comparison], Compared] | None = None

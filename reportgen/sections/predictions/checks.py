@@ -32,8 +32,11 @@ def random_scores(probe: Probe) -> Iterator[Finding]:
 
 
 def non_finite_scores(probe: Probe) -> Iterator[Finding]:
-    """Scores that are nan or infinite."""
-    if not np.isfinite(_scores(probe)).all():
+    """Scores, values or places of a map that are nan or infinite."""
+    values = probe.outputs[0].values
+    if not values.size:
+        raise NotApplicable("The model's output is empty.")
+    if not np.isfinite(values).all():
         yield Finding(
             level="error",
             text="The model's answer holds values that are not numbers (nan or infinite); it means nothing.",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Iterable
 from typing import ClassVar
 
 import numpy as np
 
 from ...errors import NotApplicable
-from ...formatting import counted, name, numbers, score
+from ...formatting import counted, name, numbers, probabilities, scores
 from ...options import Options
 from ...outputs import Output
 from ...probe import Probe
@@ -143,11 +144,18 @@ class Predictions:
         words = [f"{name(row.label)} {text}" for row, text in zip(shown, numbers(row.score for row in shown), strict=True)]
         return ", ".join(words) + (f" and {self.classes - len(shown):,} more" if self.classes > len(shown) else "")
 
+    def worded(self, values: Iterable[float | None]) -> list[str]:
+        """Scores of this answer beside each other in words: probabilities in percent."""
+        return probabilities(values, apart=False) if self.between_0_and_1() else scores(values)
+
     def in_a_line(self) -> str:
         """The answer with its score, for a title or a terminal."""
         if self.no_answer() or self.read_as in ("regression", "multilabel"):
             return self.answer()
-        return f"{self.answer()} {score(self.rows[0].score)}"
+        (told,) = self.worded([self.rows[0].score])
+        if self.yes_or_no() and not self.present():  # the score is that of yes
+            return f"{self.answer()} ({name(self.rows[0].label)} {told})"
+        return f"{self.answer()} {told}"
 
     def output_words(self) -> str:
         """What the output answers with, in a word or two: "10 classes", "yes or no", "3 values"."""

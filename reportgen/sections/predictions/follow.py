@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ...formatting import counted, name, numbers, scores
+from ...formatting import counted, name, numbers, probabilities, scores
 from ..section import FigureLine, FigureTable, Versions
 from .compare import Answers, common_kind, of_one_task, standing
 from .find import Predictions
@@ -56,7 +56,8 @@ def tell_predictions_of_all(
         else:
             runs.append((words, number, number))
     if len(runs) == 1:
-        figures = scores([section.rows[0].score for section in known])
+        best = [section.rows[0].score for section in known]
+        figures = probabilities(best) if all(section.between_0_and_1() for section in known) else scores(best)
         through = ", then ".join(figures) if len(known) <= RUNS else f"{figures[0]} in the first and {figures[-1]} in the last"
         several = not of_one_task(known) or known[0].read_as == "multilabel"
         yield f"the answer is {runs[0][0]} in all {len(known):,} versions{'' if several else f', {through}'}"
