@@ -173,7 +173,7 @@ class Reporter:
     def _shown(self, image: str | Path | np.ndarray | GivenImage, asked: Options) -> tuple[GivenImage, KerasProbe]:
         given = given_image(image)
         height, width, channels = self.network.loaded.input_shape
-        pixels, shown = given.fitted(height, width, channels, asked.fit)
+        pixels, shown = given.fitted(height, width, channels, asked.fit, asked.resample)
         size = given.facts.height, given.facts.width
         original = given.on_white(*size_on_page(*size), "stretch")
         self._progress("Forward pass")
@@ -206,14 +206,15 @@ def _provenance(
     tensorflow, keras = versions()
     named = _without_folders(asked)
     # only a fourth channel that is not opaque counts: the digest of all other pixels is the one that earlier versions wrote
-    opaque = probe.given.shape[2] < 4 or probe.given[:, :, 3].min() == 255
+    is_whole = probe.given.dtype == np.uint8
+    opaque = is_whole and (probe.given.shape[2] < 4 or probe.given[:, :, 3].min() == 255)
     return Provenance(
         model=probe.network.facts,
         image=given.facts,
         versions=Versions(reportgen=__version__, tensorflow=tensorflow, keras=keras, numpy=np.__version__),
         options=named,
         command=command_line(reference, given.facts.name, named) if reference is not None and given.from_file else "",
-        notes=(*given.notes_for(probe.given.shape[2]), *_cut_notes(probe)),
+        notes=(*given.notes_for(probe.given.shape[2]), *_resize_notes(given, probe, asked), *_cut_notes(probe)),
         input_digest=tensor_digest(probe.pixels if opaque else probe.given),
         output=asked.head or probe.heads[0],
         truth=truth,
@@ -225,6 +226,15 @@ def _without_folders(asked: Options) -> Options:
     """The options with the names of files alone: a report does not tell where they lie."""
     names: dict[str, Any] = {name: Path(file).name for name, file in files_of(asked).items()}
     return replace(asked, **names)
+
+
+def _resize_notes(given: GivenImage, probe: Probe, asked: Options) -> tuple[str, ...]:
+    """How the image was resized, where it was and another way than the usual was asked for."""
+    height, width = probe.given.shape[:2]
+    if asked.resample == Options().resample or (given.facts.height, given.facts.width) == (height, width):
+        return ()
+    maker = "tf.image.resize, without averaging" if asked.resample.startswith("tf-") else "Pillow"
+    return (f"Resized to {width} × {height} by {asked.resample.removeprefix('tf-')} ({maker}).",)
 
 
 def _cut_notes(probe: Probe) -> tuple[str, ...]:

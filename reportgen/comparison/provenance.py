@@ -96,7 +96,12 @@ def same_way_of_asking(old: Report, new: Report) -> bool:
     """Whether the image was fitted, and its pixels scaled, in one way, and one output was asked for."""
     before, after = old.provenance, new.provenance
     same_shape = before.model.input_shape == after.model.input_shape and before.options.size == after.options.size
-    return same_shape and before.options.fit == after.options.fit and same_preprocessing(old, new) and same_output(old, new)
+    return (
+        same_shape
+        and (before.options.fit, before.options.resample) == (after.options.fit, after.options.resample)
+        and same_preprocessing(old, new)
+        and same_output(old, new)
+    )
 
 
 def same_output(old: Report, new: Report) -> bool:
@@ -138,8 +143,10 @@ def _image_change(old: Report, new: Report) -> Change:
     before, after = old.provenance, new.provenance
     if before.image.digest != after.image.digest:
         return Change("image", before.image.digest, after.image.digest, None)
-    if before.options.fit != after.options.fit:
-        return Change("options.fit", before.options.fit, after.options.fit, None)
+    for each in ("fit", "resample"):
+        old_way, new_way = getattr(before.options, each), getattr(after.options, each)
+        if old_way != new_way:
+            return Change(f"options.{each}", old_way, new_way, None)
     return Change("input_digest", old.input_digest(), new.input_digest(), None)
 
 

@@ -38,6 +38,7 @@ __all__ = [
     "Fit",
     "Option",
     "Options",
+    "Resample",
     "Scale",
     "Sort",
     "concerning",
@@ -47,6 +48,7 @@ __all__ = [
 ]
 
 Fit = Literal["stretch", "crop", "pad"]
+Resample = Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "tf-bilinear", "tf-nearest"]
 Scale = Literal["map", "layer"]
 Sort = Literal["index", "activity"]
 
@@ -103,6 +105,13 @@ class Options:
         choice(*get_args(Fit)),
         "image",
         "How to fit an image of another shape to the model's input: stretch it, crop to its middle, or pad it with black.",
+    )
+    resample: Resample = option(
+        "bicubic",
+        choice(*get_args(Resample)),
+        "image",
+        "How to resize the image: as Pillow does, averaging where it shrinks (nearest alone picks pixels), or as tf.image.resize "
+        "does, which averages nothing (tf-bilinear, tf-nearest). Choose what the model was trained with.",
     )
     maps: int | Literal["all"] = option(64, COUNT, "looks", "How many feature maps to show per layer.")
     layers: str | None = option(
