@@ -15,6 +15,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from .excited import Excited
 from .explained import Explained as Explained, Question as Question
 from .histograms import Histogram
 from .kernels import Kernel, Law
@@ -168,6 +169,13 @@ class Network(Protocol):
 
         Raises `NotApplicable` where no gradient leads from y to x: a layer beside or after the logits, such as the softmax
         itself, a layer that is never called, or integers; and with `guided` where no ReLU lies on the way.
+        """
+
+    def excite(self, path: str, channels: tuple[int, ...]) -> tuple[Excited, ...]:
+        """For each of the channels that the layer at `path` returns, the picture that excites it most, found by gradient ascent
+        (see `inspection.ascent`). "" stands for the model's output, whose channels are the classes' logits.
+
+        Raises `OptionError` for a layer or channel that there is not, `NotApplicable` where no gradient leads to the input.
         """
 
     def reinitialized(self, seed: int) -> Generator[str]:

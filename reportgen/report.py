@@ -17,6 +17,7 @@ from .probe import LayerCall, ModelFacts, Probe
 from .records import FORMER_NAMES, record
 from .sections.attributions import SECTION as ATTRIBUTIONS, Attributions
 from .sections.feature_maps import SECTION as FEATURE_MAPS, ConvolutionMapsTable
+from .sections.feature_visualization import SECTION as FEATURE_VISUALIZATION, FeatureVisualization
 from .sections.features import SECTION as FEATURES, Features
 from .sections.filters import SECTION as FILTERS, FilterShapes
 from .sections.first_filters import SECTION as FIRST_FILTERS, FirstFilters
@@ -105,6 +106,7 @@ class Report:
     filters: FilterShapes | Absent = _section(FILTERS)
     first_filters: FirstFilters | Absent = _section(FIRST_FILTERS)
     feature_maps: ConvolutionMapsTable | Absent = _section(FEATURE_MAPS)
+    feature_visualization: FeatureVisualization | Absent = _section(FEATURE_VISUALIZATION)
     weights: Weights | Absent = _section(WEIGHTS)
 
     def findings(self) -> tuple[Finding, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from reportgen.excited import Excited
 from reportgen.kernels import DEPTHWISE_AXES, KERNEL_AXES, POINTWISE_AXES, TRANSPOSED_AXES, Kernel, Law
 from reportgen.outputs import Output
 from reportgen.picture import WHOLE, Part
@@ -78,6 +79,10 @@ class FakeNetwork:
 
     def gradient(self, batch: np.ndarray, class_index: int, at: str = INPUT, *, guided: bool = False) -> np.ndarray:
         return np.full(batch.shape, class_index / batch[0].size, np.float32)
+
+    def excite(self, path: str, channels: tuple[int, ...]) -> tuple[Excited, ...]:
+        pixels = [np.full((4, 4, self.facts.input_shape[2] or 1), 10 * channel, np.uint8) for channel in channels]
+        return tuple(Excited(each, each + 0.5, -1.0, picture) for each, picture in zip(channels, pixels, strict=True))
 
     def reinitialized(self, seed: int) -> Generator[str]:
         yield from ()

@@ -311,7 +311,10 @@ def test_what_does_not_apply_is_absent_with_a_reason() -> None:
     found = find_sections(FakeProbe(), Options(), {})
     absent = {name: section.reason for name, section in found.items() if isinstance(section, Absent)}
     optional = {"output_map", "features", "other_outputs"}
-    assert set(absent) == optional | {"predictions", "attributions", "filters", "first_filters", "feature_maps", "weights"}
+    assert set(absent) == optional | {"predictions", "attributions", "filters", "first_filters", "feature_maps"} | {
+        "feature_visualization",
+        "weights",
+    }
     assert all(reason.endswith(".") for reason in absent.values())
 
 

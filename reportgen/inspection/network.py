@@ -14,18 +14,21 @@ import numpy as np
 
 from ..backend import deep_models, tf
 from ..errors import LabelsError
+from ..excited import Excited
 from ..kernels import Kernel, Law
 from ..loading.architecture import architecture
 from ..loading.loaded import Loaded, as_array
 from ..loading.schemes import scale
 from ..probe import INPUT, ChannelOrder, LayerCall, ModelFacts
 from ..tensors import TensorFigures, figures_of
+from .ascent import Ascent
 from .asking import Asking
 from .colours import order_behind
 from .initial import initial_laws
 from .kernels import is_convolution, kernels_of
 from .placing import Placing
 from .reinitializing import reinitialized
+from .remembering import key_of, may_be_kept, remember, remembered
 from .running import Structure, run
 from .settings import SettingsReader
 
@@ -46,6 +49,7 @@ class KerasNetwork:
         self.settings = SettingsReader()
         self._structure: Structure | None = None
         self._asking: Asking | None = None
+        self._excited: dict[tuple[str, int], Excited] = {}
         self._described: Future[dict[int, TensorFigures]] | None = None
         if self.model.built:
             self._describe()
@@ -142,6 +146,20 @@ class KerasNetwork:
     def gradient(self, batch: np.ndarray, class_index: int, at: str = INPUT, *, guided: bool = False) -> np.ndarray:
         return self._asked().gradient(batch, class_index, at, guided)
 
+    def excite(self, path: str, channels: tuple[int, ...]) -> tuple[Excited, ...]:
+        keys = self._keys(path, channels)
+        for channel, key in keys.items():
+            if (path, channel) not in self._excited and key:
+                found = remembered(key, channel, self.loaded.input_shape[2])
+                if found is not None:
+                    self._excited[path, channel] = found
+        missing = tuple(channel for channel in keys if (path, channel) not in self._excited)
+        if missing:
+            made = Ascent(self.loaded, self.head, self.structure).excite(path, missing)
+            self._excited |= {(path, each.channel): each for each in made}
+            remember({key: self._excited[path, channel] for channel in missing if (key := keys[channel])})
+        return tuple(self._excited[path, channel] for channel in channels)
+
     def reinitialized(self, seed: int) -> Generator[str]:
         self._all_figures()  # those of the true weights, which are computed in the background, come first
         return reinitialized(self.structure.heard, seed)
@@ -166,8 +184,15 @@ class KerasNetwork:
         if self.layers == rows:
             return self
         network = copy.copy(self)
-        network._structure, network._asking = structure, None
+        network._structure, network._asking, network._excited = structure, None, {}
         return network
+
+    def _keys(self, path: str, channels: tuple[int, ...]) -> dict[int, str]:
+        """Under what each filter's picture is kept between runs; "" where it is not."""
+        if not may_be_kept(self.model, self.structure.heard):
+            return dict.fromkeys(channels, "")
+        about = (self.digest, self.loaded.scheme, self.loaded.input_shape, self.head, path)
+        return {channel: key_of(*about, channel) for channel in channels}
 
     def _asked(self) -> Asking:
         if self._asking is None:

@@ -27,6 +27,7 @@ from .kinds import (
     SHARE,
     SIZE,
     TEXT,
+    VISUALIZE,
     WEIGHTS,
     choice,
 )
@@ -154,6 +155,14 @@ class Options:
     )
     sanity: bool = option(
         False, FLAG, "image", "Check whether each attribution map changes when the model's weights become random."
+    )
+    visualize: int | str | None = option(
+        None,
+        VISUALIZE,
+        "image",
+        "Make pictures that excite filters: of this many filters per layer, of all, of those named such as conv3:17,conv4:2, or "
+        "of the explained classes.",
+        shown_default="8 filters per layer, where the model is small",
     )
     only: tuple[str, ...] = option((), SECTIONS, "looks", "Show only these sections: {words}.")
     skip: tuple[str, ...] = option((), SECTIONS, "looks", "Leave these sections out: {words}.")

@@ -141,6 +141,23 @@ def _read_count(value: Any) -> int | Literal["all"]:
     return "all" if isinstance(value, str) and value.strip().lower() == "all" else _read_whole(value, 1, LARGEST)
 
 
+def _read_visualize(value: Any) -> int | str:
+    """A number, "all", "classes", or "path:channel" of each filter with commas between them; a list in Python is of filters."""
+    if isinstance(value, str) and value.strip().lower() in ("all", "classes"):
+        return value.strip().lower()
+    if not isinstance(value, (list, tuple)) and not (isinstance(value, str) and ":" in value):
+        return _read_whole(value, 1, LARGEST)
+    named = []
+    for each in _read_names(value):
+        path, _, channel = each.rpartition(":")
+        if not path.strip():
+            raise ValueError
+        named.append(f"{path.strip()}:{_read_whole(channel, 0, LARGEST)}")
+    if not named:
+        raise ValueError
+    return ",".join(dict.fromkeys(named))
+
+
 def _read_metrics(value: Any) -> tuple[str, ...]:
     """Texts "name=value" from texts of that form or, in Python, from a mapping; each name once."""
     if not isinstance(value, (str, list, tuple, dict)):
@@ -197,6 +214,12 @@ SIZE = Kind(_read_size, "HEIGHTxWIDTH in pixels, such as 224x224", "HEIGHTxWIDTH
 FILE_SIZE = Kind(_read_file_size, "a size such as 5MB, from 1 byte to less than 1000 TB", "SIZE")
 METHODS = Kind(_read_names, "names of methods, separated by commas or in a list", "METHOD,...", ",".join, takes="many")
 SECTIONS = Kind(_read_names, "names of sections, separated by commas or in a list", "SECTION,...", ",".join, takes="many")
+VISUALIZE = Kind(
+    _read_visualize,
+    "a number, 1 or more, all, classes, or filters such as conv3:17,conv4:2",
+    "N|all|classes|LAYER:CHANNEL,...",
+    words=("all", "classes"),
+)
 LABELS = Kind(_read_labels, "a file of labels, or in Python a list of texts", "FILE", is_file=True)
 BASELINE = Kind(_read_baseline, "black, mean, blur, or a colour such as #808080", "black|mean|blur|COLOUR", words=BASELINES)
 LAYER = Kind(_read_path, "the path of a layer, such as block3_conv2", "PATH")
