@@ -90,8 +90,8 @@ def test_every_option_goes_through_and_into_the_command(folder: Path) -> None:
     assert (made.returncode, made.stdout, made.stderr) == (0, "options.html\n", "")
     values = json.loads(reportgen("data", "options.html", cwd=folder).stdout)
     assert values["provenance"]["options"] == {
-        "weights": None, "seed": 0, "preprocess": "none", "labels": "ten.txt", "target": "j", "head": None, "size": None,
-        "fit": "crop",
+        "weights": None, "seed": 0, "preprocess": "none", "labels": "ten.txt", "metric": [], "target": "j",
+        "head": None, "size": None, "fit": "crop",
         "maps": 5, "layers": "block2_*", "scale": "layer", "sort": "activity", "colormap": "magma", "only": [],
         "skip": ["weights", "filters"], "max_size": 500000,
         "title": "T", "explain": ["grad-cam"], "templates": None, "max_memory": 2_000_000_000,
