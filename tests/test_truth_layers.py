@@ -57,7 +57,8 @@ def report_of(model: Any, pixels: np.ndarray | None = None, **options: Any) -> R
 
 def explained(report: Report) -> Attribution:
     assert not isinstance(report.attributions, Absent), report.attributions.reason
-    return report.attributions.rows[0]
+    (row,) = report.attributions.rows
+    return row
 
 
 def hottest(row: Attribution) -> list[tuple[int, ...]]:

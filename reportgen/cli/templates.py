@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from .app import app, say
-from .usage import Command
 
 TEMPLATES_HELP = """Copy the page's templates into a folder, to change them and give them back with --templates.
 
@@ -19,7 +18,7 @@ TEMPLATES_HELP = """Copy the page's templates into a folder, to change them and 
 """
 
 
-@app.command(help=TEMPLATES_HELP, cls=Command)
+@app.command(help=TEMPLATES_HELP)
 def templates(
     copy: Annotated[
         Path, typer.Option("--copy", help="The folder to copy them into; a file that is there is never overwritten.")
