@@ -1,4 +1,4 @@
-"""`Histogram`: how the values of a tensor are spread, in a few exact counts."""
+"""`Histogram`: the distribution of a tensor's values, in a few counts."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ CHUNK = 1 << 18  # values at a time, which stay in the processor's cache
 @record(kw_only=True)
 class Histogram:
     """How many values lie where: `counts` (32,) over bins of one width from `low` to `high`, without the values that are 0.
+    A value within single-precision rounding of a bin's edge may count for the neighbour; the other counts are exact.
 
     `zeros` are those; `below` and `above` lie outside of the bins, `not_finite` are nan or infinite. All counts together are the
     tensor's values. `low` and `high` are the least and greatest finite value or, where that is nearer, four standard deviations

@@ -1,4 +1,4 @@
-"""Charts of how values are spread, drawn by matplotlib: all of a table in one picture, of which each row shows its part.
+"""Charts of distributions, drawn by matplotlib. All charts of a table share one picture, and each row shows its part of it.
 
 The ground is transparent, and the colours stand out from white and from black, so that one picture serves light and dark pages.
 """
