@@ -21,7 +21,7 @@ with without_native_log():
     import keras
     import tensorflow as tf
     from keras.src.backend.common import global_state
-    from keras.src.legacy.saving import json_utils, saving_utils
+    from keras.src.legacy.saving import json_utils, legacy_h5_format, saving_utils
     from keras.src.saving import saving_lib
 
     try:
@@ -42,6 +42,7 @@ __all__ = [
     "global_state",
     "json_utils",
     "keras",
+    "legacy_h5_format",
     "op_callbacks",
     "saving_lib",
     "saving_utils",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
@@ -13,6 +13,7 @@ FILE_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) ?([KMG]?I?B|)", re.IGNOR
 NOT_ASCII = re.compile(r"[^\x00-\x7e]+")
 DIGITS = 4  # significant, of any figure that needs no more
 MOST_DIGITS = 17  # as many tell any two floats apart
+ROUNDED = 1e-6  # by so much float32 may add up to more than 1
 
 
 def number(value: float, digits: int = DIGITS) -> str:
@@ -60,7 +61,40 @@ def scores(values: Iterable[float | None]) -> list[str]:
     return _apart(values, score)
 
 
-def _apart(values: Iterable[float | None], worded: Callable[[float], str]) -> list[str]:
+def probability(value: float) -> str:
+    """A probability in percent, as `percent` words it: "98.7 %", "< 0.1 %". What is no share 0..1 stays a score."""
+    return percent(min(value, 1.0)) if 0 <= value <= 1 + ROUNDED else score(value)
+
+
+def probabilities(values: Iterable[float | None], apart: bool = True) -> list[str]:
+    """Probabilities that stand beside each other in percent, with as many digits as tell those apart that differ.
+
+    Without `apart`, "< 0.1 %" and "> 99.9 %" may stand beside the like: of the ranks of a list, where the order tells more.
+    """
+    vague = () if apart else (percent(0.0001), percent(0.9999))
+    return _apart(values, probability, _percent, vague)
+
+
+def probability_change(change: float) -> str:
+    """How far a probability moved, in percentage points: "+65.5 points"; "0" for none."""
+    return f"{signed(change * 100)} points" if change else "0"
+
+
+def _percent(share: float, digits: int) -> str:
+    """A share 0..1 in percent with this many digits, or with more where it would wrongly read as 0 % or 100 %."""
+    if not 0 < share < 1:
+        return probability(share)
+    texts = (number(share * 100, count) for count in range(digits, MOST_DIGITS + 1))
+    return f"{next((text for text in texts if 0 < float(text) < 100), share * 100)} %"
+
+
+def _apart(
+    values: Iterable[float | None],
+    worded: Callable[[float], str],
+    precise: Callable[[float, int], str] = number,
+    vague: Collection[str] = (),
+) -> list[str]:
+    """The values in words; those that share a text and differ more precisely, but for the texts in `vague`."""
     given = list(values)
     texts = ["–" if value is None else worded(value) for value in given]
     for digits in range(DIGITS, MOST_DIGITS + 1):
@@ -68,11 +102,11 @@ def _apart(values: Iterable[float | None], worded: Callable[[float], str]) -> li
         for text, value in zip(texts, given, strict=True):
             if value is not None and math.isfinite(value):
                 meant.setdefault(text, set()).add(value)
-        unclear = {text for text, those in meant.items() if len(those) > 1}
+        unclear = {text for text, those in meant.items() if len(those) > 1 and text not in vague}
         if not unclear:
             break
         pairs = zip(texts, given, strict=True)
-        texts = [number(value, digits) if value is not None and text in unclear else text for text, value in pairs]
+        texts = [precise(value, digits) if value is not None and text in unclear else text for text, value in pairs]
     return texts
 
 
@@ -170,9 +204,14 @@ def name(text: object) -> str:
 
 def plain(text: object) -> str:
     """Text from outside in one line without backticks; of a long one the beginning and the end."""
-    printable = "".join(each if each.isprintable() else " " for each in str(text))
-    line = " ".join(printable.replace("`", "'").split())
+    line = one_line(text)
     return line if len(line) <= 100 else f"{line[:64]} … {line[-32:]}"
+
+
+def one_line(text: object) -> str:
+    """Text from outside in one line without backticks, all of it."""
+    printable = "".join(each if each.isprintable() else " " for each in str(text))
+    return " ".join(printable.replace("`", "'").split())
 
 
 def printable(text: str) -> str:
@@ -198,3 +237,10 @@ def _escaped(character: str) -> str:
 def pieces(sentence: str) -> list[tuple[str, bool]]:
     """A sentence in pieces, with whether each is a name: one that stood between backticks."""
     return [(text, place % 2 == 1) for place, text in enumerate(sentence.split("`")) if text]
+
+
+def shortened(text: str, most: int) -> str:
+    """A text that may come from anywhere, in one line of at most `most` letters; its end tells names apart best."""
+    line = "".join(letter if letter.isprintable() else " " for letter in text)
+    most = max(most, 4)
+    return line if len(line) <= most else "…" + line[-(most - 1) :]

@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 
 from .errors import ImageError
-from .image_bounds import check_bounds, pillow_silent
+from .image_bounds import check_bounds, check_no_address, pillow_silent
 from .image_colours import Turn, in_mode, into_srgb
-from .options import Fit
+from .options import Fit, Resample
 from .picture import finite_range, quantize
 from .quiet import without_native_log
 from .records import record
+from .resizing import fit as fit, fitted as _fitted
 
 LARGEST_FILE = 500_000_000  # bytes
 LARGEST_IMAGE = 100_000_000  # pixels; as many take 0.4 to 0.8 GB of memory while they are read
@@ -67,28 +68,35 @@ class GivenImage:
             pixels[top : top + band.height] = np.asarray(band)
         return pixels
 
-    def fitted(self, height: int, width: int, channels: int, how: Fit) -> tuple[np.ndarray, np.ndarray]:
-        """What a model is given, uint8 (height, width, channels), and what the page shows of it, uint8 (height, width, 3).
+    def fitted(
+        self, height: int, width: int, channels: int, how: Fit, resample: Resample = "bicubic"
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """What a model is given, (height, width, channels), and what the page shows of it, uint8 (height, width, 3).
 
-        A model of four channels is given them as they are, each resized on its own; 255 as the fourth where there is none. What
-        "pad" adds is black: 0 in every channel of an array, and opaque in a file. Raises `ImageError` for other than 1, 3 or 4.
+        What it is given is uint8, or float32 between 0 and 255 for "tf-bilinear", which does not round. A model of four channels
+        is given them as they are, each resized on its own; 255 as the fourth where there is none. What "pad" adds is black: 0 in
+        every channel of an array, and opaque in a file. Raises `ImageError` for other than 1, 3 or 4.
         """
-        if channels != 4 or self.fourth is None:
-            shown = self._fitted_on_white(height, width, how)
-            given = with_channels(shown, channels)
-            return given, np.repeat(given, 3, axis=2) if channels == 1 else shown
-        colours = fit(self.colours, height, width, how)
-        fourth = fit(self.fourth, height, width, how, rest=255 if self.from_file else 0)
-        return np.dstack([colours, fourth]), self._fitted_on_white(height, width, how) if self.from_file else colours
+        if channels == 4 and self.fourth is not None:
+            colours = fit(self.colours, height, width, how, 0, resample)
+            fourth = fit(self.fourth, height, width, how, 255 if self.from_file else 0, resample)
+            on_white = self.on_white(height, width, how, resample) if self.from_file else colours
+            return np.dstack([colours, fourth]), _rounded(on_white)
+        values = self.on_white(height, width, how, resample)
+        shown = _rounded(values)
+        given = with_channels(shown, channels)
+        if values.dtype != np.uint8:
+            given = _float_channels(values, channels)
+        return given, np.repeat(_rounded(given), 3, axis=2) if channels == 1 else shown
 
-    def _fitted_on_white(self, height: int, width: int, how: Fit) -> np.ndarray:
+    def on_white(self, height: int, width: int, how: Fit, resample: Resample = "bicubic") -> np.ndarray:
         """`fit` of `pixels`, which are not held beside Pillow's copy of them: that would not fit in a gigabyte."""
         if self.fourth is None:
-            return fit(self.colours, height, width, how)
+            return fit(self.colours, height, width, how, 0, resample)
         image = Image.new("RGB", (self.facts.width, self.facts.height))
         for top, band in _on_white(self.colours, self.fourth):
             image.paste(band, (0, top))
-        return _fitted(image, height, width, how)
+        return _fitted(image, height, width, how, 0, resample)
 
     def notes_for(self, channels: int) -> tuple[str, ...]:
         """What was done to the image on its way to a model of so many channels, and to the page."""
@@ -101,6 +109,7 @@ class GivenImage:
 
 def check_image(path: Path) -> None:
     """Raise `ImageError` unless `path` is a file of a size that is read; cheap enough to ask before anything else."""
+    check_no_address(path)
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: a name that no file can have
@@ -264,27 +273,16 @@ def _upper_byte(band: Image.Image) -> Image.Image:
     return shallow
 
 
-def fit(pixels: np.ndarray, height: int, width: int, how: Fit = "stretch", rest: int = 0) -> np.ndarray:
-    """`pixels` (h, w, 3) as (height, width, 3), or one channel (h, w) as (height, width), averaged where they shrink.
-
-    "stretch" takes the whole image and lets its proportions go, "crop" takes the largest middle part of the right
-    proportions, "pad" brings the whole image into the frame and leaves the rest black, or of one channel at `rest`.
-    """
-    return _fitted(Image.fromarray(pixels), height, width, how, rest)
+def _rounded(values: np.ndarray) -> np.ndarray:
+    return values if values.dtype == np.uint8 else np.rint(values).clip(0, 255).astype(np.uint8)
 
 
-def _fitted(image: Image.Image, height: int, width: int, how: Fit, rest: int = 0) -> np.ndarray:
-    resampling = Image.Resampling.BICUBIC
-    if how == "crop":
-        return np.asarray(ImageOps.fit(image, (width, height), resampling))
-    if how == "stretch":
-        return np.asarray(image.resize((width, height), resampling))
-    # not by `ImageOps.pad`, which fails on an image so long that its shorter side rounds to nothing
-    scale = min(width / image.width, height / image.height)
-    inner = max(1, round(image.width * scale)), max(1, round(image.height * scale))
-    framed = Image.new(image.mode, (width, height), rest)
-    framed.paste(image.resize(inner, resampling), ((width - inner[0]) // 2, (height - inner[1]) // 2))
-    return np.asarray(framed)
+def _float_channels(values: np.ndarray, channels: int) -> np.ndarray:
+    """`with_channels` of float32 values, which stay unrounded."""
+    if channels == 1:
+        luminance: np.ndarray = values @ np.array([[0.299], [0.587], [0.114]], np.float32)
+        return luminance
+    return values if channels == 3 else np.dstack([values, np.full(values.shape[:2], 255, np.float32)])
 
 
 def with_channels(pixels: np.ndarray, channels: int) -> np.ndarray:

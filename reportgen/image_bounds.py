@@ -31,7 +31,16 @@ WIDTH, LENGTH, BITS, SAMPLES, ROWS, TILE_WIDTH, TILE_LENGTH = 256, 257, 258, 277
 SIZES = {WIDTH, LENGTH, BITS, SAMPLES, ROWS, TILE_WIDTH, TILE_LENGTH}
 
 LARGEST_RUNS = 10_000_000  # pixels, of a BMP of run lengths: Pillow fills what these skip pixel by pixel
+ADDRESS = re.compile("(https?|ftp|s3|gs):/+", re.IGNORECASE)
 PILLOW_SETTINGS = threading.Lock()
+
+
+def check_no_address(path: Path) -> None:
+    """Raise `ImageError` for the address of a page or an image, of which a path has lost a slash."""
+    match = ADDRESS.match(str(path))
+    if match:
+        address = f"{match[1]}://{str(path)[match.end() :]}"
+        raise ImageError(f"{address}: an image is read from a file; download it first, and name the file.")
 
 
 @contextmanager

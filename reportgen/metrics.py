@@ -10,54 +10,14 @@ from .formatting import name, two_numbers
 from .records import record
 
 # words in a metric's name that tell which way is better; the last one that is known decides: "top1_error", "f1_loss"
-LOWER = frozenset(
-    [
-        "loss",
-        "error",
-        "err",
-        "mae",
-        "mse",
-        "rmse",
-        "mape",
-        "smape",
-        "msle",
-        "nll",
-        "crossentropy",
-        "perplexity",
-        "hinge",
-        "brier",
-        "fid",
-        "wer",
-        "cer",
-        "eer",
-        "latency",
-    ]
-)
-HIGHER = frozenset(
-    [
-        "accuracy",
-        "acc",
-        "auc",
-        "auroc",
-        "precision",
-        "recall",
-        "sensitivity",
-        "specificity",
-        "f1",
-        "fbeta",
-        "iou",
-        "miou",
-        "dice",
-        "jaccard",
-        "r2",
-        "kappa",
-        "mcc",
-        "top1",
-        "top5",
-        "psnr",
-        "ssim",
-    ]
-)
+LOWER = frozenset({
+    "loss", "error", "err", "mae", "mse", "rmse", "mape", "smape", "msle", "nll", "crossentropy", "perplexity", "hinge", "brier",
+    "fid", "wer", "cer", "eer", "latency",
+})  # fmt: skip
+HIGHER = frozenset({
+    "accuracy", "acc", "auc", "auroc", "precision", "recall", "sensitivity", "specificity", "f1", "fbeta", "iou", "miou", "dice",
+    "jaccard", "r2", "kappa", "mcc", "top1", "top5", "psnr", "ssim",
+})  # fmt: skip
 WORDS = re.compile(r"[a-z0-9]+")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import colorsys
 import io
 import math
 import struct
@@ -21,6 +22,8 @@ from .tensors import figure
 
 RGB = "rgb"
 GREY = "gray"
+CLASSES = "classes"  # a colour for each class index; the last stands for none
+NO_CLASS = 255
 DIVERGING = "RdBu_r"  # blue below the middle, red above it
 GAP = 1  # pixels between the tiles of a grid
 LARGEST_PICTURE = 100_000_000  # pixels; a report that claims more is refused before memory is taken
@@ -170,6 +173,16 @@ def columns_for(count: int) -> int:
     return next(full, square)
 
 
+def columns_across(count: int) -> int:
+    """How many columns make a grid of `count` tiles that is as wide as a page and low: 16 at most, of few places empty.
+
+    64 tiles are 16 x 4, 37 are 13 x 3 with two places empty, 12 are a single row.
+    """
+    if count <= 16:
+        return max(1, count)
+    return min(range(16, 11, -1), key=lambda columns: (-(-count // columns) * columns - count, -columns))
+
+
 def difference_picture(
     old: np.ndarray, new: np.ndarray, draw: Callable[[np.ndarray], np.ndarray] = lambda pixels: pixels
 ) -> Picture:
@@ -193,7 +206,7 @@ def colormap_names() -> tuple[str, ...]:
 @cache
 def is_colormap(name: str) -> bool:
     """Whether `palette` knows the colours of this one."""
-    if name in (GREY, "viridis"):  # most are; matplotlib takes a while to ask
+    if name in (GREY, "viridis", CLASSES):  # most are; matplotlib takes a while to ask
         return True
     from matplotlib import colormaps
 
@@ -202,12 +215,22 @@ def is_colormap(name: str) -> bool:
 
 @cache
 def palette(colormap: str) -> bytes:
-    """The 256 colours of a matplotlib colormap as 768 bytes."""
+    """The 256 colours of a matplotlib colormap, or those of classes, as 768 bytes."""
+    if colormap == CLASSES:
+        return class_colours()
     from matplotlib import colormaps
 
     # 256 whatever a `matplotlibrc` of the user's says of the length of colormaps
     colours = colormaps[colormap].resampled(256)(np.arange(256), bytes=True)
     return bytes(np.ascontiguousarray(colours[:, :3]))
+
+
+def class_colours() -> bytes:
+    """255 colours that neighbours in the list tell apart, and grey for none: hues by the golden ratio, in three strengths."""
+    strengths = ((0.80, 0.92), (0.95, 0.62), (0.45, 0.98))
+    hues = ((place * 0.6180339887 + 0.58) % 1 for place in range(NO_CLASS))
+    colours = [colorsys.hsv_to_rgb(hue, *strengths[place // 3 % 3]) for place, hue in enumerate(hues)]
+    return bytes(round(255 * part) for colour in (*colours, (0.5, 0.5, 0.5)) for part in colour)
 
 
 def to_png(picture: Picture) -> bytes:
@@ -216,6 +239,12 @@ def to_png(picture: Picture) -> bytes:
     # of zlib's strategies, run lengths make the smallest files of maps, in a third of the time
     Image.fromarray(picture.values).save(buffer, "PNG", compress_level=9, compress_type=zlib.Z_RLE)
     return buffer.getvalue() if picture.colormap == RGB else _with_palette(buffer.getvalue(), palette(picture.colormap))
+
+
+def with_opacity(png: bytes, shares: np.ndarray) -> bytes:
+    """A palette PNG that `to_png` made, each of whose 256 colours covers what lies below by a share (256,) 0..1."""
+    palette_end = 8 + 12 + 13 + 12 + 3 * 256  # signature, and the chunks IHDR and PLTE
+    return png[:palette_end] + _chunk(b"tRNS", np.rint(255 * shares).astype(np.uint8).tobytes()) + png[palette_end:]
 
 
 def _with_palette(grey: bytes, colours: bytes) -> bytes:
@@ -244,55 +273,3 @@ def values_from_png(png: bytes, rgb: bool) -> np.ndarray:
                 return np.array(image)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ReportFileError("a picture in the report is damaged.") from error
-
-
-def overlay(pixels: np.ndarray, heatmap: Picture, part: Part = WHOLE, kept: Part = WHOLE) -> Picture:
-    """`heatmap` (h, w), whose cells are spread evenly over `part` of `pixels` (H, W, 3), laid over them.
-
-    The colder a place, the more of the picture is seen, half in grey; the hotter, the more of the map's colour. The outermost
-    cells reach half a cell further, but not beyond the part of the picture that was `kept`. Elsewhere there is no colour.
-    """
-    heat, covered = _placed(heatmap.values, part, kept, pixels.shape[:2])
-    colours = np.frombuffer(palette(heatmap.colormap), np.uint8).reshape(256, 3)[heat].astype(np.float32)
-    grey = pixels.mean(axis=2, keepdims=True, dtype=np.float32)
-    share = (0.15 + 0.55 * (heat[..., None] / np.float32(255))) * covered[..., None]
-    blended = (0.6 * grey + 0.4 * pixels) * (1 - share) + colours * share
-    return Picture(np.rint(blended).clip(0, 255).astype(np.uint8), 0.0, 255.0, RGB)
-
-
-class _Side(NamedTuple):
-    """Along one side of a picture: the pixels `first` to `last` - 1 show the cells of a map from `start` to `end`."""
-
-    first: int
-    last: int
-    start: float
-    end: float
-
-
-def _placed(heat: np.ndarray, part: Part, kept: Part, size: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """A heatmap drawn at its place in a picture of `size` (H, W), and where that has a colour; both (H, W)."""
-    rows = _side(heat.shape[0], size[0], (part.top, part.height), (kept.top, kept.height))
-    columns = _side(heat.shape[1], size[1], (part.left, part.width), (kept.left, kept.width))
-    drawn, covered = np.zeros((2, *size[:2]), np.uint8)
-    height, width = rows.last - rows.first, columns.last - columns.first
-    if height <= 0 or width <= 0:
-        return drawn, covered
-    box = np.array([columns.start, rows.start, columns.end, rows.end])
-    if min(box) < 0 or rows.end > heat.shape[0] or columns.end > heat.shape[1]:
-        heat, box = np.pad(heat, 1, mode="edge"), box + 1
-    left, top, right, bottom = box.clip(0, (heat.shape[1], heat.shape[0]) * 2).tolist()
-    where = slice(rows.first, rows.last), slice(columns.first, columns.last)
-    drawn[where] = np.asarray(
-        Image.fromarray(heat).resize((width, height), Image.Resampling.BICUBIC, box=(left, top, right, bottom))
-    )
-    covered[where] = 1
-    return drawn, covered
-
-
-def _side(cells: int, pixels: int, spread: tuple[float, float], kept: tuple[float, float]) -> _Side:
-    """Which pixels show which cells, where the cells are `spread` over a start and a length, shares of the side."""
-    start, length = spread
-    half = length / cells / 2
-    first = round(max(0.0, start - half, kept[0]) * pixels)
-    last = round(min(1.0, start + length + half, sum(kept)) * pixels)
-    return _Side(first, last, *((edge / pixels - start) * cells / length for edge in (first, last)))

@@ -8,28 +8,26 @@ Both answer with numpy arrays and records of these. A section knows no TensorFlo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from typing import ClassVar, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
+from .excited import Excited
+from .explained import Explained as Explained, Question as Question
 from .histograms import Histogram
 from .kernels import Kernel, Law
+from .layer_calls import DEFAULT as DEFAULT, LayerCall as LayerCall, Settings as Settings, Shape as Shape
 from .options import Options
-from .picture import WHOLE, Part
+from .outputs import Output, label_of_channel
+from .picture import Part
 from .records import record
+from .tasks import ScoreKind
 from .tensors import TensorFigures
 
-Shape = tuple[int | None, ...]
-# "probabilities" of one choice add up to 1; "independent" scores lie between 0 and 1, each for itself; "raw" ones are neither;
-# of "unknown" ones the way in which the model computes them does not tell
-ScoreKind = Literal["probabilities", "independent", "raw", "unknown"]
 ChannelOrder = Literal["rgb", "bgr"]
-# what a layer is set to, as texts "name: value", sorted, the values as JSON; None where that is not known
-Settings = tuple[str, ...] | None
-DEFAULT = " (default)"  # behind the value of a setting that is as Keras has it by default
 INPUT = "input"  # in place of a layer's path: the model's own input
 
 
@@ -45,30 +43,6 @@ class ModelFacts:
     input_shape: Shape
     output_shape: Shape
     preprocessing: str
-
-
-@record(kw_only=True)
-class LayerCall:
-    """One call of one layer: a row of the layer table, counted from the input layer as 0.
-
-    `path` is the layer's name after the names of those that hold it ("base/conv1"); a second call of the same layer has
-    "#2" behind it and no parameters, so that the column adds up. `inputs` are the paths that feed it. `settings` are what else it
-    is set to ("activation: \"relu\"", "strides: [1, 1] (default)"), None where that is not known, as of reports of format 1.
-    `used` says of a layer that was never called, so that it has no output, whether other code used its weights.
-    """
-
-    KEY: ClassVar = ("path",)
-    NOT_COMPARED: ClassVar = ("index",)
-
-    index: int
-    path: str
-    type: str
-    output_shape: Shape
-    parameters: int
-    trainable: bool
-    inputs: tuple[str, ...]
-    settings: Settings = None
-    used: bool = False
 
 
 @record(kw_only=True)
@@ -119,29 +93,6 @@ class Arrival:
     std: np.ndarray
 
 
-@record(kw_only=True)
-class Explained:
-    """A class's score y and the layer it is explained at: `activations` A and `gradients` dy/dA, both (h, w, channels).
-
-    A is what the layer at `path` returned or, with `into`, what went into it: the model's own code made that, and no layer.
-    `unit` says what y is: a "logit", or the model's raw "output" where no logit could be had. `reason` is a sentence that says
-    why this layer was chosen, its names between backticks. The cells of A are spread evenly over `part` of the image, each in
-    the middle of what it sees; `placed` is False where a layer's arithmetic is not known, so that this is only roughly so. `kept`
-    is the part of the image that the model's own layers did not cut off.
-    """
-
-    path: str
-    class_index: int
-    activations: np.ndarray
-    gradients: np.ndarray
-    unit: Literal["logit", "output"]
-    into: bool = False
-    reason: str = ""
-    part: Part = WHOLE
-    placed: bool = True
-    kept: Part = WHOLE
-
-
 class Network(Protocol):
     """A model alone: what is true of it for every image, and what it answers when asked about images.
 
@@ -170,6 +121,10 @@ class Network(Protocol):
 
     @property
     def layers(self) -> tuple[LayerCall, ...]: ...
+    @property
+    def unlisted_multiply_adds(self) -> int | None:
+        """The multiply-adds of the model's own code between its layers; None where they are not known."""
+
     @property
     def not_loaded(self) -> tuple[str, ...]:
         """The paths of layers that kept fresh random weights because the model's file holds none for them."""
@@ -202,14 +157,31 @@ class Network(Protocol):
         never called.
         """
 
-    def gradient(self, batch: np.ndarray, class_index: int, at: str = INPUT) -> np.ndarray:
+    def logits(self, batch: np.ndarray) -> np.ndarray:
+        """What `gradient` differentiates, (n, classes) float32: the logits, or the scores where no logits can be had."""
+
+    def gradient(self, batch: np.ndarray, class_index: int, at: str = INPUT, *, guided: bool = False) -> np.ndarray:
         """dy_i/dx_i for every image i, float32, in the shape of x: the batch, or the output of the layer at the path `at`.
 
         y is the class's logit, or the model's output where no logits can be had; of an output that is a map, the class's mean
-        over the map. Example: (50, 224, 224, 3) at the input of VGG16, (50, 14, 14, 512) at its block5_conv3.
+        over the map. Example: (50, 224, 224, 3) at the input of VGG16, (50, 14, 14, 512) at its block5_conv3. With `guided`
+        negative gradients stop at every ReLU on their way back (Springenberg et al. 2015).
 
         Raises `NotApplicable` where no gradient leads from y to x: a layer beside or after the logits, such as the softmax
-        itself, a layer that is never called, or integers.
+        itself, a layer that is never called, or integers; and with `guided` where no ReLU lies on the way.
+        """
+
+    def excite(self, path: str, channels: tuple[int, ...]) -> tuple[Excited, ...]:
+        """For each of the channels that the layer at `path` returns, the picture that excites it most, found by gradient ascent
+        (see `inspection.ascent`). "" stands for the model's output, whose channels are the classes' logits.
+
+        Raises `OptionError` for a layer or channel that there is not, `NotApplicable` where no gradient leads to the input.
+        """
+
+    def reinitialized(self, seed: int) -> Generator[str]:
+        """The path of each layer with weights, from the input upward, right after these were drawn anew by its own initializers.
+
+        What normalizations learned of the data stays. Close the generator to get every weight back.
         """
 
 
@@ -236,9 +208,11 @@ class Probe(Protocol):
     """A network that has seen an image.
 
     `given` is uint8 (h, w, channels), the image as it was fitted to the input, before its values were scaled; `pixels` is uint8
-    (h, w, 3), what the page shows of it. `scores` (classes,) is the model's answer, and
-    `score_kind` what kind: one choice among classes, independent yes-or-no answers, raw numbers, or not known. None where the
-    output is no list of scores; likewise `explained` where there is no convolution to look at. `arrivals` are what went into the
+    (h, w, 3), what the page shows of it. `original` is uint8 (H, W, 3), the image in its own proportions, and `seen` the part of
+    it that was fitted to the input; that reaches beyond the image where it was padded. `scores` (classes,) is the model's answer,
+    and `score_kind` what kind: one choice among classes, independent yes-or-no answers, raw numbers, or not known. None where the
+    output is no list of scores. `questions` are the scores to explain, the most important first; none where there are no classes.
+    `explained` answers each at a layer; none where there is no layer to look at. `arrivals` are what went into the
     first layer with weights and into a batch normalisation that directly follows it; none where more than scaling (rescaling,
     cropping, padding, augmentation at rest) lies in front of them. `unsteady` is how far the output was another one when the
     model was shown the same image again, as a share of its greatest value; None where that was not tried, because nothing in the
@@ -252,6 +226,10 @@ class Probe(Protocol):
     @property
     def pixels(self) -> np.ndarray: ...
     @property
+    def original(self) -> np.ndarray: ...
+    @property
+    def seen(self) -> Part: ...
+    @property
     def maps(self) -> tuple[FeatureMaps, ...]: ...
     @property
     def arrivals(self) -> tuple[Arrival, ...]: ...
@@ -260,22 +238,20 @@ class Probe(Protocol):
     @property
     def score_kind(self) -> ScoreKind: ...
     @property
+    def outputs(self) -> tuple[Output, ...]:
+        """The output that the report looks at, and behind it the model's others, unless one was chosen."""
+
+    @property
     def unsteady(self) -> float | None: ...
     @property
-    def explained(self) -> Explained | None: ...
+    def questions(self) -> tuple[Question, ...]: ...
+    @property
+    def explained(self) -> tuple[Explained, ...]: ...
 
 
 def label_of(probe: Probe, class_index: int) -> str:
-    """The label of a class. Where the model brought none "class 17", or "channel 17 of the output" where that is a map.
-
-    A single sigmoid is the probability of class 1, as Keras trains it: 0 says no, and 1 says yes.
-    """
-    labels = probe.network.labels
-    if labels:
-        return labels[class_index]
-    if probe.scores is None:
-        return f"channel {class_index} of the output"
-    return f"class {1 if len(probe.scores) == 1 and probe.score_kind == 'independent' else class_index}"
+    """The label of a class. Where the model brought none "class 17", or "channel 17 of the output" where that is no class."""
+    return label_of_channel(probe.outputs[0], class_index)
 
 
 def block_ends(maps: Iterable[tuple[int, tuple[int, int, int]]]) -> tuple[int, ...]:

@@ -17,9 +17,13 @@ from .probe import LayerCall, ModelFacts, Probe
 from .records import FORMER_NAMES, record
 from .sections.attributions import SECTION as ATTRIBUTIONS, Attributions
 from .sections.feature_maps import SECTION as FEATURE_MAPS, ConvolutionMapsTable
+from .sections.feature_visualization import SECTION as FEATURE_VISUALIZATION, FeatureVisualization
+from .sections.features import SECTION as FEATURES, Features
 from .sections.filters import SECTION as FILTERS, FilterShapes
 from .sections.first_filters import SECTION as FIRST_FILTERS, FirstFilters
 from .sections.layers import SECTION as LAYERS, Layers
+from .sections.other_outputs import SECTION as OTHER_OUTPUTS, OtherOutputs
+from .sections.output_map import SECTION as OUTPUT_MAP, OutputMap
 from .sections.overview import SECTION as OVERVIEW, Overview
 from .sections.predictions import SECTION as PREDICTIONS, Predictions
 from .sections.section import Check, Finding, Section, Subject
@@ -94,11 +98,15 @@ class Report:
     checks: Checks | Absent = field(default_factory=lambda: MADE_BEFORE)
     overview: Overview | Absent = _section(OVERVIEW)
     predictions: Predictions | Absent = _section(PREDICTIONS)
+    output_map: OutputMap | Absent = _section(OUTPUT_MAP)
+    features: Features | Absent = _section(FEATURES)
+    other_outputs: OtherOutputs | Absent = _section(OTHER_OUTPUTS)
     attributions: Attributions | Absent = _section(ATTRIBUTIONS, "class_activation")
     layers: Layers | Absent = _section(LAYERS)
     filters: FilterShapes | Absent = _section(FILTERS)
     first_filters: FirstFilters | Absent = _section(FIRST_FILTERS)
     feature_maps: ConvolutionMapsTable | Absent = _section(FEATURE_MAPS)
+    feature_visualization: FeatureVisualization | Absent = _section(FEATURE_VISUALIZATION)
     weights: Weights | Absent = _section(WEIGHTS)
 
     def findings(self) -> tuple[Finding, ...]:
@@ -116,6 +124,20 @@ class Report:
         found += [("warning", text) for text in self.warnings]
         return tuple(sorted(found, key=lambda notice: LEVELS.index(notice[0])))
 
+    def answer(self) -> str:
+        """What the model answered, in a few words with labels between backticks; "" where the report does not hold it."""
+        answer = self._answer_section()
+        return "" if answer is None else answer.in_a_line()
+
+    def answer_kind(self) -> tuple[str, str]:
+        """The kind of record that holds the answer, and the task it is read as; "" and "" where the report does not hold it."""
+        answer = self._answer_section()
+        return ("", "") if answer is None else (type(answer).__name__, answer.read_as)
+
+    def _answer_section(self) -> Predictions | OutputMap | Features | None:
+        answers = (self.predictions, self.output_map, self.features)
+        return next((answer for answer in answers if not isinstance(answer, Absent)), None)
+
     def layer_calls(self) -> tuple[LayerCall, ...] | None:
         """The layers; None where the report has no table of them."""
         table = present(self.layers)
@@ -132,6 +154,23 @@ class Report:
         """What tells each layer by its weights; nothing where the report has none."""
         weights = present(self.weights)
         return {} if weights is None else weights.marks()
+
+    def best_class(self) -> int | None:
+        """The class index of the prediction; None where the answer is no class."""
+        predictions = present(self.predictions)
+        if predictions is None or not predictions.rows or predictions.read_as == "regression":
+            return None
+        return predictions.rows[0].class_index
+
+    def classes(self) -> object:
+        """What the class indices stand for, to be held against that of another report: how many there are, and their labels."""
+        predictions = present(self.predictions)
+        return None if predictions is None else (predictions.read_as, predictions.classes, predictions.labels_digest)
+
+    def explained_classes(self) -> tuple[int, ...]:
+        """The class indices that are explained, in the order in which they are shown."""
+        attributions = present(self.attributions)
+        return () if attributions is None else tuple(dict.fromkeys(row.class_index for row in attributions.rows))
 
     def input_digest(self) -> str:
         """The digest of the pixels that the model was given; "" where the report does not tell."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -15,6 +15,7 @@ from .loading.labels import given_labels
 from .loading.references import Reference, check_weights, find_reference
 from .metrics import metrics_of
 from .options import Options, concerning, files_of, options_of
+from .overlay import part_seen, size_on_page
 from .page.environment import check_templates
 from .page.fitting import fitted
 from .picture import WHOLE
@@ -35,7 +36,7 @@ Announce = Callable[[str], TextIO]
 
 def generate(
     model: Any,
-    image: str | Path | np.ndarray,
+    image: str | Path | np.ndarray | GivenImage,
     *,
     announce: Announce | None = None,
     progress: Progress = lambda step: None,
@@ -50,6 +51,25 @@ def generate(
     check_request(model, check_options(**options), image)
     given = given_image(image)  # before TensorFlow is imported: a mistake is told at once
     return Reporter(model, announce=announce, progress=progress, **options).report(given)
+
+
+def generate_alike(models: Sequence[Any], image: str | Path | np.ndarray | GivenImage, **options: Any) -> list[Report]:
+    """A report of each model on one image, in which all explain the best class of each; arguments as for `generate`.
+
+    Where the models do not answer with the same classes, each explains its own; where classes are asked for, all explain those.
+    One model is open at a time: one whose report lacks a class is opened again.
+    """
+    given = given_image(image)
+    made = [generate(model, given, **options) for model in models]
+    best = tuple(dict.fromkeys(report.best_class() for report in made))
+    explained = [report.explained_classes() for report in made]
+    if options.get("target") is not None or None in best or len({report.classes() for report in made}) > 1 or not all(explained):
+        return made
+    wanted = [tuple(dict.fromkeys((*best, *classes))) for classes in explained]
+    return [
+        report if set(best) <= set(classes) else generate(model, given, **{**options, "target": target})
+        for model, report, classes, target in zip(models, made, explained, wanted, strict=True)
+    ]
 
 
 def load(model: Any, *, announce: Announce | None = None, **options: Any) -> KerasNetwork:
@@ -138,7 +158,7 @@ class Reporter:
         report = Report(
             format=FORMAT,
             title=asked.title or f"{self.network.name} on {given.facts.name}",
-            warnings=(*self.network.loaded.warnings, *_head_warnings(probe.heads, asked)),
+            warnings=self.network.loaded.warnings,
             provenance=_provenance(given, probe, asked, self._reference, None if truth is None else truth_of(truth, probe)),
             **find_sections(probe, asked, self._known(probe, asked)),
         )
@@ -153,11 +173,14 @@ class Reporter:
     def _shown(self, image: str | Path | np.ndarray | GivenImage, asked: Options) -> tuple[GivenImage, KerasProbe]:
         given = given_image(image)
         height, width, channels = self.network.loaded.input_shape
-        pixels, shown = given.fitted(height, width, channels, asked.fit)
+        pixels, shown = given.fitted(height, width, channels, asked.fit, asked.resample)
+        size = given.facts.height, given.facts.width
+        original = given.on_white(*size_on_page(*size), "stretch")
         self._progress("Forward pass")
         from .inspection.inspect import inspect
 
-        return given, inspect(self.network, pixels, shown, asked)
+        seen = part_seen(size, (height, width), asked.fit)
+        return given, inspect(self.network, pixels, shown, asked, original, seen)
 
     def _options(self, options: dict[str, Any]) -> Options:
         for name in concerning(self.options, "model"):
@@ -175,12 +198,6 @@ class Reporter:
         return self._of_model[-1][1]
 
 
-def _head_warnings(heads: tuple[str, ...], asked: Options) -> tuple[str, ...]:
-    if len(heads) == 1 or asked.head is not None:
-        return ()
-    return (f"The model has {len(heads)} outputs ({', '.join(heads)}); this is the first. Choose another with --head.",)
-
-
 def _provenance(
     given: GivenImage, probe: KerasProbe, asked: Options, reference: Reference | None, truth: Truth | None
 ) -> Provenance:
@@ -189,14 +206,15 @@ def _provenance(
     tensorflow, keras = versions()
     named = _without_folders(asked)
     # only a fourth channel that is not opaque counts: the digest of all other pixels is the one that earlier versions wrote
-    opaque = probe.given.shape[2] < 4 or probe.given[:, :, 3].min() == 255
+    is_whole = probe.given.dtype == np.uint8
+    opaque = is_whole and (probe.given.shape[2] < 4 or probe.given[:, :, 3].min() == 255)
     return Provenance(
         model=probe.network.facts,
         image=given.facts,
         versions=Versions(reportgen=__version__, tensorflow=tensorflow, keras=keras, numpy=np.__version__),
         options=named,
         command=command_line(reference, given.facts.name, named) if reference is not None and given.from_file else "",
-        notes=(*given.notes_for(probe.given.shape[2]), *_cut_notes(probe)),
+        notes=(*given.notes_for(probe.given.shape[2]), *_resize_notes(given, probe, asked), *_cut_notes(probe)),
         input_digest=tensor_digest(probe.pixels if opaque else probe.given),
         output=asked.head or probe.heads[0],
         truth=truth,
@@ -210,7 +228,16 @@ def _without_folders(asked: Options) -> Options:
     return replace(asked, **names)
 
 
+def _resize_notes(given: GivenImage, probe: Probe, asked: Options) -> tuple[str, ...]:
+    """How the image was resized, where it was and another way than the usual was asked for."""
+    height, width = probe.given.shape[:2]
+    if asked.resample == Options().resample or (given.facts.height, given.facts.width) == (height, width):
+        return ()
+    maker = "tf.image.resize, without averaging" if asked.resample.startswith("tf-") else "Pillow"
+    return (f"Resized to {width} × {height} by {asked.resample.removeprefix('tf-')} ({maker}).",)
+
+
 def _cut_notes(probe: Probe) -> tuple[str, ...]:
-    if probe.explained is None or probe.explained.kept == WHOLE:
+    if not probe.explained or probe.explained[0].kept == WHOLE:
         return ()
     return ("The model's own layers cut off the edges of the image first; where it looked is drawn on the part that they leave.",)

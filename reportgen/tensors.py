@@ -12,6 +12,7 @@ import numpy as np
 
 from .errors import ReportFileError
 from .histograms import Histogram, histogram_of
+from .traces import Traces, traces_of
 
 SKETCH_LENGTH = 257
 SKETCH_VERSION = 2  # how `sketch_of` works; two sketches tell a distance only where they were made in the same way
@@ -32,18 +33,21 @@ class Statistics(NamedTuple):
 
 
 class TensorFigures(NamedTuple):
-    """All that a report keeps of a tensor: see `statistics_of`, `tensor_digest`, `sketch_of` and `histogram_of`."""
+    """All that a report keeps of a tensor: see `statistics_of`, `tensor_digest`, `sketch_of`, `histogram_of` and
+    `traces.traces_of`.
+    """
 
     statistics: Statistics
     digest: str
     sketch: np.ndarray
     histogram: Histogram
+    traces: Traces
 
 
 def figures_of(values: np.ndarray) -> TensorFigures:
     """The figures of a tensor of any shape and numeric type."""
     statistics = statistics_of(values)
-    return TensorFigures(statistics, tensor_digest(values), sketch_of(values), spread_of(values, statistics))
+    return TensorFigures(statistics, tensor_digest(values), sketch_of(values), spread_of(values, statistics), traces_of(values))
 
 
 def spread_of(values: np.ndarray, statistics: Statistics) -> Histogram:

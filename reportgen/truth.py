@@ -8,11 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from .errors import LabelsError
+from .outputs import Output
 from .probe import Probe, label_of
 from .records import record
+from .tasks import CLASSES
 
 LARGEST_INDEX = 10**9
-YES = 0.5  # the score above which a single sigmoid says yes
 
 
 @record
@@ -39,11 +40,11 @@ def truth_of(said: int | str, probe: Probe) -> Truth:
     A single sigmoid has the classes 0 (no) and 1 (yes, the one label that it may have). Raises `LabelsError` for an index that
     the model does not have.
     """
-    scores, labels = probe.scores, probe.network.labels
-    if scores is None:
+    scores, labels, output = probe.scores, probe.network.labels, probe.outputs[0]
+    if scores is None or output.task not in CLASSES:
         return Truth(str(said), class_named(said, labels or ()), None)
-    if len(scores) == 1 and probe.score_kind == "independent":
-        return _of_one_sigmoid(said, float(scores[0]), labels)
+    if len(scores) == 1 and output.task in ("binary", "multilabel"):
+        return _of_one_sigmoid(said, float(scores[0]), labels, output)
     index = class_named(said, labels or ())
     if index is None:
         return Truth(str(said), None, None)
@@ -55,19 +56,20 @@ def truth_of(said: int | str, probe: Probe) -> Truth:
     return Truth(label_of(probe, index), index, None if np.isnan(scores[index]) else rank)
 
 
-def _of_one_sigmoid(said: int | str, score: float, labels: Sequence[str] | None) -> Truth:
+def _of_one_sigmoid(said: int | str, score: float, labels: Sequence[str] | None, output: Output) -> Truth:
     positive = labels[0] if labels else "yes"
-    index = class_named(said, (f"not {positive}", positive))
+    negative = output.no_label or f"not {positive}"
+    index = class_named(said, (negative, positive))
     if index is None and labels:
         index = class_named(said, ("no", "yes"))
     if index is None:
         return Truth(str(said), None, None)
     if index > 1:
         raise LabelsError(f"truth {said}: the model answers yes or no; expected 0, 1 or a label.")
-    label = (("no", "yes") if not labels else (f"not {positive}", positive))[index]
+    label = (("no", "yes") if not labels else (negative, positive))[index]
     if np.isnan(score):
         return Truth(label, index, None)
-    return Truth(label, index, 1 if (score > YES) == (index == 1) else 2)
+    return Truth(label, index, 1 if (score > output.threshold) == (index == 1) else 2)
 
 
 def class_named(said: int | str, labels: Sequence[str]) -> int | None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 
+from reportgen.excited import Excited
 from reportgen.kernels import DEPTHWISE_AXES, KERNEL_AXES, POINTWISE_AXES, TRANSPOSED_AXES, Kernel, Law
-from reportgen.probe import INPUT, Arrival, ChannelOrder, Explained, FeatureMaps, LayerCall, ModelFacts, ScoreKind
+from reportgen.outputs import Output
+from reportgen.picture import WHOLE, Part
+from reportgen.probe import INPUT, Arrival, ChannelOrder, Explained, FeatureMaps, LayerCall, ModelFacts, Question
+from reportgen.tasks import ScoreKind, Task
 from reportgen.tensors import TensorFigures, figures_of
 
 FACTS = ModelFacts(
@@ -34,6 +38,7 @@ class FakeNetwork:
     facts: ModelFacts = field(default_factory=lambda: FACTS)
     labels: tuple[str, ...] | None = None
     layers: tuple[LayerCall, ...] = ()
+    unlisted_multiply_adds: int | None = 0
     not_loaded: tuple[str, ...] = ()
     scheme: str = "none"
     channel_order: ChannelOrder | None = "rgb"
@@ -69,8 +74,18 @@ class FakeNetwork:
     def maps(self, path: str, batch: np.ndarray) -> np.ndarray:
         return batch
 
-    def gradient(self, batch: np.ndarray, class_index: int, at: str = INPUT) -> np.ndarray:
+    def logits(self, batch: np.ndarray) -> np.ndarray:
+        return self.scores(batch)
+
+    def gradient(self, batch: np.ndarray, class_index: int, at: str = INPUT, *, guided: bool = False) -> np.ndarray:
         return np.full(batch.shape, class_index / batch[0].size, np.float32)
+
+    def excite(self, path: str, channels: tuple[int, ...]) -> tuple[Excited, ...]:
+        pixels = [np.full((4, 4, self.facts.input_shape[2] or 1), 10 * channel, np.uint8) for channel in channels]
+        return tuple(Excited(each, each + 0.5, -1.0, picture) for each, picture in zip(channels, pixels, strict=True))
+
+    def reinitialized(self, seed: int) -> Generator[str]:
+        yield from ()
 
 
 @dataclass
@@ -84,7 +99,38 @@ class FakeProbe:
     scores: np.ndarray | None = None
     score_kind: ScoreKind = "probabilities"
     unsteady: float | None = None
-    explained: Explained | None = None
+    explained: tuple[Explained, ...] = ()
+    seen: Part = WHOLE
+    task: Task | None = None
+    others: tuple[Output, ...] = ()
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        names = [each.name for each in fields(Question)]
+        return tuple(Question(**{name: getattr(each, name) for name in names}) for each in self.explained)
+
+    @property
+    def original(self) -> np.ndarray:
+        return self.pixels
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """The scores as an output; features where there are none."""
+        values = np.zeros(0, np.float32) if self.scores is None else self.scores
+        of_independent: Task = "binary" if len(values) == 1 else "multilabel"
+        task: Task = (
+            "features" if self.scores is None else of_independent if self.score_kind == "independent" else "classification"
+        )
+        first = Output(
+            name="head",
+            task=self.task or task,
+            reason="A test says so.",
+            assumed=False,
+            values=values,
+            kind=self.score_kind,
+            labels=self.network.labels,
+        )
+        return (first, *self.others)
 
     @property
     def given(self) -> np.ndarray:

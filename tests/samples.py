@@ -14,14 +14,16 @@ from reportgen.sections.section import Finding
 
 HOSTILE = "\"></script></title></style><img src=x onerror=document.title='pwned'><script>alert(1)</script> {{7*7}} חתול 猫 🐈"
 # numbers as text, which a comparison reads, and what tells it that both models were shown the same
-PACKED = {"sketch", "scores", "packed_weights", "input_digest"}
+PACKED = {"sketch", "scores", "values", "packed_weights", "input_digest"}
 CHOICES = {
     "kind",
+    "task",
     "scale",
     "sort",
     "fit",
     "level",
     "channel_order",
+    "extent",
 }  # strings out of a fixed few, which the report's reader would refuse
 PAGES = ("plain", "hostile", "absent", "long")
 

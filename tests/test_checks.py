@@ -347,8 +347,8 @@ def test_a_diff_tells_what_is_new_and_what_is_gone() -> None:
     for changes, other in ((worse.checks.new, worse.checks.gone), (better.checks.gone, better.checks.new)):
         assert [(row.name, row.path) for row in changes] == [("duplicate-filters", "conv2")]
         assert other == ()
-    assert worse.verdict.endswith("one new warning from the checks (`duplicate-filters`).")
-    assert better.verdict.endswith("one warning fewer from the checks (`duplicate-filters`).")
+    assert worse.verdict.endswith("One new warning from the checks (`duplicate-filters`).")
+    assert better.verdict.endswith("One warning fewer from the checks (`duplicate-filters`).")
     assert "they compute the same" in reportgen.render_diff(worse)
     assert reportgen.diff(copies, copies).checks == CheckChanges((), ())
     # a check that ran for one of them only tells nothing of the other
@@ -406,7 +406,8 @@ def test_bad_input_is_a_line(arguments: tuple[str, ...], tmp_path: Path) -> None
 def test_check_has_no_option_that_no_check_reads() -> None:
     from reportgen.cli import app
 
-    told = CliRunner().invoke(app.app, ["check", "minivgg", "--explain", "grad-cam"])
-    assert told.exit_code == 2
-    assert "--explain" in told.output
+    for option in ("--explain", "--baseline", "--score-channels", "--quality", "--sanity"):
+        told = CliRunner().invoke(app.app, ["check", "minivgg", option])
+        assert told.exit_code == 2
+        assert option in told.output
     assert "--class" in CliRunner().invoke(app.app, ["check", "--help"]).output

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import shlex
 import subprocess
 import sys
@@ -17,6 +18,9 @@ import jsonschema
 import pytest
 
 from reportgen.cli import main
+from reportgen.cli.usage import IN_ORDER
+from reportgen.formatting import file_size
+from reportgen.page.folder import MARKS
 
 from .models import built
 
@@ -65,7 +69,9 @@ def default(folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_default_report(default: subprocess.CompletedProcess[str], folder: Path) -> None:
-    assert (default.returncode, default.stdout, default.stderr) == (0, "cat-minivgg.html\n", "")
+    size = file_size((folder / "cat-minivgg.html").stat().st_size)
+    assert (default.returncode, default.stdout) == (0, "cat-minivgg.html\n")
+    assert re.fullmatch(r"cat 98\.\d %  ->  cat-minivgg\.html \(" + re.escape(size) + r"\)\n", default.stderr)
     data = reportgen("data", "cat-minivgg.html", cwd=folder)
     assert data.returncode == 0
     values = json.loads(data.stdout)
@@ -90,11 +96,14 @@ def test_every_option_goes_through_and_into_the_command(folder: Path) -> None:
     assert (made.returncode, made.stdout, made.stderr) == (0, "options.html\n", "")
     values = json.loads(reportgen("data", "options.html", cwd=folder).stdout)
     assert values["provenance"]["options"] == {
-        "weights": None, "seed": 0, "preprocess": "none", "labels": "ten.txt", "metric": [], "target": "j",
-        "head": None, "size": None, "fit": "crop",
+        "weights": None, "seed": 0, "preprocess": "none", "labels": "ten.txt", "metric": [],
+        "target": "j", "against": None, "head": None, "task": None, "size": None,
+        "fit": "crop",
         "maps": 5, "layers": "block2_*", "scale": "layer", "sort": "activity", "colormap": "magma", "only": [],
         "skip": ["weights", "filters"], "max_size": 500000,
-        "title": "T", "explain": ["grad-cam"], "templates": None, "max_memory": 2_000_000_000,
+        "title": "T", "explain": ["grad-cam"], "explain_layer": None, "baseline": "black", "score_channels": 64,
+        "quality": False, "sanity": False,
+        "templates": None, "max_memory": 2_000_000_000,
         "allow_unsafe": False,
     }  # fmt: skip
     assert values["title"] == "T"
@@ -192,17 +201,101 @@ def _is_a_clear_line(code: object, printed: str, told: str) -> None:
     assert "Traceback" not in told
 
 
-@pytest.mark.parametrize("arguments", [["report"], ["report", "cat.png", "--nothing"], ["unknown"]])
-def test_wrong_usage_is_exit_2(arguments: list[str], folder: Path) -> None:
-    result = reportgen(*arguments, cwd=folder)
-    assert result.returncode == 2
-    assert "Usage" in result.stderr
+WRONG_USAGE = {
+    "report": "missing argument 'IMAGE'; see reportgen report --help.",
+    "report cat.png --clas dog": "--clas: there is no such option; did you mean --class?",
+    "report cat.png --zzz": "--zzz: there is no such option; see reportgen report --help for those there are.",
+    "report cat.png -z": "-z: there is no such option; see reportgen report --help for those there are.",
+    "report cat.png --model": "option '--model' requires an argument; see reportgen --help.",
+    "report cat.png cut.png text.jpg": "report: expected one image, got cat.png and 2 more; ",
+    "repot cat.png": "repot: there is no such command; did you mean report?",
+    "cat.png": "cat.png: there is no such command; did you mean: reportgen report cat.png",
+    "unknown": "unknown: there is no such command; there are report, ",
+    "report cat.png --folder -o page.html": "page.html: --folder writes a folder; name one without .html",
+    "report cat.png --folder -o -": "--output -: --folder needs a place on the disk",
+    "report cat.png --open -o -": "--output -: --open needs a place on the disk",
+    "report cat.png -o text.keras": "text.keras: reportgen did not write this file; choose another --output, ",
+}
+
+
+@pytest.mark.parametrize(("line", "told"), WRONG_USAGE.items(), ids=WRONG_USAGE)
+def test_wrong_usage_is_one_line(
+    line: str, told: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    code, printed, error = in_this_process(line.split(), folder, monkeypatch, capfd)
+    assert (code, printed, len(error.splitlines())) == (2, "", 1)
+    assert error.startswith(f"reportgen: {told}")
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
+def test_wrong_usage_is_one_line_of_a_fresh_process_too(folder: Path) -> None:
+    result = reportgen("report", "cat.png", "--clas", "dog", cwd=folder)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == "reportgen: --clas: there is no such option; did you mean --class?\n"
+
+
+def test_no_command_is_the_help_text(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    code, printed, error = in_this_process([], folder, monkeypatch, capfd)
+    assert (code, error) == (2, "")
+    commands = [name for name in re.findall(r"^│ (\w+) ", printed, re.MULTILINE) if name in IN_ORDER]
+    assert commands == [name for name in IN_ORDER if name in commands]
+    assert commands[0] == "report"
+    assert "<bool>" not in printed
+
+
+def test_only_files_of_ours_are_overwritten_unless_forced(
+    default: subprocess.CompletedProcess[str], folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ours = (folder / "cat-minivgg.html").read_bytes()
+    (folder / "empty.html").write_bytes(b"")
+    (folder / "foreign.html").write_text("<!doctype html><title>mine</title>")
+    (folder / "report.md").write_text(f"a page of reportgen's holds {MARKS[0].decode()}")
+    for name in ("foreign.html", "report.md"):
+        before = (folder / name).read_bytes()
+        assert in_this_process(["report", "cat.png", "-o", name], folder, monkeypatch, capfd)[0] == 2
+        assert (folder / name).read_bytes() == before
+    for arguments in (["-o", "empty.html"], ["-o", "foreign.html", "--force"], ["-o", "foreign.html"]):
+        assert in_this_process(["report", "cat.png", *arguments], folder, monkeypatch, capfd)[0] == 0
+        assert (folder / arguments[1]).read_bytes() == ours
+    assert default.returncode == 0
+
+
+def test_standard_output_takes_the_page_and_nothing_else(
+    default: subprocess.CompletedProcess[str],
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", ["reportgen", "report", "cat.png", "-o", "-"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    printed = capfdbinary.readouterr()
+    assert ended.value.code == default.returncode == 0
+    assert printed.out == (folder / "cat-minivgg.html").read_bytes()
+    assert printed.err == default.stderr.replace("cat-minivgg.html", "standard output").encode()
+    assert not (folder / "-").exists()
+
+
+def in_this_process(
+    arguments: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> tuple[object, str, str]:
+    """The exit code of `reportgen ARGUMENTS` in `folder`, and what it printed on standard output and error."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", ["reportgen", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    printed = capfd.readouterr()
+    return ended.value.code, printed.out, printed.err
 
 
 def test_a_folder_is_written_over_an_older_one_and_read(default: subprocess.CompletedProcess[str], folder: Path) -> None:
     for _ in range(2):
         made = reportgen("report", "cat.png", "--folder", cwd=folder)
-        assert (made.returncode, made.stdout, made.stderr) == (0, "cat-minivgg\n", "")
+        assert (made.returncode, made.stdout) == (0, "cat-minivgg\n")
+    files = [path for path in (folder / "cat-minivgg").rglob("*") if path.is_file()]
+    assert f"  ->  cat-minivgg ({file_size(sum(path.stat().st_size for path in files))})\n" in made.stderr
     assert (folder / "cat-minivgg" / "index.html").is_file()
     assert default.returncode == 0
     as_file, as_folder = (reportgen("data", name, cwd=folder).stdout for name in ("cat-minivgg.html", "cat-minivgg"))
@@ -212,7 +305,7 @@ def test_a_folder_is_written_over_an_older_one_and_read(default: subprocess.Comp
 def test_a_link_is_written_through(folder: Path) -> None:
     (folder / "real.html").write_text("older")
     (folder / "link.html").symlink_to("real.html")
-    assert reportgen("report", "cat.png", "-o", "link.html", cwd=folder).returncode == 0
+    assert reportgen("report", "cat.png", "-o", "link.html", "--force", cwd=folder).returncode == 0
     assert (folder / "link.html").is_symlink()
     assert (folder / "real.html").read_text("utf-8").startswith("<!doctype html>")
 
@@ -253,7 +346,9 @@ def test_warnings_go_to_standard_error_and_not_with_quiet(folder: Path) -> None:
     loud = reportgen("report", "cat.png", "-m", "no_convolution.keras", cwd=folder)
     assert loud.stdout == "cat-no_convolution.html\n"
     assert loud.returncode == 0
-    assert all(line.startswith("Warning: ") for line in loud.stderr.splitlines())
+    *warnings, result = loud.stderr.splitlines()
+    assert all(line.startswith("Warning: ") for line in warnings)
+    assert "  ->  cat-no_convolution.html (" in result
     assert "Warning: How this model wants its pixels scaled" in loud.stderr
     assert reportgen("report", "cat.png", "-m", "no_convolution.keras", "-q", cwd=folder).stderr == ""
 

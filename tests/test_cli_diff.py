@@ -49,7 +49,9 @@ def write(path: Path, report: Report) -> Path:
 def test_two_that_differ(folder: Path) -> None:
     result = run("diff", "v1.html", "v2.html", folder=folder)
     assert (result.returncode, result.stdout) == (1, "diff-v1-v2.html\n")
-    assert result.stderr.startswith("Same architecture; only the weights of `conv` (80 %) changed: one weight of its `kernel`;")
+    assert result.stderr.startswith(
+        "The answer is `b` 50.0 % in both. Same architecture; only the weights of `conv` (80 %) changed: one weight"
+    )
     assert "80 %" in (folder / "diff-v1-v2.html").read_text("utf-8")
 
 
@@ -78,7 +80,9 @@ def test_json_has_what_the_contract_names(folder: Path) -> None:
     assert (result.returncode, result.stderr) == (1, "")
     data = json.loads(result.stdout)
     assert data["same"] is False
-    assert data["verdict"].startswith("Same architecture; only the weights of `conv` (80 %) changed")
+    assert data["verdict"].startswith(
+        "The answer is `b` 50.0 % in both. Same architecture; only the weights of `conv` (80 %) changed"
+    )
     assert "parts" not in data  # each stands by its own name
     sections = {section["name"]: section["changes"] for section in data["sections"]}
     assert next(iter(sections)) == "provenance"
@@ -102,8 +106,10 @@ def test_json_without_numbers_that_json_lacks(folder: Path) -> None:
 def test_markdown(folder: Path) -> None:
     result = run("diff", "v1.html", "v2.html", "--markdown", "-o", "page.html", folder=folder)
     assert (result.returncode, result.stderr) == (1, "")
-    assert result.stdout.startswith("### Different: `v1.html: net on cat` → `v2.html: net on cat`\n\nSame architecture; ")
-    assert "| Layer | Weights moved | Cosine |\n| --- | --- | --- |\n| `conv` | 80 % | 0.6 |" in result.stdout
+    assert result.stdout.startswith(
+        "### Different: `v1.html: net on cat` → `v2.html: net on cat`\n\nThe answer is `b` 50.0 % in both. Same architecture; "
+    )
+    assert "| Layer | Weights | Moved by | Cosine |\n| --- | --- | --- | --- |\n| `conv` | 2 | 80 % | 0.6 |" in result.stdout
     assert (folder / "page.html").exists()
 
 
@@ -261,6 +267,8 @@ def test_a_comparison_is_no_report(folder: Path) -> None:
         (("--models", "a.keras", "b.keras"), "go together"),
         (("--models", "minivgg", "missing.keras", "--image", "cat.png"), "cat.png: no such file"),
         (("v1.html", "v2.html", "--image", "cat.png"), "go together"),
+        (("--models", "minivgg", "vgg16", "v1.html", "--image", "cat.png"), "v1.html: a report, where a model was expected"),
+        (("--models", "minivgg", "vgg16", "vgg61", "--image", "v1.html"), "vgg61: no model"),
     ],
 )
 def test_what_is_wrong_is_told_in_a_line_with_exit_code_2(folder: Path, arguments: tuple[str, ...], message: str) -> None:
@@ -275,9 +283,12 @@ def test_what_is_wrong_is_told_in_a_line_with_exit_code_2(folder: Path, argument
 
 
 def test_models_are_reported_on_and_compared(tmp_path: Path, cat: Path) -> None:
-    result = run("diff", "--models", "minivgg@early", "minivgg", "--image", cat, folder=tmp_path)
-    assert (result.returncode, result.stdout) == (1, "diff-minivgg@early-minivgg.html\n")
-    assert "every layer's weights moved" in result.stderr
+    result = run("diff", "--models", "minivgg@early", "minivgg", "minivgg@early", "--image", cat, folder=tmp_path)
+    assert (result.returncode, result.stdout) == (1, "diff-minivgg@early-minivgg@early.html\n")
+    assert result.stderr.startswith(
+        "The answer is `cat` in all 3 versions, 33.2 %, then 98.7 %, then 33.2 %. Retrained in every step, "
+    )
+    assert "; retrained: the weights of all 11 layers moved by " in result.stderr
 
 
 def test_a_report_of_another_format_says_which_version_reads_it(folder: Path) -> None:

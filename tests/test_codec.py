@@ -18,11 +18,15 @@ from reportgen.codec import MOST_PIXELS, Encoder, decode_report, schema
 from reportgen.errors import ReportFileError
 from reportgen.image import ImageFacts
 from reportgen.options import Options
+from reportgen.outputs import Output
 from reportgen.page.read import LARGEST_REPORT, read
 from reportgen.page.render import render
 from reportgen.picture import Picture, to_png
 from reportgen.records import equal, record
 from reportgen.report import FORMAT, Provenance, Report, Versions, find_sections
+from reportgen.sections.features.find import features_of
+from reportgen.sections.other_outputs import find_other_outputs
+from reportgen.sections.output_map.find import map_of
 from reportgen.tensors import tensor_digest
 
 from .fake_probe import FACTS, FakeNetwork, FakeProbe, call, explained_by, f32, maps_of
@@ -40,7 +44,7 @@ def small_report(**changes: Any) -> Report:
         ),
         maps=(maps_of(1, "conv", np.linspace(-1, 1, 64, dtype=np.float32).reshape(4, 4, 4)),),
         scores=f32([0.2, 0.5, 0.3]),
-        explained=explained_by(ones, ones, class_index=1),
+        explained=(explained_by(ones, ones, class_index=1),),
     )
     report = Report(
         format=FORMAT,
@@ -55,9 +59,19 @@ def small_report(**changes: Any) -> Report:
             notes=("note",),
             input_digest=tensor_digest(probe.pixels),
         ),
-        **find_sections(probe, options, {}),
+        **{**find_sections(probe, options, {}), **_maps_and_features(probe, options)},
     )
     return replace(report, **changes)
+
+
+def _maps_and_features(probe: FakeProbe, options: Options) -> dict[str, Any]:
+    """The sections of other kinds of answers, of two outputs that are made up; the second stands among other outputs, too."""
+    about: dict[str, Any] = {"reason": "A test says so.", "assumed": True}
+    places = np.linspace(0, 1, 16, dtype=np.float32).reshape(2, 4, 2)
+    mask = Output(name="mask", task="segmentation", values=places, kind="independent", **about)
+    embedding = Output(name="embedding", task="features", values=f32([3, 0, 4]), **about)
+    others = find_other_outputs(replace(probe, others=(mask, embedding)), options)
+    return {"output_map": map_of(mask, probe, options), "features": features_of(embedding), "other_outputs": others}
 
 
 def test_the_page_is_the_store() -> None:

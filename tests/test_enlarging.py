@@ -43,8 +43,8 @@ def test_every_map_can_be_enlarged_and_inactive_ones_are_crossed(
 def test_no_picture_is_kept_twice(pages: dict[str, Path]) -> None:
     html = pages["plain"].read_text("utf-8")
     kept = re.findall(r"data:image/png;base64,([^\"]+)", html)
-    assert len(kept) == len(set(kept)) == 13  # 11 pictures of the data and 2 charts
-    assert len(html) < 1_000_000
+    assert len(kept) == len(set(kept)) == 18
+    assert len(html) < 1_050_000
 
 
 def test_a_map_is_enlarged_by_keyboard_without_javascript(

@@ -19,6 +19,9 @@ from reportgen.formatting import (
     percent,
     pieces,
     plain,
+    probabilities,
+    probability,
+    probability_change,
     relative_change,
     score,
     scores,
@@ -240,3 +243,15 @@ def test_what_is_no_size_is_refused(text: str) -> None:
 )
 def test_sizes_are_told(size: int, words: str) -> None:
     assert file_size(size) == words
+
+
+def test_probabilities_are_percentages_that_cannot_lie() -> None:
+    assert [probability(each) for each in (0, 1e-9, 0.0004, 0.012, 0.987, 0.9995, 1)] == [
+        "0 %", "< 0.1 %", "< 0.1 %", "1.2 %", "98.7 %", "> 99.9 %", "100 %",
+    ]  # fmt: skip
+    assert [probability(each) for each in (1 + 1e-7, math.nan, -1.0, 7.25)] == ["100 %", "nan", "-1", "7.25"]
+    assert probabilities([0.987, 0.012, 0.0004, 0.0003, 0], apart=False) == ["98.7 %", "1.2 %", "< 0.1 %", "< 0.1 %", "0 %"]
+    assert probabilities([0.33101, 0.33102, None]) == ["33.101 %", "33.102 %", "–"]
+    assert probabilities([0.0004, 0.0003]) == ["0.04 %", "0.03 %"]
+    assert probabilities([0.99999999, 1]) == ["> 99.9 %", "100 %"]
+    assert [probability_change(each) for each in (0.655, -0.00001, 0)] == ["+65.5 points", "-0.001 points", "0"]

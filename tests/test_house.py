@@ -22,8 +22,10 @@ from .gold import report_file
 PACKAGE = Path(reportgen.__file__).parent
 FLOORS = {
     "errors": 0, "records": 0, "version": 0, "files": 0, "folders": 0, "tensors": 0, "formatting": 0, "picture": 0,
-    "quiet": 0, "image_bounds": 0, "image_colours": 0, "kernels": 0, "levels": 0, "histograms": 0,
-    "options": 1, "image": 1, "probe": 1, "backend": 1,
+    "quiet": 0, "image_bounds": 0, "image_colours": 0, "kernels": 0, "levels": 0, "histograms": 0, "overlay": 0,
+    "curves": 0, "progress": 0,
+    "cache": 0, "excited": 0, "layer_calls": 0, "traces": 0, "tasks": 0, "outputs": 0,
+    "options": 1, "image": 1, "resizing": 1, "explained": 1, "probe": 1, "backend": 1,
     "matching": 2, "methods": 2, "truth": 2, "metrics": 2,
     "loading": 3, "inspection": 3, "sections": 3,
     "checks": 4, "report": 4, "codec": 4,
@@ -35,14 +37,17 @@ FLOORS = {
 }  # fmt: skip
 # within a floor, who may import whom
 BESIDE = {
-    ("files", "errors"), ("folders", "errors"), ("folders", "files"), ("tensors", "errors"),
-    ("tensors", "histograms"), ("histograms", "records"),
+    ("outputs", "tasks"), ("files", "errors"), ("folders", "errors"), ("folders", "files"), ("tensors", "errors"),
+    ("tensors", "histograms"), ("tensors", "traces"), ("histograms", "records"),
+    ("layer_calls", "records"), ("excited", "records"), ("cache", "errors"), ("cache", "files"),
     ("image_bounds", "errors"), ("kernels", "records"), ("picture", "errors"), ("picture", "records"), ("picture", "tensors"),
-    ("image", "options"), ("probe", "options"), ("inspection", "loading"),
+    ("overlay", "picture"), ("image", "options"), ("image", "resizing"),
+    ("resizing", "options"), ("resizing", "backend"), ("probe", "explained"), ("probe", "options"), ("inspection", "loading"),
     ("report", "checks"), ("codec", "report"), ("__main__", "cli"),
 }  # fmt: skip
 TENSORFLOW = {"tensorflow", "keras"}
-BACKEND_ROOMS = {"loading", "inspection", "reporter"}  # the rooms that run models; the reporter only asks for versions
+# the rooms that run models; the reporter only asks for versions, and resizing resizes as TensorFlow does
+BACKEND_ROOMS = {"loading", "inspection", "reporter", "resizing"}
 LONGEST = 300  # lines
 MOST_POSITIONAL = 4  # fields of a record that may be given without their names
 GOLD = str(report_file(1))

@@ -594,6 +594,13 @@ def test_no_such_file(tmp_path: Path, path: str) -> None:
         load_image(tmp_path / path)
 
 
+@pytest.mark.parametrize("address", ["https://example.com/cat.png", "HTTP://example.com/cat.png", "s3://bucket/cat.png"])
+def test_an_address_is_refused_with_what_to_do(address: str) -> None:
+    with pytest.raises(ImageError, match="download it first") as caught:
+        load_image(Path(address))
+    assert str(caught.value).lower().startswith(f"{address.lower()}: ")
+
+
 def test_a_name_too_long_for_any_file(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="cannot be read"):
         load_image(tmp_path / ("a" * 5000))

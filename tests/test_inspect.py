@@ -140,9 +140,7 @@ def test_a_saved_model_is_seen_as_the_one_in_memory(name: str, kind: str, tmp_pa
     )
     assert [call.path for call in saved.network.layers] == [call.path for call in memory.network.layers]
     np.testing.assert_array_equal(saved.scores, memory.scores)
-    assert saved.explained is not None
-    assert memory.explained is not None
-    np.testing.assert_array_equal(grad_cam(saved.explained), grad_cam(memory.explained))
+    np.testing.assert_array_equal(grad_cam(saved.explained[0]), grad_cam(memory.explained[0]))
 
 
 def test_a_reloaded_subclassed_model_remembers_its_input(tmp_path: Path) -> None:
@@ -212,9 +210,7 @@ def test_grad_cam_on_a_net_worked_out_on_paper() -> None:
 
 
 def explained_of(model: Any, pixels: np.ndarray, **options: Any) -> Any:
-    explained = inspected(model, pixels, **options).explained
-    assert explained is not None
-    return explained
+    return inspected(model, pixels, **options).explained[0]
 
 
 def test_logits_are_differentiated_where_the_softmax_is_sure_of_itself() -> None:
@@ -257,8 +253,7 @@ def test_without_logits_the_output_itself_is_explained() -> None:
 def test_grad_cam_equals_the_second_model_computation(name: str) -> None:
     model = built(name)
     probe = inspected(model, target=1)
-    assert probe.explained is not None
-    target = model.get_layer(probe.explained.path)
+    target = model.get_layer(probe.explained[0].path)
     head = model.get_layer("head")
     activation, head.activation = head.activation, keras.activations.linear
     ends = keras.Model(model.inputs[0], [target.output, model.outputs[0]])
@@ -269,7 +264,7 @@ def test_grad_cam_equals_the_second_model_computation(name: str) -> None:
     head.activation = activation
     weights = tf.reduce_mean(gradient, axis=(0, 1, 2))
     expected = tf.nn.relu(tf.reduce_sum(maps[0] * weights, axis=-1)).numpy()
-    np.testing.assert_allclose(grad_cam(probe.explained), expected, rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(grad_cam(probe.explained[0]), expected, rtol=1e-4, atol=1e-7)
 
 
 @pytest.mark.parametrize(
@@ -295,10 +290,17 @@ def test_models_with_several_heads(name: str) -> None:
         assert probe.scores is not None
         assert len(probe.scores) == classes
         np.testing.assert_allclose(probe.scores, answers[head][0], rtol=1e-6)
-        assert probe.explained is not None
-        assert probe.explained.path == "conv1"
+        assert probe.explained[0].path == "conv1"
     report = reportgen.generate(model, PICTURE, preprocess="unit")
-    assert report.warnings == ("The model has 2 outputs (kind, rotten); this is the first. Choose another with --head.",)
+    assert report.warnings == ()
+    assert not isinstance(report.other_outputs, Absent)
+    (other,) = report.other_outputs.rows
+    assert other.name == "rotten"
+    assert other.predictions is not None
+    found = other.predictions.all_scores()
+    assert found is not None
+    np.testing.assert_allclose(found, answers["rotten"][0], rtol=1e-6)
+    assert isinstance(reportgen.generate(model, PICTURE, preprocess="unit", head="kind").other_outputs, Absent)
     with pytest.raises(OptionError, match="there are kind, rotten"):
         inspected(model, head="ripe")
 
@@ -310,11 +312,10 @@ def test_the_class_to_explain() -> None:
     asked = {
         target: inspect(KerasNetwork(loaded), PICTURE, PICTURE, Options(target=target)).explained for target in (3, "3", "DOG")
     }
-    assert [each.class_index for each in asked.values() if each] == [3, 3, 3]
+    assert [[each.class_index for each in every] for every in asked.values()] == [[3], [3], [3]]
     top = inspect(KerasNetwork(loaded), PICTURE, PICTURE, Options())
     assert top.scores is not None
-    assert top.explained is not None
-    assert top.explained.class_index == int(np.argmax(top.scores))
+    assert top.explained[0].class_index == int(np.argmax(top.scores))
     with pytest.raises(LabelsError, match="5 classes"):
         inspect(KerasNetwork(loaded), PICTURE, PICTURE, Options(target=5))
     with pytest.raises(LabelsError, match="such as dog"):
@@ -616,9 +617,7 @@ def test_a_number_for_each_picture_is_one_score() -> None:
     whole = inspected(returning(lambda x: x))
     assert probe.scores is not None
     assert len(probe.scores) == 1
-    assert probe.explained is not None
-    assert whole.explained is not None
-    assert probe.explained.gradients.shape == whole.explained.gradients.shape
+    assert probe.explained[0].gradients.shape == whole.explained[0].gradients.shape
 
 
 def test_no_output_is_told_in_a_line() -> None:
@@ -641,5 +640,5 @@ def test_a_gradient_that_fails_leaves_the_rest() -> None:
     inputs = keras.Input((16, 16, 3))
     x = Broken()(layers.GlobalAveragePooling2D()(layers.Conv2D(2, 3)(inputs)))
     probe = inspected(keras.Model(inputs, x))
-    assert probe.explained is None
+    assert not probe.explained
     assert probe.scores is not None

@@ -153,7 +153,8 @@ KINDS: dict[str, Kind] = {
     "binary": Kind(at(CONV), pooled_head, SIGMOID, CONV, CONV),
     "multi_label": Kind(at(CONV), pooled_head, SIGMOID, CONV, CONV),
     "regression": Kind(at(CONV), pooled_head, None, CONV, CONV),
-    "pooled_features": Kind(at(CONV), lambda _model, maps: pooled(maps), None, CONV, CONV),
+    # which are features, unless somebody says that they are scores
+    "pooled_features": Kind(at(CONV), lambda _model, maps: pooled(maps), None, CONV, CONV, options={"task": "classification"}),
     "feature_extractor": Kind(
         at("conv1", "conv2"), lambda _model, maps: pooled(maps), None, "conv2", "conv2", options={"target": 2}
     ),
@@ -183,15 +184,15 @@ def check(report: Report, kind: Kind, model: Any) -> None:
         tape.watch(maps)
         logits = kind.back(model, maps)
         assert not isinstance(report.attributions, Absent)
-        (row,) = report.attributions.rows
+        row = report.attributions.rows[0]
         score = logits[0, row.class_index]
     _check_scores(report, kind, (kind.answer or tf.identity)(logits)[0].numpy())
     weights = tf.reduce_mean(tape.gradient(score, maps), (1, 2))
     heat = tf.nn.relu(tf.reduce_sum(maps * weights, axis=-1))[0].numpy()
     assert row.path == kind.path
     assert row.peak == pytest.approx(heat.max(), rel=kind.tolerance, abs=1e-6)
-    shown = row.heatmap.values / 255 * row.peak
-    assert np.abs(shown - heat).max() <= row.peak * (0.5 / 255 + kind.tolerance) + 1e-6
+    shown = row.heatmap.numbers()
+    assert np.abs(shown - heat).max() <= row.heatmap.high * (0.5 / 255 + kind.tolerance) + 1e-6
     _check_maps(report, kind, maps[0].numpy())
 
 
@@ -265,7 +266,7 @@ def test_a_grey_picture_is_its_own_colours(tmp_path: Path) -> None:
     ("name", "kind"),
     [
         ("functional", "probabilities"), ("softmax_layer", "probabilities"), ("binary", "independent"), ("logits", "raw"),
-        ("multi_label", "independent"), ("regression", "raw"), ("pooled_features", "raw"),
+        ("multi_label", "independent"), ("regression", "raw"),
     ],
 )  # fmt: skip
 def test_the_page_says_what_kind_of_scores_these_are(name: str, kind: str) -> None:

@@ -190,14 +190,14 @@ def test_a_wrong_value_is_told_in_a_line(name: str, value: Any) -> None:
 
 
 def test_an_unknown_option_is_told() -> None:
-    with pytest.raises(OptionError, match="colour: no such option; there are allow_unsafe, colormap, "):
+    with pytest.raises(OptionError, match="colour: no such option; there are against, allow_unsafe, baseline, colormap, "):
         check_options(colour="red")
 
 
 def test_wrong_words_are_answered_with_the_right_ones() -> None:
     for option, wrong, right in [
         ("only", "predictoins", "overview, predictions, "),
-        ("explain", "toy", "grad-cam or all"),
+        ("explain", "toy", r"grad-cam, grad-cam\+\+, hires-cam, "),
         ("preprocess", "vanilla", "auto, none, unit, symmetric, caffe, torch, or the name of an application such as resnet50"),
         ("colormap", "ultraviolet", "a colormap of matplotlib, such as viridis"),
         ("fit", "squeeze", "stretch, crop or pad"),
@@ -465,7 +465,7 @@ def test_help_groups_the_options_and_names_sections_and_methods(tmp_path: Path) 
         assert method in lines["--explain"]
     assert "{words}" not in shown
     assert "(default: 64)" in lines["--maps"]
-    assert "(default: the top prediction)" in lines["--class"]
+    assert "(default: the three best predictions)" in lines["--class"]
 
 
 @pytest.mark.parametrize(
@@ -478,7 +478,7 @@ def test_help_groups_the_options_and_names_sections_and_methods(tmp_path: Path) 
         ("report --fit ''", {"stretch", "crop", "pad"}),
         ("report --maps a", {"all"}),
         ("report --weights ''", {"imagenet", "random"}),
-        ("report --explain grad", {"grad-cam"}),
+        ("report --explain grad", {"grad-cam", "grad-cam++", "gradient-x-input"}),
         ("report --only w", {"weights"}),
         ("report --skip weights,la", {"weights,layers"}),
         ("report --colormap magma", {"magma", "magma_r"}),

@@ -19,15 +19,17 @@ from hypothesis import example, given, strategies as st
 from PIL import Image
 
 from reportgen.errors import ReportFileError
+from reportgen.overlay import overlay
 from reportgen.picture import (
+    DIVERGING,
     GREY,
     RGB,
     Grid,
     Picture,
+    columns_across,
     columns_for,
     difference_picture,
     finite_range,
-    overlay,
     palette,
     quantize,
     reduced,
@@ -474,18 +476,25 @@ def test_an_overlay_is_the_same_every_time(heatmap: Picture) -> None:
 @pytest.mark.parametrize(
     ("heat", "pixel", "expected"),
     [
-        # viridis begins with (68, 1, 84): 0.85 of white is 216.75, and 0.15 of the colour 10.2, 0.15, 12.6
-        (0, (255, 255, 255), [227, 217, 229]),
-        # and ends with (253, 231, 36): 0.3 of white is 76.5, and 0.7 of the colour 177.1, 161.7, 25.2
-        (255, (255, 255, 255), [254, 238, 102]),
-        # half in grey: of (255, 0, 0) the mean is 85, 0.6 of it 51, with 0.4 of the pixel (153, 51, 51); 0.85 of that
-        # is 130.05, 43.35, 43.35, and the share of the colour as above
-        (0, (255, 0, 0), [140, 44, 56]),
+        # a place at 0 keeps its own colours
+        (0, (255, 0, 0), [255, 0, 0]),
+        # viridis ends with (253, 231, 36): 0.25 of white is 63.75, and 0.75 of the colour 189.75, 173.25, 27
+        (255, (255, 255, 255), [254, 237, 91]),
+        # at 51 of 255 it is (65, 68, 135): a share of 0.75 * 0.2 = 0.15, and 0.85 of the pixel
+        (51, (200, 100, 0), [180, 95, 20]),
     ],
 )
 def test_an_overlay_worked_out(heat: int, pixel: tuple[int, ...], expected: list[int]) -> None:
     laid = overlay(np.array([[pixel]], np.uint8), Picture(np.array([[heat]], np.uint8), 0.0, 1.0, "viridis"))
-    assert laid.values.tolist() == [[expected]]
+    np.testing.assert_allclose(laid.values[0, 0], expected, atol=1)  # the share has 8 bits
+    assert heat or laid.values[0, 0].tolist() == expected
+
+
+def test_an_overlay_of_either_sign_keeps_the_colours_at_zero() -> None:
+    pixels = np.full((1, 3, 3), 100, np.uint8)
+    laid = overlay(pixels, Picture(np.array([[0, 128, 255]], np.uint8), -2.0, 2.0, DIVERGING)).values[0]
+    # the colormap ends in (5, 48, 97) and (103, 0, 31): 0.75 of them and 0.25 of 100
+    np.testing.assert_allclose(laid, [[29, 61, 98], [100, 100, 100], [102, 25, 48]], atol=1)
 
 
 def test_heat_shows_where_it_is() -> None:
@@ -504,3 +513,12 @@ def test_stripes_where_there_is_no_number() -> None:
     assert striped_[0, :, 4:].tolist() == [[0, 0, 255, 255], [0, 255, 255, 0], [255, 255, 0, 0], [255, 0, 0, 255]]
     whole = np.full((2, 3, 3, 3), 7, np.uint8)
     assert striped(whole, np.zeros(whole.shape)) is whole
+
+
+@pytest.mark.parametrize(
+    ("count", "columns"),
+    [(1, 1), (12, 12), (16, 16), (17, 12), (24, 12), (32, 16), (37, 13), (48, 16), (60, 15), (64, 16), (96, 16)],
+)
+def test_a_grid_across_the_page_leaves_few_places_empty(count: int, columns: int) -> None:
+    # 17 in 12 columns leave 7 of 24 places empty, in 16 columns 15 of 32; 60 are four rows of 15
+    assert columns_across(count) == columns

@@ -25,19 +25,16 @@ from reportgen.tensors import SKETCH_LENGTH, tensor_digest
 from .fake_probe import FakeNetwork, FakeProbe, call, explained_by, f32, maps_of
 
 
-def test_predictions_are_the_best_five_best_first() -> None:
-    scores = f32([0.1, 0.3, 0.05, 0.3, 0.2, 0.05])
-    found = find_predictions(FakeProbe(network=FakeNetwork(labels=tuple("abcdef")), scores=scores), Options())
+def test_of_many_classes_the_best_five_best_first_of_up_to_twenty_all() -> None:
+    scores = f32([0.1, 0.3, 0.05, 0.3, 0.2, 0.05, *[0.0] * 14])
+    found = find_predictions(FakeProbe(network=FakeNetwork(labels=tuple("abcdefghijklmnopqrst")), scores=scores), Options())
     # equal scores keep the order of their classes: 1 before 3, 2 before 5
-    assert [(row.rank, row.class_index, row.label) for row in found.rows] == [
-        (1, 1, "b"),
-        (2, 3, "d"),
-        (3, 4, "e"),
-        (4, 0, "a"),
-        (5, 2, "c"),
-    ]
-    assert [row.score for row in found.rows] == [0.3, 0.3, 0.2, 0.1, 0.05]
-    assert found.classes == 6
+    assert "".join(row.label for row in found.rows) == "bdeacfghijklmnopqrst"
+    assert [row.rank for row in found.rows] == list(range(1, 21))
+    assert [row.score for row in found.rows[:5]] == [0.3, 0.3, 0.2, 0.1, 0.05]
+    many = find_predictions(FakeProbe(scores=f32([*scores, 0.01])), Options())
+    assert [row.class_index for row in many.rows] == [1, 3, 4, 0, 2]
+    assert many.classes == 21
 
 
 def test_predictions_put_nan_last_and_name_classes_without_labels() -> None:
@@ -62,7 +59,7 @@ def test_grad_cam_by_hand() -> None:
     explained = explained_by(activations, gradients, class_index=1)
     # 1 * 4 - 2 * 1 = 2;  1 * 1 - 2 * 1 = -1, by relu 0;  0;  1 * 2 - 2 * 0.5 = 1
     np.testing.assert_array_equal(grad_cam(explained), [[2, 0], [0, 1]])
-    (row,) = find_attributions(FakeProbe(network=FakeNetwork(labels=("x", "y")), explained=explained), Options()).rows
+    row = find_attributions(FakeProbe(network=FakeNetwork(labels=("x", "y")), explained=(explained,)), Options()).rows[0]
     assert (row.method, row.path, row.class_index, row.label, row.peak) == ("grad-cam", "conv", 1, "y", 2.0)
     np.testing.assert_array_equal(row.heatmap.values, [[255, 0], [0, 128]])  # 1 is half of 2: 127.5, rounded to even
     assert (row.heatmap.low, row.heatmap.high) == (0.0, 2.0)
@@ -72,14 +69,14 @@ def test_grad_cam_by_hand() -> None:
 def test_grad_cam_scales_any_magnitude(size: float) -> None:
     activations = np.ones((1, 2, 1), np.float32) * f32([[[1], [2]]])
     gradients = np.full((1, 2, 1), size, np.float32)
-    (row,) = find_attributions(FakeProbe(explained=explained_by(activations, gradients)), Options()).rows
+    row = find_attributions(FakeProbe(explained=(explained_by(activations, gradients),)), Options()).rows[0]
     np.testing.assert_allclose(row.heatmap.values, [[127.5, 255]], atol=0.5)
     assert row.peak == pytest.approx(2 * size, rel=1e-6)
 
 
 def test_grad_cam_of_nothing_is_black_and_says_zero() -> None:
     explained = explained_by(np.ones((2, 2, 1), np.float32), np.full((2, 2, 1), -1, np.float32))
-    (row,) = find_attributions(FakeProbe(explained=explained), Options()).rows
+    row = find_attributions(FakeProbe(explained=(explained,)), Options()).rows[0]
     assert row.peak == 0
     assert not row.heatmap.values.any()
 
@@ -190,9 +187,9 @@ def test_feature_maps_show_the_first_convolution_and_block_ends() -> None:
         (5, 64, True),
     ]
     assert rows[1].picture is None
-    assert rows[0].columns == 8
+    assert rows[0].columns == 16
     assert rows[0].picture is not None
-    assert rows[0].picture.values.shape == (8 * 9 - 1, 8 * 9 - 1)
+    assert rows[0].picture.values.shape == (4 * 9 - 1, 16 * 9 - 1)
 
 
 @pytest.mark.parametrize(
@@ -313,7 +310,11 @@ def test_weights_that_are_not_numbers_are_told(value: float) -> None:
 def test_what_does_not_apply_is_absent_with_a_reason() -> None:
     found = find_sections(FakeProbe(), Options(), {})
     absent = {name: section.reason for name, section in found.items() if isinstance(section, Absent)}
-    assert set(absent) == {"predictions", "attributions", "filters", "first_filters", "feature_maps", "weights"}
+    optional = {"output_map", "features", "other_outputs"}
+    assert set(absent) == optional | {"predictions", "attributions", "filters", "first_filters", "feature_maps"} | {
+        "feature_visualization",
+        "weights",
+    }
     assert all(reason.endswith(".") for reason in absent.values())
 
 
@@ -323,7 +324,7 @@ def test_only_and_skip() -> None:
     assert [name for name in SECTIONS if not isinstance(only[name], Absent)] == ["predictions"]
     skipped = find_sections(probe, Options(skip=("predictions",)), {})
     assert isinstance(skipped["predictions"], Absent)
-    assert list(SECTIONS)[:3] == ["overview", "predictions", "attributions"]
+    assert [name for name in SECTIONS if not SECTIONS[name].optional][:3] == ["overview", "predictions", "attributions"]
 
 
 def test_what_holds_for_the_model_is_found_once_and_shared() -> None:
@@ -377,14 +378,14 @@ def test_checks_of_a_sound_model_find_nothing_and_say_how_many_they_were() -> No
 
 
 def test_all_scores_are_kept_to_be_compared() -> None:
-    scores = f32([0.1, 0.3, 0.05, 0.2, 0.15, 0.04, 0.16])
+    scores = f32([0.1, 0.3, 0.05, 0.2, 0.15, 0.04, 0.16, *[0.0] * 14])
 
     def of(labels: tuple[str, ...] | None) -> Predictions:
         return find_predictions(FakeProbe(network=FakeNetwork(labels=labels), scores=scores), Options())
 
-    section = of(tuple("abcdefg"))
+    section = of(tuple("abcdefghijklmnopqrstu"))
     np.testing.assert_array_equal(section.all_scores(), scores)
-    other = of(tuple("abcdexg"))
+    other = of(tuple("abcdexghijklmnopqrstu"))
     assert other.rows == section.rows
     assert other.labels_digest != section.labels_digest
     assert of(None).labels_digest is None

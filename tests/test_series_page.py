@@ -23,8 +23,8 @@ def test_scores_and_layers_have_a_table_each() -> None:
     assert answers.count("<tr>") == 1 + 3  # the heads and a class each
     assert "<details" not in answers
     assert layers.count("<tr>") == 1 + 1
-    assert "How far each layer's weights moved in each step" in layers.replace("&#39;", "'")
-    assert "The 1 layers with weights" in layers
+    assert "How far each layer's trained weights moved in each step" in layers.replace("&#39;", "'")
+    assert "The one layer with weights" in layers
 
 
 def test_an_empty_table_says_why() -> None:
@@ -32,7 +32,7 @@ def test_an_empty_table_says_why() -> None:
     predictions: Any = report.predictions
     raw = replace(report, predictions=replace(predictions, kind="raw"))
     for versions, reason in (
-        ([report, raw, report], "The versions&#39; answers are not of one kind."),
+        ([report, raw, report], "The versions' answers are not of one kind."),
         ([report, replace(report, predictions=LEFT_OUT), report], "One of the versions has no predictions."),
     ):
         shown = part(versions, "answers")

@@ -126,6 +126,8 @@ def test_every_documented_variable_is_there(tmp_path: Path, variable: str) -> No
         "parts": "diff.html.j2",
         "part": "sections/weights/diff.html.j2",
         "series": "series.html.j2",
+        "found": "diff/alike.html.j2",
+        "names": "diff/warned.html.j2",
     }
     inside = variable in ("name", "title", "section", "made")
     name = places.get(variable, "sections/layers/report.html.j2" if inside else "report.html.j2")

@@ -15,8 +15,8 @@ from reportgen.page.diff import render_diff
 from reportgen.page.markdown import markdown
 from reportgen.page.read import read
 from reportgen.page.render import render
-from reportgen.probe import ScoreKind
 from reportgen.sections.predictions.find import Predictions, find_predictions
+from reportgen.tasks import ScoreKind
 
 from .fake_probe import FakeNetwork, FakeProbe, f32
 from .test_codec import small_report
@@ -63,7 +63,7 @@ def test_independent_scores_are_judged_at_a_half(scores: Any, labels: Any, told:
 
 def test_of_one_choice_the_best_class_is_the_answer_however_low() -> None:
     page = render(report_with([0.3, 0.4, 0.3], ("cat", "dog", "bird"), "probabilities"))
-    assert "Predictiondog 0.400 then cat 0.300" in text_of(page)
+    assert "Predictiondog 40.0 % then cat 30.0 %" in text_of(page)
     assert answers([0.3, 0.4, 0.3], kind="raw").present() == ()
 
 
@@ -75,10 +75,10 @@ def compared(old: Any, new: Any, labels: Any = None, **options: Any) -> Diff:
 @pytest.mark.parametrize(
     ("old", "new", "labels", "told"),
     [
-        ([0.018], [0.982], ("cracked",), "the answer changed from not `cracked` 0.018 to `cracked` 0.982"),
-        ([0.982], [0.018], ("cracked",), "the answer changed from `cracked` 0.982 to not `cracked` 0.018"),
-        ([0.1, 0.2], [0.1, 0.7], ("cat", "dog"), "the answer changed from none of the 2 labels to `dog`"),
-        ([0.6, 0.7], [0.4, 0.9], ("cat", "dog"), "the answer changed from `dog` and `cat` to `dog`"),
+        ([0.018], [0.982], ("cracked",), "The answer changed from not `cracked` (`cracked` 1.8 %) to `cracked` 98.2 %"),
+        ([0.982], [0.018], ("cracked",), "The answer changed from `cracked` 98.2 % to not `cracked` (`cracked` 1.8 %)"),
+        ([0.1, 0.2], [0.1, 0.7], ("cat", "dog"), "The answer changed from none of the 2 labels to `dog`"),
+        ([0.6, 0.7], [0.4, 0.9], ("cat", "dog"), "The answer changed from `dog` and `cat` to `dog`"),
     ],
 )
 def test_a_score_that_crosses_a_half_is_another_answer(old: Any, new: Any, labels: Any, told: str, tolerance: float) -> None:
@@ -94,10 +94,15 @@ def test_a_score_that_crosses_a_half_is_another_answer(old: Any, new: Any, label
 @pytest.mark.parametrize(
     ("old", "new", "labels", "told"),
     [
-        ([0.018], [0.02], ("cracked",), "the answer is still not `cracked`, 0.018 and now 0.020"),
-        ([0.018], [0.018], ("cracked",), "the answer is not `cracked` 0.018 in both"),
-        ([0.1, 0.2], [0.2, 0.1], ("cat", "dog"), "the answer is still none of the 2 labels, with scores that moved by up to 0.1"),
-        ([0.9, 0.8], [0.8, 0.9], ("cat", "dog"), "the answer is still "),
+        ([0.018], [0.02], ("cracked",), "The answer is still not `cracked`, `cracked` 1.8 % and now 2.0 %"),
+        ([0.018], [0.018], ("cracked",), "The answer is not `cracked` (`cracked` 1.8 %) in both"),
+        (
+            [0.1, 0.2],
+            [0.2, 0.1],
+            ("cat", "dog"),
+            "The answer is still none of the 2 labels, with scores that moved by up to 10 points",
+        ),
+        ([0.9, 0.8], [0.8, 0.9], ("cat", "dog"), "The answer is still "),
     ],
 )
 def test_scores_that_stay_on_their_side_of_a_half(old: Any, new: Any, labels: Any, told: str) -> None:
@@ -115,7 +120,7 @@ def test_two_almost_equal_best_scores_that_change_places_count_within_a_toleranc
         report_with(scores, ("cat", "dog", "bird"), "probabilities") for scores in ([0.4, 0.3999, 0.2], [0.3999, 0.4, 0.2])
     )
     found = diff(old, new, tolerance=0.01)
-    assert "the answer changed from `cat` 0.400 to `dog` 0.400" in found.verdict
+    assert "The answer changed from `cat` 40.0 % to `dog` 40.0 %" in found.verdict
     assert not found.same
     again = diff(old, report_with([0.4001, 0.3998, 0.2], ("cat", "dog", "bird"), "probabilities"), tolerance=0.01)
     assert again.same

@@ -57,8 +57,7 @@ def report_of(model: Any, pixels: np.ndarray | None = None, **options: Any) -> R
 
 def explained(report: Report) -> Attribution:
     assert not isinstance(report.attributions, Absent), report.attributions.reason
-    (row,) = report.attributions.rows
-    return row
+    return report.attributions.rows[0]
 
 
 def hottest(row: Attribution) -> list[tuple[int, ...]]:

@@ -18,8 +18,8 @@ from reportgen.comparison.series import series
 from reportgen.page.diff import render_diff, render_series
 from reportgen.page.markdown import markdown
 from reportgen.page.render import render
-from reportgen.probe import ScoreKind
 from reportgen.sections.filters.find import FilterShapes
+from reportgen.tasks import ScoreKind
 
 from .fake_probe import f32
 from .test_codec import small_report
@@ -28,8 +28,8 @@ from .test_truth_answers import report_with, text_of
 
 # the scores of the best class in two reports, what kind they are, and how each must be told
 SCORES: list[tuple[list[float], list[float], ScoreKind, tuple[str, str]]] = [
-    ([0.99508, 0.00492], [0.99512, 0.00488], "probabilities", ("0.99508", "0.99512")),
-    ([0.9997, 0.0003], [0.9998, 0.0002], "probabilities", ("0.9997", "0.9998")),
+    ([0.99508, 0.00492], [0.99512, 0.00488], "probabilities", ("99.508 %", "99.512 %")),
+    ([0.9997, 0.0003], [0.9998, 0.0002], "probabilities", ("99.97 %", "99.98 %")),
     ([0.9997, -3.0], [0.9996, -3.0], "raw", ("0.9997", "0.9996")),
     ([1500.2, 7.0], [1500.4, 7.0], "raw", ("1500.2", "1500.4")),
     ([-0.0004, -7.0], [-0.0003, -7.0], "raw", ("-0.0004", "-0.0003")),
@@ -52,23 +52,23 @@ def command_says(old: Report, new: Report, folder: Path, *arguments: str) -> str
 def test_two_scores_look_different_everywhere(old: Any, new: Any, kind: ScoreKind, told: tuple[str, str], tmp_path: Path) -> None:
     before, after = (report_with(scores, ("cat", "dog"), kind) for scores in (old, new))
     found = diff(before, after)
-    said = f"the answer is still `cat`, {told[0]} and now {told[1]}"
+    said = f"The answer is still `cat`, {told[0]} and now {told[1]}"
     assert said in found.verdict
     assert said in markdown(found)
     assert said in command_says(before, after, tmp_path)
     assert f"| `cat` | {told[0]} | {told[1]} |" in markdown(found)
     cells = re.findall(r'<td class="number">([^<]*)</td>', render_diff(found).split('id="predictions"')[1])
     assert tuple(cells[2:4]) == told
-    figures = text_of(render_diff(found)).split("Every figure")[-1]
-    assert re.search(rf"rows\[0\]\.score\s*{re.escape(told[0])}\D*?\s*{re.escape(told[1])}", figures) or kind == "raw"
+    figures = text_of(render_diff(found)).split("Every figure")[-1]  # as the data hold them
+    assert re.search(rf"rows\[0\]\.score\s*{re.escape(f'{old[0]:g}')}\D*?\s*{re.escape(f'{new[0]:g}')}", figures) or kind == "raw"
     assert [told[0], told[1]] == re.findall(r'<td class="number">([^<]*)</td>', render_series(series([before, after, after])))[:2]
 
 
 @pytest.mark.parametrize(
     ("scores", "kind", "told"),
     [
-        ([0.4, 0.3999], "probabilities", ("0.4", "0.3999")),
-        ([0.99999, 0.00001], "probabilities", ("0.99999", "1e-05")),
+        ([0.4, 0.3999], "probabilities", ("40 %", "39.99 %")),
+        ([0.99999, 0.00001], "probabilities", ("&gt; 99.9 %", "&lt; 0.1 %")),
         ([0.9997, -0.0004], "raw", ("0.9997", "-0.0004")),
         ([1500.4, 1500.2], "raw", ("1500.4", "1500.2")),
     ],
@@ -103,5 +103,5 @@ def test_a_cosine_is_1_only_where_it_is() -> None:
 
     old = f32([1.0, 0.0])
     found = diff(with_weights({"a": old}), with_weights({"a": f32([1.0, 0.01])}))
-    assert "| `a` | 1 % | 0.99995 |" in markdown(found)
+    assert "| `a` | 2 | 1 % | 0.99995 |" in markdown(found)
     assert ">0.99995</td>" in render_diff(found)

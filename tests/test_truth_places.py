@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import reportgen
+from reportgen.overlay import laid_over
 from reportgen.report import Absent
 from reportgen.sections.attributions.find import Attribution
 
@@ -53,13 +54,18 @@ def explained(model: Any, pixels: np.ndarray) -> Attribution:
     report = reportgen.generate(model, pixels, preprocess="unit")
     assert reportgen.read(reportgen.render(report)) == report
     assert not isinstance(report.attributions, Absent), report.attributions.reason
-    (row,) = report.attributions.rows
-    return row
+    return report.attributions.rows[0]
+
+
+def over(row: Attribution) -> np.ndarray:
+    """The pixels of a map over a grey image, in colours (h, w, 3)."""
+    assert row.layer is not None
+    return laid_over(np.full((*row.layer.values.shape, 3), 100, np.uint8), row.layer).values
 
 
 def hottest(row: Attribution) -> tuple[float, float]:
     """The middle of the pixels where the overlay is brightest, in pixels from the upper left corner."""
-    values = row.overlay.values.astype(int)
+    values = over(row).astype(int)
     colour = values.max(axis=2) - values.min(axis=2)
     places = np.argwhere(colour == colour.max()) + 0.5
     height, width = places.mean(axis=0)
@@ -278,11 +284,11 @@ def test_the_overlay_lies_on_the_picture_as_it_was_fitted(fit: Any) -> None:
     model = model_of(chain(conv(5), conv(5)), 48, 48)
     report = reportgen.generate(model, pixels, preprocess="unit", fit=fit)
     assert not isinstance(report.attributions, Absent)
-    assert not isinstance(report.overview, Absent)
-    shown = report.overview.picture.values[..., 0].astype(float)
-    rows, columns = np.indices(shown.shape) + 0.5
-    middle = (rows * shown).sum() / shown.sum(), (columns * shown).sum() / shown.sum()
-    np.testing.assert_allclose(hottest(report.attributions.rows[0]), middle, atol=1)
+    row = report.attributions.rows[0]
+    assert report.attributions.laid(row).values.shape == (240, 480, 3)  # the image's own proportions, not the input's
+    assert row.layer is not None
+    assert row.layer.values.shape == (80, 160)
+    np.testing.assert_allclose(np.array(hottest(row)) * 3, (108, 276), atol=2)
 
 
 def test_outermost_cells_reach_half_a_cell_further_and_no_further() -> None:
@@ -297,7 +303,7 @@ def test_outermost_cells_reach_half_a_cell_further_and_no_further() -> None:
 
 
 def is_coloured(row: Attribution) -> np.ndarray:
-    values = row.overlay.values.astype(int)
+    values = over(row).astype(int)
     found: np.ndarray = values.max(axis=2) > values.min(axis=2)
     return found
 
@@ -305,7 +311,7 @@ def is_coloured(row: Attribution) -> np.ndarray:
 def test_reports_of_format_1_say_nothing_of_places_or_reasons() -> None:
     old = reportgen.read(Path(__file__).parent / "gold" / "format-1.html")
     assert not isinstance(old.attributions, Absent)
-    (row,) = old.attributions.rows
+    row = old.attributions.rows[0]
     assert (row.reason, row.part, row.placed) == ("", None, None)
     page = reportgen.render(old)
     assert "stretched over all of it" not in page
@@ -319,7 +325,7 @@ def test_maps_whose_cells_lie_elsewhere_are_not_subtracted() -> None:
     old, new = (reportgen.generate(model_of(net, 24, 24), pixels, preprocess="unit") for net in nets)
     found = reportgen.diff(old, new).attributions
     assert not isinstance(found, Absent)
-    (row,) = found.rows
+    row = found.rows[0]
     assert (row.difference, row.overlap, row.rank_correlation) == (None, None, None)
     assert "their cells lie elsewhere on the image" in reportgen.render_diff(reportgen.diff(old, new))
     assert reportgen.diff(old, old).attributions.rows[0].difference is not None

@@ -90,7 +90,7 @@ def test_an_output_that_is_a_map_has_channels_and_no_classes() -> None:
     maps = layers.Conv2D(4, 3, padding="same", name="conv")(inputs)
     model = keras.Model(inputs, layers.Conv2D(3, 3, padding="same", activation="sigmoid", name="image")(maps))
     report = report_of(model, target=2)
-    (row,) = part(report.attributions).rows
+    row = part(report.attributions).rows[0]
     assert row.label == "channel 2 of the output"
     assert row.reason.endswith("what is explained is the mean of one of its channels over all places.")
     with_labels = part(report_of(model, labels=["road", "sky", "tree"], target=2).attributions).rows[0]

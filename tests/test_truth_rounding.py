@@ -46,7 +46,7 @@ def seen(factor: float = 1.0, scores: Any = (0.2, 0.5, 0.3), chance: int | None 
         network=network,
         maps=(maps_of(0, "conv", maps * np.float32(factor)),),
         scores=f32(scores) * np.float32(factor),
-        explained=explained_by(maps * np.float32(factor), gradients, class_index=1),
+        explained=(explained_by(maps * np.float32(factor), gradients, class_index=1),),
     )
     return replace(small_report(), **find_sections(probe, Options(), {}))
 
@@ -56,7 +56,8 @@ def test_rounding_is_named_as_the_cause_and_measured(other: Report) -> None:
     found = diff(seen(), other)
     assert not found.same
     told = re.match(
-        r"Only rounding differs, by at most (\S+); same architecture; every weight is the same; the answer is ", found.verdict
+        r"Only rounding differs, by at most (\S+)\. The answer is .*\. Same architecture; every weight is the same\.",
+        found.verdict,
     )
     assert told
     assert 1e-8 < float(told[1]) < 1e-5
@@ -72,7 +73,7 @@ def test_what_is_more_than_rounding_is_not_called_that() -> None:
     another = replace(seen(chance=1), provenance=replace(made, model=replace(made.model, digest="f" * 64)))
     scaled = replace(seen(chance=1), provenance=replace(made, model=replace(made.model, preprocessing="unit: pixel / 255")))
     flipped = diff(seen(scores=(0.5000001, 0.5, 0.1)), seen(scores=(0.5, 0.5000001, 0.1)))
-    assert "the answer changed from `a`" in flipped.verdict
+    assert "The answer changed from `a`" in flipped.verdict
     for found in (
         diff(old, seen(1.0001)),
         diff(old, seen(scores=(0.2, 0.5001, 0.3))),

@@ -27,9 +27,10 @@ layers = keras.layers
 ops = keras.ops
 IMAGE = np.full((4, 4, 3), 51, np.uint8)  # 0.2 everywhere
 LOGITS = [1.0, -1.0, 0.5]
-ADD_UP = "The scores of all classes add up to 1."
-FOR_ITSELF = "Each score lies between 0 and 1 by itself"
-YES_OR_NO = "above 0.5 the answer is yes"
+ADD_UP = "The scores of all classes add up to 100 %."
+FOR_ITSELF = "Each score lies between 0 % and 100 % by itself"
+YES_OR_NO = "above 50 % the answer is yes"
+A_VALUE = "It is in the model's own unit, and there are no classes."
 RAW = "The scores are the model's raw output: greater means more, but they are no probabilities."
 UNKNOWN = "How the model computes its scores does not tell whether they are to be read as probabilities: greater means more."
 WORDS = {"probabilities": ADD_UP, "independent": FOR_ITSELF, "raw": RAW, "unknown": UNKNOWN}
@@ -164,15 +165,16 @@ ENDS: dict[str, tuple[Any, str, list[float]]] = {
 @pytest.mark.parametrize("end", ENDS)
 def test_the_kind_of_scores_is_that_of_what_made_them(end: str) -> None:
     build, kind, scores = ENDS[end]
-    report = report_of(ending(build))
+    report = report_of(ending(build), **({"task": "classification"} if end == "relu" else {}))  # which alone would be features
     section = found(report)
     assert section.kind == kind
     given = section.all_scores()
     assert given is not None
     np.testing.assert_allclose(given, np.array(scores), atol=1e-3)
     page = text_of(render(report)).replace("&#39;", "'")
-    of_one = {"independent": YES_OR_NO}.get(kind, WORDS[kind])
-    assert [words for words in (*WORDS.values(), YES_OR_NO) if words in page] == [of_one if len(scores) == 1 else WORDS[kind]]
+    of_one = {"independent": YES_OR_NO, "raw": A_VALUE}.get(kind, WORDS[kind])
+    every = (*WORDS.values(), YES_OR_NO, A_VALUE)
+    assert [words for words in every if words in page] == [of_one if len(scores) == 1 else WORDS[kind]]
     assert read(render(report)) == report
 
 
@@ -213,7 +215,7 @@ def test_without_reports_of_operations_nothing_is_claimed(monkeypatch: pytest.Mo
 def test_scores_of_an_unknown_kind_are_compared_with_raw_ones_and_no_others() -> None:
     old, new = report_with([0.2, 0.8], ("cat", "dog"), "unknown"), report_with([1.5, 0.9], ("cat", "dog"), "raw")
     compared = diff(old, new)
-    assert "the answer changed from `dog` 0.800 to `cat` 1.5" in compared.verdict
+    assert "The answer changed from `dog` 0.800 to `cat` 1.5" in compared.verdict
     assert compared.predictions.kind == "unknown"
     assert compared.predictions.total_variation is None
     assert "Scores above" not in (page := text_of(render_diff(compared)))

@@ -93,7 +93,7 @@ def test_a_changed_setting_is_named_and_counts_whatever_the_weights_do(setting: 
 @pytest.mark.parametrize("setting", [{"seed": 3}, {"initializer": "zeros"}])
 def test_what_changes_no_answer_is_no_setting(setting: dict[str, Any], cat: Path) -> None:
     found = diff(report_of(net(), cat), report_of(noisy(net(**setting)), cat))
-    assert found.verdict.startswith("Same architecture; every layer's weights moved")
+    assert "Same architecture; retrained: the weights of all 4 layers moved" in found.verdict
     assert "11 layers and their settings are the same" in render_diff(found)
 
 
@@ -147,7 +147,7 @@ def test_layers_of_the_users_are_told_by_their_configuration(cat: Path) -> None:
 def test_of_a_layer_that_does_not_tell_its_settings_nothing_is_claimed(cat: Path) -> None:
     reports = [report_of(own_net(Silent(1, name="own"), scale), cat) for scale in (1, 2)]
     found = diff(*reports)
-    assert found.verdict.startswith("Same layers; only the weights of `conv`")
+    assert ". Same layers; only the weights of `conv`" in found.verdict
     caveat = next(caveat for caveat in found.caveats if "settings of `own` (activation, dilation, rate, ...)" in caveat)
     assert caveat.endswith("are the same is not known. Their classes do not tell them.")
     assert "What 1 of them are set to" in render_diff(found)

@@ -76,7 +76,7 @@ def test_another_seed_is_another_model(report: Any, cat: Path) -> None:
 
 
 def test_grad_cam_equals_the_classic_second_model_with_a_linear_head(report: Any, cat: Path) -> None:
-    (row,) = report.attributions.rows
+    row = report.attributions.rows[0]
     assert row.path == "block5_conv3"
     loaded = load("vgg16", weights="random")
     model = loaded.model

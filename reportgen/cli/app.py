@@ -6,24 +6,30 @@ import errno
 import io
 import os
 import sys
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
 
 import typer
 
 from ..errors import OutputError, ReportgenError
 from ..formatting import printable
+from ..progress import watching
 from ..quiet import keep_matplotlib_from_the_folder
 from ..version import __version__
+from .usage import ClickError, CommandsInOrder, usage_line
 
 if TYPE_CHECKING:
     from ..reporter import Announce, Progress
 
+LONG = 2.0  # seconds; work that takes longer gets a bar
+
 app = typer.Typer(
     name="reportgen",
+    cls=CommandsInOrder,
     help="Opens up a trained Keras CNN on one image and writes what it saw as one HTML file.",
     epilog="Start with: [bold]reportgen report cat.png[/bold]",
     no_args_is_help=True,
@@ -51,11 +57,15 @@ def main() -> None:
     """Run the command: errors of ours become one or two lines and exit code 2. Raises `SystemExit`."""
     keep_matplotlib_from_the_folder()
     try:
-        app()
+        code = app(standalone_mode=False)  # it would word usage errors itself, in a box of six lines
     except ReportgenError as error:
         tell(f"reportgen: {error}")
         sys.exit(2)
-    except KeyboardInterrupt:
+    except ClickError as error:
+        if type(error).__name__ != "NoArgsIsHelpError":  # which has printed the help text
+            tell(f"reportgen: {usage_line(error)}")
+        sys.exit(2)
+    except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
     except Exception as error:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:  # of a help text of Typer's
@@ -65,6 +75,7 @@ def main() -> None:
         traceback.print_exc()
         tell("reportgen: this is a defect of reportgen's own; please report it with the lines above.")
         sys.exit(2)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 def _print_version(asked: bool) -> None:
@@ -82,17 +93,19 @@ def _root(
     """Opens up a trained Keras CNN on one image and writes what it saw as one HTML file."""
 
 
-def say(result: str | Path) -> None:
-    """Print a result on standard output: a text, or the path of what was written; raises `OutputError`.
+def say(result: str | bytes | Path) -> None:
+    """Print a result on standard output: a text, a page (bytes), or the path of what was written; raises `OutputError`.
 
     A pipe gets the bytes that are the path, be they text or not; a terminal gets nothing that could command it.
     """
-    if isinstance(result, Path):
-        shown: str | bytes = printable(str(result)) if sys.stdout and sys.stdout.isatty() else os.fsencode(result)
+    if isinstance(result, bytes):
+        shown: str | bytes = result
+    elif isinstance(result, Path):
+        shown = printable(str(result)) if sys.stdout and sys.stdout.isatty() else os.fsencode(result)
     else:
         shown = result.encode("utf-8", "replace").decode()
     try:
-        typer.echo(shown)
+        typer.echo(shown, nl=not isinstance(result, bytes))  # a page is written as it is
     except BrokenPipeError as error:  # whoever read our output has stopped; so do we
         _give_up_standard_output(error)
         raise typer.Exit from error
@@ -116,17 +129,38 @@ def tell(line: str) -> None:
 def showing_progress(quiet: bool) -> Iterator[tuple[Progress, Announce | None]]:
     """What to call with each step, and before a download.
 
-    Where somebody watches standard error, a spinner shows the step under way, and gives way to the bar of a download.
+    Where somebody watches standard error, a spinner shows the step under way, and gives way to the bar of a download. Below it a
+    bar shows how far work has come that takes more than two seconds, with the time left.
     """
     if quiet or not sys.stderr.isatty():
         yield lambda step: None, None if quiet else _announce_in_a_line
         return
     from rich.console import Console
-    from rich.progress import Progress as Bar, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress as Bar, SpinnerColumn, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.text import Text
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    class BarOfWork(BarColumn):
+        def render(self, task: Task) -> Any:
+            return super().render(task) if task.total else Text()
+
+    class TimeLeft(TimeRemainingColumn):
+        def render(self, task: Task) -> Any:
+            return Text.assemble(super().render(task), " left") if task.total else Text()
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), BarOfWork(), TimeLeft())
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("Starting")
+        task = bar.add_task("Starting", total=None)
+        work = bar.add_task("", total=1, visible=False)
+        began: dict[str, float] = {}
+
+        def watch(name: str, done: int, of: int) -> None:
+            now = time.monotonic()
+            if name not in began:
+                bar.reset(work, total=of)
+            shown = done < of and now - began.setdefault(name, now) > LONG
+            bar.update(work, description=name, completed=done, total=of, visible=shown)
+            if done >= of:
+                del began[name]
 
         def step(name: str) -> None:
             bar.start()
@@ -137,7 +171,8 @@ def showing_progress(quiet: bool) -> Iterator[tuple[Progress, Announce | None]]:
             tell(line)
             return sys.stderr
 
-        yield step, announce
+        with watching(watch):
+            yield step, announce
 
 
 def _announce_in_a_line(line: str) -> TextIO:

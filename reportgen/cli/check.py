@@ -30,7 +30,10 @@ Checks about what the model makes of an image need an image; whether a channel i
 
 
 @app.command(help=CHECK_HELP, cls=CommandWithOptions)
-@with_options(Options, "model", "image", given_as="options", without=("explain",))  # the checks read one map alone
+# the checks read the map of one method alone
+@with_options(
+    Options, "model", "image", given_as="options", without=("explain", "baseline", "score_channels", "quality", "sanity")
+)
 def check(
     *,
     model: Annotated[

@@ -9,10 +9,12 @@ import typer
 
 from ..errors import OptionError
 from .app import app, say
+from .usage import Command
 
 
 @app.command(
-    help="Print a report's data as JSON.\n\n[bold]Example[/bold]\n\n    reportgen data cat-minivgg.html | jq .predictions"
+    cls=Command,
+    help="Print a report's data as JSON.\n\n[bold]Example[/bold]\n\n    reportgen data cat-minivgg.html | jq .predictions",
 )
 def data(
     file: Annotated[Optional[Path], typer.Argument(readable=False, help="A report that reportgen wrote.")] = None,
@@ -28,7 +30,7 @@ def data(
     say(json_text(value))
 
 
-@app.command(help="List the models that can be called by name.\n\n[bold]Example[/bold]\n\n    reportgen models")
+@app.command(cls=Command, help="List the models that can be called by name.\n\n[bold]Example[/bold]\n\n    reportgen models")
 def models() -> None:
     from ..loading.references import listing
 

@@ -12,7 +12,18 @@ from ..errors import OptionError
 from ..options import ComparisonOptions, Options, files_of, options_of, read_options
 from .app import app, say, showing_progress, tell
 from .options import MODELS, OUTPUT, CommandWithOptions, complete_model, with_options
-from .output import Folder, Open, Quiet, check_output, default_output, open_in_browser, write_page
+from .output import (
+    STANDARD_OUTPUT,
+    Folder,
+    Force,
+    Open,
+    Quiet,
+    check_output,
+    default_output,
+    open_in_browser,
+    tell_result,
+    write_page,
+)
 
 if TYPE_CHECKING:
     from ..comparison.result import Diff, Series
@@ -28,6 +39,7 @@ Exit code 0: the same; 1: different; 2: something is wrong.
     reportgen diff v1.html v2.html v3.html
     reportgen diff main.html branch.html --markdown --tolerance 0.001
     reportgen diff --models old.keras new.keras --image cat.png
+    reportgen diff --models epoch1.keras epoch5.keras epoch9.keras --image cat.png
 """
 
 
@@ -37,15 +49,23 @@ Exit code 0: the same; 1: different; 2: something is wrong.
 def diff(
     *,
     reports: Annotated[
-        Optional[list[Path]], typer.Argument(readable=False, help="Reports, oldest first: HTML files, .gz of them, or folders.")
+        Optional[list[Path]],
+        typer.Argument(
+            readable=False, help="Reports, oldest first: HTML files, .gz of them, or folders. With --models: more models."
+        ),
     ] = None,
     limits: dict[str, Any],
     output: Annotated[
         Optional[Path],
         typer.Option(
-            "--output", "-o", help="The page or folder to write (default: diff-<old>-<new>.html)", rich_help_panel=OUTPUT
+            "--output",
+            "-o",
+            metavar="FILE|FOLDER|-",
+            help="The page or folder to write; - is standard output (default: diff-<old>-<new>.html)",
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
+    force: Force = False,
     folder: Folder = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print everything as JSON. Writes no page without -o.", rich_help_panel=OUTPUT)
@@ -60,34 +80,39 @@ def diff(
     models: Annotated[
         Optional[tuple[str, str]],
         typer.Option(
-            metavar="OLD NEW",
-            help="Make the two reports first, of these models on --image.",
+            metavar="OLD NEW [MORE...]",
+            help="Make the reports first, of these models on --image; all explain the same classes.",
             autocompletion=complete_model,
             rich_help_panel=MODELS,
         ),
     ] = None,
-    image: Annotated[Optional[Path], typer.Option(help="The image to show to both models.", rich_help_panel=MODELS)] = None,
+    image: Annotated[Optional[Path], typer.Option(help="The image to show to the models.", rich_help_panel=MODELS)] = None,
     options: dict[str, Any],
 ) -> None:
     from ..page.environment import check_templates
     from ..page.read import read
     from ..request import check_options
 
-    given = reports or []
-    _check_usage(given, models, image, as_json and as_markdown, options)
+    # a flag takes two models; those that follow them are read as arguments
+    given, of_models = (reports or [], ()) if models is None else ([], (*models, *map(str, reports or [])))
+    _check_usage(given, of_models, image, as_json and as_markdown, options)
     asked, compared = check_options(**options), read_options(ComparisonOptions, limits)
-    page = output or (None if as_json or as_markdown else _page_of(given, models, folder))
+    page = output or (None if as_json or as_markdown else _page_of(given, of_models, folder))
     if page is not None:
-        check_output(page, folder, *given, image, *map(Path, files_of(asked).values()))
+        if page == STANDARD_OUTPUT and (as_json or as_markdown):
+            raise OptionError(
+                f"diff: --output - and {'--json' if as_json else '--markdown'} both print; name a file for the page."
+            )
+        check_output(page, folder, *given, image, *map(Path, files_of(asked).values()), force=force, open_page=open_page)
     check_templates(templates)
-    made = _made(models, image, asked, quiet) if models and image else [read(path) for path in given]
-    found = _compared(made, [Path(each).name for each in models or given], compared)
+    made = _made(of_models, image, asked, quiet) if of_models and image else [read(path) for path in given]
+    found = _compared(made, [Path(each).name for each in of_models or given], compared)
     if as_json or as_markdown:
         say(_as_text(found, as_json))
     if page is not None:
-        _write(found, page, templates, folder)
-    if page is not None and not as_json and not as_markdown:
-        _say(found, page, quiet)
+        size = _write(found, page, templates, folder)
+        if not as_json and not as_markdown:
+            _say(found, page, size, quiet)
     if page is not None and open_page:
         open_in_browser(page)
     if not found.same:
@@ -95,34 +120,35 @@ def diff(
 
 
 def _check_usage(
-    reports: list[Path], models: tuple[str, str] | None, image: Path | None, two_forms: bool, options: dict[str, Any]
+    reports: list[Path], models: tuple[str, ...], image: Path | None, two_forms: bool, options: dict[str, Any]
 ) -> None:
     if two_forms:
         raise OptionError("diff: --json and --markdown are two ways to print it; choose one.")
-    if (models is None) != (image is None):
-        raise OptionError("diff: --models OLD NEW and --image IMAGE go together: the two models are shown the image.")
+    if bool(models) != (image is not None):
+        raise OptionError("diff: --models OLD NEW and --image IMAGE go together: the models are shown the image.")
     if options and not models:
         flags = ", ".join(options_of(Options)[name].flag for name in options)
         raise OptionError(f"diff: {flags} is for --models; reports are compared as they were made.")
-    if models and reports:
-        raise OptionError("diff: either reports or --models, not both.")
+    page = next((each for each in models if each.removesuffix(".gz").endswith((".html", ".htm"))), None)
+    if page is not None:
+        raise OptionError(f"diff: {page}: a report, where a model was expected; give either reports or --models, not both.")
     if not models and len(reports) < 2:
         raise OptionError("diff: expected two reports or more, oldest first, or --models OLD NEW --image IMAGE.")
 
 
-def _page_of(reports: list[Path], models: tuple[str, str] | None, folder: bool) -> Path:
+def _page_of(reports: list[Path], models: tuple[str, ...], folder: bool) -> Path:
     names = [Path(each).name for each in models] if models else [path.resolve().name for path in reports]
     stems = [name.removesuffix(".gz").rpartition(".")[0] or name for name in names]
     return default_output(f"diff-{stems[0][:60]}-{stems[-1][:60]}", folder)
 
 
-def _made(models: tuple[str, str], image: Path, asked: Options, quiet: bool) -> list[Report]:
-    from ..reporter import check_request, generate
+def _made(models: tuple[str, ...], image: Path, asked: Options, quiet: bool) -> list[Report]:
+    from ..reporter import check_request, generate_alike
 
     for model in models:
         check_request(model, asked, image)
     with showing_progress(quiet) as (step, announce):
-        return [generate(model, image, announce=announce, progress=step, **vars(asked)) for model in models]
+        return generate_alike(models, image, announce=announce, progress=step, **vars(asked))
 
 
 def _compared(reports: list[Report], files: list[str], asked: ComparisonOptions) -> Diff | Series:
@@ -151,26 +177,27 @@ def _as_text(found: Diff | Series, as_json: bool) -> str:
     return json_text(data)
 
 
-def _write(found: Diff | Series, page: Path, templates: Path | None, folder: bool) -> None:
+def _write(found: Diff | Series, page: Path, templates: Path | None, folder: bool) -> int:
     from ..comparison.result import Series
     from ..page.diff import render_comparison_folder, render_diff, render_series
 
     if folder:
-        write_page(page, render_comparison_folder(found, templates))
-    else:
-        write_page(page, render_series(found, templates) if isinstance(found, Series) else render_diff(found, templates))
+        return write_page(page, render_comparison_folder(found, templates))
+    return write_page(page, render_series(found, templates) if isinstance(found, Series) else render_diff(found, templates))
 
 
-def _say(found: Diff | Series, page: Path, quiet: bool) -> None:
+def _say(found: Diff | Series, page: Path, size: int, quiet: bool) -> None:
     for line in () if quiet else _verdicts(found):
         tell(line)
-    say(page)
+    tell_result("", page, size, quiet)
 
 
 def _verdicts(found: Diff | Series) -> Iterator[str]:
     from ..comparison.result import Series
 
     steps = found.steps if isinstance(found, Series) else (found,)
+    if isinstance(found, Series):
+        yield found.verdict
     for step in steps:
         yield f"{step.old.label} → {step.new.label}: {step.verdict}" if len(steps) > 1 else step.verdict
         yield from (f"Warning: {caveat}" for caveat in step.caveats)

@@ -8,10 +8,10 @@ from functools import wraps
 from typing import Annotated, Any, Optional
 
 import typer
-from typer.core import TyperCommand
 from typer.models import OptionInfo
 
 from ..options import Concern, Option, options_of
+from . import usage
 
 # the panels of a help text in order, after those that Typer makes itself (None), and where an option stands by what it concerns
 MODEL, IMAGE, SHOWN, OUTPUT, MODELS = "Model", "Image", "What to show", "Output", "With --models"
@@ -21,7 +21,7 @@ PANEL_OF = {"model": MODEL, "known": MODEL, "image": IMAGE, "looks": SHOWN, "com
 Command = Callable[..., None]
 
 
-class CommandWithOptions(TyperCommand):
+class CommandWithOptions(usage.Command):
     """A command whose help texts name the words that options take.
 
     They are looked up when the command's own parameters are asked for: the help text of the app needs none of the rooms that
@@ -101,7 +101,7 @@ def _words(option: Option, ctx: typer.Context) -> Iterable[str]:
     from ..loading.labels import labels_by_name
     from ..request import WORDS
 
-    if option.name == "target":
+    if option.name in ("target", "against"):
         return labels_by_name(ctx.params.get("model") or (ctx.params.get("models") or [""])[0])
     return WORDS[option.name].names() if option.name in WORDS else option.kind.words
 

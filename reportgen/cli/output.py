@@ -8,9 +8,12 @@ from typing import Annotated, Optional
 import typer
 
 from ..errors import OptionError, OutputError
-from ..formatting import one_of, plain
+from ..formatting import file_size, one_of, plain
 from ..levels import LEVELS, Level
+from .app import say, tell
 from .options import OUTPUT
+
+STANDARD_OUTPUT = Path("-")
 
 Folder = Annotated[
     bool,
@@ -20,6 +23,7 @@ Folder = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite a file that reportgen did not write.", rich_help_panel=OUTPUT)]
 Open = Annotated[bool, typer.Option("--open", help="Open the page in the browser.", rich_help_panel=OUTPUT)]
 FailOn = Annotated[
     Optional[str],
@@ -45,16 +49,29 @@ def level_of(fail_on: str | None) -> Level | None:
     return level
 
 
-def check_output(path: Path, folder: bool, *inputs: Path | None) -> None:
-    """Raise `OutputError` where the file or the folder could not be written, or would take the place of one of `inputs`."""
+def check_output(path: Path, folder: bool, *inputs: Path | None, force: bool = False, open_page: bool = False) -> None:
+    """Raise `OutputError` where the page cannot go to `path`.
+
+    The file or the folder could not be written, would take the place of one of `inputs`, or of a file that is no page of ours
+    (unless `force`). `open_page`: the page is to be shown in the browser.
+    """
     from ..files import check_writable
     from ..folders import check_folder_writable
-    from ..page.folder import is_our_folder
+    from ..page.folder import is_our_folder, is_our_page
 
+    if path == STANDARD_OUTPUT:
+        if folder or open_page:
+            flag = "--folder" if folder else "--open"
+            raise OutputError(f"--output -: {flag} needs a place on the disk; name one, or leave out {flag}.")
+        return
     if folder:
+        if path.suffix.lower() in (".html", ".htm"):
+            raise OutputError(f"{path}: --folder writes a folder; name one without {path.suffix}, or leave out --folder.")
         check_folder_writable(path, is_our_folder, *inputs)
-    else:
-        check_writable(path, *inputs)
+        return
+    check_writable(path, *inputs)
+    if not force and path.exists() and not is_our_page(path):
+        raise OutputError(f"{path}: reportgen did not write this file; choose another --output, or overwrite it with --force.")
 
 
 def default_output(name: str, folder: bool) -> Path:
@@ -65,16 +82,31 @@ def default_output(name: str, folder: bool) -> Path:
     return path
 
 
-def write_page(path: Path, page: str | dict[str, bytes]) -> None:
-    """Write the page's text, or the files of its folder; all of it or nothing."""
+def write_page(path: Path, page: str | dict[str, bytes]) -> int:
+    """Write the page's text, or the files of its folder; all of it or nothing. Returns how many bytes that are."""
+    if path == STANDARD_OUTPUT and isinstance(page, str):
+        content = page.encode()
+        say(content)
+        return len(content)
     from ..files import write_atomically
     from ..folders import write_folder
     from ..page.folder import is_our_folder
 
     if isinstance(page, str):
-        write_atomically(path, page.encode())
-    else:
-        write_folder(path, page, is_our_folder)
+        content = page.encode()
+        write_atomically(path, content)
+        return len(content)
+    write_folder(path, page, is_our_folder)
+    return sum(map(len, page.values()))
+
+
+def tell_result(result: str, path: Path, size: int, quiet: bool) -> None:
+    """Say on standard error what came out and where it is; on standard output nothing but the path, for the next program."""
+    if not quiet:
+        place = "standard output" if path == STANDARD_OUTPUT else str(path)
+        tell(f"{result}{'  ->  ' if result else ''}{place} ({file_size(size)})")
+    if path != STANDARD_OUTPUT:
+        say(path)
 
 
 def open_in_browser(path: Path) -> None:

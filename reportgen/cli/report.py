@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
+from ..errors import OptionError
+from ..formatting import counted, plain
 from ..options import Options, files_of
-from .app import app, say, showing_progress, tell
+from .app import app, showing_progress, tell
 from .options import MODEL, OUTPUT, CommandWithOptions, complete_model, with_options
-from .output import FailOn, Folder, Open, Quiet, check_output, default_output, level_of, open_in_browser, write_page
+from .output import (
+    FailOn,
+    Folder,
+    Force,
+    Open,
+    Quiet,
+    check_output,
+    default_output,
+    level_of,
+    open_in_browser,
+    tell_result,
+    write_page,
+)
+
+if TYPE_CHECKING:
+    from ..report import Report
 
 REPORT_HELP = """Make the report of a model on one image.
 
@@ -27,7 +44,11 @@ REPORT_HELP = """Make the report of a model on one image.
 @with_options(Options, "model", "known", "image", "looks", "page", given_as="options")
 def report(
     *,
-    image: Annotated[Path, typer.Argument(readable=False, help="An image: JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF or PPM.")],
+    image: Annotated[
+        Path,
+        typer.Argument(readable=False, metavar="IMAGE", help="An image: JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF or PPM."),
+    ],
+    more: Annotated[Optional[list[str]], typer.Argument(hidden=True, metavar="")] = None,
     model: Annotated[
         str,
         typer.Option(
@@ -44,9 +65,14 @@ def report(
     output: Annotated[
         Optional[Path],
         typer.Option(
-            "--output", "-o", help="The file or folder to write (default: <image>-<model>.html)", rich_help_panel=OUTPUT
+            "--output",
+            "-o",
+            metavar="FILE|FOLDER|-",
+            help="The file or folder to write; - is standard output (default: <image>-<model>.html)",
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
+    force: Force = False,
     folder: Folder = False,
     open_page: Open = False,
     fail_on: FailOn = None,
@@ -58,23 +84,42 @@ def report(
     from ..request import check_options
 
     # everything that can be wrong with the command is found before TensorFlow is imported
+    if more:
+        raise OptionError(_one_alone(image, more))
     failing = level_of(fail_on)
     asked = check_options(**options)
     reference = check_request(model, asked, image)
     assert reference is not None
     path = output or default_output(f"{image.stem[:80]}-{reference.name[:80]}", folder)
-    check_output(path, folder, image, reference.file, *map(Path, files_of(asked).values()))
+    inputs = (image, reference.file, *map(Path, files_of(asked).values()))
+    check_output(path, folder, *inputs, force=force, open_page=open_page)
     templates = Path(asked.templates) if asked.templates else None
     with showing_progress(quiet) as (step, announce):
         made = generate(model, image, announce=announce, progress=step, **options)
         step("Writing the page")
-        write_page(path, render_folder(made, templates) if folder else render(made, templates))
+        page = render_folder(made, templates) if folder else render(made, templates)
+    size = write_page(path, page)
     if not quiet:
         for level, text in made.notices():
             tell(f"{level.capitalize()}: {text}")
-    say(path)
+    tell_result(_answer(made), path, size, quiet)
     if open_page:
         open_in_browser(path)
     checks = present(made.checks)
     if failing is not None and checks is not None and checks.reach(failing):
         raise typer.Exit(1)
+
+
+def _one_alone(image: Path, more: list[str]) -> str:
+    has_batch = any(command.callback and command.callback.__name__ == "batch" for command in app.registered_commands)
+    remedy = "for several, use reportgen batch" if has_batch else "make a report of each"
+    return f"report: expected one image, got {plain(image)} and {counted(len(more), 'more', 'more')}; {remedy}."
+
+
+def _answer(report: Report) -> str:
+    """The model's answer in a line, from the first section that tells it; "" where none does."""
+    from ..report import SECTIONS, present
+
+    found = (present(getattr(report, name)) for name in SECTIONS)
+    told = (section.in_a_line() for section in found if section is not None and hasattr(section, "in_a_line"))
+    return str(next(told, "")).replace("`", "")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from .app import app, say
+from .usage import Command
 
 TEMPLATES_HELP = """Copy the page's templates into a folder, to change them and give them back with --templates.
 
@@ -18,7 +19,7 @@ TEMPLATES_HELP = """Copy the page's templates into a folder, to change them and 
 """
 
 
-@app.command(help=TEMPLATES_HELP)
+@app.command(help=TEMPLATES_HELP, cls=Command)
 def templates(
     copy: Annotated[
         Path, typer.Option("--copy", help="The folder to copy them into; a file that is there is never overwritten.")

@@ -10,11 +10,13 @@ import numpy as np
 from ..options import ComparisonOptions, read_options
 from ..report import SECTIONS, Report, present
 from ..sections.section import Section
+from .comparable import comparable, find_alike
 from .findings import find_check_changes
 from .pair import Pair
 from .provenance import find_circumstances, provenance_caveats
 from .result import Diff, Side
 from .verdict import find_verdict
+from .warned import find_warned
 
 Files = tuple[str, str]
 
@@ -37,11 +39,15 @@ def diff_of(pair: Pair, tolerance: float, files: Files) -> Diff:
     sections = pair.all_changes()
     judged = [each for each in sections if tolerance == 0 or each.name == "provenance" or SECTIONS[each.name].cause]
     checks = find_check_changes(pair)
+    alike = find_alike(pair)
     same = not any(change.exceeds(tolerance) for each in judged for change in each.changes)
     return Diff(
         same=same,
         verdict=find_verdict(pair, sections, same, tolerance, checks),
         caveats=tuple(_caveats(pair)),
+        comparable=comparable(alike),
+        alike=alike,
+        warned=find_warned((old, new)),
         tolerance=tolerance,
         old=Side(files[0], old.title, old.provenance.model, old.provenance.image),
         new=Side(files[1], new.title, new.provenance.model, new.provenance.image),

@@ -14,6 +14,7 @@ from ..sections.section import Section
 from .provenance import OTHER_SIZE, image_difference, provenance_changes, same_image
 from .result import SectionChanges
 
+NOT_IN_BOTH = Absent("A report without this section cannot be compared by it.")
 UNTOLD = (LEFT_OUT.reason, MADE_BEFORE.reason)  # why a section is absent that says nothing of the model
 
 
@@ -65,7 +66,7 @@ class Pair:
     def _compared(self, section: Section[Any, Any]) -> Any:
         data = self.both(section)
         if data is None:
-            return Absent("A report without this section cannot be compared by it.")
+            return NOT_IN_BOTH
         if not self.shown_alike(section):
             return Absent(image_difference(self.old, self.new))
         if section.compare is None:

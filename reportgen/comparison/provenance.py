@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from typing import Any
 
-from ..formatting import name
+from ..formatting import name, number
 from ..matching.changes import Change, Value, brief
 from ..options import Options
 from ..records import equal, record
@@ -57,7 +57,12 @@ def _lines(old: Report, new: Report) -> Iterator[tuple[str, Any, Any]]:
     yield "Image", before.image.name, after.image.name
     for package in ("reportgen", "tensorflow", "keras", "numpy"):
         yield f"Version of {package}", getattr(before.versions, package), getattr(after.versions, package)
+    metrics = [{metric.name: number(metric.value) for metric in each.metrics} for each in (before, after)]
+    for called in dict.fromkeys((*metrics[1], *metrics[0])):
+        yield f"Metric {called}", metrics[0].get(called), metrics[1].get(called)
     for option in fields(Options):
+        if option.name == "metric":
+            continue  # which the metrics tell
         was, now = getattr(before.options, option.name), getattr(after.options, option.name)
         if not equal(was, now):
             yield f"Option {option.name}", was, now
@@ -91,7 +96,12 @@ def same_way_of_asking(old: Report, new: Report) -> bool:
     """Whether the image was fitted, and its pixels scaled, in one way, and one output was asked for."""
     before, after = old.provenance, new.provenance
     same_shape = before.model.input_shape == after.model.input_shape and before.options.size == after.options.size
-    return same_shape and before.options.fit == after.options.fit and same_preprocessing(old, new) and same_output(old, new)
+    return (
+        same_shape
+        and (before.options.fit, before.options.resample) == (after.options.fit, after.options.resample)
+        and same_preprocessing(old, new)
+        and same_output(old, new)
+    )
 
 
 def same_output(old: Report, new: Report) -> bool:
@@ -133,8 +143,10 @@ def _image_change(old: Report, new: Report) -> Change:
     before, after = old.provenance, new.provenance
     if before.image.digest != after.image.digest:
         return Change("image", before.image.digest, after.image.digest, None)
-    if before.options.fit != after.options.fit:
-        return Change("options.fit", before.options.fit, after.options.fit, None)
+    for each in ("fit", "resample"):
+        old_way, new_way = getattr(before.options, each), getattr(after.options, each)
+        if old_way != new_way:
+            return Change(f"options.{each}", old_way, new_way, None)
     return Change("input_digest", old.input_digest(), new.input_digest(), None)
 
 

@@ -10,8 +10,9 @@ from ..matching.changes import Change
 from ..probe import ModelFacts
 from ..records import record
 from ..report import Absent, present
-from ..sections.section import FigureTable, Finding, PictureLine
+from ..sections.section import Alike, FigureTable, Finding, PictureLine
 from .provenance import Circumstance
+from .warned import Warned
 
 
 @record
@@ -55,13 +56,17 @@ class Diff:
 
     `same`: nothing that counts differs, where a change counts if its distance is greater than `tolerance`. `verdict` says it in
     a sentence or two, names between backticks; `caveats` what cannot be compared, and why; `checks` what they found in one of the
-    two only. `parts` holds, by the section's name, what its `compare` found, its changes where it has no `compare`, or `Absent`:
+    two only; `alike` what the comparison rests on, and `comparable` what follows from that; `warned` what either report warns of.
+    `parts` holds, by the section's name, what its `compare` found, its changes where it has no `compare`, or `Absent`:
     `diff.weights` is `diff.parts["weights"]`.
     """
 
     same: bool
     verdict: str
     caveats: tuple[str, ...]
+    comparable: str
+    alike: tuple[Alike, ...]
+    warned: tuple[Warned, ...]
     tolerance: float
     old: Side
     new: Side
@@ -85,15 +90,24 @@ class Diff:
 class Series:
     """Versions in a row. `steps` holds the diff of each to the one before it; `same` says that all of them are.
 
+    `verdict` says in a few sentences what happened over all; `comparable`, `alike` and `warned` are as those of a `Diff`.
     `tables` and `pictures` are what the sections show of all versions.
     """
 
     same: bool
+    verdict: str
+    comparable: str
+    alike: tuple[Alike, ...]
+    warned: tuple[Warned, ...]
     tolerance: float
     versions: tuple[Side, ...]
     steps: tuple[Diff, ...]
     tables: tuple[FigureTable, ...]
     pictures: tuple[PictureLine, ...]
+
+    def numbered(self) -> list[str]:
+        """What the versions are called where their names would be too long."""
+        return [f"Version {number}" for number in range(1, len(self.versions) + 1)]
 
     def table(self, name: str) -> FigureTable | None:
         """The table of this name, or None."""

@@ -11,10 +11,14 @@ import numpy as np
 from ..errors import ReportFileError
 from ..options import ComparisonOptions, read_options
 from ..report import SECTIONS, Report, present
-from ..sections.section import FigureTable, PictureLine, Told
+from ..sections.section import TOPICS, FigureTable, PictureLine, Told, Topic
+from .comparable import comparable, of_all
 from .diff import diff_of
 from .pair import Pair
-from .result import Series
+from .result import Diff, Series
+from .right import tell_metrics, tell_truths
+from .verdict import within_what
+from .warned import find_warned
 
 
 @np.errstate(all="ignore")  # the figures of a report may be any numbers
@@ -30,8 +34,14 @@ def series(reports: Sequence[Report], *, files: Sequence[str] = (), **options: A
     names = pairwise(files or [""] * len(reports))
     steps = tuple(diff_of(pair, asked.tolerance, called) for pair, called in zip(row.steps, names, strict=True))
     told = [line for name in SECTIONS for line in row.told(name)]
+    same = all(step.same for step in steps)
+    alike = of_all([step.alike for step in steps])
     return Series(
-        same=all(step.same for step in steps),
+        same=same,
+        verdict=row.verdict(steps, same, asked.tolerance),
+        comparable=comparable(alike),
+        alike=alike,
+        warned=find_warned(reports),
         tolerance=asked.tolerance,
         versions=(steps[0].old, *(step.new for step in steps)),
         steps=steps,
@@ -52,7 +62,29 @@ class _Row:
     def told(self, name: str) -> Sequence[Told]:
         """What the section shows of all versions."""
         section = SECTIONS[name]
-        if section.follow is None:
-            return ()
-        data = [present(getattr(report, name)) for report in self.reports]
-        return tuple(section.follow(data, [step.found(section) for step in self.steps], self))
+        return () if section.follow is None else tuple(section.follow(*self._of(name), self))
+
+    def _of(self, name: str) -> tuple[list[Any], list[Any]]:
+        """The section's data in each version, and what its `compare` found of each two in a row."""
+        return [present(getattr(report, name)) for report in self.reports], [step.found(SECTIONS[name]) for step in self.steps]
+
+    def _told_of(self, topic: Topic) -> list[str]:
+        """What the sections on a topic say of all versions."""
+        those = [
+            (name, section.tell_series) for name, section in SECTIONS.items() if section.topic == topic and section.tell_series
+        ]
+        return [clause for name, tell in those for clause in tell(*self._of(name), self)]
+
+    def verdict(self, steps: Sequence[Diff], same: bool, tolerance: float) -> str:
+        """What happened over all versions: the answer and whether it is right, how good the models are, the kinds of change."""
+        count = len(self.reports)
+        if not any(section.changes for step in steps for section in step.sections):
+            return f"All {count} versions are the same."
+        answered = self._told_of("answer")
+        models = [text for topic in TOPICS if topic != "answer" for text in self._told_of(topic)]
+        provenance = [report.provenance for report in self.reports]
+        within = f"All {count} versions are the same {within_what(tolerance)}" if same else ""
+        images = "" if self.same_image else "The versions were shown different images, or one image in different ways"
+        clauses = [within, images, *answered, *tell_truths([each.truth for each in provenance])]
+        clauses += [*tell_metrics([each.metrics for each in provenance]), *models]
+        return " ".join(f"{text[:1].upper()}{text[1:]}." for text in clauses if text)

@@ -1,34 +1,77 @@
-"""The verdict: what changed in a sentence or two, names between backticks. The sections say it; this puts it in order."""
+"""The verdict: what changed in a few sentences, names between backticks. The sections say it; this puts it in order."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
 from ..formatting import counted, number
+from ..metrics import metric_changes
 from ..report import SECTIONS, Absent
 from ..sections.section import TOPICS, Topic
+from ..tasks import TASK_WORDS
 from .findings import tell_checks
 from .pair import Pair
 from .provenance import same_way_of_asking, tell_digest, tell_provenance
 from .result import CheckChanges, SectionChanges
+from .right import tell_truth
 
 ROUNDING = 1e-5  # sums of a network in another order differ by less, as a share of the greatest figure beside them
 Sections = tuple[SectionChanges, ...]
 
 
 def find_verdict(pair: Pair, sections: Sections, same: bool, tolerance: float, checks: CheckChanges | Absent) -> str:
-    """One or two sentences."""
+    """A few sentences: what was shown, what was answered and whether it is right, the kind of change, then figures."""
     if not any(section.changes for section in sections):
         return _same(pair)
-    told = "; ".join(text for topic in TOPICS for text in _told(topic, pair, sections)) or "; ".join(_counted(sections))
-    told = "; ".join(filter(None, (told, *_tell_unknown_cause(pair, sections), *tell_checks(checks))))
-    rounding = _greatest_rounding(pair, sections)
-    if rounding is not None:
-        told = f"only rounding differs, by at most {rounding:.1g}; {told}"
-    sentence = told[:1].upper() + told[1:] + "."
+    told = {topic: tuple(_told(topic, pair, sections)) for topic in TOPICS}
+    if not any(told.values()):
+        told["detail"] = tuple(_counted(sections))
+    judged = (*tell_truth(pair.old.provenance.truth, pair.new.provenance.truth), *_tell_metrics(pair))
+    sentences = (
+        _within(same, tolerance),
+        _tell_rounding(pair, sections),
+        told["input"],
+        (*_tell_kinds(pair), *told["answer"], *judged),
+        (*told["architecture"], *told["weights"], *told["model"]),
+        (*told["detail"], *_tell_unknown_cause(pair, sections), *tell_checks(checks)),
+    )
+    return " ".join(_sentence(clauses) for clauses in sentences if clauses)
+
+
+def _sentence(clauses: Iterable[str]) -> str:
+    text = "; ".join(clauses)
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _within(same: bool, tolerance: float) -> tuple[str, ...]:
     if not same:
-        return sentence
-    return f"The same {f'within a tolerance of {number(tolerance)}' if tolerance else 'but for names'}. {sentence}"
+        return ()
+    return (f"the same {within_what(tolerance)}",)
+
+
+def within_what(tolerance: float) -> str:
+    """Under which condition what differs counts as the same."""
+    return f"within a tolerance of {number(tolerance)}" if tolerance else "but for names"
+
+
+def _tell_rounding(pair: Pair, sections: Sections) -> tuple[str, ...]:
+    rounding = _greatest_rounding(pair, sections)
+    return () if rounding is None else (f"only rounding differs, by at most {rounding:.1g}",)
+
+
+def _tell_metrics(pair: Pair) -> Iterator[str]:
+    """Whether what is known of both models' quality rose or fell."""
+    for change in metric_changes(pair.old.provenance.metrics, pair.new.provenance.metrics):
+        yield change.told()
+
+
+def _tell_kinds(pair: Pair) -> Iterator[str]:
+    """That the models give answers of two kinds, which no section can compare."""
+    (old, old_task), (new, new_task) = pair.old.answer_kind(), pair.new.answer_kind()
+    if old and new and old != new:
+        words = [TASK_WORDS.get(task, task) for task in (old_task, new_task)]
+        yield f"the answers are of two kinds: {words[0]}, and now {words[1]}"
+        yield f"the answer was {pair.old.answer()} and is {pair.new.answer()}"
 
 
 def _same(pair: Pair) -> str:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from ..backend import tf
 from ..errors import LabelsError, ModelError, OptionError
-from ..probe import ScoreKind
-from .score_marks import mark_of
+from ..explained import Sense
+from ..options import Options
+from ..outputs import Output, shares_of
+from ..probe import Question
+from ..tasks import ScoreKind
+from .outputs import kind_of
 
 LOGITS = "_keras_logits"  # on what Keras's softmax and sigmoid return: what went in
-ROUNDING = 1e-2  # of a sum of probabilities in half precision
+BEST = 3  # classes that are explained side by side
+MOVES: tuple[Sense, ...] = ("raised", "lowered")  # of a value: both are worth a map
 
 
 def heads_of(model: Any, outputs: Any) -> dict[str, Any]:
@@ -90,8 +95,8 @@ def differentiated(outputs: Any, channels_first: bool = False) -> Any:
 class Answer(NamedTuple):
     """A model's output for one image as scores (classes,), or None where it is no list of scores.
 
-    `differentiated` (classes,) is the tensor whose entries are explained, or None. The class with the highest of the `means`
-    (classes,) is explained unless another is asked for.
+    `differentiated` (classes,) is the tensor whose entries are explained, or None. The classes with the highest of the
+    `means` (classes,) are explained unless others are asked for.
     """
 
     scores: np.ndarray | None
@@ -114,46 +119,70 @@ def answer_of(outputs: Any, channels_first: bool = False) -> Answer:
         # a map of classes has passed a softmax or sigmoid; the maps of a headless network stand for no class
         return Answer(None, "raw", means if logits is not None else None, explained, unit)
     scores = np.asarray(outputs.numpy(), np.float32).reshape(len(outputs), -1)[0]  # a number for each image is one class
-    return Answer(scores, _kind(scores, outputs), means, explained, unit)
+    return Answer(scores, kind_of(outputs, scores), means, explained, unit)
 
 
-def _kind(scores: np.ndarray, outputs: Any) -> ScoreKind:
-    """What the scores (classes,) are by the operations that made them and, where those do not tell, whether they could be
-    probabilities. That scores add up to 1 on one image says nothing: two sigmoids of 0.5 do, too.
+def questions_of(options: Options, answer: Answer, labels: tuple[str, ...] | None, output: Output) -> tuple[Question, ...]:
+    """The scores to explain: of the classes asked for, else of the three best; both answers of a yes-or-no model, and of a
+    regression what raised each value and what lowered it. Of features and images none, unless a channel is asked for.
+
+    None where the output has no classes. Raises `LabelsError` for a class that the model does not have, and `OptionError` for one
+    that is to be explained against itself.
     """
-    mark = mark_of(outputs)
-    no_numbers = not np.isfinite(scores).all()
-    if mark is not None and math.isclose(mark.total, 1.0, rel_tol=1e-6) and mark.kind != "choice":
-        return "independent"
-    if mark is not None and mark.kind == "choice":
-        over_classes = len(outputs.shape) == 2 and mark.axis == -1
-        adds_up = no_numbers or (scores.min(initial=0) >= 0 and abs(float(scores.sum()) - 1) < ROUNDING)
-        return "probabilities" if over_classes and adds_up else "unknown"
-    if mark is not None:
-        return "raw" if mark.kind == "raw" else "unknown"
-    return "unknown" if not no_numbers and scores.min(initial=0) >= 0 and scores.max(initial=0) <= 1 else "raw"
-
-
-def class_to_explain(target: int | str | None, answer: Answer, labels: tuple[str, ...] | None) -> int | None:
-    """The class asked for, else the best; None where the output has no classes."""
     if answer.differentiated is None:
-        return None
-    if target is not None:
-        return find_class(target, int(answer.differentiated.shape[0]), labels)
-    return None if answer.means is None else int(np.argmax(np.nan_to_num(answer.means, nan=-np.inf)))
+        return ()
+    classes = int(answer.differentiated.shape[0])
+    against = None if options.against is None else find_class(options.against, classes, labels, "--against")
+    asked = options.target if isinstance(options.target, tuple) else () if options.target is None else (options.target,)
+    found = tuple(dict.fromkeys(find_class(each, classes, labels) for each in asked))
+    if against in found:
+        raise OptionError(f"--against {options.against}: this is the class that is explained; name another one.")
+    if not asked:
+        found = tuple(each for each in _by_themselves(answer, output) if each != against)[:BEST]
+        if classes == 1 and against is not None:
+            raise OptionError(f"--against {options.against}: the model has one class, and no other to explain it against.")
+    if output.task == "regression" and against is None:
+        return tuple(Question(class_index=each, sense=sense, unit=answer.unit) for each in found for sense in MOVES)
+    questions = [Question(class_index=each, against=against, unit=answer.unit) for each in found]
+    if not asked and classes == 1 and output.task == "binary":  # one score: minus its logit is that of the other answer
+        questions.append(replace(questions[0], sense="not"))
+    return tuple(questions)
 
 
-def find_class(target: int | str, classes: int, labels: tuple[str, ...] | None) -> int:
+def _by_themselves(answer: Answer, output: Output) -> tuple[int, ...]:
+    """The classes that are worth explaining, though nobody asked: the best first; the values of a regression in their order."""
+    if output.task in ("features", "image-to-image"):
+        return ()
+    if output.task == "regression":
+        return tuple(range(output.size))
+    if output.task == "segmentation":
+        shares = shares_of(output)
+        order = tuple(int(each) for each in np.argsort(-shares, kind="stable"))
+        return tuple(each for each in order if shares[each] > 0) or order[:1]  # those that are somewhere on the mask
+    if answer.means is None:
+        return ()
+    return tuple(int(each) for each in np.argsort(-np.nan_to_num(answer.means, nan=-np.inf), kind="stable"))
+
+
+def score_of(question: Question, by_class: Any) -> Any:
+    """The score y of a question, of scores (..., classes)."""
+    score = by_class[..., question.class_index]
+    if question.against is not None:
+        score = score - by_class[..., question.against]
+    return -score if question.negated else score
+
+
+def find_class(target: int | str, classes: int, labels: tuple[str, ...] | None, flag: str = "--class") -> int:
     """The index of a class given by index or label, upper or lower case alike; raises `LabelsError`."""
     text = str(target).strip()
     if text.isdecimal():
         if int(text) >= classes:
-            raise LabelsError(f"--class {text}: the model has {classes} classes, counted from 0.")
+            raise LabelsError(f"{flag} {text}: the model has {classes} classes, counted from 0.")
         return int(text)
     for index, label in enumerate(labels or ()):
         if label.casefold() == text.casefold():
             return index
     if not labels:
-        raise LabelsError(f"--class {text}: the model has no labels; give the class's index, or --labels FILE.")
+        raise LabelsError(f"{flag} {text}: the model has no labels; give the class's index, or --labels FILE.")
     close = difflib.get_close_matches(text, labels, n=3, cutoff=0.5) or labels[:5]
-    raise LabelsError(f"--class {text}: the model has no such label; there are {len(labels)}, such as {', '.join(close)}.")
+    raise LabelsError(f"{flag} {text}: the model has no such label; there are {len(labels)}, such as {', '.join(close)}.")

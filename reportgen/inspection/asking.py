@@ -13,6 +13,7 @@ from ..errors import NotApplicable, OptionError, ReportgenError, reason_of
 from ..loading.loaded import Loaded, takes_integers
 from ..probe import INPUT
 from .answer import class_scores, differentiated
+from .guiding import guided_gradient, guided_relus
 from .listening import Heard
 from .running import Structure, derivative, run
 
@@ -57,6 +58,18 @@ class Asking:
 
         return self._for_all("the scores", compute, batch, self._bytes_per_image())
 
+    def logits(self, batch: np.ndarray) -> np.ndarray:
+        """See `Network.logits`."""
+
+        def compute(images: Any, _class_index: Any) -> Any:
+            output, _ = self._forward(images, None, None)
+            by_class = differentiated(output, self.structure.channels_first)
+            return class_scores(output, self.structure.channels_first) if by_class is None else by_class
+
+        if not self.structure.classes:
+            raise NotApplicable("The model returns one number for the whole batch, and no scores for each image.")
+        return self._for_all("the logits", compute, batch, self._bytes_per_image())
+
     def maps(self, path: str, batch: np.ndarray) -> np.ndarray:
         """See `Network.maps`."""
         heard = self._row(path)
@@ -67,7 +80,7 @@ class Asking:
 
         return _channels_last(heard, self._for_all(f"the output of {heard.row.path}", compute, batch, self._bytes_per_image()))
 
-    def gradient(self, batch: np.ndarray, class_index: int, at: str) -> np.ndarray:
+    def gradient(self, batch: np.ndarray, class_index: int, at: str, guided: bool = False) -> np.ndarray:
         """See `Network.gradient`."""
         heard = self._row(at)
         where = "the model's input" if heard.row.index == 0 else heard.row.path
@@ -75,6 +88,8 @@ class Asking:
             raise OptionError(f"class {class_index}: the model has {self.structure.classes} classes, counted from 0.")
 
         def compute(images: Any, index: Any) -> Any:
+            if guided:
+                return self._guided(heard, images, index, where)
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 output, found = self._forward(images, heard, tape)
                 by_class = differentiated(output, self.structure.channels_first)
@@ -89,7 +104,24 @@ class Asking:
             return tf.cast(tf.convert_to_tensor(gradient), tf.float32)
 
         needed = self._bytes_per_image(heard.row.index)
-        return _channels_last(heard, self._for_all(f"the gradient at {where}", compute, batch, needed, class_index))
+        question = f"the {'guided ' if guided else ''}gradient at {where}"
+        return _channels_last(heard, self._for_all(question, compute, batch, needed, class_index))
+
+    def _guided(self, heard: Heard, images: Any, index: Any, where: str) -> Any:
+        """The gradient at a row, through ReLUs that let no negative gradient back; only inside a trace."""
+        if tf.executing_eagerly():
+            raise _OtherWay
+        with guided_relus() as seen:
+            output, found = self._forward(images, heard, None)
+        by_class = differentiated(output, self.structure.channels_first)
+        if by_class is None or not found.dtype.is_floating:
+            raise NotApplicable(f"There is no gradient at {where}: it goes by way of integers.")
+        gradient = guided_gradient(tf.reduce_sum(tf.gather(by_class, index, axis=1)), found)
+        if not seen():
+            raise NotApplicable("The model has no ReLU; guided backpropagation changes the gradient of ReLUs alone.")
+        if gradient is None:
+            raise NotApplicable(f"There is no gradient at {where}: none leads back to it from the score of the class.")
+        return tf.cast(tf.convert_to_tensor(gradient), tf.float32)
 
     def _row(self, path: str) -> Heard:
         """The row at `path`, or of the input; raises `OptionError` where there is none, `NotApplicable` for one never called."""

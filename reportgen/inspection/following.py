@@ -96,12 +96,16 @@ class Follower:
         if not step.cells:
             return
         self._learned |= step.learned
-        if step.computes and self._learned and (step.cells > 1 or self._target_cells <= 1):
+        asked = self.options.explain_layer
+        if step.spot.path == asked if asked else self._may_be_explained(step):
             # most often this is the layer to explain, and what lies before it needs no gradient: the tape starts anew, so that
             # at the end it holds only the way from the last such layer to the score
             self.tape.reset()
             self.tape.watch(output)
             self.target, self.target_spot, self._target_cells = output, step.spot, step.cells
+
+    def _may_be_explained(self, step: Step) -> bool:
+        return step.computes and self._learned and (step.cells > 1 or self._target_cells <= 1)
 
     def _cells(self, heard: Heard, tensor: Any) -> int:
         """How many places a tensor has that the layer takes or returns; 0 where it has no height and width, or holds integers.

@@ -3,7 +3,7 @@
     run: model(batch), each layer call heard ─▶ scores ─▶ gradient at the layer to explain ─▶ KerasProbe
 
 The layer to explain is the last one with a height and a width on the way to the score. Which that is, is known when the pass is
-over. Nearly always it is the last of all such layers, whose gradient is at hand; otherwise a second pass goes for it.
+over. Nearly always it is the last of all such layers, whose gradients are at hand; otherwise a second pass goes for it.
 
 Memory stays small whatever the model's size: figures of a convolution's maps are taken as the pass goes by, the maps
 themselves are kept only where they will be shown, a functional model's tensors are let go after their last use, and the tape
@@ -12,25 +12,30 @@ forgets all that lies before the layer to explain.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..backend import deep_models, tf
-from ..errors import LabelsError
 from ..options import Options
-from ..probe import Arrival, Explained, FeatureMaps, ScoreKind
-from .answer import LOGITS, Answer, answer_of, class_to_explain
+from ..outputs import Output
+from ..picture import WHOLE, Part
+from ..probe import Arrival, Explained, FeatureMaps, Question
+from ..tasks import ScoreKind
+from .answer import LOGITS, Answer, answer_of, questions_of, score_of
 from .arriving import Arrivals
 from .choosing import Choice, Spot, choices
+from .explaining import asked_choice
 from .following import Follower
 from .lineage import made_by_own_code, sources_of
 from .listening import Heard
 from .network import KerasNetwork
+from .outputs import read_outputs
 from .placing import Placing
 from .repeating import unsteadiness
-from .running import Structure, derivative, run
+from .running import Structure, derivatives, run
 
 OF_A_MAP = "The output is a map itself; what is explained is the mean of one of its channels over all places."
 
@@ -42,22 +47,36 @@ class KerasProbe:
     network: KerasNetwork
     given: np.ndarray
     pixels: np.ndarray
+    original: np.ndarray
+    seen: Part
     maps: tuple[FeatureMaps, ...]
     arrivals: tuple[Arrival, ...]
     scores: np.ndarray | None
     score_kind: ScoreKind
     unsteady: float | None
-    explained: Explained | None
+    questions: tuple[Question, ...]
+    explained: tuple[Explained, ...]
+    outputs: tuple[Output, ...]
     heads: tuple[str, ...]
 
 
 @deep_models()
-def inspect(network: KerasNetwork, pixels: np.ndarray, shown: np.ndarray, options: Options) -> KerasProbe:
+def inspect(
+    network: KerasNetwork,
+    pixels: np.ndarray,
+    shown: np.ndarray,
+    options: Options,
+    original: np.ndarray | None = None,
+    seen: Part = WHOLE,
+) -> KerasProbe:
     """Show the network `pixels`, uint8 (h, w, channels) as it takes them; `shown` (h, w, 3) is the same for the reader.
 
-    Raises `ModelError` where the model cannot run on it, `LabelsError` where the model does not have the class to explain.
+    `original` (H, W, 3) is the image before it was fitted, `seen` the part of it that was. Raises `ModelError` where the model
+    cannot run on it, `LabelsError` where the model does not have the class to explain, and `OptionError` where it does not have
+    the layer.
     """
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
+    # persistent: each class has a gradient of its own
+    with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
         follower, arrivals, placing = Follower(options, tape), Arrivals(), Placing()
 
         def listen(*heard: Any) -> None:
@@ -67,43 +86,45 @@ def inspect(network: KerasNetwork, pixels: np.ndarray, shown: np.ndarray, option
         batch = tf.constant(network.preprocess(pixels[None]))
         forward = run(network.loaded, network.head, batch, listen, network.settings, placing.note)
         answer = answer_of(forward.output, forward.structure.channels_first)
-        _check_labels(network.labels, answer)
-        class_index = class_to_explain(options.target, answer, network.labels)
-        score = answer.differentiated[class_index] if class_index is not None else None
+        network.name_classes(0 if answer.differentiated is None else int(answer.differentiated.shape[0]))
+        outputs = read_outputs(network, forward.outputs, forward.structure.channels_first, options.task)
+        questions = questions_of(options, answer, network.labels, outputs[0])
+        scores = [score_of(question, answer.differentiated) for question in questions]
     follower.finish()
-    explained = None
-    if class_index is not None:
-        sources = sources_of((getattr(forward.output, LOGITS, forward.output),))
-        for choice in choices(follower.steps, sources):
-            at_hand = choice.spot == follower.target_spot
-            pair = _with_gradient(tape, score, follower.target) if at_hand else _second_pass(network, batch, choice, class_index)
-            if pair is not None:
-                explained = _explained(choice, *pair, forward.structure, placing, class_index, answer)
-                break
+    explained: tuple[Explained, ...] = ()
+    sources = sources_of((getattr(forward.output, LOGITS, forward.output),))
+    asked = asked_choice(options.explain_layer, follower.steps, forward.structure)
+    for choice in (asked,) if asked else choices(follower.steps, sources) if questions else ():
+        at_hand = choice.spot == follower.target_spot
+        pair = _with_gradients(tape, scores, follower.target) if at_hand else _second_pass(network, batch, choice, questions)
+        if pair is not None:
+            explained = tuple(_explained(choice, *pair, forward.structure, placing, questions, answer))
+            break
+    height, width, _ = network.loaded.input_shape
     return KerasProbe(
-        network=network.with_structure(forward.structure),
+        network=network.with_structure(forward.structure.with_receptive_fields(placing, (height, width))),
         given=pixels,
         pixels=shown,
+        original=shown if original is None else original,
+        seen=seen,
         maps=tuple(follower.maps),
         arrivals=tuple(arrivals.found),
         scores=answer.scores,
         score_kind=answer.kind,
         unsteady=unsteadiness(network, pixels, forward.structure.heard, forward.output),
+        questions=questions,
         explained=explained,
-        heads=forward.heads,
+        outputs=outputs,
+        heads=tuple(forward.outputs),
     )
 
 
-def _check_labels(labels: tuple[str, ...] | None, answer: Answer) -> None:
-    classes = 0 if answer.differentiated is None else int(answer.differentiated.shape[0])
-    if labels is not None and len(labels) != classes:
-        raise LabelsError(f"--labels: {len(labels)} labels for {classes} classes; expected one for each.")
-
-
-def _second_pass(network: KerasNetwork, batch: Any, choice: Choice, class_index: int) -> tuple[Any, Any] | None:
-    """The tensor that was chosen, and the gradient of the class's score there; None where there is none."""
+def _second_pass(
+    network: KerasNetwork, batch: Any, choice: Choice, questions: tuple[Question, ...]
+) -> tuple[Any, list[Any]] | None:
+    """The tensor that was chosen, and the gradients of the scores there; None where there are none."""
     found: list[Any] = []
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
+    with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
 
         def listen(heard: Heard, inputs: tuple[Any, ...], output: Any) -> None:
             path, into = choice.spot
@@ -115,36 +136,44 @@ def _second_pass(network: KerasNetwork, batch: Any, choice: Choice, class_index:
 
         forward = run(network.loaded, network.head, batch, listen)
         answer = answer_of(forward.output, forward.structure.channels_first)
-        score = None if answer.differentiated is None else answer.differentiated[class_index]
-    return _with_gradient(tape, score, found[0]) if found and found[0] is not None and score is not None else None
+        if answer.differentiated is None:
+            return None
+        scores = [score_of(question, answer.differentiated) for question in questions]
+    return _with_gradients(tape, scores, found[0]) if found and found[0] is not None else None
 
 
-def _with_gradient(tape: Any, score: Any, target: Any) -> tuple[Any, Any] | None:
-    """A layer's output and the gradient of the score there; None where no gradient reaches it."""
+def _with_gradients(tape: Any, scores: list[Any], target: Any) -> tuple[Any, list[Any]] | None:
+    """A layer's output and the gradient of each score there; None where no gradient reaches it."""
     try:
-        gradient = derivative(tape, score, target)
+        gradients = derivatives(tape, scores, target)
     except Exception:  # a layer may bring a gradient of its own, and that may fail: all the rest can still be shown
-        gradient = None
-    return None if gradient is None else (target, gradient)
+        return None
+    return None if any(gradient is None for gradient in gradients) else (target, gradients)
 
 
 def _explained(
-    choice: Choice, target: Any, gradient: Any, structure: Structure, placing: Placing, class_index: int, answer: Answer
-) -> Explained:
+    choice: Choice,
+    target: Any,
+    gradients: list[Any],
+    structure: Structure,
+    placing: Placing,
+    questions: tuple[Question, ...],
+    answer: Answer,
+) -> Iterator[Explained]:
     path, into = choice.spot
     (heard,) = (each for each in structure.heard if each.row.path == path)
-    pair = (np.asarray(tensor.numpy(), np.float32)[0] for tensor in (target, gradient))
-    activations, gradients = (each.transpose(1, 2, 0) if heard.channels_first else each for each in pair)
+    arrays = [np.asarray(tf.convert_to_tensor(tensor).numpy(), np.float32)[0] for tensor in (target, *gradients)]
+    activations, *by_question = (each.transpose(1, 2, 0) if heard.channels_first else each for each in arrays)
     place = placing.places[choice.spot]
-    return Explained(
-        path=path,
-        into=into,
-        class_index=class_index,
-        activations=activations,
-        gradients=gradients,
-        unit=answer.unit,
-        reason=choice.reason if answer.scores is not None else f"{choice.reason} {OF_A_MAP}",
-        part=place.part,
-        kept=place.kept,
-        placed=place.known and place.axes == ((2, 3) if heard.channels_first else (1, 2)),
-    )
+    for question, gradient in zip(questions, by_question, strict=True):
+        yield Explained(
+            **vars(question),
+            path=path,
+            into=into,
+            activations=activations,
+            gradients=gradient,
+            reason=choice.reason if answer.scores is not None else f"{choice.reason} {OF_A_MAP}",
+            part=place.part,
+            kept=place.kept,
+            placed=place.known and place.axes == ((2, 3) if heard.channels_first else (1, 2)),
+        )

@@ -13,11 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..backend import keras, tf
+from ..backend import keras, op_callbacks, tf
 from ..probe import LayerCall, Shape
 from .lineage import CONVOLVING, MAKER, Note, hand_on, lineage, sources_of
+from .multiplying import multiply_adds
 from .score_marks import marking
 from .settings import SettingsReader
+from .variables import all_variables, handle_of, own_variables, paths_below, size_of
 
 KEPT = ("_keras_logits", "_keras_mask")  # what Keras itself leaves on tensors
 LAST_TO_FIRST, FIRST_TO_LAST = (3, 1, 2), (2, 3, 1)  # the `dims` of a Permute that moves the channels
@@ -97,6 +99,7 @@ class CallLog:
     _paths: set[str] = field(default_factory=set)
     _convolving: dict[int, str] = field(default_factory=dict)  # the convolution that a layer's own code ran, by the layer's `id`
     _read: set[int] = field(default_factory=set)  # the handles of the variables that were read, by `id`
+    _products: dict[int, int | None] = field(default_factory=dict)  # of a layer's own code, by the layer's `id`
     _output: Any = None  # the first of the model
 
     def begin(self, batch: Any) -> None:
@@ -140,20 +143,33 @@ class CallLog:
         """Take note of an operation of TensorFlow's."""
         if kind == READING:
             self._read.add(id(inputs[0]))
-        elif kind in CONVOLVING and self._holders:
-            self._convolving.setdefault(id(self._holders[-1]), kind)
+        elif self._holders:
+            holder = id(self._holders[-1])
+            if kind in CONVOLVING:
+                self._convolving.setdefault(holder, kind)
+            products = multiply_adds(kind, inputs, attributes, outputs)
+            if products != 0:
+                before = self._products.get(holder, 0)
+                self._products[holder] = None if products is None or before is None else before + products
         if self.noted is not None:
             self.noted(kind, inputs, attributes, outputs)
 
     def finish(self) -> None:
         """Rows for weights that belong to no layer that was called, so that the column of parameters adds up."""
-        for path, layer in (*_paths(self.model), (self.model.name, self.model)):
-            own = [variable for variable in _own_variables(layer) if id(variable) not in self._counted]
-            used = any(id(_handle(variable)) in self._read for variable in own)
+        for path, layer in (*paths_below(self.model), (self.model.name, self.model)):
+            own = [variable for variable in own_variables(layer) if id(variable) not in self._counted]
+            used = any(id(handle_of(variable)) in self._read for variable in own)
             if own and used and layer is self.model and self._output is not None:
                 self._add(layer, path, (), None, sources_of((self._output,)), shape=tuple(self._output.shape[1:]))
             elif own:
                 self._add(layer, path, (), None, used=used)
+
+    @property
+    def unlisted_products(self) -> int | None:
+        """The products of code that makes no row; None where that is not known."""
+        left = list(self._products.values())
+        known = [each for each in left if each is not None]
+        return sum(known) if op_callbacks and len(known) == len(left) else None
 
     def _counts(self, operation: Any) -> bool:
         # a bare operation inside a layer's own call is a detail of that layer
@@ -174,7 +190,7 @@ class CallLog:
             return True
         made = {heard.row.path for heard in self.heard[before:]}
         return getattr(output, MAKER, None) not in made or any(
-            id(variable) not in self._counted for variable in _all_variables(operation)
+            id(variable) not in self._counted for variable in all_variables(operation)
         )
 
     def _is_new(self, variable: Any) -> bool:
@@ -198,7 +214,7 @@ class CallLog:
         shape: Shape = (),
         used: bool = False,
     ) -> None:
-        variables = tuple(variable for variable in _all_variables(layer) if self._is_new(variable))
+        variables = tuple(variable for variable in all_variables(layer) if self._is_new(variable))
         self._counted.update(map(id, variables))
         unique, count = path, 1
         while unique in self._paths:  # a layer may itself be called "conv#2"
@@ -212,11 +228,12 @@ class CallLog:
             path=unique,
             type="InputLayer" if layer is None else type(layer).__name__,
             output_shape=tuple(output.shape[1:]) if output is not None else shape,
-            parameters=sum(_size(variable) for variable in variables),
+            parameters=sum(size_of(variable) for variable in variables),
             trainable=any(variable.trainable for variable in variables),
             inputs=sources,
             settings=() if layer is None or self.settings is None else self.settings.of(layer, given),
             used=used,
+            multiply_adds=self._products.pop(id(layer), 0 if op_callbacks else None),
         )
         if output is not None:
             setattr(output, MAKER, unique)
@@ -253,35 +270,6 @@ def _copied(tensor: Any) -> Any:
         if hasattr(tensor, name):
             setattr(copy, name, getattr(tensor, name))
     return copy
-
-
-def _paths(layer: Any, holders: str = "") -> Iterator[tuple[str, Any]]:
-    """Every layer below `layer` with its path."""
-    for child in layer._flatten_layers(include_self=False, recursive=False):
-        yield holders + child.name, child
-        yield from _paths(child, f"{holders}{child.name}/")
-
-
-def _all_variables(layer: Any) -> list[Any]:
-    return list(getattr(layer, "weights", ()))
-
-
-def _own_variables(layer: Any) -> list[Any]:
-    counted = {id(variable) for variable in layer.weights}  # the state of random seeds is no weight
-    own = (*layer._trainable_variables, *layer._non_trainable_variables)
-    return [variable for variable in own if id(variable) in counted]
-
-
-def _handle(variable: Any) -> Any:
-    """What TensorFlow reads a variable of Keras by."""
-    return getattr(getattr(variable, "_value", None), "handle", None)
-
-
-def _size(variable: Any) -> int:
-    size = 1
-    for length in variable.shape:
-        size *= int(length)
-    return size
 
 
 def _is_eager(tensor: Any) -> bool:

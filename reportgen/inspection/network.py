@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import itertools
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from typing import Any
@@ -13,16 +13,22 @@ from typing import Any
 import numpy as np
 
 from ..backend import deep_models, tf
+from ..errors import LabelsError
+from ..excited import Excited
 from ..kernels import Kernel, Law
 from ..loading.architecture import architecture
 from ..loading.loaded import Loaded, as_array
 from ..loading.schemes import scale
 from ..probe import INPUT, ChannelOrder, LayerCall, ModelFacts
 from ..tensors import TensorFigures, figures_of
+from .ascent import Ascent
 from .asking import Asking
 from .colours import order_behind
 from .initial import initial_laws
 from .kernels import is_convolution, kernels_of
+from .placing import Placing
+from .reinitializing import reinitialized
+from .remembering import key_of, may_be_kept, remember, remembered
 from .running import Structure, run
 from .settings import SettingsReader
 
@@ -39,12 +45,25 @@ class KerasNetwork:
         self.model = loaded.model
         self.name = loaded.name
         self.labels = loaded.labels
+        self.no_label = ""  # where one score answers yes or no, and the labels name both
         self.settings = SettingsReader()
         self._structure: Structure | None = None
         self._asking: Asking | None = None
+        self._excited: dict[tuple[str, int], Excited] = {}
         self._described: Future[dict[int, TensorFigures]] | None = None
         if self.model.built:
             self._describe()
+
+    def name_classes(self, classes: int) -> None:
+        """Hold the labels against the number of classes; of two labels for one score the first is that of "no".
+
+        Raises `LabelsError` where they do not fit.
+        """
+        if self.labels is not None and len(self.labels) == 2 and classes == 1:
+            self.no_label, *rest = self.labels
+            self.labels = tuple(rest)
+        if self.labels is not None and len(self.labels) != classes:
+            raise LabelsError(f"--labels: {len(self.labels)} labels for {classes} classes; expected one for each.")
 
     def preprocess(self, images: np.ndarray) -> np.ndarray:
         """uint8 images (n, h, w, channels) as what the model takes: float32, (n, channels, h, w) where it wants that."""
@@ -74,6 +93,10 @@ class KerasNetwork:
     @property
     def layers(self) -> tuple[LayerCall, ...]:
         return tuple(heard.row for heard in self.structure.heard)
+
+    @property
+    def unlisted_multiply_adds(self) -> int | None:
+        return self.structure.unlisted_multiply_adds
 
     @property
     def scheme(self) -> str:
@@ -114,20 +137,43 @@ class KerasNetwork:
     def scores(self, batch: np.ndarray) -> np.ndarray:
         return self._asked().scores(batch)
 
+    def logits(self, batch: np.ndarray) -> np.ndarray:
+        return self._asked().logits(batch)
+
     def maps(self, path: str, batch: np.ndarray) -> np.ndarray:
         return self._asked().maps(path, batch)
 
-    def gradient(self, batch: np.ndarray, class_index: int, at: str = INPUT) -> np.ndarray:
-        return self._asked().gradient(batch, class_index, at)
+    def gradient(self, batch: np.ndarray, class_index: int, at: str = INPUT, *, guided: bool = False) -> np.ndarray:
+        return self._asked().gradient(batch, class_index, at, guided)
+
+    def excite(self, path: str, channels: tuple[int, ...]) -> tuple[Excited, ...]:
+        keys = self._keys(path, channels)
+        for channel, key in keys.items():
+            if (path, channel) not in self._excited and key:
+                found = remembered(key, channel, self.loaded.input_shape[2])
+                if found is not None:
+                    self._excited[path, channel] = found
+        missing = tuple(channel for channel in keys if (path, channel) not in self._excited)
+        if missing:
+            made = Ascent(self.loaded, self.head, self.structure).excite(path, missing)
+            self._excited |= {(path, each.channel): each for each in made}
+            remember({key: self._excited[path, channel] for channel in missing if (key := keys[channel])})
+        return tuple(self._excited[path, channel] for channel in channels)
+
+    def reinitialized(self, seed: int) -> Generator[str]:
+        self._all_figures()  # those of the true weights, which are computed in the background, come first
+        return reinitialized(self.structure.heard, seed)
 
     @property
     def structure(self) -> Structure:
         """What a pass tells about the model; that over a black image where it has seen none."""
         if self._structure is None:
             with deep_models():
-                black = np.zeros((1, *self.loaded.input_shape), np.uint8)
-                forward = run(self.loaded, self.head, tf.constant(self.preprocess(black)), lambda *_: None, self.settings)
-            self._structure = forward.structure
+                black, placing = np.zeros((1, *self.loaded.input_shape), np.uint8), Placing()
+                batch = tf.constant(self.preprocess(black))
+                forward = run(self.loaded, self.head, batch, placing.listen, self.settings, placing.note)
+            height, width, _ = self.loaded.input_shape
+            self._structure = forward.structure.with_receptive_fields(placing, (height, width))
         return self._structure
 
     def with_structure(self, structure: Structure) -> KerasNetwork:
@@ -138,8 +184,15 @@ class KerasNetwork:
         if self.layers == rows:
             return self
         network = copy.copy(self)
-        network._structure, network._asking = structure, None
+        network._structure, network._asking, network._excited = structure, None, {}
         return network
+
+    def _keys(self, path: str, channels: tuple[int, ...]) -> dict[int, str]:
+        """Under what each filter's picture is kept between runs; "" where it is not."""
+        if not may_be_kept(self.model, self.structure.heard):
+            return dict.fromkeys(channels, "")
+        about = (self.digest, self.loaded.scheme, self.loaded.input_shape, self.head, path)
+        return {channel: key_of(*about, channel) for channel in channels}
 
     def _asked(self) -> Asking:
         if self._asking is None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
+from ..layer_calls import ReceptiveField
 from ..picture import Part
 
 PLACE = "_reportgen_place"  # on a tensor: where its cells lie; not on one that does not come from the image
+DIGITS = 3  # behind the point, of a pixel
+Extent = Literal["part", "whole", "unknown"]
 LEAST = 1e-6  # as a share of a side: what differs by less is rounding
 
 
@@ -46,12 +49,31 @@ class Place:
     """Where the cells of a tensor lie; `axes` are the two axes of the tensor that stand for height and width.
 
     `known` is False behind a layer whose arithmetic is not known. Then the cells are spread over what the layer was given.
+    `extent` says whether a cell sees what its spans say, the whole image, or nobody knows what; `aligned` is False where ways
+    of different middles were joined, `exact` where a map was enlarged, whose cells do not lie in the middle of what they see.
     """
 
     rows: Span
     columns: Span
     axes: tuple[int, int]
     known: bool = True
+    extent: Extent = "part"
+    aligned: bool = True
+    exact: bool = True
+
+    def seeing(self, extents: Iterable[Extent]) -> Place:
+        """The place of what is made of things that see so much: of the whole image where any of them does."""
+        seen = {self.extent, *extents}
+        extent: Extent = "whole" if "whole" in seen else "unknown" if "unknown" in seen or not self.known else "part"
+        return replace(self, extent=extent)
+
+    def receptive_field(self, image: tuple[int, int], cells: tuple[int, int]) -> ReceptiveField:
+        """What a cell sees, given how many pixels the image has down and across, and how many cells this map."""
+        if self.extent != "part":
+            return ReceptiveField(extent=self.extent)
+        down, across = (_in_pixels(*side) for side in ((self.rows, image[0], cells[0]), (self.columns, image[1], cells[1])))
+        size, stride, offset = zip(down, across, strict=True)
+        return ReceptiveField(extent="part", size=size, stride=stride, offset=offset, aligned=self.aligned, exact=self.exact)
 
     @property
     def part(self) -> Part:
@@ -63,6 +85,14 @@ class Place:
         """The part of the image that the model's own layers did not cut off."""
         rows, columns = self.rows, self.columns
         return Part(rows.low, columns.low, max(0.0, rows.high - rows.low), max(0.0, columns.high - columns.low))
+
+
+def _in_pixels(span: Span, pixels: int, cells: int) -> tuple[float, float, float]:
+    """Size, stride and offset of a receptive field along one side, as `ReceptiveField` has them."""
+    step = span.length / cells
+    figures = span.sight * pixels + 1, step * pixels, (span.start + step / 2) * pixels - 0.5
+    size, stride, offset = (round(each, DIGITS) + 0.0 for each in figures)  # + 0.0: no -0.0
+    return size, stride, offset
 
 
 def image_place(channels_first: bool) -> Place:
@@ -88,7 +118,8 @@ def spread_through(span: Span, window: Window, before: int, after: int) -> Span:
     cell = span.length / before
     step = cell / window.stride
     middle = span.start + cell / 2 - step * ((window.reach - 1) / 2 - window.padding)
-    sight = span.sight + cell * (-(-window.reach // window.stride) - 1)
+    # at most so many cells before it reach a cell, and they lie up to half a cell beside it
+    sight = span.sight + cell * (-(-window.reach // window.stride) - 1) + cell * (1 - 1 / window.stride)
     return span._replace(start=middle - step / 2, length=step * after, sight=sight)
 
 
@@ -98,11 +129,15 @@ def joined(places: Sequence[Place]) -> Place:
     if all(place == first for place in places):
         return first
     known = all(place.known and place.axes == first.axes for place in places)
+    aligned = all(place.aligned for place in places)
     for spans in ([place.rows for place in places], [place.columns for place in places]):
         known = known and max(span.length for span in spans) - min(span.length for span in spans) < LEAST
+        aligned = aligned and max(span.start for span in spans) - min(span.start for span in spans) < LEAST
     if not known:
         return replace(first, known=False)
-    return replace(first, rows=_hull([each.rows for each in places]), columns=_hull([each.columns for each in places]))
+    rows, columns = _hull([each.rows for each in places]), _hull([each.columns for each in places])
+    exact = all(place.exact for place in places)
+    return replace(first, rows=rows, columns=columns, aligned=aligned, exact=exact)
 
 
 def _hull(spans: Sequence[Span]) -> Span:

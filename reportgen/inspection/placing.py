@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from ..backend import keras, tf
+from ..layer_calls import ReceptiveField
 from .choosing import Spot
 from .cropping import CROPPING, part_left
 from .kernels import CONVOLUTIONS
 from .lineage import made_by_own_code
 from .listening import Heard
-from .places import PLACE, Place, Span, Window, image_place, joined, looked_through, same_padding, spread_through
+from .places import PLACE, Extent, Place, Span, Window, image_place, joined, looked_through, same_padding, spread_through
 
 layers = keras.layers
 Size = tuple[int, int]
@@ -27,7 +28,7 @@ GLOBAL = (layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D)
 # what they compute of a cell may depend on others, but its place stays
 STAYING = (
     layers.BatchNormalization, layers.LayerNormalization, layers.GroupNormalization, layers.UnitNormalization,
-    layers.Normalization, layers.Dense, layers.Softmax, layers.UpSampling2D,
+    layers.Normalization, layers.Dense, layers.Softmax,
 )  # fmt: skip
 # operations whose output has a cell for each cell of its inputs, at the same place
 CELL_BY_CELL = {
@@ -38,7 +39,12 @@ CELL_BY_CELL = {
     "Rsqrt", "Selu", "SelectV2", "Sigmoid", "Sign", "Sin", "Slice", "Softmax", "Softplus", "Softsign", "Split", "SplitV",
     "Sqrt", "Square", "SquaredDifference", "StopGradient", "Sub", "Sum", "Tanh",
 }  # fmt: skip
-RESIZING = {"ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic", "ResizeArea"}
+RESIZING = {
+    "ResizeBilinear": "bilinear", "ResizeNearestNeighbor": "nearest", "ResizeBicubic": "bicubic", "ResizeArea": "area",
+}  # fmt: skip
+# how many cells more than one a way of resizing looks at, on each side together
+MIXED = {"nearest": 0, "bilinear": 1, "bicubic": 3, "lanczos3": 5, "lanczos5": 9}
+REDUCING = {"Mean", "Max", "Min", "Sum", "Prod", "All", "Any"}
 PADDING = {"Pad", "PadV2", "MirrorPad"}
 LOOKING = {"Conv2D", "DepthwiseConv2dNative", "MaxPool", "AvgPool"}
 ASKING = {"Shape", "ShapeN", "Size", "Rank"}  # what they return is no map
@@ -59,8 +65,10 @@ class Placing:
         given = [tensor for tensor in inputs if hasattr(tensor, PLACE)]
         place = _behind_layer(heard.layer, given[0], output) if len(given) == 1 else None
         if place is None:
-            unknown = replace(getattr(given[0], PLACE) if given else image_place(heard.channels_first), known=False)
+            unknown = _unknown(getattr(given[0], PLACE) if given else image_place(heard.channels_first))
             place = getattr(output, PLACE, unknown)
+        if len(given) == 1:
+            place = place.seeing(_seen_by_layer(heard.layer, given[0], getattr(given[0], PLACE)))
         setattr(output, PLACE, place)
         self.places[Spot(heard.row.path)] = place
         own = made_by_own_code(inputs)
@@ -70,9 +78,50 @@ class Placing:
     def note(self, kind: str, inputs: Sequence[Any], attributes: Sequence[Any], outputs: Sequence[Any]) -> None:
         """Hand the places of an operation's inputs on to its outputs."""
         given = [tensor for tensor in inputs if hasattr(tensor, PLACE)]
+        extents = [getattr(each, PLACE).extent for each in given]
         for output in outputs if given and kind not in ASKING else ():
-            place = _behind_operation(kind, given, inputs, attributes, output)
-            setattr(output, PLACE, place or replace(getattr(given[0], PLACE), known=False))
+            place = _behind_operation(kind, given, inputs, attributes, output) or _unknown(getattr(given[0], PLACE))
+            setattr(output, PLACE, place.seeing([*extents, *_seen_by_operation(kind, given[0], inputs)]))
+
+    def receptive_field(self, heard: Heard, image: Size) -> ReceptiveField | None:
+        """What a value sees that the layer in a row returned; `image` is the size of the model's input, None of no map."""
+        place = self.places.get(Spot(heard.row.path))
+        if place is None:
+            return None
+        if len(heard.row.output_shape) != 3:
+            return ReceptiveField(extent="whole") if place.extent == "whole" else None
+        if place.axes != ((2, 3) if heard.channels_first else (1, 2)):
+            return ReceptiveField(extent="unknown")
+        height, width = (int(heard.row.output_shape[axis - 1] or 1) for axis in place.axes)
+        return place.receptive_field(image, (height, width))
+
+
+def _unknown(place: Place) -> Place:
+    """The place of what is made of a tensor by nobody knows what arithmetic."""
+    return replace(place, known=False).seeing(())
+
+
+def _seen_by_layer(layer: Any, before: Any, place: Place) -> list[Extent]:
+    """How much of what it is given a layer takes together for each of its values, where that is more than its windows."""
+    if isinstance(layer, (*GLOBAL, layers.GroupNormalization)) or (isinstance(layer, layers.Dense) and len(before.shape) == 2):
+        return ["whole"]
+    if isinstance(layer, (layers.LayerNormalization, layers.UnitNormalization, layers.Softmax)) and len(before.shape) == 4:
+        axes = layer.axis if isinstance(layer.axis, (list, tuple)) else [layer.axis]
+        taken = {axis % 4 for axis in axes} & set(place.axes)
+        return ["whole"] if len(taken) == 2 else ["unknown"] if taken else []
+    return []
+
+
+def _seen_by_operation(kind: str, before: Any, inputs: Sequence[Any]) -> list[Extent]:
+    """The same of an operation: whether it reduces a map to a value for each channel."""
+    if kind not in REDUCING or len(before.shape) != 4:
+        return []
+    place: Place = getattr(before, PLACE)
+    try:
+        taken = {int(axis) % 4 for axis in np.asarray(inputs[1]).reshape(-1)} & set(place.axes)
+    except (TypeError, ValueError, NotImplementedError):  # in a trace the axes have no values
+        return ["unknown"]
+    return ["whole"] if len(taken) == 2 else ["unknown"] if taken else []
 
 
 def _behind_layer(layer: Any, before: Any, after: Any) -> Place | None:
@@ -87,7 +136,8 @@ def _behind_layer(layer: Any, before: Any, after: Any) -> Place | None:
     if isinstance(layer, CONVOLUTIONS):
         reaches = [(size - 1) * rate + 1 for size, rate in zip(layer.kernel_size, _pair(layer.dilation_rate), strict=True)]
         if isinstance(layer, layers.Conv2DTranspose):
-            return _through_windows(spread_through, place, *sizes, _windows(layer, reaches, *reversed(sizes)))
+            spread = _through_windows(spread_through, place, *sizes, _windows(layer, reaches, *reversed(sizes)))
+            return spread and replace(spread, exact=place.exact and max(_pair(layer.strides)) == 1)
         return _through_windows(looked_through, place, *sizes, _windows(layer, reaches, *sizes))
     if isinstance(layer, POOLINGS):
         return _through_windows(looked_through, place, *sizes, _windows(layer, layer.pool_size, *sizes))
@@ -98,8 +148,11 @@ def _behind_layer(layer: Any, before: Any, after: Any) -> Place | None:
         windows = [Window(padding=first) for first, _ in layer.padding]
         return _through_windows(looked_through, place, *sizes, windows)
     if isinstance(layer, CROPPING):
+        resized = _mixed(place, *sizes, layer.interpolation) if isinstance(layer, layers.Resizing) else place
         top, left, height, width = part_left(place.part, layer, before, after)
-        return replace(place, rows=place.rows.cut(top, height), columns=place.columns.cut(left, width))
+        return resized and replace(resized, rows=resized.rows.cut(top, height), columns=resized.columns.cut(left, width))
+    if isinstance(layer, layers.UpSampling2D):
+        return _mixed(place, *sizes, layer.interpolation)
     return place if isinstance(layer, STAYING) else None
 
 
@@ -129,6 +182,23 @@ def _windows(layer: Any, reaches: Sequence[int], before: Size, after: Size) -> l
     return windows
 
 
+def _mixed(place: Place, before: Size, after: Size, interpolation: str) -> Place | None:
+    """The place of a map that is resized: its cells stay where they are, and see their neighbours, too.
+
+    Those that one cell became lie beside its middle, by up to half of it.
+    """
+    if before == after:
+        return place
+    spans = []
+    for span, count, left in zip((place.rows, place.columns), before, after, strict=True):
+        more = MIXED.get(interpolation, -(-count // left) if interpolation == "area" else None)
+        if more is None:
+            return None
+        cells = more + max(0.0, 1 - count / left) if count != left else 0.0
+        spans.append(span._replace(sight=span.sight + cells * span.length / count))
+    return replace(place, rows=spans[0], columns=spans[1], exact=False)
+
+
 def _through_windows(
     through: Callable[[Span, Window, int, int], Span], place: Place, before: Size, after: Size, windows: list[Window] | None
 ) -> Place | None:
@@ -152,8 +222,10 @@ def _behind_operation(
     if len(output.shape) != 4 or len(before.shape) != 4:
         return None
     named = dict(zip(attributes[::2], attributes[1::2], strict=True))
-    if kind in RESIZING or (kind == "Reshape" and output.shape == before.shape):
+    if kind == "Reshape" and output.shape == before.shape:
         return place
+    if kind in RESIZING:
+        return _mixed(place, _size(before, place), _size(output, place), RESIZING[kind])
     if kind == "StridedSlice" and _size(before, place) == _size(output, place):
         steps = np.asarray(inputs[3])
         # only of a step for every axis, or of the last ones, is it known which axis it is for; the last may be the channels

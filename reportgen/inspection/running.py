@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..backend import tf
@@ -17,6 +17,7 @@ from .bounding import HeldMemory
 from .freeing import freeing
 from .lineage import Note
 from .listening import CallLog, Heard, Listener, listening
+from .placing import Placing
 from .settings import SettingsReader
 
 
@@ -25,20 +26,28 @@ class Structure:
     """What one pass tells about a model: its rows, its output's shape without the batch axis, and how many classes that has.
 
     `classes` is 0 for an output that is a scalar. `channels_first` says how an output that is a map is laid out.
+    `unlisted_multiply_adds` are those of code that has no row; None where that is not known.
     """
 
     heard: tuple[Heard, ...]
     output_shape: Shape
     classes: int
     channels_first: bool
+    unlisted_multiply_adds: int | None
+
+    def with_receptive_fields(self, placing: Placing, image: tuple[int, int]) -> Structure:
+        """The same with what `placing` heard in the same pass, for an input of so many pixels down and across."""
+        found = (replace(each.row, receptive_field=placing.receptive_field(each, image)) for each in self.heard)
+        heard = (replace(each, row=row) for each, row in zip(self.heard, found, strict=True))
+        return replace(self, heard=tuple(heard))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pass:
-    """One forward pass: the tensor that the model's head returned, the names of all its heads, and its structure."""
+    """One forward pass: the tensor that the model's head returned, all its outputs by name, and its structure."""
 
     output: Any
-    heads: tuple[str, ...]
+    outputs: dict[str, Any]
     structure: Structure
 
 
@@ -83,8 +92,9 @@ def run(
         output_shape=tuple(output.shape[1:]),
         classes=count_classes(output, log.channels_first),
         channels_first=log.channels_first,
+        unlisted_multiply_adds=log.unlisted_products,
     )
-    return Pass(output=output, heads=tuple(heads), structure=structure)
+    return Pass(output=output, outputs=heads, structure=structure)
 
 
 def outputs_of(model: Any, batch: Any) -> Any:
@@ -103,15 +113,25 @@ def called(model: Any, batch: Any) -> Any:
 
 
 def derivative(tape: Any, score: Any, target: Any) -> Any:
-    """d score / d target; None where no way leads from one to the other.
+    """d score / d target; None where no way leads from one to the other."""
+    return derivatives(tape, [score], target)[0]
 
-    It is always computed in a graph, which leaves out what is not asked for: eagerly, a convolution's gradient is computed for
+
+def derivatives(tape: Any, scores: list[Any], target: Any) -> list[Any]:
+    """d score / d target for each score; None where no way leads from one to the other. Of several, the tape is persistent.
+
+    They are always computed in a graph, which leaves out what is not asked for: eagerly, a convolution's gradient is computed for
     its kernel too, and TensorFlow 2.21 crashes on some kernels (1x1, stride 2, up to 8 input channels).
     """
+
+    def compute() -> list[Any]:
+        return [tape.gradient(score, target) for score in scores]
+
     with functions_run(eagerly=False):
         if not tf.executing_eagerly():
-            return tape.gradient(score, target)
-        return tf.function(lambda: tape.gradient(score, target), autograph=False).get_concrete_function()()
+            return compute()
+        found: list[Any] = tf.function(compute, autograph=False).get_concrete_function()()
+        return found
 
 
 def cannot_run(loaded: Loaded, reason: str) -> str:

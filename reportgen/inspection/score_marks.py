@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from ..backend import op_callbacks, tf
+from .last_step import note_step
 from .lineage import sources_of
 
 MARK = "_reportgen_score_mark"  # on a tensor: its `Mark`, where one is known
@@ -82,6 +83,7 @@ def _mark(kind: str | bytes, inputs: Any, _attributes: Any, outputs: Any, *_: An
     if graph is not None:  # a trace is there for questions, which are asked when the kind of the scores is known
         return
     name = kind.decode() if isinstance(kind, bytes) else kind
+    note_step(name, inputs, outputs)
     rule = RULES.get(name)
     for output in outputs if rule else ():
         mark = rule(Step(inputs, output)) if rule and output.dtype.is_floating else None

@@ -14,6 +14,7 @@ from ..options import Options
 from ..probe import ChannelOrder
 from .assigned import Assigned
 from .budget import WeightBudget
+from .losses import Losses
 from .schemes import BLUE_FIRST, SCHEMES, scale
 
 SCALING_LAYERS = (keras.layers.Rescaling, keras.layers.Normalization)
@@ -35,6 +36,7 @@ class Loaded:
     assigned: the variables that the model's file gave values to; None where there is no file.
     budget: what a stranger's file may take for weights; None where there is no such file.
     max_memory: bytes that the outputs of its layers may take at once.
+    losses: what it was trained for, as far as its file or the model at hand tells.
     """
 
     model: Any
@@ -50,6 +52,7 @@ class Loaded:
     budget: WeightBudget | None = None
     max_memory: int = MAX_MEMORY
     scheme_known: bool = True
+    losses: Losses = None
 
     @property
     def channel_order(self) -> ChannelOrder | None:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
 import warnings
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..backend import global_state, keras
+from ..backend import global_state, keras, legacy_h5_format
 from ..errors import ModelError, ReportgenError, reason_of
 from .allowlist import KERAS_HUB
 from .budget import WeightBudget
-from .gate import Configurations, configurations, foreign_parts, in_words, needs_hub, refusal
+from .gate import Configurations, Part, configurations, foreign_parts, in_words, needs_hub, refusal
 from .initializers import known_arguments_only
-from .keras2 import up_to_date
+from .keras2 import NAME_MARK, upgraded, without_slashes
 from .pinned import building_only
-from .references import HUB, HUB_PACKAGE, Checked, Reference, check_model_file
+from .references import ARCHIVE, HUB, HUB_PACKAGE, Checked, Reference, check_model_file
+from .replaced import note_of, without_training_parts
 from .state import check_unchanged
 
 NAME_COUNTS = "object_name_uids"  # under which Keras keeps how many layers of each kind it has named
@@ -35,13 +39,14 @@ def from_file(found: Reference, allow_unsafe: bool) -> tuple[Any, tuple[str, ...
         with fresh_names(), warnings.catch_warnings(), known_arguments_only():
             warnings.simplefilter("ignore")
             configured = configurations(path)
-            if configured.hdf5 is not None:
-                configured = configured._replace(hdf5=up_to_date(configured.hdf5))
-            parts = foreign_parts(configured, _registered(configured))
+            registered = _registered(configured)
+            configured, left_out = _readable(configured, registered)
+            parts = foreign_parts(configured, registered)
             if parts and not allow_unsafe:
                 raise refusal(name, parts)
             with building_only(configured), budget.kept() if budget else nullcontext():
-                model = keras.saving.load_model(path, compile=False, safe_mode=not allow_unsafe)
+                model = _loaded(path, safe_mode=not allow_unsafe)
+            _give_back_slashes(model)
     except ReportgenError:
         raise
     except Exception as error:  # Keras raises whatever its layers raise: a file from outside may hold anything
@@ -50,7 +55,38 @@ def from_file(found: Reference, allow_unsafe: bool) -> tuple[Any, tuple[str, ...
         if checked is not None:  # also where Keras failed, for then this is why
             check_unchanged(path, checked.state)
     warned = (f"Code inside the model file was allowed to run: {in_words(parts)}.",) if parts else ()
-    return model, warned, budget
+    return model, (*warned, *note_of(left_out)), budget
+
+
+def _readable(configured: Configurations, registered: frozenset[str]) -> tuple[Configurations, tuple[Part, ...]]:
+    """The configurations in the words of Keras 3, and what was left out of them. The gate has still to look at them."""
+    archive, gone = without_training_parts(without_slashes(upgraded(configured.archive)), registered)
+    if configured.hdf5 is None:
+        return configured._replace(archive=archive), gone
+    newer, also_gone = without_training_parts(without_slashes(upgraded(json.loads(configured.hdf5))), registered)
+    hdf5 = configured.hdf5 if newer == json.loads(configured.hdf5) else json.dumps(newer)
+    return Configurations(archive, hdf5), tuple(dict.fromkeys((*gone, *also_gone)))
+
+
+def _loaded(path: Path, safe_mode: bool) -> Any:
+    """The model, read by what the file holds: TensorFlow 2.12 wrote HDF5 under names that end in `.keras`."""
+    if path.name.endswith(ARCHIVE) and path.is_file() and not zipfile.is_zipfile(path):
+        return legacy_h5_format.load_model_from_hdf5(str(path), compile=False, safe_mode=safe_mode)
+    return keras.saving.load_model(path, compile=False, safe_mode=safe_mode)
+
+
+def _give_back_slashes(model: Any) -> None:
+    """Give layers the names that they have in the file; Keras 3 refuses a slash when it makes them and names their scopes."""
+    for layer in {id(each): each for each in (*model._flatten_layers(), *_operations(model))}.values():
+        if NAME_MARK in layer.name:
+            marked, layer.name = layer.name, layer.name.replace(NAME_MARK, "/")
+            # not by way of the layer's own `__setattr__`, which would track it
+            object.__setattr__(layer, "_open_name_scope", partial(keras.name_scope, marked, caller=layer))
+
+
+def _operations(model: Any) -> Iterator[Any]:
+    for each in (model, *model._flatten_layers(include_self=False)):
+        yield from getattr(each, "operations", ())
 
 
 def _local(found: Reference) -> tuple[Path, Checked | None]:

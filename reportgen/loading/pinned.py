@@ -34,7 +34,7 @@ def building_only(checked: Configurations) -> Iterator[None]:
         if threading.get_ident() != thread:
             return from_hdf5(read, *args, **options)
         own_builders()
-        return from_hdf5(json_utils.decode(_known(checked.hdf5)), *args, **options)
+        return from_hdf5(_with_ellipses_spelled(json_utils.decode(_known(checked.hdf5))), *args, **options)
 
     saving_lib.deserialize_keras_object, saving_utils.model_from_config = build_from_archive, build_from_hdf5
     try:
@@ -47,3 +47,14 @@ def _known(configuration: Any) -> Any:
     if configuration is None:
         raise ModelError("The model file was replaced by one of another kind while it was read.")
     return configuration
+
+
+def _with_ellipses_spelled(value: Any) -> Any:
+    """A decoded configuration in which `...` is spelled as Keras's newer reader takes it: nodes are read by that one."""
+    if value is Ellipsis:
+        return {"class_name": "__ellipsis__", "config": {}}
+    if isinstance(value, dict):
+        return {key: _with_ellipses_spelled(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_with_ellipses_spelled(each) for each in value)
+    return value

@@ -15,6 +15,7 @@ from typing import IO, NamedTuple
 from ..errors import ModelError, OptionError, ReportgenError, UnsafeModelError, reason_of
 from ..files import check_readable, is_folder
 from .applications import APPLICATIONS
+from .foreign import foreign_kind
 from .packed import Section, opened_member
 from .state import State, state_of
 
@@ -107,7 +108,10 @@ def check_model_file(path: Path, cache: Path | None = None) -> Checked:
             'Open it with the Keras that wrote it, and save it anew: model.save("model.keras").'
         )
     check_readable(path, ModelError, "a .keras or .h5 file, made by model.save(...)")
-    if path.name.endswith(ARCHIVE):
+    kind = foreign_kind(path)
+    if kind is not None:
+        raise ModelError(f"{path}: {kind[0]}.\n{kind[1]}")
+    if path.name.endswith(ARCHIVE) and zipfile.is_zipfile(path):
         return Checked(state, _check_archive(path))
     declared = _check_if_hdf5(path)
     if declared is None:

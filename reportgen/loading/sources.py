@@ -21,6 +21,7 @@ from .assigned import Assigned, noting_assignments
 from .budget import WeightBudget
 from .labels import given_labels, imagenet_labels, minivgg_labels
 from .loaded import MAX_MEMORY, Loaded, described, input_shape_of, scales_its_own_input, takes_integers
+from .losses import losses_in, losses_of
 from .opening import fresh_names, from_file
 from .references import Reference, check_weights, find_reference
 from .schemes import scheme_name
@@ -91,6 +92,7 @@ def load(
         assigned=assigned,
         budget=budget,
         max_memory=max_memory,
+        losses=losses_of(model) if found.file is None else losses_in(found.file),
         scheme_known=not scheme_warnings,
         warnings=(*file_warnings, *_weight_warnings(found, weights), *scheme_warnings, *size_warnings),
     )
@@ -211,9 +213,8 @@ def _scheme(asked: str | None, found: Reference, model: Any) -> tuple[str, tuple
 def _labels(asked: tuple[str, ...] | None, found: Reference, model: Any) -> tuple[str, ...] | None:
     classes = _classes(model)
     if asked is not None:
-        if classes == 1 and len(asked) == 2:
-            return asked[1:]  # of a yes-or-no answer the one score is that of the second label
-        if classes is not None and len(asked) != classes:
+        both = classes == 1 and len(asked) == 2  # of a yes-or-no answer the one score is that of the second label
+        if classes is not None and len(asked) != classes and not both:
             raise LabelsError(f"--labels: {len(asked)} labels for {classes} classes; expected one for each.")
         return asked
     if found.bundled:

@@ -21,6 +21,8 @@ Kind = Literal["added", "removed", "changed", "renamed", "moved"]
 PATH, TYPE, SHAPE, PARAMETERS, WEIGHTS = 300, 200, 100, 100, 2000
 LARGEST_TABLE = 16_000_000  # pairs of layers to weigh; beyond, names alone decide
 
+FREEZING = ("frozen", "no longer frozen")  # what is said of a layer that is trained no longer, or again
+
 
 class LayerMark(NamedTuple):
     """What tells a layer by its weights.
@@ -273,4 +275,4 @@ def _details(old: LayerCall, new: LayerCall) -> Iterator[str]:
     if old.parameters != new.parameters:
         yield f"parameters {old.parameters:,} → {new.parameters:,}"
     if old.trainable != new.trainable and old.parameters:
-        yield "frozen" if old.trainable else "no longer frozen"
+        yield FREEZING[0] if old.trainable else FREEZING[1]

@@ -84,7 +84,7 @@ def _unknown(field: Field[Any], old: Any, new: Any) -> bool:
 def _of_rows(old: tuple[Any, ...], new: tuple[Any, ...], renamed: Mapping[str, str], where: str) -> Iterator[Change]:
     before, after = {_key(row, renamed): row for row in old}, {_key(row, {}): row for row in new}
     for key in {**after, **before}:
-        name = f"{where}[{' '.join(map(str, key))}]"
+        name = f"{where}[{' '.join(filter(None, map(str, key)))}]"
         if key in before and key in after:
             yield from changes_between(before[key], after[key], renamed, name)
         else:

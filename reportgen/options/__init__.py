@@ -6,14 +6,18 @@ import sys
 from typing import Literal, get_args
 
 from ..records import record
+from ..tasks import Task
 from .declaration import Concern, Option, concerning, files_of, option, options_of, read_options
 from .kinds import (
+    BASELINE,
     CLASS,
+    CLASSES,
     COUNT,
     FILE_SIZE,
     FLAG,
     FOLDER,
     LABELS,
+    LAYER,
     METHODS,
     METRICS,
     NAME,
@@ -23,6 +27,7 @@ from .kinds import (
     SHARE,
     SIZE,
     TEXT,
+    VISUALIZE,
     WEIGHTS,
     choice,
 )
@@ -33,6 +38,7 @@ __all__ = [
     "Fit",
     "Option",
     "Options",
+    "Resample",
     "Scale",
     "Sort",
     "concerning",
@@ -42,6 +48,7 @@ __all__ = [
 ]
 
 Fit = Literal["stretch", "crop", "pad"]
+Resample = Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "tf-bilinear", "tf-nearest"]
 Scale = Literal["map", "layer"]
 Sort = Literal["index", "activity"]
 
@@ -69,11 +76,26 @@ class Options:
     metric: tuple[str, ...] = option(
         (), METRICS, "known", "How good the model is, as you measured it, such as accuracy=0.66. May be given more than once."
     )
-    target: int | str | None = option(
-        None, CLASS, "image", "The class to explain, by index or label.", flag="--class", shown_default="the top prediction"
+    target: int | str | tuple[int | str, ...] | None = option(
+        None,
+        CLASSES,
+        "image",
+        "A class to explain, by index or label. May be given more than once.",
+        flag="--class",
+        shown_default="the three best predictions",
+    )
+    against: int | str | None = option(
+        None, CLASS, "image", "Explain why each class rather than this one: the difference of the two scores."
     )
     head: str | None = option(
         None, NAME, "model", "Which output to report on, if the model has several.", shown_default="the first"
+    )
+    task: Task | None = option(
+        None,
+        choice(*get_args(Task)),
+        "image",
+        "What kind of answer the output gives, where the model does not tell or tells it wrongly.",
+        shown_default="what the model's operations and its loss tell",
     )
     size: tuple[int, int] | None = option(
         None, SIZE, "model", "The size to give the image, for a model that accepts any size.", shown_default="the model's own"
@@ -83,6 +105,13 @@ class Options:
         choice(*get_args(Fit)),
         "image",
         "How to fit an image of another shape to the model's input: stretch it, crop to its middle, or pad it with black.",
+    )
+    resample: Resample = option(
+        "bicubic",
+        choice(*get_args(Resample)),
+        "image",
+        "How to resize the image: as Pillow does, averaging where it shrinks (nearest alone picks pixels), or as tf.image.resize "
+        "does, which averages nothing (tf-bilinear, tf-nearest). Choose what the model was trained with.",
     )
     maps: int | Literal["all"] = option(64, COUNT, "looks", "How many feature maps to show per layer.")
     layers: str | None = option(
@@ -107,6 +136,33 @@ class Options:
     colormap: str = option("viridis", NAME, "looks", "The colours of feature maps and heatmaps: {words}.")
     explain: tuple[str, ...] = option(
         ("grad-cam",), METHODS, "image", "The attribution methods to explain the class with: {words}."
+    )
+    explain_layer: str | None = option(
+        None, LAYER, "image", "The layer to explain the class at.", shown_default="the last with a height and a width"
+    )
+    baseline: str = option(
+        "black",
+        BASELINE,
+        "image",
+        "What stands for the absence of something in methods that hide parts of the image or start from nothing: black, mean, "
+        "blur or a colour such as #808080.",
+    )
+    score_channels: int | Literal["all"] = option(
+        64, COUNT, "image", "Through how many of a layer's channels Score-CAM looks at the image: the most active ones."
+    )
+    quality: bool = option(
+        False, FLAG, "image", "Measure each attribution map by deletion, insertion and ROAD, beside a random map."
+    )
+    sanity: bool = option(
+        False, FLAG, "image", "Check whether each attribution map changes when the model's weights become random."
+    )
+    visualize: int | str | None = option(
+        None,
+        VISUALIZE,
+        "image",
+        "Make pictures that excite filters: of this many filters per layer, of all, of those named such as conv3:17,conv4:2, or "
+        "of the explained classes.",
+        shown_default="8 filters per layer, where the model is small",
     )
     only: tuple[str, ...] = option((), SECTIONS, "looks", "Show only these sections: {words}.")
     skip: tuple[str, ...] = option((), SECTIONS, "looks", "Leave these sections out: {words}.")

@@ -40,7 +40,7 @@ class Option:
     @property
     def default_text(self) -> str:
         """The default as a help text names it; "" where nothing is to be said of it."""
-        said_by_itself = self.default is None or self.default is False
+        said_by_itself = self.default is None or self.default is False or self.default == ()
         return self.shown_default or ("" if said_by_itself else self.kind.write(self.default))
 
     def read(self, value: Any) -> Any:
@@ -61,7 +61,8 @@ class Option:
         if value == self.default:
             return []
         if self.kind.takes == "each":
-            return [word for each in value for word in (self.flag, self.kind.write(each))]
+            values = value if isinstance(value, tuple) else (value,)
+            return [word for each in values for word in (self.flag, self.kind.write(each))]
         return [self.flag] if self.kind.takes == "nothing" else [self.flag, self.kind.write(value)]
 
 

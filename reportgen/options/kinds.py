@@ -12,6 +12,9 @@ from typing import Any, Literal, NamedTuple
 from ..formatting import one_of, parse_file_size
 
 DIGITS = re.compile(r"-?\d{1,18}")
+COLOUR = re.compile(r"#?[0-9a-f]{6}")
+BASELINES = ("black", "mean", "blur")
+MOST_CLASSES = 20  # explained in one report
 LARGEST = 2**31 - 1  # of a count, a pixel size or a class index
 LARGEST_SEED = 2**32 - 1
 LARGEST_FILE_SIZE = 10**15 - 1  # bytes; `parse_file_size` reads as many digits
@@ -116,8 +119,43 @@ def _read_class(value: Any) -> int | str:
     return _read_text(value) if is_label else _read_whole(value, 0, LARGEST)
 
 
+def _read_classes(value: Any) -> int | str | tuple[int | str, ...]:
+    """A class, or several in a list, each once; a list of one is that one."""
+    if not isinstance(value, (list, tuple)):
+        return _read_class(value)
+    classes = tuple(dict.fromkeys(map(_read_class, value)))
+    if not classes or len(classes) > MOST_CLASSES:
+        raise ValueError
+    return classes if len(classes) > 1 else classes[0]
+
+
+def _read_baseline(value: Any) -> str:
+    """`black`, `mean`, `blur`, or a colour as #rrggbb in lower case."""
+    text = _read_text(value).strip().lower()
+    if text not in BASELINES and not COLOUR.fullmatch(text):
+        raise ValueError
+    return text if text in BASELINES else f"#{text.removeprefix('#')}"
+
+
 def _read_count(value: Any) -> int | Literal["all"]:
     return "all" if isinstance(value, str) and value.strip().lower() == "all" else _read_whole(value, 1, LARGEST)
+
+
+def _read_visualize(value: Any) -> int | str:
+    """A number, "all", "classes", or "path:channel" of each filter with commas between them; a list in Python is of filters."""
+    if isinstance(value, str) and value.strip().lower() in ("all", "classes"):
+        return value.strip().lower()
+    if not isinstance(value, (list, tuple)) and not (isinstance(value, str) and ":" in value):
+        return _read_whole(value, 1, LARGEST)
+    named = []
+    for each in _read_names(value):
+        path, _, channel = each.rpartition(":")
+        if not path.strip():
+            raise ValueError
+        named.append(f"{path.strip()}:{_read_whole(channel, 0, LARGEST)}")
+    if not named:
+        raise ValueError
+    return ",".join(dict.fromkeys(named))
 
 
 def _read_metrics(value: Any) -> tuple[str, ...]:
@@ -176,7 +214,18 @@ SIZE = Kind(_read_size, "HEIGHTxWIDTH in pixels, such as 224x224", "HEIGHTxWIDTH
 FILE_SIZE = Kind(_read_file_size, "a size such as 5MB, from 1 byte to less than 1000 TB", "SIZE")
 METHODS = Kind(_read_names, "names of methods, separated by commas or in a list", "METHOD,...", ",".join, takes="many")
 SECTIONS = Kind(_read_names, "names of sections, separated by commas or in a list", "SECTION,...", ",".join, takes="many")
+VISUALIZE = Kind(
+    _read_visualize,
+    "a number, 1 or more, all, classes, or filters such as conv3:17,conv4:2",
+    "N|all|classes|LAYER:CHANNEL,...",
+    words=("all", "classes"),
+)
 LABELS = Kind(_read_labels, "a file of labels, or in Python a list of texts", "FILE", is_file=True)
+BASELINE = Kind(_read_baseline, "black, mean, blur, or a colour such as #808080", "black|mean|blur|COLOUR", words=BASELINES)
+LAYER = Kind(_read_path, "the path of a layer, such as block3_conv2", "PATH")
+CLASSES = Kind(
+    _read_classes, f"a class index or a label; in Python also a list of up to {MOST_CLASSES}", "INDEX|LABEL", takes="each"
+)
 METRICS = Kind(
     _read_metrics, "NAME=VALUE, each name once, with a number as its value, such as accuracy=0.66", "NAME=VALUE", takes="each"
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from ..picture import palette
+from ..picture import CLASSES, palette
 
 
 def bar_width(score: float, full: float) -> float:
@@ -28,3 +28,10 @@ def colour_stops(colormap: str) -> list[str]:
     """Nine colours along a colormap, as "#rrggbb", from its low end to its high one."""
     colours = palette(colormap)
     return ["#" + colours[3 * place : 3 * place + 3].hex() for place in [*range(0, 256, 32), 255]]
+
+
+def class_colour(place: int) -> str:
+    """The colour of a class on a mask, as "#rrggbb"."""
+    colours = palette(CLASSES)
+    start = 3 * min(max(place, 0), 255)
+    return "#" + colours[start : start + 3].hex()

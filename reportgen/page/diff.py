@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..comparison.pair import NOT_IN_BOTH
 from ..comparison.result import Diff, Series
 from ..report import SECTIONS
 from .environment import has_template
@@ -36,5 +37,6 @@ def _page_with(composer: Composer, found: Diff | Series) -> str:
         (name, SECTIONS[name].title_of_two or SECTIONS[name].title, part)
         for name, part in found.parts.items()
         if has_template(composer.environment, f"sections/{name}/diff.html.j2")
+        and not (SECTIONS[name].optional and part == NOT_IN_BOTH)
     ]
     return composer.compose("diff.html.j2", diff=found, parts=parts, limit=LISTED, longest=LONGEST)

@@ -1,139 +1,280 @@
-"""The architecture as a drawing: where its boxes stand and how large they are. The template draws them.
+"""The architecture as a drawing: the network folded into stages, laid out in layers from left to right. The template draws it.
 
-┌──┐
-│  │ ┌──┐┌──┐
-│  │ │  ││  │ ┌─┐       a block: the convolutions that follow one another at one resolution, or dense layers
-│  │ │  ││  │ └─┘       height: the square root of the resolution; width: the logarithm of the channels
-│  │ └──┘└──┘
-└──┘
-input  112 x 112  1000
+            ╭──────────────────╮
+┌──┐        │                  ▼        a stage: what follows one another at one resolution, with its blocks folded
+│  │ ┌──┐───╯                  ⊕ ┌──┐   height: the square root of the resolution; width: the logarithm of the channels
+│  │─│  │── ┌─┐──┌─┐────────── ─ │  │   lines that pass others: shortcuts, skips and branches, with what joins them
+└──┘ └──┘   └─┘  └─┘             └──┘
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import groupby
 from typing import NamedTuple
 
-from ..report import Report, present
+from ..formatting import counted, shortened
+from ..report import Report
+from .layered import Extent, Layout, layered, path_of
+from .stages import Folding, Stage
+from .unfolded import Unfolded, unfolded
 
-MOST_BLOCKS = 24
-MOST_BOXES = 4  # of a block; what it holds is said in words
-TALLEST = 150.0
+MOST_BOXES = 4  # of a stage; what it holds is said in words
+TALLEST = 130.0
 LEAST = 8.0
 GAP = 3.0  # between boxes
-BETWEEN = 12.0  # between blocks
-LABEL = 98.0  # pixels, what the words under a block take
-MARGIN = 10.0
+BETWEEN = 20.0  # between stages
+MARGIN = 12.0
+LINE = 15.0  # from one line of words to the next
+LETTER = 6.4  # about the width of a letter, in pixels
+JOIN = 10.0  # half the width of a join's sign
+ARC = 12.0  # the room over a box for the sign of a shortcut
 
-Size = tuple[int, int]
-
-
-class Step(NamedTuple):
-    """A layer of the drawing: the index of its row, its resolution, its channels, and whether its maps are on the page."""
-
-    row: int
-    size: Size
-    channels: int
-    shown: bool
+SIGNS = {"sum": "arc", "concatenation": "stripes"}
+BLOCKS = {"sum": "residual block", "product": "gated block", "concatenation": "branching block"}
 
 
 class Box(NamedTuple):
+    """A convolution, a dense layer or a block; `sign` marks a block: "arc" for a shortcut, "stripes" for branches that are
+    concatenated, "" for none."""
+
     x: float
     y: float
     width: float
     height: float
+    sign: str
 
 
-class Block(NamedTuple):
-    """`middle` is where its words stand; `maps` the row whose maps it leads to; `channels` the least and the greatest number."""
+class BoxSize(NamedTuple):
+    width: float
+    height: float
+    sign: str
 
-    kind: str  # "input", "convolutions" or "dense"
-    size: Size
-    channels: tuple[int, int]
-    layers: int
-    maps: int | None
-    middle: float
+
+class Node(NamedTuple):
+    """A stage as it is drawn.
+
+    `x` is its middle, `words` stand below one another from `words_y` on, `label` says it all for those who do not see it; `maps`
+    is the row whose maps it leads to, `inside` the number of the drawing that shows its layers.
+    """
+
+    kind: str
+    x: float
+    words_y: float
+    words: tuple[str, ...]
+    label: str
     boxes: tuple[Box, ...]
+    join: str
+    join_x: float
+    join_y: float
+    maps: int | None
+    inside: int | None
+    row: int
+
+
+class Span(NamedTuple):
+    """A model inside the model: where its stages start and end."""
+
+    name: str
+    left: float
+    right: float
 
 
 class Drawing(NamedTuple):
+    """`loose` counts the layers that are shown without a line to them: what feeds them is not known."""
+
     width: float
     height: float
-    blocks: tuple[Block, ...]
+    nodes: tuple[Node, ...]
+    paths: tuple[str, ...]
+    spans: tuple[Span, ...]
+    inside: tuple[Unfolded, ...]
+    has_joins: bool
+    signs: frozenset[str]
+    loose: int
+    not_called: int
 
 
 def drawing_of(report: Report) -> Drawing | None:
     """The drawing, or None where the report says nothing of its layers."""
-    convolutions, dense = _convolutions(report), _dense(report)
-    if not convolutions and not dense:
+    folding = Folding(report)
+    if not folding.stages:
         return None
-    height, width, channels = (int(side or 1) for side in (*report.provenance.model.input_shape, 1, 1, 1)[:3])
-    groups = [("input", [Step(0, (height, width), channels, False)])]
-    groups += [("convolutions", block) for block in _blocks(convolutions)]
-    groups += [("dense", dense)] if dense else []
-    tallest = max(_side(step) for _, steps in groups for step in steps)
-    left, blocks = MARGIN, []
-    for kind, steps in groups:
-        block = _block(kind, steps, left, tallest)
-        left += _room(block) + BETWEEN
-        blocks.append(block)
-    return Drawing(left - BETWEEN + MARGIN, TALLEST, tuple(blocks))
+    sizes = [_boxes(folding, stage) for stage in folding.stages]
+    words = [_words(folding, stage) for stage in folding.stages]
+    extents = [_extent(*each) for each in zip(folding.stages, sizes, words, strict=True)]
+    on_spine = [extent._replace(below=0.0) for extent in extents]  # these share a row for their words, below everything
+    layout = layered(folding.graph, on_spine, _weights(folding), gap=BETWEEN, apart=14, lane=6, sides=1)
+    if len(layout.spine) < len(extents):  # the others carry their words below them, between the lines
+        for node in set(range(len(extents))) - set(layout.spine):
+            on_spine[node] = extents[node]
+        layout = layered(folding.graph, on_spine, _weights(folding), gap=BETWEEN, apart=14, lane=6, sides=1)
+    inside = [unfolded(folding, number, stage) for number, stage in enumerate(folding.stages)]
+    return _placed(folding, layout, sizes, words, inside)
 
 
-def _convolutions(report: Report) -> list[Step]:
-    maps = present(report.feature_maps)
-    rows = maps.rows if maps else ()
-    steps = [Step(row.index, row.shape[:2], row.shape[2], row.picture is not None) for row in rows]
-    # squeeze-and-excite branches have maps of a single pixel: no place that the image passes through
-    return [step for step in steps if step.size != (1, 1)] or steps
+def _placed(
+    folding: Folding,
+    layout: Layout,
+    sizes: Sequence[Sequence[BoxSize]],
+    words: Sequence[tuple[str, ...]],
+    inside: Sequence[Unfolded | None],
+) -> Drawing:
+    spans_room = LINE + 8 if any(stage.held for stage in folding.stages) else 0
+    down = MARGIN + spans_room - layout.top
+    baseline = down + max(_half(sizes[node]) for node in layout.spine) + LINE + 4
+    nodes = []
+    for number, (stage, (x, y)) in enumerate(zip(folding.stages, layout.places, strict=True)):
+        x, y = x + MARGIN, y + down
+        words_y = baseline if number in layout.spine else y + _half(sizes[number]) + LINE
+        nodes.append(_node(folding, number, stage, (x, y, words_y), sizes[number], words[number], inside[number]))
+    height = max(node.words_y + LINE * (len(node.words) + (node.inside is not None and node.maps is not None)) for node in nodes)
+    return Drawing(
+        width=round(layout.width + 2 * MARGIN, 1),
+        height=round(height, 1),
+        nodes=tuple(nodes),
+        paths=tuple(path_of(lines, MARGIN, down) for lines in layout.lines if lines),
+        spans=_spans(folding, layout),
+        inside=tuple(each for each in inside if each),
+        has_joins=any(stage.join for stage in folding.stages),
+        signs=frozenset(size.sign for each in sizes for size in each),
+        loose=_loose(folding),
+        not_called=sum(not row.output_shape for row in folding.rows),
+    )
 
 
-def _dense(report: Report) -> list[Step]:
-    layers = present(report.layers)
-    vectors = (row for row in (layers.rows if layers else ()) if len(row.output_shape) == 1 and "Dense" in row.type)
-    return [Step(row.index, (1, 1), int(row.output_shape[0] or 1), False) for row in vectors]
+def _node(
+    folding: Folding,
+    number: int,
+    stage: Stage,
+    at: tuple[float, float, float],
+    sizes: Sequence[BoxSize],
+    words: tuple[str, ...],
+    inside: Unfolded | None,
+) -> Node:
+    x, y, words_y = at
+    left = x - _width(stage, sizes) / 2
+    join_x = left + JOIN if sizes else x
+    left += 2 * JOIN + GAP if stage.join else 0
+    boxes = []
+    for width, height, sign in sizes:
+        boxes.append(Box(round(left, 1), round(y - height / 2, 1), width, round(height, 1), sign))
+        left += width + GAP
+    shown = [index for index in (folding.rows[row].index for row in stage.rows) if _has_maps(folding, index)]
+    return Node(
+        kind=stage.kind,
+        x=round(x, 1),
+        words_y=round(words_y, 1),
+        words=words,
+        label=_label(folding, number, stage, words),
+        boxes=tuple(boxes),
+        join=stage.join,
+        join_x=round(join_x, 1),
+        join_y=round(y, 1),
+        maps=max(shown, default=None),
+        inside=number if inside else None,
+        row=folding.rows[stage.rows[-1]].index,
+    )
 
 
-def _blocks(steps: Sequence[Step]) -> list[list[Step]]:
-    """Those that follow one another at one resolution; where these are too many, all at one resolution, as they first come."""
-    runs = [list(group) for _, group in groupby(steps, key=lambda step: step.size)]
-    if len(runs) <= MOST_BLOCKS:
-        return runs
-    sizes = dict.fromkeys(step.size for step in steps)
-    return [[step for step in steps if step.size == size] for size in sizes][:MOST_BLOCKS]
+def _has_maps(folding: Folding, index: int) -> bool:
+    return index in folding.maps and folding.maps[index].picture is not None
 
 
-def _block(kind: str, steps: Sequence[Step], left: float, tallest: float) -> Block:
-    drawn = _spread(steps)
-    widths = [_width(step.channels) for step in drawn]
-    total = sum(widths) + GAP * (len(widths) - 1)
-    middle = left + max(LABEL, total) / 2
-    boxes, x = [], middle - total / 2
-    for step, width in zip(drawn, widths, strict=True):
-        height = max(LEAST, TALLEST * math.sqrt(_side(step) / tallest))
-        boxes.append(Box(round(x, 1), round((TALLEST - height) / 2, 1), width, round(height, 1)))
-        x += width + GAP
-    channels = [step.channels for step in steps]
-    maps = max((step.row for step in steps if step.shown), default=None)
-    return Block(kind, steps[0].size, (min(channels), max(channels)), len(steps), maps, round(middle, 1), tuple(boxes))
+def _boxes(folding: Folding, stage: Stage) -> list[BoxSize]:
+    """One for each block, convolution or dense layer, at most `MOST_BOXES`; for a stage of none of these one for all, and none
+    for one that only joins."""
+    blocks = [part for part in stage.parts if len(folding.units_of[part]) > 1]
+    computing = [part for part in stage.parts if folding.has_channels(folding.end(part))]
+    if stage.join and not blocks and not computing:
+        return []
+    tallest = max(math.prod(each.size) for each in folding.stages) ** 0.25
+    height = max(LEAST, TALLEST * math.prod(stage.size) ** 0.25 / tallest)
+    sizes = []
+    for part in _spread(blocks or computing or stage.parts[-1:]):
+        width = round(4 + 3 * math.log2(1 + folding.channels(folding.end(part))), 1)
+        units = folding.units_of[part]
+        sizes.append(BoxSize(width, height, SIGNS.get(folding.join(units[-1]), "") if len(units) > 1 else ""))
+    return sizes
 
 
-def _spread(steps: Sequence[Step]) -> Sequence[Step]:
-    """At most `MOST_BOXES` of the steps, the first and the last among them."""
-    if len(steps) <= MOST_BOXES:
-        return steps
-    return [steps[place * (len(steps) - 1) // (MOST_BOXES - 1)] for place in range(MOST_BOXES)]
+def _spread(parts: Sequence[int]) -> Sequence[int]:
+    """At most `MOST_BOXES` of the parts, the first and the last among them."""
+    if len(parts) <= MOST_BOXES:
+        return parts
+    return [parts[place * (len(parts) - 1) // (MOST_BOXES - 1)] for place in range(MOST_BOXES)]
 
 
-def _room(block: Block) -> float:
-    return max(LABEL, block.boxes[-1].x + block.boxes[-1].width - block.boxes[0].x)
+def _half(sizes: Sequence[BoxSize]) -> float:
+    return max([JOIN, *(size.height / 2 for size in sizes)])
 
 
-def _side(step: Step) -> float:
-    return math.sqrt(step.size[0] * step.size[1])
+def _width(stage: Stage, sizes: Sequence[BoxSize]) -> float:
+    return sum(size.width + GAP for size in sizes) - GAP * bool(sizes) + (2 * JOIN + GAP * bool(sizes) if stage.join else 0)
 
 
-def _width(channels: int) -> float:
-    return round(4 + 3 * math.log2(1 + channels), 1)
+def _extent(stage: Stage, sizes: Sequence[BoxSize], words: Sequence[str]) -> Extent:
+    half = _half(sizes)
+    above = half + (ARC if any(size.sign == "arc" for size in sizes) else 0)
+    return Extent(max(_width(stage, sizes), LETTER * max(map(len, words))), above, half + LINE * (len(words) + 0.7))
+
+
+def _weights(folding: Folding) -> list[float]:
+    return [1 + stage.convolutions + sum(folding.rows[row].parameters for row in stage.rows) / 1e12 for stage in folding.stages]
+
+
+def _main_block(stage: Stage) -> str:
+    """What joins the branches of a stage's blocks, "" where it has none; sums are named first."""
+    kinds = [kind for kind, _ in stage.blocks]
+    return "sum" if "sum" in kinds else kinds[0] if kinds else ""
+
+
+def _words(folding: Folding, stage: Stage) -> tuple[str, ...]:
+    """A few short lines."""
+    size = f"{stage.size[1]} × {stage.size[0]}"
+    if stage.kind == "input":
+        return "Input", size, _range(stage, "channel")
+    if stage.kind == "dense":
+        return "Dense" if _has_dense(folding, stage) else "Vector", _range(stage, "unit")
+    kind = _main_block(stage)
+    blocks = (counted(dict(stage.blocks)[kind], BLOCKS.get(kind, "block")),) if kind else ()
+    convolutions = (counted(stage.convolutions, "conv"),) if stage.convolutions > 1 or kind else ()
+    return size, _range(stage, "channel"), *blocks, *convolutions
+
+
+def _has_dense(folding: Folding, stage: Stage) -> bool:
+    return any("Dense" in folding.rows[row].type for row in stage.rows)
+
+
+def _range(stage: Stage, noun: str) -> str:
+    low, high = stage.channels
+    return f"{low:,}–{high:,} {noun}s" if low != high else counted(high, noun)
+
+
+def _label(folding: Folding, number: int, stage: Stage, words: Sequence[str]) -> str:
+    """What those get who hear the drawing: the stage's number, the words that are seen, and what feeds it."""
+    facts = [", ".join(words)]
+    told = _main_block(stage)
+    facts += [counted(count, BLOCKS.get(kind, "block")) for kind, count in stage.blocks if kind != told]
+    feeds = [str(each + 1) for each in folding.graph.before[number]]
+    if stage.join:
+        facts.append(f"{stage.join} of stages {', '.join(feeds[:-1])} and {feeds[-1]}")
+    elif feeds:
+        facts.append(f"after {'stages' if len(feeds) > 1 else 'stage'} {', '.join(feeds)}")
+    return f"Stage {number + 1}: {', '.join(facts)}"
+
+
+def _spans(folding: Folding, layout: Layout) -> tuple[Span, ...]:
+    """Each model inside the model, from its first stage to its last."""
+    spans = []
+    for name in dict.fromkeys(stage.held for stage in folding.stages if stage.held):
+        x = [layout.places[number][0] + MARGIN for number, stage in enumerate(folding.stages) if stage.held == name]
+        left, right = round(min(x) - 40, 1), round(max(x) + 40, 1)
+        spans.append(Span(shortened(name, int((right - left) / LETTER)), left, right))
+    return tuple(spans)
+
+
+def _loose(folding: Folding) -> int:
+    """Layers that nothing is known to feed, the inputs aside."""
+    sources = [node for node, feeds in enumerate(folding.layers.before) if not feeds]
+    return sum(folding.rows[folding.layers.parts[node][0]].type != "InputLayer" for node in sources)

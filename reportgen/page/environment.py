@@ -16,7 +16,7 @@ from .. import formatting
 from ..errors import OptionError, OutputError
 from ..files import is_folder
 from ..report import Absent
-from .bars import bar_width, colour_stops, signed_bar
+from .bars import bar_width, class_colour, colour_stops, signed_bar
 
 LARGEST_TEMPLATE = 10_000_000  # bytes
 OPEN_TO_TEMPLATES = {"builtins", "reportgen", "jinja2", "markupsafe"}  # the packages whose objects a template may look into
@@ -30,12 +30,15 @@ FILTERS = {
     "scores": formatting.scores,
     "share": formatting.relative_change,
     "signed": formatting.signed,
+    "probability": formatting.probability,
+    "probabilities": formatting.probabilities,
     "shape": formatting.shape,
     "two_values": lambda change: formatting.two_values(change.before, change.after),
     "pieces": formatting.pieces,
     "bar": bar_width,
     "signed_bar": signed_bar,
     "stops": colour_stops,
+    "class_colour": class_colour,
 }
 
 

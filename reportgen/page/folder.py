@@ -15,6 +15,9 @@ SCRIPT = "page.js"
 PICTURE = re.compile(r"pictures/([0-9a-f]{16})\.png")
 MARKS = (b'id="report-data"', b'<meta name="generator" content="reportgen">')  # one of them is in every page of ours
 
+START = b"<!doctype html>"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
 
 def picture_name(identity: str) -> str:
     """Where in the folder a picture lies."""
@@ -28,6 +31,27 @@ def is_our_folder(path: Path) -> bool:
         return False
     html = index.read_bytes()
     return any(mark in html for mark in MARKS)
+
+
+def is_our_page(path: Path) -> bool:
+    """Whether a file is a page of ours, so that a newer one may take its place; an empty file may be replaced as well.
+
+    A file that cannot be read is none.
+    """
+    longest = max(map(len, MARKS))
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(START) + 3)
+            if start.removeprefix(BYTE_ORDER_MARK)[: len(START)].lower() != START:
+                return not start
+            before = b""
+            while block := file.read(1_000_000):
+                if any(mark in before + block for mark in MARKS):
+                    return True
+                before = block[-longest:]
+    except OSError:
+        pass
+    return False
 
 
 def _is_ours(name: str) -> bool:

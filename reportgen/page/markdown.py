@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ..comparison.result import Diff, Series
-from ..formatting import name, relative_change
+from ..formatting import name, one_line, relative_change
 from ..report import SECTIONS
 from ..sections.section import Table
 
@@ -20,12 +20,23 @@ def markdown(found: Diff | Series) -> str:
 def _of_diff(diff: Diff) -> Iterator[str]:
     yield f"### {'Same' if diff.same else 'Different'}: {name(diff.old.label)} → {name(diff.new.label)}"
     yield f"\n{diff.verdict}"
+    yield from _comparable(diff, ("Old report", "New report"))
     yield from (f"\n> {caveat}" for caveat in diff.caveats)
     for each, section in SECTIONS.items():
         part = diff.part(each)
         table = section.table(part) if section.table and part is not None else None
         if table is not None:
             yield from _table(table)
+
+
+def _comparable(found: Diff | Series, names: Sequence[str]) -> Iterator[str]:
+    """What a comparison rests on that is not the same, and what the reports warn of, with whose warning it is."""
+    if any(each.same is False for each in found.alike):
+        yield f"\nComparable? {found.comparable}"
+    for each in found.warned:
+        everyone = "Both reports" if len(names) == 2 else "All reports"
+        whose = everyone if len(each.whose) == len(names) else ", ".join(names[place] for place in each.whose)
+        yield f"\n> {whose}: `{one_line(each.text)}`"
 
 
 def _table(table: Table) -> Iterator[str]:
@@ -40,6 +51,8 @@ def _table(table: Table) -> Iterator[str]:
 
 def _of_series(series: Series) -> Iterator[str]:
     yield f"### {len(series.versions)} versions: {'all the same' if series.same else 'not the same'}"
+    yield f"\n{series.verdict}"
+    yield from _comparable(series, series.numbered())
     for step in series.steps:
         yield f"\n- {name(step.old.label)} → {name(step.new.label)}: {step.verdict}"
     layers = series.table("layers")

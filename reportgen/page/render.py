@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import struct
 from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
 from pathlib import Path
@@ -16,13 +17,18 @@ from jinja2 import TemplateSyntaxError
 from markupsafe import Markup
 
 from ..codec import Encoder
+from ..curves import Panel
 from ..errors import OptionError, reason_of
-from ..picture import RGB, Picture, palette
-from ..report import SECTIONS, Report
+from ..overlay import opacity
+from ..picture import CLASSES, RGB, Picture, palette, to_png, with_opacity
+from ..report import SECTIONS, Absent, Report
+from ..sections.section import FigureTable
 from .charts import Pair, extent, spreads
+from .curves import curves_png
 from .drawing import drawing_of
 from .environment import FILTERS, environment_with, source_of
 from .folder import INDEX, SCRIPT, STYLE, picture_name
+from .lines import COLOURS, MOST_LINES, dashes_of, lines
 from .read import DATA_ID, DATA_URI
 
 OFFERED = ("viridis", "magma", "cividis", "gray")  # colormaps that the maps of a page can be given in the page
@@ -47,13 +53,17 @@ def _report_with(composer: Composer, report: Report) -> str:
         report=report,
         drawing=drawing_of(report),
         colormaps=_colormaps(composer.encoder.colormaps),
-        sections=[(name, section.title, getattr(report, name)) for name, section in SECTIONS.items()],
+        sections=[
+            (name, section.title, getattr(report, name))
+            for name, section in SECTIONS.items()
+            if not (section.optional and isinstance(getattr(report, name), Absent))
+        ],
     )
 
 
 def _colormaps(used: Iterable[str]) -> dict[str, str]:
     """The colours that pictures are in, and those that maps may be given in the page: 256 each, as base64."""
-    names = dict.fromkeys((*(name for name in used if name != RGB), *OFFERED))
+    names = dict.fromkeys((*(name for name in used if name not in (RGB, CLASSES)), *OFFERED))
     return {name: base64.b64encode(palette(name)).decode() for name in names}
 
 
@@ -75,6 +85,16 @@ class ShownSpreads(NamedTuple):
     height: int
     boxes: list[tuple[int, int, int, int] | None]
     extents: list[tuple[float, float]]
+
+
+class ShownLines(NamedTuple):
+    """A chart of lines as a template needs it: for each line drawn its colour and its dashes, as SVG says them."""
+
+    id: str
+    src: str
+    width: int
+    height: int
+    styles: list[tuple[str, str]]
 
 
 class Composer:
@@ -125,16 +145,44 @@ class Composer:
         source = picture_name(identity) if self._linked else DATA_URI + base64.b64encode(png).decode()
         return ShownPicture(identity, source, width, height)
 
+    def laid(self, layer: Picture) -> ShownPicture:
+        """The same of a picture that is laid over another, which shows through where the layer has little to say."""
+        identity = self.encoder.identify(layer)
+        png = with_opacity(to_png(layer), opacity(layer))
+        self.encoder.pictures[identity] = png
+        return self.shown(layer)
+
     def spread(self, pairs: Sequence[Pair]) -> ShownSpreads | None:
         """Charts of distributions as one picture with its address in the page; None where there are none."""
         made = spreads(pairs)
         if not any(made.boxes):
             return None
-        identity = hashlib.sha256(made.png).hexdigest()[:16]
-        if self._linked:
-            self.encoder.pictures[identity] = made.png
-        source = picture_name(identity) if self._linked else DATA_URI + base64.b64encode(made.png).decode()
+        identity, source = self._placed(made.png)
         return ShownSpreads(identity, source, made.width, made.height, made.boxes, [extent(pair) for pair in pairs])
+
+    def curves(self, panels: Sequence[Panel]) -> ShownPicture:
+        """Charts of curves as one picture with its address in the page."""
+        png = curves_png(panels)
+        return ShownPicture(*self._placed(png), *struct.unpack(">II", png[16:24]))
+
+    def lines(self, table: FigureTable) -> ShownLines | None:
+        """A chart of the first lines of a table, with its address in the page; None where there is nothing to draw."""
+        rows = [line.values for line in table.lines[:MOST_LINES]]
+        places = max(map(len, rows), default=0)
+        if places < 2:
+            return None
+        steps = table.kind == "changes"
+        names = [f"{place} → {place + 1}" if steps else str(place) for place in range(1, places + 1)]
+        made = lines(rows, names, 0.0 if steps else table.low, table.high, percent=steps or table.high == 1)
+        styles = [(COLOURS[place], dashes_of(place)) for place in range(len(rows))]
+        return ShownLines(*self._placed(made.png), made.width, made.height, styles)
+
+    def _placed(self, png: bytes) -> tuple[str, str]:
+        """The id of a drawn chart and its address in the page."""
+        identity = hashlib.sha256(png).hexdigest()[:16]
+        if self._linked:
+            self.encoder.pictures[identity] = png
+        return identity, picture_name(identity) if self._linked else DATA_URI + base64.b64encode(png).decode()
 
 
 COMPOSING: ContextVar[Composer] = ContextVar("COMPOSING")  # an environment is shared by all pages that are made of it
@@ -145,11 +193,29 @@ def shown(picture: Picture) -> ShownPicture:
     return COMPOSING.get().shown(picture)
 
 
+def laid(layer: Picture) -> ShownPicture:
+    """The filter for a picture that is laid over another."""
+    return COMPOSING.get().laid(layer)
+
+
 def spread(rows: Iterable[Any], old: str, new: str) -> ShownSpreads | None:
     """The filter that draws how the values of table rows are spread; `old` and `new` name their histograms ("" for none)."""
     pairs = [(getattr(row, old) if old else None, getattr(row, new) if new else None) for row in rows]
     return COMPOSING.get().spread(pairs)
 
 
+def line_chart(table: FigureTable) -> ShownLines | None:
+    """The filter that draws the figures of a series' table as lines."""
+    return COMPOSING.get().lines(table)
+
+
+def curves(panels: Sequence[Panel]) -> ShownPicture:
+    """The filter that draws panels of curves."""
+    return COMPOSING.get().curves(panels)
+
+
 FILTERS["shown"] = shown
+FILTERS["laid"] = laid
+FILTERS["line_chart"] = line_chart
 FILTERS["spread"] = spread
+FILTERS["curves"] = curves

@@ -22,7 +22,7 @@ About = Literal["model", "image"]
 Subject = Literal["model", "image", "images"]
 # what a verdict speaks of, in this order; a section that is no more than a detail comes last on the page of a diff, too
 Topic = Literal["input", "architecture", "weights", "model", "answer", "detail"]
-TOPICS: tuple[Topic, ...] = ("input", "architecture", "weights", "model", "answer", "detail")
+TOPICS: tuple[Topic, ...] = ("input", "answer", "architecture", "weights", "model", "detail")
 
 
 @record(kw_only=True)
@@ -76,14 +76,17 @@ class FigureLine:
 class FigureTable:
     """Lines of one kind: class scores, a figure for each version, or relative changes, a figure for each step between two.
 
-    `caption` explains the figures, or says why there are no lines.
+    `reason` is "" or the word for why there are no lines, which a template explains. `low` and `high` are the ends that figures
+    of this kind have by themselves, as 0 and 1 of probabilities; None where they have none.
     """
 
     name: str
     title: str
-    caption: str
+    reason: str = ""
     kind: Literal["scores", "changes"]
     lines: tuple[FigureLine, ...]
+    low: float | None = None
+    high: float | None = None
 
     def greatest(self) -> float:
         """The greatest finite figure; 0 where there is none."""
@@ -91,13 +94,34 @@ class FigureTable:
         return max(figures, default=0.0)
 
 
-@record
+@record(kw_only=True)
 class PictureLine:
-    """The same thing in every version, as pictures on one scale (None: a version does not show it)."""
+    """The same thing in every version, as pictures (None: a version does not show it).
 
+    `name` says what is shown; a template makes the caption of it, `of` (labels, or numbers of channels) and `changed` (a word
+    for when it did). A picture is a grid of `columns` and `rows`. `colormap` is that of the values; `low` and `high` are its
+    ends, None where they differ from tile to tile, or from version to version.
+    """
+
+    name: str
     title: str
-    caption: str
+    of: str = ""
+    changed: str = ""
     pictures: tuple[Picture | None, ...]
+    columns: int = 1
+    rows: int = 1
+    colormap: str = ""
+    low: float | None = None
+    high: float | None = None
+
+
+@record
+class Alike:
+    """Whether two reports agree in something that a comparison rests on; None where they do not tell. `how` says it in words."""
+
+    name: str
+    same: bool | None
+    how: str
 
 
 class Table(NamedTuple):
@@ -159,6 +183,7 @@ class Section(Generic[Data, Compared]):
         "image": found anew for each image by a `Probe`, and not compared where two reports show different images.
     find: raises `NotApplicable` where the section has nothing to say.
     title_of_two: the heading of the section in a diff, where it is another. noun: what a verdict calls what both have the same.
+    optional: whether a page passes it over where it has nothing to say, because most models give it nothing.
     smaller: gives the data back with less detail, to save so many bytes of the page, with the bytes that it saved.
     checks: what can be wrong with it.
     compare: what a diff shows of two; raises `NotApplicable` where they cannot be compared. None: the list of changes.
@@ -166,9 +191,11 @@ class Section(Generic[Data, Compared]):
     tell: sentences for the verdict, given what `compare` found; without a `compare`, given the changes. None: their number.
     told_by: the name of a section whose sentences say the same; where both reports have that, this one is silent.
     table: what a summary shows, or None where there is nothing to show. caveats: what a reader of the diff must know first.
+    alike: what of the section must be the same in both for a comparison to mean what it seems to.
     at_two_sizes: whether it is compared, too, where one image was given to the models at two sizes.
     cause: whether a tolerance judges its changes; the others follow from these.
     follow: what a series shows, given the data of each version and what `compare` found of each two in a row (None: absent).
+    tell_series: sentences for the verdict over all versions; arguments as for `follow`.
     """
 
     title: str
@@ -176,6 +203,7 @@ class Section(Generic[Data, Compared]):
     find: Callable[[Any, Options], Data]
     title_of_two: str = ""
     noun: str = ""
+    optional: bool = False
     smaller: Callable[[Data, Probe, Options, int], tuple[Data, int]] | None = None
     checks: tuple[Check, ...] = ()
     compare: Callable[[Data, Data, Comparison], Compared] | None = None
@@ -187,4 +215,6 @@ class Section(Generic[Data, Compared]):
     topic: Topic = "detail"
     at_two_sizes: bool = False
     cause: bool = False
+    alike: Callable[[Data, Data, Comparison], Iterable[Alike]] | None = None
     follow: Callable[[Sequence[Data | None], Sequence[Compared | None], Versions], Iterable[Told]] | None = None
+    tell_series: Callable[[Sequence[Data | None], Sequence[Compared | None], Versions], Iterable[str]] | None = None

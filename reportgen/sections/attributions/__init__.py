@@ -1,8 +1,9 @@
 """Where the model looked."""
 
 from ..section import Check, Section
+from .alike import alike_attributions, class_caveats
 from .checks import zero_attribution
-from .compare import AttributionChanges, attribution_caveats, compare_attributions
+from .compare import AttributionChanges, attribution_changes, compare_attributions
 from .find import Attributions, find_attributions
 from .follow import follow_attributions
 
@@ -16,8 +17,10 @@ SECTION: Section[Attributions, AttributionChanges] = Section(
     find=find_attributions,
     checks=(Check("image", zero_attribution),),
     compare=compare_attributions,
+    changes=attribution_changes,
     tell=lambda _changes, _comparison: (),
-    caveats=attribution_caveats,
+    caveats=class_caveats,
     topic="answer",
+    alike=alike_attributions,
     follow=follow_attributions,
 )

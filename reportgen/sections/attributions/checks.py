@@ -12,9 +12,9 @@ from ..section import Finding
 
 def zero_attribution(probe: Probe) -> Iterator[Finding]:
     """A Grad-CAM that is zero everywhere: nothing at the layer speaks for the class, be it for a reason or for a fault."""
-    explained = probe.explained
-    if explained is None:
+    if not probe.explained:
         raise NotApplicable("Nothing was explained: no layer whose output is known to be a map of the image leads to the answer.")
+    explained = probe.explained[0]
     if grad_cam(explained).max(initial=0) == 0:
         yield Finding(
             level="note",

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import ClassVar
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ...errors import NotApplicable, ReportFileError
-from ...picture import Picture, difference_picture, quantize
+from ...matching.changes import Change, changes_between
+from ...methods.quality import rank_correlation as rank_correlation
+from ...picture import DIVERGING, Picture, difference_picture, quantize
 from ...records import record
 from ...tensors import figure
 from ..section import Comparison
 from .find import Attribution, Attributions
 
+QUESTION = ("method", "class_index", "sense", "against")  # what a map answers, wherever it was made
 UPPER = 0.2  # the share of places that "the upper fifth" means
 
 
 @record(kw_only=True)
 class AttributionChange:
-    """Two maps of one method, on one scale from 0 to the greater peak, and new - old, where both have one size and place (else
-    None).
+    """Two maps of one method, on one scale (from 0 to the greater peak, or around 0), and new - old, where both have one size and
+    place (else None).
 
     `title` is the method's name as its paper writes it. `old_where` and `new_where` say what was explained, with names between
     backticks: the layer at the path, or what goes into it.
@@ -29,7 +33,7 @@ class AttributionChange:
     or the sizes or places differ. `old_overlay` and `new_overlay` lie over the picture, each on its own scale.
     """
 
-    KEY: ClassVar = ("method", "new_class_index", "new_path")
+    KEY: ClassVar = ("method", "new_class_index", "new_path", "new_sense")
 
     method: str
     title: str
@@ -41,6 +45,7 @@ class AttributionChange:
     new_class_index: int
     old_label: str
     new_label: str
+    new_sense: str
     old_peak: float
     new_peak: float
     old: Picture
@@ -66,7 +71,7 @@ def compare_attributions(before: Attributions, after: Attributions, comparison: 
     """
     if not before.rows or not after.rows:
         raise NotApplicable("A report without an attribution map cannot be compared by it.")
-    rows = tuple(_change(old, new) for old, new in _pairs(before.rows, after.rows))
+    rows = tuple(_change(old, new, (before.laid(old), after.laid(new))) for old, new in _pairs(before.rows, after.rows))
     if not rows:
         titles = [", ".join(dict.fromkeys(row.title for row in each.rows)) for each in (before, after)]
         raise NotApplicable(f"The reports have no attribution method in common: {titles[0]}, now {titles[1]}.")
@@ -74,26 +79,36 @@ def compare_attributions(before: Attributions, after: Attributions, comparison: 
 
 
 def _pairs(before: Sequence[Attribution], after: Sequence[Attribution]) -> list[tuple[Attribution, Attribution]]:
-    """Rows of one method: those of one class at one layer first, then those of one class, then what is left, in order."""
+    """Rows of one method: those of one class at one layer first, then those of one class.
+
+    Only where the reports explain no class in common by a method, what there is, in order.
+    """
     left = dict(enumerate(before))
     partners: dict[int, Attribution] = {}
-    for fields in ("method", "class_index", "path"), ("method", "class_index"), ("method",):
+    for fields in (*QUESTION, "path"), QUESTION, ("method",):
+        paired = {after[number].method for number in partners}
         for number, new in enumerate(after):
             alike = (place for place, old in left.items() if all(getattr(old, each) == getattr(new, each) for each in fields))
             place = next(alike, None)
-            if number not in partners and place is not None:
+            in_common = fields == ("method",) and new.method in paired
+            if number not in partners and place is not None and not in_common:
                 partners[number] = left.pop(place)
     return [(partners[number], after[number]) for number in sorted(partners)]
 
 
-def _change(old: Attribution, new: Attribution) -> AttributionChange:
+def _change(old: Attribution, new: Attribution, overlays: tuple[Picture, Picture]) -> AttributionChange:
     if old.heatmap.values.ndim != 2 or new.heatmap.values.ndim != 2:
         raise ReportFileError("the report's data are not as expected at its heatmap.")
     was, now = old.heatmap.numbers(), new.heatmap.numbers()
     # cells that lie elsewhere cannot be compared one by one; where reports of format 1 drew them is not known
     alike = was.shape == now.shape and (old.part == new.part or None in (old.part, new.part))
+    either_sign = old.signed or new.signed
+    low = min(old.heatmap.low, new.heatmap.low) if either_sign or min(old.heatmap.low, new.heatmap.low) > 0 else 0.0
     peak = float(np.nan_to_num(max(old.peak, new.peak), posinf=0))
-    colormap = new.heatmap.colormap
+    if either_sign:
+        peak = float(np.nan_to_num(max(-low, peak), posinf=0))
+        low = -peak
+    colormap = DIVERGING if either_sign else new.heatmap.colormap
     return AttributionChange(
         method=new.method,
         title=new.title,
@@ -103,18 +118,50 @@ def _change(old: Attribution, new: Attribution) -> AttributionChange:
         new_where=new.where,
         old_class_index=old.class_index,
         new_class_index=new.class_index,
-        old_label=old.label,
-        new_label=new.label,
+        old_label=old.label_in_full,
+        new_label=new.label_in_full,
+        new_sense=new.sense,
         old_peak=old.peak,
         new_peak=new.peak,
-        old=Picture(quantize(was, 0, peak), 0.0, peak, colormap),
-        new=Picture(quantize(now, 0, peak), 0.0, peak, colormap),
+        old=Picture(quantize(was, low, peak), low, peak, colormap),
+        new=Picture(quantize(now, low, peak), low, peak, colormap),
         difference=difference_picture(was, now) if alike else None,
-        old_overlay=old.overlay,
-        new_overlay=new.overlay,
+        old_overlay=overlays[0],
+        new_overlay=overlays[1],
         overlap=overlap(was, now) if alike else None,
         rank_correlation=rank_correlation(was, now) if alike else None,
     )
+
+
+def attribution_changes(
+    before: Attributions, after: Attributions, _found: AttributionChanges | None, comparison: Comparison
+) -> Iterable[Change]:
+    """Everything that differs in the classes that both explain: which others one of them explains, too, is no change."""
+    in_common = {row.method for row in before.rows for new in after.rows if explained(row) == explained(new)}
+    asked = [{explained(row) for row in each.rows} for each in (before, after)]
+    both = asked[0] & asked[1]
+
+    def kept(row: Attribution) -> bool:
+        return row.method not in in_common or explained(row) in both
+
+    old, new = (replace(each, rows=tuple(row for row in each.rows if kept(row))) for each in (before, after))
+    drawn = {(*explained(row), row.path): row for row in old.rows}
+    alike = tuple(_drawn_as(drawn.get((*explained(row), row.path)), row) for row in new.rows)
+    return changes_between(old, replace(new, rows=alike), comparison.layers.new_paths())
+
+
+def _drawn_as(old: Attribution | None, new: Attribution) -> Attribution:
+    """The new map with the old picture where they differ by no more than two scales make: these depend on the other classes."""
+    if old is None or (old.low, old.peak) != (new.low, new.peak) or old.heatmap.values.shape != new.heatmap.values.shape:
+        return new
+    step = sum((each.heatmap.high - each.heatmap.low) / 255 for each in (old, new))
+    apart = np.abs(old.heatmap.numbers() - new.heatmap.numbers()).max(initial=0)
+    return replace(new, heatmap=old.heatmap) if apart <= step / 2 * (1 + 1e-6) else new
+
+
+def explained(row: Attribution) -> tuple[Any, ...]:
+    """What a map answers: method, class and sense, and the class that it is held against."""
+    return tuple(getattr(row, each) for each in QUESTION)
 
 
 def attribution_caveats(changes: AttributionChanges, comparison: Comparison) -> Iterator[str]:
@@ -135,18 +182,3 @@ def _upper(values: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         upper: np.ndarray = (values >= np.quantile(values, 1 - UPPER)) & (values > 0)
     return upper
-
-
-def rank_correlation(old: np.ndarray, new: np.ndarray) -> float | None:
-    """Spearman's rank correlation of two maps of one size, -1..1, equal values sharing their mean rank; None for a flat map."""
-    before, after = (_ranks(values.reshape(-1)) for values in (old, new))
-    before, after = before - before.mean(), after - after.mean()
-    norm = float(np.linalg.norm(before) * np.linalg.norm(after))
-    return figure(np.float32(before @ after / norm)) if norm > 0 else None
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    ranks: np.ndarray = (last - (counts - 1) / 2)[place]
-    return ranks

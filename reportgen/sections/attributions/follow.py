@@ -6,18 +6,37 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..section import PictureLine, Versions
-from .find import Attributions
+from .find import Attribution, Attributions
 
 
 def follow_attributions(
     sections: Sequence[Attributions | None], changes: Sequence[Any], versions: Versions
 ) -> Iterator[PictureLine]:
-    """The map of each version over the image, a line for each method of the last version with one."""
+    """The map of each version over the image, a line for each method, and each class that all versions explain."""
     last = next((section for section in reversed(sections) if section and section.rows), None)
-    methods = {row.method: row.title for row in last.rows} if last else {}
-    for method, title in methods.items():
-        rows = [section.by(method) if section else None for section in sections]
-        labels = [row.label for row in rows if row]
-        classes = ", ".join(dict.fromkeys(labels)) + (" in turn" if len(set(labels)) > 1 else "")
-        overlays = tuple(row.overlay if row else None for row in rows)
-        yield PictureLine(f"Where it looked: {title}", f"Each on its own scale, for {classes}", overlays)
+    for rows in last.by_method() if last else ():
+        method, title = rows[0].method, rows[0].title
+        having = [each for each in sections if each and each.by(method)]
+        # classes that every version with the method explains; where there are none, what each explains first
+        questions = list(dict.fromkeys((row.class_index, row.sense, row.against) for row in rows))
+        common = [each for each in questions if all(_map_of(section, method, each) for section in having)]
+        for question in common or (None,):
+            maps = [(section, _map_of(section, method, question)) if section else None for section in sections]
+            labels = [each[1].label_in_full for each in maps if each and each[1]]
+            of_class = f", {labels[-1]}" if len(common) > 1 else ""
+            yield PictureLine(
+                name="attributions",
+                title=f"Where it looked: {title}{of_class}",
+                of=", ".join(dict.fromkeys(labels)),
+                changed="classes" if question is None else "signed" if rows[0].signed else "",
+                pictures=tuple(each[0].laid(each[1]) if each and each[1] else None for each in maps),
+                colormap=rows[0].heatmap.colormap,
+            )
+
+
+def _map_of(section: Attributions, method: str, question: tuple[int, str, int | None] | None) -> Attribution | None:
+    """The method's map for the score, or its first."""
+    if question is None:
+        return section.by(method)
+    rows = (row for row in section.rows if row.method == method)
+    return next((row for row in rows if (row.class_index, row.sense, row.against) == question), None)

@@ -11,7 +11,7 @@ import numpy as np
 from ...errors import NotApplicable, OptionError
 from ...histograms import Histogram
 from ...options import Options, Scale
-from ...picture import Grid, Picture, columns_for, finite_range, quantize, reduced, striped
+from ...picture import Grid, Picture, columns_across, finite_range, quantize, reduced, striped
 from ...probe import FeatureMaps, Probe, block_ends, is_shown
 from ...records import formerly, record
 from ...tensors import figure
@@ -151,7 +151,7 @@ def _row(maps: FeatureMaps, block_end: bool, options: Options | None) -> Convolu
         inactive_values=tuple(figure(maps.low[channel]) for channel in maps.inactive),
         block_end=block_end,
         channels_shown=len(order),
-        columns=columns_for(len(order)),
+        columns=columns_across(len(order)),
         reduction=reduction,
         channels=tuple(_channel(maps, int(channel)) for channel in order),
         picture=_picture(maps, order, reduction, options) if options and len(order) else None,
@@ -185,14 +185,18 @@ def _picture(maps: FeatureMaps, order: np.ndarray, reduction: int, options: Opti
     tiles = np.ascontiguousarray(smaller.transpose(2, 0, 1))
     if options.scale == "layer":
         low, high = finite_range(maps.values)
-        return Grid.of(striped(quantize(tiles, low, high), tiles)).picture(low, high, options.colormap)
+        return _grid(striped(quantize(tiles, low, high), tiles)).picture(low, high, options.colormap)
     ranges = zip(maps.low[order], maps.high[order], strict=True)
     own = [quantize(each, *_finite(range_, each)) for each, range_ in zip(tiles, ranges, strict=True)]
-    return Grid.of(striped(np.stack(own), tiles)).picture(0.0, 1.0, options.colormap)
+    return _grid(striped(np.stack(own), tiles)).picture(0.0, 1.0, options.colormap)
 
 
 def _finite(own: tuple[float, float], values: np.ndarray) -> tuple[float, float]:
     return (float(own[0]), float(own[1])) if np.isfinite(own).all() else finite_range(values)
+
+
+def _grid(tiles: np.ndarray) -> Grid:
+    return Grid(tiles, columns_across(len(tiles)))
 
 
 def with_smaller_maps(

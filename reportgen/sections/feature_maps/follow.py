@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...picture import GREY, finite_range
+from ...picture import GREY, columns_for, finite_range
 from ..section import PictureLine, Versions
 from .compare import on_own_scales
 from .find import ConvolutionMaps, ConvolutionMapsTable
@@ -51,17 +51,14 @@ def _maps_of(rows: list[ConvolutionMaps], tables: list[ConvolutionMapsTable], sh
     scales = [finite_range(values[:, channel]) for channel in channels]
     colormap = rows[-1].picture.colormap if rows[-1].picture else GREY
     names = ", ".join(str(numbers[place]) for place in channels)
+    columns = columns_for(len(channels))
     yield PictureLine(
-        f"Feature maps, {rows[-1].path}",
-        f"{_which(steps)} ({names}), each on one scale",
-        tuple(on_own_scales(of[channels], scales, colormap) for of in values),
+        name="feature_maps",
+        title=f"Feature maps, {rows[-1].path}",
+        of=names,
+        changed="last" if steps[-1].any() else "on the way" if steps.any() else "never",
+        pictures=tuple(on_own_scales(of[channels], scales, colormap) for of in values),
+        columns=columns,
+        rows=-(-len(channels) // columns),
+        colormap=colormap,
     )
-
-
-def _which(steps: np.ndarray) -> str:
-    """What is said of the channels that are shown; `steps` is how far each is from the first version, by version."""
-    if steps[-1].any():
-        return "The channels that changed most from the first version to the last"
-    if steps.any():
-        return "None of these channels differs between the first version and the last; those that changed most on the way"
-    return "None of these channels changed"

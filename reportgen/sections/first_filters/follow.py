@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ...picture import RGB, columns_for
 from ..section import PictureLine, Versions
 from .compare import channel_orders, drawn_on_one_scale
 from .find import FirstFilters, filters_shown
@@ -21,4 +22,16 @@ def follow_first_filters(
     pictures = drawn_on_one_scale(
         [filters_shown(each) for each in filters], channel_orders(held), all(section.in_colour for section in held)
     )
-    yield PictureLine(f"First-layer filters, {held[-1].path}", "On one scale", tuple(pictures))
+    shown = len(filters_shown(filters[-1]))
+    columns = columns_for(shown)
+    in_colour = pictures[0].colormap == RGB
+    yield PictureLine(
+        name="first_filters",
+        title=f"First-layer filters, {held[-1].path}",
+        pictures=tuple(pictures),
+        columns=columns,
+        rows=-(-shown // columns),
+        colormap="" if in_colour else pictures[0].colormap,
+        low=pictures[0].low,
+        high=pictures[0].high,
+    )

@@ -16,6 +16,7 @@ SECTION: Section[Layers, Alignment] = Section(
     compare=compare_layers,
     changes=layer_changes,
     tell=tell_layers,
+    told_by="weights",  # which says first what kind of change it is
     table=layer_table,
     caveats=layer_caveats,
     topic="architecture",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ...formatting import counted, name
 from ...matching.align import Alignment, Kind, LayerPair
@@ -11,6 +11,7 @@ from ...probe import LayerCall
 from ..section import Comparison, Table
 from .find import Layers
 
+SAME, SAME_LAYERS = "same architecture", "same layers"
 NAMED = 3  # layers of one kind that a sentence names
 KINDS: tuple[Kind, ...] = ("added", "removed", "renamed", "moved", "changed")
 
@@ -42,19 +43,62 @@ def _brief(layer: LayerCall) -> str:
 
 def tell_layers(pairs: Alignment, comparison: Comparison) -> Iterator[str]:
     """That the architecture is the same, as far as the reports tell, or what happened to how many layers."""
-    if not pairs.changed():
-        yield "same architecture" if comparison.same_model or not pairs.without_settings() else "same layers"
+    changed = pairs.changed()
+    if not changed:
+        yield same_layers(pairs, comparison)
+    yield from tell_kinds(changed)
+
+
+def same_layers(pairs: Alignment, comparison: Comparison) -> str:
+    """That nothing happened to the layers, as far as the reports tell."""
+    return SAME if comparison.same_model or not pairs.without_settings() else SAME_LAYERS
+
+
+def tell_kinds(changed: Sequence[LayerPair]) -> Iterator[str]:
+    """What happened to how many of these layers; those to which the very same happened, in one clause."""
     for kind in KINDS:
-        rows = pairs.of_kind(kind)
+        rows = [row for row in changed if kind in row.kinds]
+        if kind == "renamed":
+            inside, rows = _put_inside(rows)
+            yield from (f"{counted(len(those), 'layer')} inside {name(model)} now" for model, those in inside.items())
+        if kind == "changed":
+            alike = _alike(rows)
+            for details, those in alike.items():
+                yield f"{counted(len(those), 'layer')}: {', '.join(details)} ({_named([name(row.path) for row in those])})"
+            rows = [row for row in rows if row.details not in alike]
         if rows:
-            more = f" and {len(rows) - NAMED} more" if len(rows) > NAMED else ""
-            named = ", ".join(_described(kind, row) for row in rows[:NAMED])
-            yield f"{counted(len(rows), 'layer')} {kind} ({named}{more})"
+            yield f"{counted(len(rows), 'layer')} {kind} ({_named([_described(kind, row) for row in rows])})"
+
+
+def _put_inside(rows: Sequence[LayerPair]) -> tuple[dict[str, list[LayerPair]], list[LayerPair]]:
+    """The layers that kept their names and became part of a nested model, by that model's path; and the others."""
+    inside: dict[str, list[LayerPair]] = {}
+    others: list[LayerPair] = []
+    for row in rows:
+        model = row.new.path.removesuffix(f"/{row.old.path}") if row.old and row.new else row.path
+        if row.new and model != row.new.path:
+            inside.setdefault(model, []).append(row)
+        else:
+            others.append(row)
+    return inside, others
+
+
+def _alike(rows: Sequence[LayerPair]) -> dict[tuple[str, ...], list[LayerPair]]:
+    """The rows to which the same happened as to others, by what it was."""
+    groups: dict[tuple[str, ...], list[LayerPair]] = {}
+    for row in rows:
+        groups.setdefault(row.details, []).append(row)
+    return {details: those for details, those in groups.items() if len(those) > 1}
+
+
+def _named(texts: Sequence[str]) -> str:
+    more = f" and {len(texts) - NAMED:,} more" if len(texts) > NAMED else ""
+    return f"{', '.join(texts[:NAMED])}{more}"
 
 
 def _described(kind: Kind, row: LayerPair) -> str:
     if kind == "renamed" and row.old and row.new:
-        return f"{name(row.old.path)}, now {name(row.new.path)}"
+        return f"{name(row.old.path)} → {name(row.new.path)}"
     if kind == "changed":
         return f"{name(row.path)}: {', '.join(row.details)}"
     return name(row.path)

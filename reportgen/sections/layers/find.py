@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from ...options import Options
 from ...probe import LayerCall, Network
 from ...records import record
@@ -9,14 +11,31 @@ from ...records import record
 
 @record
 class Layers:
-    """Every layer in the order of the forward pass, nested ones expanded; the parameters add up to the totals."""
+    """Every layer in the order of the forward pass, nested ones expanded; the parameters add up to the totals.
+
+    `unlisted_multiply_adds` are those of the model's own code between its layers; None where they are not known, as of older
+    reports.
+    """
+
+    NOT_COMPARED: ClassVar = ("unlisted_multiply_adds",)
 
     rows: tuple[LayerCall, ...]
     parameters: int
     trainable_parameters: int
+    unlisted_multiply_adds: int | None = None
+
+    @property
+    def multiply_adds(self) -> int:
+        """All that are known."""
+        return sum(row.multiply_adds or 0 for row in self.rows) + (self.unlisted_multiply_adds or 0)
+
+    @property
+    def all_multiply_adds_known(self) -> bool:
+        """Whether those are all there are."""
+        return self.unlisted_multiply_adds is not None and all(row.multiply_adds is not None for row in self.rows)
 
 
 def find_layers(network: Network, options: Options) -> Layers:
     """The layers that a forward pass went through, and those with weights that it did not."""
     facts = network.facts
-    return Layers(network.layers, facts.parameters, facts.trainable_parameters)
+    return Layers(network.layers, facts.parameters, facts.trainable_parameters, network.unlisted_multiply_adds)

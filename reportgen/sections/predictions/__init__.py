@@ -1,10 +1,11 @@
 """The model's answer: its best classes."""
 
 from ..section import Check, Section
+from .alike import alike_predictions
 from .checks import flat_scores, non_finite_scores, random_scores
 from .compare import Answers, compare_predictions, prediction_changes, prediction_table, tell_predictions
 from .find import Predictions, find_predictions
-from .follow import follow_predictions
+from .follow import follow_predictions, tell_predictions_of_all
 
 __all__ = ["SECTION", "Predictions"]
 
@@ -22,5 +23,7 @@ SECTION: Section[Predictions, Answers] = Section(
     topic="answer",
     at_two_sizes=True,
     cause=True,
+    alike=alike_predictions,
     follow=follow_predictions,
+    tell_series=tell_predictions_of_all,
 )

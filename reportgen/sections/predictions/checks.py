@@ -10,6 +10,7 @@ import numpy as np
 from ...errors import NotApplicable
 from ...formatting import percent, relative_change
 from ...probe import Probe
+from ...tasks import CLASSES
 from ..section import Finding
 
 STEADY = 1e-5  # as a share of the greatest value: two sums of the same in another order
@@ -31,8 +32,11 @@ def random_scores(probe: Probe) -> Iterator[Finding]:
 
 
 def non_finite_scores(probe: Probe) -> Iterator[Finding]:
-    """Scores that are nan or infinite."""
-    if not np.isfinite(_scores(probe)).all():
+    """Scores, values or places of a map that are nan or infinite."""
+    values = probe.outputs[0].values
+    if not values.size:
+        raise NotApplicable("The model's output is empty.")
+    if not np.isfinite(values).all():
         yield Finding(
             level="error",
             text="The model's answer holds values that are not numbers (nan or infinite); it means nothing.",
@@ -43,6 +47,8 @@ def non_finite_scores(probe: Probe) -> Iterator[Finding]:
 def flat_scores(probe: Probe) -> Iterator[Finding]:
     """An answer that prefers no class: all scores equal or, of probabilities, an entropy over 0.99 of the greatest there is."""
     scores = _scores(probe).astype(np.float64)
+    if probe.outputs[0].task not in CLASSES:
+        raise NotApplicable("The output is no scores of classes.")
     if not np.isfinite(scores).all():
         raise NotApplicable("The scores are not numbers.")
     advice = "Check that the trained weights were loaded, and how the pixels are scaled."

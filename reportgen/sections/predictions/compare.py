@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from ...errors import NotApplicable
-from ...formatting import counted, name, number, score, scores, signed, two_scores
+from ...formatting import counted, name, probabilities, probability_change, scores, signed, two_numbers
 from ...matching.changes import Change, changes_between
-from ...probe import ScoreKind
 from ...records import equal, record
+from ...tasks import TASK_WORDS, ScoreKind, Task
 from ...tensors import figure
 from ..section import Comparison, Table
 from .find import BOUNDED, Prediction, Predictions
@@ -50,6 +50,7 @@ class Answers:
     """
 
     kind: ScoreKind
+    task: Task
     yes_or_no: bool
     old_answer: Prediction
     new_answer: Prediction
@@ -65,7 +66,17 @@ class Answers:
 
     def between_0_and_1(self) -> bool:
         """Whether scores of this kind always are."""
-        return self.kind in BOUNDED
+        return self.kind in BOUNDED and self.task != "regression"
+
+    def worded(self, values: Iterable[float | None]) -> list[str]:
+        """Scores of these answers beside each other in words: probabilities in percent, as precise as tells them apart."""
+        return probabilities(values) if self.between_0_and_1() else scores(values)
+
+    def worded_change(self, change: float | None) -> str:
+        """How far a score moved, in words: percentage points of a probability; a dash for None."""
+        if change is None:
+            return "–"
+        return probability_change(change) if self.between_0_and_1() else signed(change)
 
     def full_scale(self) -> float:
         """What a full bar stands for: 1, or the greatest score of `rows` where they may be greater."""
@@ -80,6 +91,11 @@ def compare_predictions(before: Predictions, after: Predictions, comparison: Com
     if not before.rows or not after.rows:
         raise NotApplicable("A report without predictions cannot be compared by them.")
     kind = common_kind([before, after])
+    if not of_one_task([before, after]):
+        raise NotApplicable(
+            f"The answers are of two kinds: {TASK_WORDS[before.read_as]}, and now {TASK_WORDS[after.read_as]}. "
+            f"The answer was {before.answer()} and is {after.answer()}."
+        )
     if before.classes != after.classes or kind is None:
         raise NotApplicable(
             f"The answers cannot be compared: {_kind(before)}, now {_kind(after)}. "
@@ -89,6 +105,7 @@ def compare_predictions(before: Predictions, after: Predictions, comparison: Com
     rows = tuple(_rows(before, after, old_scores, new_scores))
     return Answers(
         kind=kind,
+        task=after.read_as if after.task else before.read_as,
         yes_or_no=before.yes_or_no(),
         old_answer=before.rows[0],
         new_answer=after.rows[0],
@@ -115,8 +132,22 @@ def common_kind(sections: Iterable[Predictions]) -> ScoreKind | None:
     return "unknown" if kinds == {"unknown", "raw"} else None
 
 
+def of_one_task(sections: Iterable[Predictions]) -> bool:
+    """Whether all these answer in one way. A choice between two classes is a choice; old reports do not tell their task."""
+    ways = {_way(section) for section in sections if section.task}
+    return len(ways) < 2
+
+
+def _way(section: Predictions) -> str:
+    if section.read_as == "binary":
+        return "classification" if section.classes > 1 else "multilabel"
+    return section.read_as
+
+
 def _is_another(before: Predictions, after: Predictions) -> bool:
-    if before.kind == "independent":
+    if after.read_as == "regression":
+        return False  # values move; each is told by how far
+    if before.answers_by_itself():
         return before.present() != after.present()
     return before.rows[0].class_index != after.rows[0].class_index
 
@@ -209,19 +240,27 @@ def prediction_changes(
 def tell_predictions(answers: Answers, comparison: Comparison) -> Iterator[str]:
     """Whether the answer is another one, and how sure the model was and is."""
     old, new = answers.old_answer, answers.new_answer
-    was, now = two_scores(old.score, new.score)
-    if answers.kind == "independent" and not answers.yes_or_no:
+    was, now = answers.worded([old.score, new.score])
+    if answers.task == "regression":
+        yield _tell_values(answers)
+    elif answers.task == "multilabel":
         yield _tell_labels(answers)
     elif answers.answer_changed:
-        yield f"the answer changed from {answers.old_words} {was} to {answers.new_words} {now}"
+        yield f"the answer changed from {_with_score(answers.old_words, old, was)} to {_with_score(answers.new_words, new, now)}"
     elif old.label != new.label:
         yield f"the labels differ: the answer, class {new.class_index}, was {answers.old_words} and is {answers.new_words}"
     elif equal(old.score, new.score):
-        yield f"the answer is {answers.new_words} {score(new.score)} in both"
+        yield f"the answer is {_with_score(answers.new_words, new, now)} in both"
     else:
-        yield f"the answer is still {answers.new_words}, {was} and now {now}"
+        of = "" if answers.new_words == name(new.label) else f"{name(new.label)} "
+        yield f"the answer is still {answers.new_words}, {of}{was} and now {now}"
     if answers.labels_changed and old.label == new.label:
         yield "the labels of other classes differ"
+
+
+def _with_score(words: str, best: Prediction, told: str) -> str:
+    """An answer and its score, which is that of the best label: "`cat` 98.7 %", "not `cracked` (`cracked` 1.8 %)"."""
+    return f"{words} {told}" if words == name(best.label) else f"{words} ({name(best.label)} {told})"
 
 
 def _tell_labels(answers: Answers) -> str:
@@ -230,16 +269,27 @@ def _tell_labels(answers: Answers) -> str:
         return f"the answer changed from {answers.old_words} to {answers.new_words}"
     if not answers.largest_change:
         return f"the answer is {answers.new_words} in both"
-    return f"the answer is still {answers.new_words}, with scores that moved by up to {number(answers.largest_change)}"
+    most = answers.worded_change(answers.largest_change).removeprefix("+")
+    return f"the answer is still {answers.new_words}, with scores that moved by up to {most}"
+
+
+def _tell_values(answers: Answers) -> str:
+    """Which values of a regression changed, and how far."""
+    moved = [row for row in answers.rows if row.change is not None and row.change != 0]
+    if not answers.largest_change or not moved:
+        return f"the answer is {answers.new_words} in both"
+    most = max(moved, key=lambda row: abs(row.change or 0))
+    was, now = two_numbers(most.old_score or 0.0, most.new_score or 0.0)
+    told = f"{name(most.label)} changed from {was} to {now} ({answers.worded_change(most.change)})"
+    return told if len(moved) == 1 else f"{counted(len(moved), 'value')} changed, most of all {told.replace(' changed', '', 1)}"
 
 
 def prediction_table(answers: Answers) -> Table | None:
     """Old and new score of the best classes, where any score changed."""
     if not answers.largest_change:
         return None
-    rows = ((name(row.label), *scores((row.old_score, row.new_score)), _change_of(row)) for row in answers.rows)
+    rows = (
+        (name(row.label), *answers.worded([row.old_score, row.new_score]), answers.worded_change(row.change))
+        for row in answers.rows
+    )
     return Table(("Answer", "Old", "New", "Change"), tuple(rows))
-
-
-def _change_of(row: ScoreChange) -> str:
-    return "–" if row.change is None else signed(row.change)

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Iterable
 from typing import ClassVar
 
 import numpy as np
 
 from ...errors import NotApplicable
-from ...formatting import name
+from ...formatting import counted, name, numbers, probabilities, scores
 from ...options import Options
-from ...probe import Probe, ScoreKind, label_of
+from ...outputs import Output
+from ...probe import Probe
 from ...records import record
+from ...tasks import CLASSES, ScoreKind, Task, ToldTask
 from ...tensors import figure, packed, unpacked
 
-BEST = 5
+NO_CLASSES = "The output is features for another model to use; it names no class. Their figures stand under Features."
+A_MAP = "The output is a map, and no list of class scores. It is shown under Output map."
+
+BEST = 5  # of many classes
+FEW = 20  # up to so many all are shown
 NAMED = 2  # labels that a headline names
 BOUNDED: tuple[ScoreKind, ...] = ("probabilities", "independent")
-PRESENT = 0.5  # a score that answers for itself counts as yes above this
 MOST_SCORES = 100_000  # more classes than any model of ours; they would fill the report
 
 
@@ -36,57 +42,93 @@ class Prediction:
 
 @record(kw_only=True)
 class Predictions:
-    """The best classes, best first, of `classes` in all.
+    """The best classes, best first, of `classes` in all; of a regression its values in their order.
 
     `kind` says whether the scores are "probabilities" of one choice, "independent" answers, "raw" numbers, or "unknown": the way
     in which the model computes them does not tell. `scores` are those of all classes in their order, packed ("" of over 100,000
     classes); `labels_digest` is the sha256 of all labels, a line each, or None where the model has none.
+
+    `task` says how the output called `name` is read, `reason` how that is known, `assumed` that it is not. `yes` is where a
+    yes/no answer lies on a scale from 0 (no) to 1 (yes), None for other answers and where its score is no number; `no_label`
+    is what "no" is called, "" where nobody said. Scores that answer for themselves say yes above `threshold`.
     """
 
-    NOT_COMPARED: ClassVar = ("scores",)
+    NOT_COMPARED: ClassVar = ("scores", "reason")
 
     kind: ScoreKind
     classes: int
     rows: tuple[Prediction, ...]
     scores: str
     labels_digest: str | None
+    task: ToldTask = ""
+    name: str = ""
+    reason: str = ""
+    assumed: bool = False
+    yes: float | None = None
+    no_label: str = ""
+    threshold: float = 0.5
+
+    @property
+    def read_as(self) -> Task:
+        """The task; of reports that do not tell it, what their words assumed."""
+        if self.task:
+            return self.task
+        if self.kind == "independent":
+            return "binary" if self.classes == 1 else "multilabel"
+        return "classification"
 
     def between_0_and_1(self) -> bool:
         """Whether scores of this kind always are."""
-        return self.kind in BOUNDED
+        return self.kind in BOUNDED and self.read_as != "regression"
 
     def yes_or_no(self) -> bool:
         """Whether the one score there is answers yes or no."""
-        return self.kind == "independent" and self.classes == 1
+        return self.read_as == "binary" and self.classes == 1
+
+    def answers_by_itself(self) -> bool:
+        """Whether each score says yes or no for its own label."""
+        return self.read_as == "multilabel" or self.yes_or_no()
 
     def no_answer(self) -> bool:
         """Whether the best score is no number, so that there is none."""
-        return math.isnan(self.rows[0].score)
+        return self.read_as != "regression" and math.isnan(self.rows[0].score)
 
     def present(self) -> tuple[int, ...]:
-        """The indices of the classes that independent scores say yes to; nothing for scores of another kind.
+        """The indices of the classes that scores say yes to, each for itself; nothing for scores of another kind.
 
         Where the report does not hold all scores, those among the best.
         """
-        if self.kind != "independent":
+        if not self.answers_by_itself():
             return ()
         scores = self.all_scores()
         if scores is None:
-            return tuple(row.class_index for row in self.rows if row.score > PRESENT)
-        return tuple(int(index) for index in np.flatnonzero(scores > PRESENT))
+            return tuple(row.class_index for row in self.rows if row.score > self.threshold)
+        return tuple(int(index) for index in np.flatnonzero(scores > self.threshold))
+
+    def yes_label(self) -> str:
+        """What "yes" is called in a yes/no answer: the second of two classes, or the one that there is."""
+        return next((row.label for row in self.rows if row.class_index == self.classes - 1), self.rows[0].label)
+
+    def no(self) -> str:
+        """What "no" is called in a yes/no answer."""
+        first = next((row.label for row in self.rows if row.class_index == 0), "") if self.classes > 1 else self.no_label
+        return first or f"not {self.rows[0].label}"
 
     def answer(self) -> str:
         """The answer in words, labels between backticks: "`cat`", "not `cracked`", "none of the 4 labels", "`cat` and `dog`".
 
-        Unless scores are independent, it is the best class. Independent ones say yes above 0.5, each for itself.
+        It is the best class, unless each score says yes above the threshold for itself. Of a regression, its values.
         """
         if self.no_answer():
             return "no answer"
-        if self.kind != "independent":
+        if self.read_as == "regression":
+            return self.values()
+        if not self.answers_by_itself():
             return name(self.rows[0].label)
         present = set(self.present())
         if self.yes_or_no():
-            return f"{'' if present else 'not '}{name(self.rows[0].label)}"
+            no = name(self.no_label) if self.no_label else f"not {name(self.rows[0].label)}"
+            return name(self.rows[0].label) if present else no
         if not present:
             return f"none of the {self.classes:,} labels"
         named = [name(row.label) for row in self.rows if row.class_index in present][
@@ -96,6 +138,33 @@ class Predictions:
         *front, last = [*named, *more]
         return f"{', '.join(front)} and {last}" if front else last
 
+    def values(self) -> str:
+        """The first values of a regression in words: "`age` 41.2", "`x` 0.5, `y` 1.5 and 2 more"."""
+        shown = self.rows[: NAMED if self.classes > NAMED + 1 else NAMED + 1]
+        words = [f"{name(row.label)} {text}" for row, text in zip(shown, numbers(row.score for row in shown), strict=True)]
+        return ", ".join(words) + (f" and {self.classes - len(shown):,} more" if self.classes > len(shown) else "")
+
+    def worded(self, values: Iterable[float | None]) -> list[str]:
+        """Scores of this answer beside each other in words: probabilities in percent."""
+        return probabilities(values, apart=False) if self.between_0_and_1() else scores(values)
+
+    def in_a_line(self) -> str:
+        """The answer with its score, for a title or a terminal."""
+        if self.no_answer() or self.read_as in ("regression", "multilabel"):
+            return self.answer()
+        (told,) = self.worded([self.rows[0].score])
+        if self.yes_or_no() and not self.present():  # the score is that of yes
+            return f"{self.answer()} ({name(self.rows[0].label)} {told})"
+        return f"{self.answer()} {told}"
+
+    def output_words(self) -> str:
+        """What the output answers with, in a word or two: "10 classes", "yes or no", "3 values"."""
+        if self.read_as == "regression":
+            return counted(self.classes, "value")
+        if self.read_as == "binary" and self.classes == 1:
+            return "yes or no"
+        return counted(self.classes, "label") if self.read_as == "multilabel" else counted(self.classes, "class", "classes")
+
     def all_scores(self) -> np.ndarray | None:
         """The scores of all classes (classes,) float32; None where the report does not hold them."""
         if not self.scores and self.classes > MOST_SCORES:
@@ -104,23 +173,59 @@ class Predictions:
 
 
 def find_predictions(probe: Probe, options: Options) -> Predictions:
-    """The best five classes; raises `NotApplicable` where the output is no list of scores."""
-    if probe.scores is None:
-        raise NotApplicable("The model's output is no list of class scores.")
-    labels = probe.network.labels
+    """The answer; raises `NotApplicable` where the output is no list of scores or values."""
+    output = probe.outputs[0]
+    if not has_predictions(output):
+        raise NotApplicable(NO_CLASSES if output.task == "features" else A_MAP)
+    return predictions_of(output)
+
+
+def has_predictions(output: Output) -> bool:
+    """Whether an output is a list of scores or values."""
+    return output.task in (*CLASSES, "regression") and output.values.ndim <= 1
+
+
+def predictions_of(output: Output) -> Predictions:
+    """The best classes of an output, all of up to 20; of a regression its first 20 values."""
+    scores = output.values.reshape(-1)
     # stable, and nan last: equal scores keep the order of their classes
-    best = np.argsort(-np.nan_to_num(probe.scores, nan=-np.inf), kind="stable")[:BEST]
+    order = np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")
+    if output.task == "regression":
+        order = np.arange(len(scores))[:FEW]
     rows = tuple(
-        Prediction(rank, int(index), label_of(probe, int(index)), figure(probe.scores[index]))
-        for rank, index in enumerate(best, start=1)
+        Prediction(rank, int(index), output.label(int(index)), figure(scores[index]))
+        for rank, index in enumerate(order[: FEW if len(scores) <= FEW or output.task == "regression" else BEST], start=1)
     )
     return Predictions(
-        kind=probe.score_kind,
-        classes=len(probe.scores),
+        kind=output.kind,
+        classes=len(scores),
         rows=rows,
-        scores=packed(probe.scores) if len(probe.scores) <= MOST_SCORES else "",
-        labels_digest=_digest(labels),
+        scores=packed(scores) if len(scores) <= MOST_SCORES else "",
+        labels_digest=_digest(output.labels),
+        task=output.task,
+        name=output.name,
+        reason=output.reason,
+        assumed=output.assumed,
+        yes=yes_of(output),
+        no_label=output.no_label,
+        threshold=output.threshold,
     )
+
+
+def yes_of(output: Output) -> float | None:
+    """Where a yes/no answer lies between 0 (no) and 1 (yes): its score, the sigmoid of a logit or of the difference of two."""
+    if output.task != "binary":
+        return None
+    scores = output.values.reshape(-1).astype(np.float64)
+    if len(scores) == 2:
+        yes = scores[1] if output.kind == "probabilities" else _sigmoid(scores[1] - scores[0])
+    else:
+        yes = _sigmoid(scores[0]) if output.logits else scores[0]
+    return figure(np.float32(yes)) if np.isfinite(yes) else None
+
+
+def _sigmoid(value: float) -> float:
+    return float(0.5 * (1 + np.tanh(value / 2)))
 
 
 def _digest(labels: tuple[str, ...] | None) -> str | None:

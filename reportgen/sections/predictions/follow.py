@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ...formatting import counted, name, numbers, probabilities, scores
 from ..section import FigureLine, FigureTable, Versions
-from .compare import Answers, common_kind, standing
+from .compare import Answers, common_kind, of_one_task, standing
 from .find import Predictions
+
+ALL_CLASSES = 20  # where there are no more, a series shows them all
+RUNS = 6  # of one answer after another, that a sentence names
 
 
 def follow_predictions(
@@ -15,19 +19,66 @@ def follow_predictions(
     """The classes that are among the best of any version, those of the last first; none where answers are of several kinds."""
     known = [section for section in sections if section is not None]
     title = "What they answered"
-    if len(known) < len(sections) or len({section.classes for section in known}) > 1 or common_kind(known) is None:
-        caption = (
-            "The versions' answers are not of one kind."
-            if len(known) == len(sections)
-            else "One of the versions has no predictions."
-        )
-        yield FigureTable(name="answers", title=title, caption=caption, kind="scores", lines=())
+    alike = len({section.classes for section in known}) == 1 and common_kind(known) is not None and of_one_task(known)
+    if len(known) < len(sections) or not alike:
+        reason = "kinds" if len(known) == len(sections) else "missing"
+        yield FigureTable(name="answers", title=title, reason=reason, kind="scores", lines=())
         return
     rows = [{row.class_index: row for row in section.rows} for section in known]
-    scores = [section.all_scores() for section in known]
+    every_score = [section.all_scores() for section in known]
     labels = {index: row.label for table in rows for index, row in table.items() if 0 <= index < known[0].classes}
+    if known[0].classes <= ALL_CLASSES and all(each is not None for each in every_score):
+        labels = {index: f"class {index}" for index in range(known[0].classes)} | labels
     lines = []
-    for index in sorted(labels, key=lambda index: standing(index, rows[-1].get(index), scores[-1])[0] or len(labels)):
-        through = (standing(index, table.get(index), every)[1] for table, every in zip(rows, scores, strict=True))
+    for index in sorted(labels, key=lambda index: standing(index, rows[-1].get(index), every_score[-1])[0] or len(labels)):
+        through = (standing(index, table.get(index), every)[1] for table, every in zip(rows, every_score, strict=True))
         lines.append(FigureLine(labels[index], tuple(through)))
-    yield FigureTable(name="answers", title=title, caption="", kind="scores", lines=tuple(lines))
+    low, high = (0.0, 1.0) if all(section.between_0_and_1() for section in known) else (None, None)
+    yield FigureTable(name="answers", title=title, kind="scores", lines=tuple(lines), low=low, high=high)
+
+
+def tell_predictions_of_all(
+    sections: Sequence[Predictions | None], _answers: Sequence[Answers | None], versions: Versions
+) -> Iterator[str]:
+    """What the versions answered, one after the other, also where the answer changed and came back."""
+    if not versions.same_image or any(section is None or not section.rows for section in sections):
+        return
+    known = [section for section in sections if section is not None]
+    if any(section.read_as == "regression" for section in known):
+        if of_one_task(known) and len({section.classes for section in known}) == 1:
+            yield from _tell_values(known)
+        return
+    runs: list[tuple[str, int, int]] = []  # the answer, and the first and last version that gave it
+    for number, section in enumerate(known, start=1):
+        words = section.answer()
+        if runs and runs[-1][0] == words:
+            runs[-1] = words, runs[-1][1], number
+        else:
+            runs.append((words, number, number))
+    if len(runs) == 1:
+        best = [section.rows[0].score for section in known]
+        figures = probabilities(best) if all(section.between_0_and_1() for section in known) else scores(best)
+        through = ", then ".join(figures) if len(known) <= RUNS else f"{figures[0]} in the first and {figures[-1]} in the last"
+        several = not of_one_task(known) or known[0].read_as == "multilabel"
+        yield f"the answer is {runs[0][0]} in all {len(known):,} versions{'' if several else f', {through}'}"
+        return
+    named = []
+    for place, (words, first, last) in enumerate(runs):
+        again = " again" if words in {each[0] for each in runs[:place]} else ""
+        named.append(f"{words}{again} in {_versions(first, last)}")
+    more = f", and {counted(len(named) - RUNS, 'more change')}" if len(named) > RUNS else ""
+    times = "once" if len(runs) == 2 else f"{len(runs) - 1:,} times"
+    yield f"the answer changed {times}: {', then '.join(named[:RUNS])}{more}"
+
+
+def _tell_values(known: Sequence[Predictions]) -> Iterator[str]:
+    """The first value of a regression through the versions, and how many more there are."""
+    first = [min(section.rows, key=lambda row: row.class_index) for section in known]
+    figures = numbers([row.score for row in first])
+    through = ", then ".join(figures) if len(figures) <= RUNS else f"{figures[0]} in the first and {figures[-1]} in the last"
+    more = f"; {counted(known[0].classes - 1, 'more value')} in the table" if known[0].classes > 1 else ""
+    yield f"{name(first[-1].label)} is {through}{more}"
+
+
+def _versions(first: int, last: int) -> str:
+    return f"version {first}" if first == last else f"versions {first} {'and' if last == first + 1 else 'to'} {last}"

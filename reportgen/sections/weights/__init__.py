@@ -5,7 +5,7 @@ from .checks import dead_in_training, huge_weights, non_finite_weights, weights_
 from .compare import compare_weights, weight_caveats, weight_changes
 from .drift import WeightDrift
 from .find import Weights, find_weights
-from .follow import follow_weights
+from .follow import follow_weights, tell_weights_of_all
 from .tell import tell_weights, weight_table
 from .untrained import untrained
 
@@ -27,4 +27,5 @@ SECTION: Section[Weights, WeightDrift] = Section(
     topic="weights",
     cause=True,
     follow=follow_weights,
+    tell_series=tell_weights_of_all,
 )

@@ -12,62 +12,15 @@ import numpy as np
 from ...formatting import counted
 from ...matching.align import Alignment
 from ...matching.changes import LEAST, Change
-from ...records import record
 from ...tensors import SKETCH_LENGTH
 from ..first_filters import SECTION as FIRST_FILTERS
 from ..first_filters.find import FirstFilters
 from ..section import Comparison
-from .drift import LayerDrift, Squares, TensorDrift, WeightDrift, added_up
-from .find import SKETCH_ERROR, Weights, WeightTensor
+from .drift import LayerDrift, TensorDrift, WeightDrift, added_up
+from .find import Weights, WeightTensor
+from .pairs import TensorPair
 
 FIRST_KERNELS = ("kernel", "depthwise_kernel")
-ROUNDED = 3e-7  # figures are kept in single precision
-TELLING_STEP = 0.01  # a relative change whose square shows in a norm
-
-
-@record(kw_only=True)
-class _Pair:
-    """A tensor before and after, and the numbers that stand for it, or None: `exact` where they are its very values."""
-
-    old: WeightTensor
-    new: WeightTensor
-    before: np.ndarray | None
-    after: np.ndarray | None
-    exact: bool
-
-    @property
-    def changed(self) -> bool:
-        return self.old.digest != self.new.digest
-
-    @property
-    def squares(self) -> Squares:
-        old, new = self.old.l2_norm * self.old.l2_norm, self.new.l2_norm * self.new.l2_norm
-        if not self.changed:
-            return Squares(old, new, 0.0)
-        if self.before is None or self.after is None:
-            return Squares(old, new, None)
-        with np.errstate(invalid="ignore", over="ignore"):
-            difference = float(np.sum((self.after - self.before) ** 2))
-        return Squares(old, new, difference, 0.0 if self.exact else 4 * SKETCH_ERROR**2)
-
-    def places_changed(self) -> int | None:
-        """How many of the numbers differ; None where there are none."""
-        if self.before is None or self.after is None:
-            return None if self.changed else 0
-        return int(np.count_nonzero(self.before != self.after))
-
-    @property
-    def rearranged(self) -> bool:
-        """Whether the tensor changed and holds the same values in another order.
-
-        Where the values are not known: whether all that does not depend on their order is as it was, after a step that would
-        show in that if it were no other order.
-        """
-        if not self.changed or self.before is None or self.after is None:
-            return False
-        if self.exact:
-            return bool(np.array_equal(np.sort(self.before), np.sort(self.after)))
-        return _same_figures(self.old, self.new) and (self.squares.figures().relative_change or 0.0) > TELLING_STEP
 
 
 Drift = TypeVar("Drift", TensorDrift, LayerDrift)
@@ -80,8 +33,11 @@ def compare_weights(old: Weights, new: Weights, comparison: Comparison) -> Weigh
     same_shape = [(a, b) for a, b in tensors if a.shape == b.shape]
     pairs = [_pair(a, b, old, new, comparison) for a, b in same_shape if _comparable(a.dtype, b.dtype)]
     kinds = {row.new.path: row.new.type for row in comparison.layers.rows if row.new}
+    learned = [pair for pair in pairs if not pair.new.is_statistic]
     return WeightDrift(
-        layers=_worst_first(_layers(pairs, kinds)),
+        layers=_worst_first(_layers(learned, kinds)),
+        statistics=_worst_first(_layers([pair for pair in pairs if pair.new.is_statistic], kinds)),
+        whole=_layer("", "", learned) if learned else None,
         rows=_worst_first([_tensor(pair) for pair in pairs]),
         types=tuple(sorted(types)),
         retyped=sum(not _comparable(a.dtype, b.dtype) for a, b in tensors),
@@ -143,16 +99,16 @@ def _comparable(old: str, new: str) -> bool:
     return ("int" in old) == ("int" in new)
 
 
-def _pair(row: WeightTensor, other: WeightTensor, old: Weights, new: Weights, comparison: Comparison) -> _Pair:
+def _pair(row: WeightTensor, other: WeightTensor, old: Weights, new: Weights, comparison: Comparison) -> TensorPair:
     first_filters = comparison.both(FIRST_FILTERS)
     if first_filters is not None:
         before, after = _values(first_filters[0], row), _values(first_filters[1], other)
         if before is not None and after is not None and before.shape == after.shape:
-            return _Pair(old=row, new=other, before=before, after=after, exact=True)
+            return TensorPair(old=row, new=other, before=before, after=after, exact=True)
     exact = math.prod(row.shape) <= SKETCH_LENGTH
     if not exact and (old.sketch_version != new.sketch_version or (old.sketch_version == 1 and _is_blind(row.shape))):
-        return _Pair(old=row, new=other, before=None, after=None, exact=False)
-    return _Pair(old=row, new=other, before=row.sketched(), after=other.sketched(), exact=exact)
+        return TensorPair(old=row, new=other, before=None, after=None, exact=False)
+    return TensorPair(old=row, new=other, before=row.sketched(), after=other.sketched(), exact=exact)
 
 
 def _is_blind(shape: tuple[int, ...]) -> bool:
@@ -168,7 +124,7 @@ def _values(section: FirstFilters, tensor: WeightTensor) -> np.ndarray | None:
     return None if filters is None else filters.reshape(-1)
 
 
-def _tensor(pair: _Pair) -> TensorDrift:
+def _tensor(pair: TensorPair) -> TensorDrift:
     places = pair.places_changed()
     return TensorDrift(
         path=pair.new.path,
@@ -183,32 +139,30 @@ def _tensor(pair: _Pair) -> TensorDrift:
         rearranged=pair.rearranged,
         old_histogram=pair.old.histogram,
         histogram=pair.new.histogram,
+        how=pair.how(),
+        is_statistic=pair.new.is_statistic,
+        old_zeros=pair.old.zeros,
+        zeros=pair.new.zeros,
+        old_zero_filters=pair.old.zero_filters,
+        zero_filters=pair.new.zero_filters,
+        levels=pair.new.levels,
     )
 
 
-def _same_figures(old: WeightTensor, new: WeightTensor) -> bool:
-    """Whether all that does not depend on the order of values is the same, to the digits that a report keeps of it."""
-    return (
-        (old.min, old.max) == (new.min, new.max)
-        and math.isclose(old.std, new.std, rel_tol=ROUNDED)
-        and math.isclose(old.l2_norm, new.l2_norm, rel_tol=ROUNDED)
-        and math.isclose(old.mean, new.mean, rel_tol=ROUNDED, abs_tol=ROUNDED * old.std)
-    )
-
-
-def _layers(pairs: list[_Pair], kinds: dict[str, str]) -> list[LayerDrift]:
-    members: dict[str, list[_Pair]] = {}
+def _layers(pairs: list[TensorPair], kinds: dict[str, str]) -> list[LayerDrift]:
+    members: dict[str, list[TensorPair]] = {}
     for pair in pairs:
         members.setdefault(pair.new.path, []).append(pair)
     return [_layer(path, kinds[path], of) for path, of in members.items()]
 
 
-def _layer(path: str, kind: str, pairs: list[_Pair]) -> LayerDrift:
+def _layer(path: str, kind: str, pairs: list[TensorPair]) -> LayerDrift:
     changed = [pair for pair in pairs if pair.changed]
     return LayerDrift(
         path=path,
         type=kind,
         tensors=len(pairs),
+        values=sum(pair.new.values for pair in pairs),
         changed=bool(changed),
         **added_up(pair.squares for pair in pairs).figures()._asdict(),
         rearranged=bool(changed) and all(pair.rearranged for pair in changed),
@@ -232,11 +186,15 @@ def weight_changes(old: Weights, new: Weights, drift: WeightDrift | None, compar
     assert drift is not None  # weights of any two models can be compared
     counterparts = comparison.layers.new_paths()
     before = {(counterparts.get(path, path), name): row for (path, name), row in old.tensors.items()}
-    of_layer = {layer.path: layer.relative_change for layer in drift.layers}
+    learned, statistics = ({layer.path: layer.relative_change for layer in each} for each in (drift.layers, drift.statistics))
     for row in drift.rows:
         if row.changed:
             digests = before[row.path, row.weight].digest, new.tensors[row.path, row.weight].digest
-            yield Change(f"rows[{row.path} {row.weight}]", *digests, _distance(row, of_layer[row.path]))
+            yield Change(
+                f"rows[{row.path} {row.weight}]",
+                *digests,
+                _distance(row, (statistics if row.is_statistic else learned)[row.path]),
+            )
     compared = {(row.path, row.weight) for row in drift.rows}
     for key in {**new.tensors, **before}:
         if key not in compared:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 from ...histograms import Histogram
 from ...records import record
 
+TINY = 0.01  # the share of all weights that moved below which a layer does not lead a headline
 LEAST_ERROR = 1e-6  # sketches are kept in single precision
+# how a tensor changed: not at all; to another type, by no more than rounding; to a grid of few values; by zeros, the rest
+# being the same for certain, or by an estimate; by zeros and more; in any other way
+How = Literal["same", "cast", "rounded", "zeroed", "zeroed, it seems", "zeroed and moved", "moved"]
 
 
 @record(kw_only=True)
@@ -23,6 +27,8 @@ class TensorDrift:
     all (None: no sketches). An old tensor of nothing but zeros has moved by "inf". A change below about a millionth is too small
     for a sketch: it may read as 0 though the digests differ. `rearranged`: the values have the very figures that they had, in
     another order. `dtype` and `histogram` are those of the new tensor, `old_dtype` and `old_histogram` of the old.
+    `how` says in what way it changed, from what is known of zeros and grids (`traces.Traces`; None in older reports).
+    `is_statistic`: it is a moving statistic of a batch normalisation, which training does not learn.
     """
 
     KEY: ClassVar = ("path", "weight")
@@ -42,11 +48,23 @@ class TensorDrift:
     rearranged: bool
     old_histogram: Histogram | None
     histogram: Histogram | None
+    how: How
+    is_statistic: bool
+    old_zeros: int | None
+    zeros: int | None
+    old_zero_filters: int | None
+    zero_filters: int | None
+    levels: int | None
+
+    @property
+    def values(self) -> int:
+        """How many values it has."""
+        return math.prod(self.shape)
 
 
 @record(kw_only=True)
 class LayerDrift:
-    """How far a layer moved, all its tensors taken as one vector; figures as those of a tensor.
+    """How far a layer moved, all its `values` weights taken as one vector; figures as those of a tensor.
 
     `rearranged`: every tensor that changed holds the same values in another order, as where filters are permuted.
     """
@@ -54,6 +72,7 @@ class LayerDrift:
     path: str
     type: str
     tensors: int
+    values: int
     changed: bool
     relative_change: float | None
     error: float | None
@@ -69,10 +88,14 @@ class WeightDrift:
     `types` are the pairs of types (old, new) of tensors that are kept as other numbers now. Between integers, which stand for
     scaled values, and floats nothing can be told: such tensors are not in `rows`, `retyped` counts them. `unmatched` counts the
     tensors that only one of the models has, or has in another shape; `partly` are the layers in both models that have such ones.
-    `exchanged` are the pairs of layers that hold each other's former weights.
+    `exchanged` are the pairs of layers that hold each other's former weights. `layers` are about what training learns;
+    `statistics` about the moving statistics of batch normalisations. `whole` is of all that training learns, as one layer without
+    a path; None where both have nothing of it.
     """
 
     layers: tuple[LayerDrift, ...]
+    statistics: tuple[LayerDrift, ...]
+    whole: LayerDrift | None
     rows: tuple[TensorDrift, ...]
     types: tuple[tuple[str, str], ...]
     retyped: int
@@ -83,6 +106,16 @@ class WeightDrift:
     def moved(self) -> tuple[LayerDrift, ...]:
         """The layers that changed."""
         return tuple(layer for layer in self.layers if layer.changed)
+
+    def moved_statistics(self) -> tuple[LayerDrift, ...]:
+        """The normalisations whose moving statistics changed."""
+        return tuple(layer for layer in self.statistics if layer.changed)
+
+    def leading(self) -> LayerDrift | None:
+        """The layer to name: that which moved furthest of those that are not tiny beside the others; None where none moved."""
+        moved = self.moved()
+        least = TINY * sum(layer.values for layer in moved)
+        return next((layer for layer in moved if layer.values >= least), None)
 
     def unknown(self) -> tuple[LayerDrift, ...]:
         """The layers that changed by nobody knows how much."""

@@ -19,15 +19,18 @@ from ...tensors import SKETCH_LENGTH, SKETCH_VERSION, packed, unpacked
 
 SKETCH_ERROR = 1 / math.sqrt(2 * SKETCH_LENGTH)  # one standard error of an estimated norm, as a share of it
 
+STATISTICS = ("moving_mean", "moving_variance", "seed_generator_state")
+
 
 @record(kw_only=True)
 class WeightTensor:
     """One weight tensor. `dtype` is NumPy's name of its type; `digest` the sha256 of type, shape and bytes; `sketch` what
-    `tensors.sketch_of` gives, packed. Older reports have no `histogram`.
+    `tensors.sketch_of` gives, packed. `zero_filters` and `levels` are its `traces.Traces`. Older reports have neither
+    these nor a `histogram`.
     """
 
     KEY: ClassVar = ("path", "weight")
-    NOT_COMPARED: ClassVar = ("index", "sketch", "histogram")
+    NOT_COMPARED: ClassVar = ("index", "sketch", "histogram", "zero_filters", "levels")
 
     index: int
     path: str
@@ -42,10 +45,27 @@ class WeightTensor:
     digest: str
     sketch: str
     histogram: Histogram | None = None
+    zero_filters: int | None = None
+    levels: int | None = None
+
+    @property
+    def values(self) -> int:
+        """How many values it has."""
+        return math.prod(self.shape)
+
+    @property
+    def zeros(self) -> int | None:
+        """How many of its values are zero; None where the report does not tell."""
+        return None if self.histogram is None else self.histogram.zeros
+
+    @property
+    def is_statistic(self) -> bool:
+        """Whether it is no weight that training learns: a moving statistic of a batch normalisation, or a generator's state."""
+        return self.weight.rpartition("/")[2] in STATISTICS
 
     def sketched(self) -> np.ndarray:
         """The sketch (k,) float64: all values of a tensor of no more than 257."""
-        return unpacked(self.sketch, min(math.prod(self.shape), SKETCH_LENGTH), f"the sketch of {self.path[:100]}")
+        return unpacked(self.sketch, min(self.values, SKETCH_LENGTH), f"the sketch of {self.path[:100]}")
 
 
 @record
@@ -117,4 +137,5 @@ def _tensors(network: Network, call: LayerCall) -> Iterator[WeightTensor]:
             sketch=packed(figures.sketch),
             histogram=figures.histogram,
             **figures.statistics._asdict(),
+            **figures.traces._asdict(),
         )

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ...formatting import counted, relative_change
 from ..section import FigureLine, FigureTable, Versions
 from .drift import WeightDrift
 from .find import Weights
+from .story import Story
 
-CAPTION = (
-    "How far each layer's weights moved in each step, as a share of their length before it. "
-    "A dash: the layer is not in both versions, or how far it moved is not known."
-)
+RUNS = 6  # of one kind of change after another, that a sentence names
 
 
 def follow_weights(
@@ -31,7 +30,37 @@ def follow_weights(
     yield FigureTable(
         name="layers",
         title="Weights",
-        caption=CAPTION if lines else "No weights to compare.",
+        reason="" if lines else "nothing",
         kind="changes",
         lines=tuple(lines),
     )
+
+
+def tell_weights_of_all(
+    sections: Sequence[Weights | None], drifts: Sequence[WeightDrift | None], versions: Versions
+) -> Iterator[str]:
+    """The kind of change of each step, those in a row that are of one kind together."""
+    kinds: list[str] = []
+    for old, new, drift, step in zip(sections, sections[1:], drifts, versions.steps, strict=False):
+        if old is None or new is None or drift is None:
+            return
+        kinds.append(Story(old, new, drift, step).kind())
+    runs: list[tuple[str, int, int]] = []
+    for number, kind in enumerate(kinds, start=1):
+        if runs and runs[-1][0] == kind:
+            runs[-1] = kind, runs[-1][1], number + 1
+        else:
+            runs.append((kind, number, number + 1))
+    if len(runs) == 1:
+        yield f"{runs[0][0]} in every step{_by(drifts)}"
+        return
+    named = [f"{kind} from version {first} to {last}" for kind, first, last in runs]
+    more = f", and {counted(len(named) - RUNS, 'more change')} of kind" if len(named) > RUNS else ""
+    yield f"{', '.join(named[:RUNS])}{more}"
+
+
+def _by(drifts: Sequence[WeightDrift | None]) -> str:
+    """How far all weights moved in each step, where every layer can be compared."""
+    moves = [drift.whole.relative_change if drift and drift.whole and not drift.unmatched else None for drift in drifts]
+    known = [relative_change(move) for move in moves if move]
+    return f", by {', then '.join(known)}" if 0 < len(known) == len(moves) <= RUNS else ""

@@ -1,25 +1,101 @@
-"""How far the weights moved, in a sentence; and what exactly happened where only one layer changed."""
+"""The kind of change between two models and how far the weights moved, in sentences for the verdict."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from ...formatting import counted, name, relative_change, with_error
+from ...formatting import counted, name, percent, relative_change, with_error
+from ...matching.align import FREEZING, LayerPair
 from ...matching.changes import LEAST
-from ..feature_maps import SECTION as FEATURE_MAPS
-from ..first_filters import SECTION as FIRST_FILTERS
+from ..layers.compare import SAME, SAME_LAYERS, same_layers, tell_kinds
+from ..predictions import SECTION as PREDICTIONS
 from ..section import Comparison, Table
-from .drift import LayerDrift, TensorDrift, WeightDrift
+from .drift import LayerDrift, WeightDrift
+from .exactly import exactly
+from .story import Story, frozen_among
+from .tell_kinds import tell_cast, tell_narrower, tell_pruned, tell_rounded
 
 PAIRS = 3  # of layers that hold each other's weights, named in a verdict
-TELLING = 1e-5  # a relative change below which a sketch does not tell how many weights changed
+NOTHING_IN_COMMON = 0.1  # the cosine of all weights below which they say nothing of each other
 
 
 def tell_weights(weights: WeightDrift, comparison: Comparison) -> Iterator[str]:
-    """Which tensors have another type now, and how many layers moved, with the one that moved furthest."""
-    for old, new in weights.types:
-        yield f"weights that were {name(old)} are {name(new)}"
+    """The kind of change, checked on all that it speaks of; then what happened to the layers and how far they moved."""
+    from . import SECTION  # which is made of this function
+
+    both = comparison.both(SECTION)
+    if both is None:
+        return
+    story = Story(*both, weights, comparison)
+    if story.other_architecture:
+        yield from _tell_other_architecture(story)
+        return
+    architecture = list(_tell_architecture(story))
+    kind = [*tell_cast(story), *tell_rounded(story), *tell_pruned(story), *_tell_moves(story)]
+    named = story.fine_tuned or story.retrained
+    leads = named and architecture[:1] not in ([SAME], [SAME_LAYERS])
+    yield from (*kind, *architecture) if leads else (*architecture, *kind)
+    yield from _tell_exchanged(weights)
+    yield from _tell_statistics(story)
+
+
+def _tell_other_architecture(story: Story) -> Iterator[str]:
+    """That the models have next to nothing in common, and their sizes."""
+    old, new = (sum(row.values for row in weights.rows) for weights in (story.old, story.new))
+    compared = sum(row.values for row in story.drift.rows if not row.is_statistic)
+    how_little = (
+        "nothing in common to compare layer by layer"
+        if not compared
+        else f"next to nothing in common to compare layer by layer ({percent(story.comparable)} of the weights)"
+    )
+    yield f"another architecture: {_size(old)} weights, now {_size(new)}; {how_little}"
+
+
+def _size(count: int) -> str:
+    """A number of weights as people say it: 138 M, 25.6 M, 1,234."""
+    return f"{count:,}" if count < 1e5 else f"{count / 1e3:,.0f} k" if count < 999_500 else f"{count / 1e6:,.3g} M"
+
+
+def _tell_architecture(story: Story) -> Iterator[str]:
+    """What happened to the layers; nothing of the head, which has a sentence of its own."""
+    if not story.layers_known:
+        return
+    pairs = story.before_head
+    changed = pairs.changed()
+    same = len(story.same) == len(story.rows) and not story.drift.moved_statistics()
+    if {row.kinds for row in changed} == {("renamed",)} and same:
+        yield f"renamed only: {', '.join(tell_kinds(changed))}"
+        return
+    if story.fine_tuned:  # which says what is frozen
+        changed = tuple(row for row in map(_without_freezing, changed) if row.kinds)
+    narrower = tuple(tell_narrower(story))
+    if narrower:  # whose shapes and parameters follow from that
+        changed = tuple(row for row in changed if not all(text.startswith(("shape ", "parameters ")) for text in row.details))
+    yield from narrower
+    if changed:
+        yield from tell_kinds(changed)
+    elif narrower:
+        return
+    elif not story.new_head:
+        yield same_layers(pairs, story.comparison)
+
+
+def _without_freezing(row: LayerPair) -> LayerPair:
+    details = tuple(detail for detail in row.details if detail not in FREEZING)
+    kinds = tuple(kind for kind in row.kinds if kind != "changed" or details)
+    return replace(row, kinds=kinds, details=details)
+
+
+def _tell_moves(story: Story) -> Iterator[str]:
+    """Which layers' weights changed, and how far."""
+    weights = story.drift
     moved = weights.moved()
+    if story.fine_tuned and not _is_detail(story):
+        yield from _tell_fine_tuned(story)
+        return
+    if story.new_head:
+        yield _head(story)
     if not weights.layers:
         return
     whole = not weights.unmatched
@@ -27,88 +103,142 @@ def tell_weights(weights: WeightDrift, comparison: Comparison) -> Iterator[str]:
         yield "the other weights are the same"
         return
     if not moved:
-        yield "every weight is the same" if whole else _the_same(weights)
+        trained = "every trained weight is the same" if weights.moved_statistics() else "every weight is the same"
+        yield trained if whole else _the_same(weights)
         return
-    worst, all_of = moved[0], counted(len(weights.layers), "layer")
-    how_far = "" if worst.relative_change is None else f" ({relative_change(max(worst.relative_change, LEAST))})"
+    explained = {row.path for row in story.changed if not {"moved", "zeroed and moved"} & set(row.how)}
+    if len(explained) == len(moved):
+        if len(moved) < len(weights.layers):
+            yield "the other layers' weights are the same"
+        return
+    if story.retrained and len(moved) > 1:
+        yield f"retrained: {_every(len(moved))}{_how_far(weights)}{_in_common(weights)}"
+        return
+    yield _tell_some(story, moved)
+
+
+def _every(count: int) -> str:
+    return f"the weights of all {counted(count, 'layer')} moved"
+
+
+def _tell_some(story: Story, moved: Sequence[LayerDrift]) -> str:
+    """How many layers moved, and the one that leads; what exactly happened where it is only one."""
+    weights = story.drift
+    whole, all_of = not weights.unmatched, counted(len(weights.layers), "layer")
     can = "" if whole else " that can be compared"
     if len(moved) == 1:
         only = "only " if whole else f"of the {all_of}{can} only "
         if not whole and len(weights.layers) == 1:
             only = "of what can be compared "
-        yield f"{only}the weights of {name(worst.path)}{how_far} changed{_exactly(worst.path, weights, comparison)}"
-        return
+        changed = exactly(moved[0].path, weights, story.comparison)
+        return f"{only}the weights of {name(moved[0].path)}{_moved_by(moved[0])} changed{changed}"
     if len(moved) < len(weights.layers):
         which = f"the weights of {len(moved)} of {all_of}{can}"
     else:
         which = "every layer's weights" if whole else f"the weights of all {all_of}{can}"
     if all(layer.rearranged for layer in moved):
-        yield f"{which} hold the same values in another order, as where filters are permuted"
-    elif worst.relative_change is None:
-        yield f"{which} changed"
-    else:
-        yield f"{which} moved, most in {name(worst.path)}{how_far}"
+        return f"{which} hold the same values in another order, as where filters are permuted"
+    if moved[0].relative_change is None:
+        return f"{which} changed"
+    return f"{which} moved{_how_far(weights)}{_in_common(weights)}"
+
+
+def _how_far(weights: WeightDrift) -> str:
+    """How far all of it moved, and the layer that leads, with its size: tiny layers and statistics do not."""
+    leading, whole = weights.leading(), weights.whole
+    of_all = len(weights.moved()) == len(weights.layers) and whole is not None and whole.relative_change is not None
+    overall = f" by {relative_change(max(whole.relative_change or 0, LEAST))} in all" if of_all and whole is not None else ""
+    if leading is None or leading.relative_change is None:
+        return overall
+    far = relative_change(max(leading.relative_change, LEAST))
+    return f"{overall}, most in {name(leading.path)} ({far} of its {counted(leading.values, 'weight')})"
+
+
+def _moved_by(layer: LayerDrift) -> str:
+    return "" if layer.relative_change is None else f" ({relative_change(max(layer.relative_change, LEAST))})"
+
+
+def _in_common(weights: WeightDrift) -> str:
+    """That old and new weights point in unrelated directions, where that is so of all of them taken as one."""
+    whole = weights.whole
+    if whole is None or whole.cosine is None or not whole.cosine < NOTHING_IN_COMMON:
+        return ""
+    cosine = with_error(whole.cosine, whole.cosine_error or 0)
+    return f"; old and new weights have next to nothing in common (cosine {cosine}), as after training from another start"
+
+
+def _is_detail(story: Story) -> bool:
+    """Whether all that changed is one layer, in a way that can be told more exactly than as a fine-tuning."""
+    moved = story.drift.moved()
+    if story.new_head or len(moved) != 1:
+        return False
+    rows = [row for row in story.drift.rows if row.path == moved[0].path and not row.is_statistic]
+    return moved[0].rearranged or any(row.weights_changed not in (None, row.values) for row in rows)
+
+
+def _tell_fine_tuned(story: Story) -> Iterator[str]:
+    """Which part is unchanged, with its share, what moved behind it, and the head."""
+    first = story.rows[: story.first_unchanged]
+    following = story.body[len(first) :]
+    share = sum(row.values for row in first) / max(sum(row.values for row in story.of_new), 1)
+    which = "the first layer with weights is" if len(first) == 1 else f"the first {len(first):,} layers with weights are"
+    frozen = frozen_among(first).get(True, 0)
+    and_frozen = " and frozen" if frozen == len(first) else f" ({frozen:,} of them frozen)" if frozen else ", though not frozen"
+    yield f"fine-tuned: {which} unchanged{and_frozen} ({percent(share)} of the weights)"
+    if len(following) == 1:
+        moved = next(layer for layer in story.drift.layers if layer.path == following[0].path)
+        yield f"only {name(moved.path)} moved{_moved_by(moved)}"
+    elif following:
+        yield f"the {len(following):,} layers after them moved{_how_far(story.drift)}"
+    if story.new_head:
+        yield _head(story)
+
+
+def _head(story: Story) -> str:
+    """That the head was replaced, and how many classes both have."""
+    classes = story.comparison.both(PREDICTIONS)
+    if classes is None:
+        was, now = (weights.rows[-1].shape[-1] for weights in (story.old, story.new))
+        return "the head was replaced" if was == now else f"the head was replaced: width {was:,}, now {now:,}"
+    old, new = (each.output_words() for each in classes)
+    return f"the head was replaced ({new} in both)" if old == new else f"the head was replaced: {old}, now {new}"
+
+
+def _tell_exchanged(weights: WeightDrift) -> Iterator[str]:
     if weights.exchanged:
         pairs = [f"{name(one)} and {name(other)}" for one, other in weights.exchanged]
         more = f", and {counted(len(pairs) - PAIRS, 'more pair')}" if len(pairs) > PAIRS else ""
         yield f"{', '.join(pairs[:PAIRS])}{more} hold each other's weights"
 
 
+def _tell_statistics(story: Story) -> Iterator[str]:
+    """That moving statistics of batch normalisations changed: after the weights, and never as what leads."""
+    cast = {row.path for row in story.drift.rows if row.is_statistic and row.how == "cast"}  # which was told of all weights
+    moved = [layer for layer in story.drift.moved_statistics() if layer.path not in cast]
+    if not moved:
+        return
+    only = "" if story.drift.moved() or story.drift.unmatched or story.drift.retyped else "only "
+    of = "a batch normalisation" if len(moved) == 1 else f"{len(moved):,} batch normalisations"
+    yield f"{only}the moving statistics of {of} changed{'' if only else ', too'}"
+
+
 def _the_same(weights: WeightDrift) -> str:
-    """That nothing changed of what can be compared, where that is not every weight."""
+    """That nothing changed of what can be compared, where that is not every weight; how much that is."""
+    compared = [layer for layer in weights.layers if layer.path not in weights.partly]
     if not weights.partly:
-        return "the weights of the layers that both have are the same"
-    compared = len({layer.path for layer in weights.layers} - set(weights.partly))
+        count = counted(len(weights.layers), "layer")
+        return f"the weights of the {count} that both have are the same"
     if not compared:
-        return "the weights that have one shape in both are the same"
-    return f"the weights of the {counted(compared, 'layer')} that can be compared are the same"
-
-
-def _exactly(path: str, weights: WeightDrift, comparison: Comparison) -> str:
-    """What exactly happened in the one layer that changed, where that can be told."""
-    rows = [row for row in weights.rows if row.path == path]
-    changed = [row for row in rows if row.changed]
-    swapped = _swapped(path, changed, comparison)
-    if swapped:
-        return f": {swapped}"
-    filters = comparison.found(FIRST_FILTERS)
-    moved = filters.rows if filters and filters.path == path else ()
-    if all(row.rearranged for row in rows):
-        return ": the same values in another order"
-    if len(changed) == 1 and changed[0].places_changed == 1 and (changed[0].relative_change or 0) > TELLING:
-        count = "one weight" if changed[0].weights_changed == 1 else "one weight, or very few,"
-        where = f", in filter {moved[0].filter}" if len(moved) == 1 else ""
-        return f": {count} of its {name(changed[0].weight)}{where}"
-    if filters and 0 < len(moved) < filters.filters:
-        return f": {len(moved)} of its {counted(filters.filters, 'filter')}"
-    return f": its {name(changed[0].weight)}" if len(changed) == 1 and (len(rows) > 1 or path in weights.partly) else ""
-
-
-def _swapped(path: str, changed: list[TensorDrift], comparison: Comparison) -> str:
-    """That filters changed places; "" unless all filters are known and every changed tensor holds the same values as before."""
-    places = _places(path, comparison)
-    if not places or not all(row.rearranged for row in changed):
-        return ""
-    return f"filters {places[0]} and {places[1]} changed places" if len(places) == 2 else f"{len(places)} filters changed places"
-
-
-def _places(path: str, comparison: Comparison) -> list[int]:
-    """The filters that stand where another one stood; none unless these are all that changed."""
-    filters, maps = comparison.found(FIRST_FILTERS), comparison.found(FEATURE_MAPS)
-    origins: list[tuple[int, int | None]] = []
-    if filters and filters.path == path:
-        origins = [(row.filter, row.was) for row in filters.rows]
-    elif maps:
-        layers = [layer for layer in maps.rows if layer.path == path and len(layer.rows) == layer.shape[2]]
-        origins = [(row.channel, row.was) for layer in layers for row in layer.rows if row.distance]
-    places = sorted(place for place, _ in origins)
-    return places if places == sorted(was for _, was in origins if was is not None) else []
+        if len(weights.rows) == 1:
+            return "the only weight tensor that has one shape in both is the same"
+        return f"the {len(weights.rows):,} weight tensors that have one shape in both are the same"
+    return f"the weights of the {counted(len(compared), 'layer')} that can be compared are the same"
 
 
 def weight_table(weights: WeightDrift) -> Table | None:
     """How far each layer moved, those that moved furthest first."""
-    rows = tuple((name(row.path), *_estimated(row)) for row in weights.moved())
-    return Table(("Layer", "Weights moved", "Cosine"), rows) if rows else None
+    rows = tuple((name(row.path), f"{row.values:,}", *_estimated(row)) for row in weights.moved())
+    return Table(("Layer", "Weights", "Moved by", "Cosine"), rows) if rows else None
 
 
 def _estimated(row: LayerDrift) -> tuple[str, str]:

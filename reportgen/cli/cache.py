@@ -1,0 +1,30 @@
+"""`reportgen cache`: what is kept between runs, and letting go of it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .app import app, say, tell
+
+CACHE_HELP = """Show where pictures of filters are kept between runs, and how much room they take.
+
+[bold]Example[/bold]
+
+    reportgen cache --clear
+"""
+
+
+@app.command(help=CACHE_HELP)
+def cache(clear: Annotated[bool, typer.Option("--clear", help="Delete what is kept.")] = False) -> None:
+    from ..cache import cache_folder, clear_cache, size_of_cache
+    from ..formatting import counted, file_size
+
+    if clear:
+        count, size = clear_cache()
+        tell(f"Deleted {counted(count, 'picture')}, {file_size(size)}.")
+    else:
+        count, size = size_of_cache()
+        tell(f"{counted(count, 'picture')}, {file_size(size)}; at most 500 MB are kept. --clear deletes them.")
+    say(cache_folder())

@@ -1,0 +1,85 @@
+"""Whether two reports or more can be compared: what they rest on, each the same or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..formatting import name
+from ..report import SECTIONS
+from ..sections.section import Alike
+from .pair import Pair
+from .provenance import OTHER_IMAGE, image_difference, same_output, same_preprocessing
+
+PACKAGES = ("reportgen", "tensorflow", "keras", "numpy")
+
+
+def find_alike(pair: Pair) -> tuple[Alike, ...]:
+    """Image, preparation, output, what the sections rest on (labels, classes, ...), and versions."""
+    return tuple(_alike(pair))
+
+
+def _alike(pair: Pair) -> Iterator[Alike]:
+    old, new = pair.old.provenance, pair.new.provenance
+    other = image_difference(pair.old, pair.new) == OTHER_IMAGE
+    yield Alike("Image", not other, name(new.image.name) if not other else f"{name(old.image.name)}, now {name(new.image.name)}")
+    yield _preparation(pair)
+    if not same_output(pair.old, pair.new):
+        yield Alike("Output", False, "the reports look at two outputs of the model")
+    for section in SECTIONS.values():
+        data = pair.both(section)
+        if data is not None and section.alike and pair.shown_alike(section):
+            yield from section.alike(*data, pair)
+    apart = [each for each in PACKAGES if getattr(old.versions, each) != getattr(new.versions, each)]
+    changed = [f"{each} {getattr(old.versions, each)}, now {getattr(new.versions, each)}" for each in apart]
+    yield Alike("Versions", not apart, "; ".join(changed) or "of all packages")
+
+
+def _preparation(pair: Pair) -> Alike:
+    """Whether the image was brought to one size in one way, and its pixels were scaled in one way."""
+    old, new = pair.old.provenance, pair.new.provenance
+    apart = []
+    if old.model.input_shape != new.model.input_shape:
+        sizes = [" × ".join(map(str, each.model.input_shape)) for each in (old, new)]
+        apart.append(f"input {sizes[0]}, now {sizes[1]}")
+    if old.options.fit != new.options.fit:
+        apart.append(f"{old.options.fit}, now {new.options.fit}")
+    if not same_preprocessing(pair.old, pair.new):
+        apart.append(f"pixels {name(old.model.preprocessing)}, now {name(new.model.preprocessing)}")
+    return Alike("Preparation", not apart, "; ".join(apart) or f"pixels {name(new.model.preprocessing)}")
+
+
+def of_all(steps: Sequence[tuple[Alike, ...]]) -> tuple[Alike, ...]:
+    """The same of a series, from each step between two versions: the first that differs says how."""
+    names = dict.fromkeys(each.name for step in steps for each in step)
+    return tuple(_of_all(called, [{each.name: each for each in step}.get(called) for step in steps]) for called in names)
+
+
+def _of_all(called: str, steps: Sequence[Alike | None]) -> Alike:
+    for number, each in enumerate(steps, start=1):
+        if each is not None and each.same is False:
+            return Alike(called, False, f"versions {number} and {number + 1}: {each.how}")
+    known = [each for each in steps if each is not None]
+    unknown = next((each for each in known if each.same is None), None)
+    if unknown is not None or len(known) < len(steps):
+        return Alike(called, None, unknown.how if unknown else "not known of all versions")
+    return known[-1]
+
+
+def comparable(alike: Sequence[Alike]) -> str:
+    """The answer to "Comparable?", in a sentence."""
+    apart = [each.name for each in alike if each.same is False]
+    if "Image" in apart:
+        return "Only the models: they were shown different images, so what they answered cannot be compared."
+    counting = [each for each in apart if each != "Versions"]
+    if counting:
+        differ = "differs" if len(counting) == 1 and not counting[0].startswith(("Labels", "Classes")) else "differ"
+        return f"Only in part: {_listed([each.lower() for each in counting])} {differ}."
+    if apart:
+        return "Yes. Other versions of packages made the reports, which may round otherwise."
+    unknown = [each.name.lower() for each in alike if each.same is None]
+    return f"Yes, as far as is known: of {_listed(unknown)} the reports do not tell." if unknown else "Yes."
+
+
+def _listed(words: Sequence[str]) -> str:
+    *front, last = words
+    return f"{', '.join(front)} and {last}" if front else last

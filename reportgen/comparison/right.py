@@ -1,0 +1,67 @@
+"""Whether the answers are right and the models better, where the user said what is on the image and how good they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..formatting import counted, name, numbers
+from ..metrics import Metric, metric_changes
+from ..truth import Truth
+
+
+def tell_truth(old: Truth | None, new: Truth | None) -> Iterator[str]:
+    """Whether the answer is right now and was before; nothing where that is known of neither."""
+    known = [truth for truth in (old, new) if truth is not None and truth.correct is not None]
+    if not known:
+        return
+    if len(known) == 1 or old is None or new is None:
+        which = "new" if known[0] is new else "old"
+        yield f"the {which} answer is {_judged(known[0])}; of the other the truth is not known"
+    elif old.label != new.label:
+        yield f"the old answer is {_judged(old)}, the new one {_judged(new)}"
+    elif old.correct and new.correct:
+        yield f"both are right: it is {name(new.label)}"
+    elif new.correct:
+        yield f"that is right now and was wrong before: it is {name(new.label)}"
+    elif old.correct:
+        yield f"that is wrong now and was right before: it is {name(new.label)}"
+    else:
+        yield f"both are wrong: it is {name(new.label)}{_ranks(old, new)}"
+
+
+def _judged(truth: Truth) -> str:
+    return f"{'right' if truth.correct else 'wrong'} (it is {name(truth.label)})"
+
+
+def _ranks(old: Truth, new: Truth) -> str:
+    if old.rank is None or new.rank is None or old.rank == new.rank:
+        return ""
+    return f", which ranks {new.rank:,} now and ranked {old.rank:,} before"
+
+
+def tell_truths(truths: Sequence[Truth | None]) -> Iterator[str]:
+    """In which of several versions the answer is right; nothing where that is not known of two or more."""
+    known = [(number, truth) for number, truth in enumerate(truths, start=1) if truth is not None and truth.correct is not None]
+    if len(known) < 2:
+        return
+    labels = {truth.label for _, truth in known}
+    truly = f": it is {name(next(iter(labels)))}" if len(labels) == 1 else ""
+    right = [str(number) for number, truth in known if truth.correct]
+    if len(right) in (0, len(known)):
+        yield f"{'no' if not right else 'every'} version of which that is known is right{truly}"
+    else:
+        those = f"version{'s' if len(right) > 1 else ''} {', '.join(right)}"
+        yield f"the answer is right in {len(right):,} of {counted(len(known), 'version')}, {those}{truly}"
+
+
+def tell_metrics(metrics: Sequence[Sequence[Metric]]) -> Iterator[str]:
+    """How each metric went through the versions, for those that two or more of them give."""
+    names = dict.fromkeys(metric.name.lower() for of in metrics for metric in of)
+    for called in names:
+        known = [(number, metric) for number, of in enumerate(metrics, start=1) for metric in of if metric.name.lower() == called]
+        if len(known) < 2:
+            continue
+        (first, old), (last, new) = known[0], known[-1]
+        through = ", ".join(numbers([metric.value for _, metric in known]))
+        told = metric_changes([old], [new])[0].told()
+        yield f"from version {first} to {last} {told}{f' ({through})' if len(known) > 2 else ''}"

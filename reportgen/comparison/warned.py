@@ -1,0 +1,28 @@
+"""What the reports themselves warn of, with whose warning it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..levels import LEVELS, Level
+from ..records import record
+from ..report import Report
+
+
+@record
+class Warned:
+    """A warning of one or several of the reports: `whose` are their places, from 0 on."""
+
+    level: Level
+    text: str
+    whose: tuple[int, ...]
+
+
+def find_warned(reports: Sequence[Report]) -> tuple[Warned, ...]:
+    """The notices of all reports, errors first; one that several give stands once."""
+    whose: dict[tuple[Level, str], list[int]] = {}
+    for place, report in enumerate(reports):
+        for notice in dict.fromkeys(report.notices()):
+            whose.setdefault(notice, []).append(place)
+    found = [Warned(level, text, tuple(places)) for (level, text), places in whose.items()]
+    return tuple(sorted(found, key=lambda each: (LEVELS.index(each.level), each.whose)))

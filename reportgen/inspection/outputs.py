@@ -1,0 +1,110 @@
+"""From the tensors that a model returned to `Output`s: their values in one layout, and how each is read."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..loading.loaded import Loaded
+from ..loading.losses import Loss, loss_for
+from ..outputs import Output
+from ..tasks import ScoreKind, Task
+from .deciding import YES_OR_NO, Seen, decide
+from .last_step import last_step
+from .score_marks import mark_of
+
+ROUNDING = 1e-2  # of a sum of probabilities in half precision
+
+
+class Named(Protocol):
+    """What a network knows of its outputs before it runs."""
+
+    loaded: Loaded
+    head: str | None
+    labels: tuple[str, ...] | None
+    no_label: str
+
+
+def read_outputs(network: Named, heads: dict[str, Any], channels_first: bool, asked: Task | None) -> tuple[Output, ...]:
+    """The output that is looked at and behind it the others; that alone where `--head` chose it. `asked` is how to read it."""
+    chosen = network.head or next(iter(heads))
+    names = [chosen, *(name for name in heads if name != chosen and network.head is None)]
+    return tuple(_output(network, heads, name, channels_first, asked if name == chosen else None) for name in names)
+
+
+def _output(network: Named, heads: dict[str, Any], name: str, channels_first: bool, asked: Task | None) -> Output:
+    tensor, input_shape = heads[name], network.loaded.input_shape
+    values = np.asarray(tensor.numpy())[0] if len(tensor.shape) else np.asarray(tensor.numpy())
+    values = np.asarray(values, np.float32)
+    if values.ndim == 3 and channels_first:
+        values = np.ascontiguousarray(values.transpose(1, 2, 0))
+    elif values.shape == input_shape[:2]:
+        values = values[:, :, None]
+    labels = network.labels if name == (network.head or next(iter(heads))) else None
+    place = list(heads).index(name)
+    reading = decide(
+        Seen(
+            name=name,
+            shape=values.shape or (1,),
+            kind=_by_operations(tensor, values, channels_first),
+            step=last_step(tensor),
+            input_shape=input_shape,
+            loss=(loss := loss_for(network.loaded.losses, name, place, len(heads))),
+            labelled=labels is not None,
+        ),
+        asked,
+    )
+    kind = kind_of(tensor, values, channels_first)
+    return Output(
+        name=name,
+        task=reading.task,
+        reason=reading.reason,
+        assumed=reading.assumed,
+        values=values,
+        kind=kind,
+        logits=_are_logits(kind, reading.task, values, loss),
+        labels=labels,
+        no_label=network.no_label if labels else "",
+    )
+
+
+def _are_logits(kind: ScoreKind, task: Task, values: np.ndarray, loss: Loss | None) -> bool:
+    """Whether what should lie between 0 and 1 was not brought there: the loss says so, or the operations are sums of any size."""
+    by_itself = values.shape[-1:] in ((), (1,)) or (loss is not None and loss.name in YES_OR_NO)
+    answers = task in ("binary", "multilabel") or (task == "segmentation" and by_itself)
+    from_logits = loss is not None and loss.from_logits
+    return answers and kind not in ("probabilities", "independent") and (from_logits or kind == "raw")
+
+
+def kind_of(outputs: Any, values: np.ndarray, channels_first: bool = False) -> ScoreKind:
+    """What the values, one image's, are by the operations that made them and, where those do not tell, whether they could be
+    probabilities. That scores add up to 1 on one image says nothing: two sigmoids of 0.5 do, too.
+    """
+    by_operations = _by_operations(outputs, values, channels_first)
+    if by_operations != "unknown" or mark_of(outputs) is not None:
+        return by_operations
+    finite = np.isfinite(values).all()
+    return "unknown" if finite and values.min(initial=0) >= 0 and values.max(initial=0) <= 1 else "raw"
+
+
+def _by_operations(outputs: Any, values: np.ndarray, channels_first: bool) -> ScoreKind:
+    """What the values are by the operations alone; `values` has its channels last."""
+    mark = mark_of(outputs)
+    if mark is None:
+        return "unknown"
+    if mark.kind == "choice":
+        rank = len(outputs.shape)
+        over_classes = rank in (2, 4) and mark.axis == (-3 if channels_first and rank == 4 else -1)
+        return "probabilities" if over_classes and math.isclose(mark.total, 1.0, rel_tol=1e-6) and _adds_up(values) else "unknown"
+    if math.isclose(mark.total, 1.0, rel_tol=1e-6):
+        return "independent"
+    return "raw" if mark.kind == "raw" else "unknown"
+
+
+def _adds_up(values: np.ndarray) -> bool:
+    if not np.isfinite(values).all():
+        return True  # what the operations promise, they promise of numbers
+    sums = values.sum(axis=-1, dtype=np.float64)
+    return bool(values.min(initial=0) >= 0 and np.abs(sums - 1).max(initial=0) < ROUNDING)

@@ -1,0 +1,142 @@
+"""Attribution at the model's input, by gradients: which values of the image the score depends on.
+
+x is the image as the model takes it, (h, w, channels), scaled; y the score. Each method gives a map (h, w) and says how it
+reduces the channels to one: by their sum where they are shares of the score, else by the greatest absolute value.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..formatting import number, percent
+from ..overlay import spread
+from .at_layer import grad_cam
+from .subject import Subject, baseline_words
+
+STEPS = 50  # between baseline and image
+SAMPLES = 50  # noisy images
+NOISE = 0.15  # standard deviation of the noise, as a share of the range of x; Smilkov et al. advise 0.1 to 0.2
+
+
+def saliency(subject: Subject) -> np.ndarray:
+    """max_c |dy/dx_c|. Simonyan et al. 2014, "Deep Inside Convolutional Networks", section 3.1."""
+    return _greatest(_gradient(subject))
+
+
+def gradient_x_input(subject: Subject) -> np.ndarray:
+    """sum_c x_c dy/dx_c, of either sign.
+
+    Shrikumar et al. 2016, "Not Just a Black Box: Learning Important Features Through Propagating Activation Differences".
+    """
+    return _total(_gradient(subject).astype(np.float64) * subject.input)
+
+
+def smooth_grad(subject: Subject) -> np.ndarray:
+    """max_c |mean_i dy/dx_c at x + n_i|, with Gaussian noise n_i whose standard deviation is `NOISE` of the range of x.
+
+    Smilkov et al. 2017, "SmoothGrad: removing noise by adding noise", section 2.
+    """
+    return _greatest(_noisy_gradients(subject)[0])
+
+
+def var_grad(subject: Subject) -> np.ndarray:
+    """max_c of the variance over i of dy/dx_c at x + n_i, for the noise n_i of SmoothGrad.
+
+    Adebayo et al. 2018, "Local Explanation Methods for Deep Neural Networks Lack Sensitivity to Parameter Values".
+    """
+    return _greatest(_noisy_gradients(subject)[1])
+
+
+def integrated_gradients(subject: Subject) -> np.ndarray:
+    """sum_c (x_c - b_c) * mean_k dy/dx_c at b + t_k (x - b), of either sign, for the baseline b and t_k = (k + 1/2) / `STEPS`.
+
+    Sundararajan et al. 2017, "Axiomatic Attribution for Deep Networks", equations 1 and 3; the midpoints make the sum converge
+    faster than the paper's right ends. The map adds up to the score of x less that of b, but for what the steps leave out.
+    """
+    image, start = subject.input, subject.without
+    total = np.zeros(image.shape, np.float64)
+    path = image - start
+    batches = subject.batches("Integrated gradients", STEPS, lambda k: start + np.float32((k + 0.5) / STEPS) * path)
+    for batch, fresh in batches:
+        total += subject.gradient(batch)[fresh].sum(axis=0, dtype=np.float64)
+    return _total(total / STEPS * path)
+
+
+def what_is_missing(subject: Subject, heat: np.ndarray) -> str:
+    """How far integrated gradients are from adding up to what the score gained, and what the baseline is."""
+    both = subject.score(subject.network.logits(np.stack([subject.input, subject.without])))
+    gained, summed, unit = float(both[0] - both[1]), float(heat.sum(dtype=np.float64)), subject.question.unit
+    said = f"The baseline is {baseline_words(subject.pixels, subject.baseline)}. From there to the image the {unit} changes by "
+    said += f"{number(gained)}; the map adds up to {number(summed)}"
+    if gained == 0 or not np.isfinite(gained + summed):
+        return f"{said}."
+    return f"{said}, an error of {percent(abs(summed - gained) / abs(gained))} with {STEPS} steps."
+
+
+def guided_backprop(subject: Subject) -> np.ndarray:
+    """max_c |dy/dx_c|, where ReLUs let back only what is positive.
+
+    Springenberg et al. 2015, "Striving for Simplicity: The All Convolutional Net", section 3.4.
+    """
+    return _greatest(_guided(subject))
+
+
+def guided_grad_cam(subject: Subject) -> np.ndarray:
+    """max_c |guided gradient_c| times Grad-CAM, which is enlarged to the input bilinearly.
+
+    Selvaraju et al. 2017, section 3.2.
+    """
+    layer = subject.layer
+    coarse, _ = spread(grad_cam(layer), layer.part, layer.kept, (subject.pixels.shape[0], subject.pixels.shape[1]))
+    heat: np.ndarray = _greatest(_guided(subject)) * np.maximum(coarse, 0)
+    return heat
+
+
+def _gradient(subject: Subject) -> np.ndarray:
+    """dy/dx, (h, w, channels)."""
+    return subject.once(f"gradient {_of(subject)}", lambda: subject.gradient(subject.input[None])[0])
+
+
+def _guided(subject: Subject) -> np.ndarray:
+    return subject.once(f"guided {_of(subject)}", lambda: subject.gradient(subject.input[None], guided=True)[0])
+
+
+def _noisy_gradients(subject: Subject) -> tuple[np.ndarray, np.ndarray]:
+    """The mean and the variance of the gradients at noisy images, (h, w, channels) each."""
+    return subject.once(f"noisy {_of(subject)}", lambda: _mean_and_variance(subject))
+
+
+def _mean_and_variance(subject: Subject) -> tuple[np.ndarray, np.ndarray]:
+    image = subject.input
+    spread_out = np.float32(NOISE * float(image.max() - image.min()))
+
+    def noisy(sample: int) -> np.ndarray:
+        noise = np.random.default_rng([subject.seed, sample]).standard_normal(image.shape, np.float32)
+        moved: np.ndarray = image + spread_out * noise
+        return moved
+
+    # Welford's sums: the mean first, then deviations from it
+    count, mean, squares = 0, np.zeros(image.shape, np.float64), np.zeros(image.shape, np.float64)
+    for batch, fresh in subject.batches("Gradients of noisy images", SAMPLES, noisy):
+        for gradient in subject.gradient(batch)[fresh]:
+            count += 1
+            away = gradient - mean
+            mean += away / count
+            squares += away * (gradient - mean)
+    return mean, squares / count
+
+
+def _of(subject: Subject) -> str:
+    question = subject.question
+    return f"{question.class_index} {question.against} {question.sense}"
+
+
+def _greatest(values: np.ndarray) -> np.ndarray:
+    """The greatest absolute value of the channels."""
+    greatest: np.ndarray = np.abs(values).max(axis=2)
+    return greatest
+
+
+def _total(values: np.ndarray) -> np.ndarray:
+    total: np.ndarray = values.sum(axis=2)
+    return total

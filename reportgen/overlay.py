@@ -1,0 +1,180 @@
+"""Maps laid over an image: where their cells lie on it, and how the two are drawn as one picture."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from .picture import CLASSES, DIVERGING, NO_CLASS, RGB, WHOLE, Part, Picture, palette
+
+LONGEST_SIDE = 640  # pixels of an image on the page
+LAYER_SIDE = 160  # pixels of what is laid over it: maps are coarse, and a browser enlarges them as smoothly as we would
+STRONGEST = 0.75  # the share of a map's colour at its hottest place
+
+
+def within(outer: Part, inner: Part) -> Part:
+    """The part of a whole that is `inner` of its part `outer`."""
+    return Part(
+        outer.top + inner.top * outer.height,
+        outer.left + inner.left * outer.width,
+        inner.height * outer.height,
+        inner.width * outer.width,
+    )
+
+
+def part_seen(image: tuple[int, int], fitted: tuple[int, int], how: str) -> Part:
+    """The part of an image (height, width) that lies on an input (height, width), which it was fitted to by `how`.
+
+    As `image.fit` does it: "crop" takes the largest middle part of the input's proportions; "pad" makes a part that reaches
+    beyond the image; "stretch" takes the whole.
+    """
+    if how == "crop":
+        height, width = (min(own, other * side) for own, other, side in _proportions(image, fitted))
+        return Part((1 - height / image[0]) / 2, (1 - width / image[1]) / 2, height / image[0], width / image[1])
+    if how == "pad":
+        scale = min(side / own for side, own in zip(fitted, image, strict=True))
+        inner = [max(1, round(own * scale)) for own in image]
+        top, left = ((whole - own) // 2 / own for whole, own in zip(fitted, inner, strict=True))
+        return Part(-top, -left, fitted[0] / inner[0], fitted[1] / inner[1])
+    return WHOLE
+
+
+def _proportions(image: tuple[int, int], fitted: tuple[int, int]) -> tuple[tuple[float, float, float], ...]:
+    """For each side of the image: its length, that of the other side, and the input's side as a share of its other side."""
+    return (image[0], image[1], fitted[0] / fitted[1]), (image[1], image[0], fitted[1] / fitted[0])
+
+
+def size_on_page(height: int, width: int) -> tuple[int, int]:
+    """The size at which an image is drawn: its own, or smaller in its proportions, with a long side of `LONGEST_SIDE`."""
+    scale = min(1.0, LONGEST_SIDE / max(height, width))
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def overlay(pixels: np.ndarray, heatmap: Picture, part: Part = WHOLE, kept: Part = WHOLE) -> Picture:
+    """`heatmap` (h, w), whose cells are spread evenly over `part` of `pixels` (H, W, 3), laid over them.
+
+    The hotter a place, the more of the map's colour; a place at 0 keeps the image's own. With a diverging colormap, whose middle
+    is 0, that goes for both ends. The outermost cells reach half a cell further, but not beyond the part of the image that was
+    `kept`. Elsewhere there is no colour.
+    """
+    return laid_over(pixels, layer_of(heatmap, part, kept, (pixels.shape[0], pixels.shape[1])))
+
+
+def layer_of(heatmap: Picture, part: Part, kept: Part, size: tuple[int, int]) -> Picture:
+    """What is laid over an image that is drawn at `size` (H, W): the heatmap at its place, on the scale that it has.
+
+    Places without a cell have the value that has no colour. `opacity` says how much of the image each value covers.
+    """
+    heat, covered = spread(heatmap.values, part, kept, size, Image.Resampling.BICUBIC)
+    clear = 128 if _is_signed(heatmap) else 0
+    values = np.where(covered, np.rint(heat.clip(0, 255)), clear).astype(np.uint8)
+    return Picture(values, heatmap.low, heatmap.high, heatmap.colormap)
+
+
+def layer_size(image: tuple[int, int], cells: tuple[int, int]) -> tuple[int, int]:
+    """The size (H, W) of a layer for an image: no larger than the image, and no finer than its map or `LAYER_SIDE` ask for."""
+    scale = min(1.0, max(LAYER_SIDE, *cells) / max(image))
+    return max(1, round(image[0] * scale)), max(1, round(image[1] * scale))
+
+
+def opacity(layer: Picture) -> np.ndarray:
+    """The share of the image that each of the 256 values of a layer covers, (256,) float64, 0..1."""
+    values = np.arange(256.0)
+    strength = np.abs(values - 128).clip(max=127) / 127 if _is_signed(layer) else values / 255
+    return STRONGEST * strength
+
+
+def laid_over(pixels: np.ndarray, layer: Picture) -> Picture:
+    """`pixels` (H, W, 3) with a layer over them, as a page shows the two."""
+    values = layer.values
+    if values.shape != pixels.shape[:2]:
+        values = np.asarray(Image.fromarray(values).resize((pixels.shape[1], pixels.shape[0]), Image.Resampling.BILINEAR))
+    colours = np.frombuffer(palette(layer.colormap), np.uint8).reshape(256, 3)[values].astype(np.float32)
+    share = opacity(layer).astype(np.float32)[values][..., None]
+    blended = pixels * (1 - share) + colours * share
+    return Picture(np.rint(blended).clip(0, 255).astype(np.uint8), 0.0, 255.0, RGB)
+
+
+def _is_signed(heatmap: Picture) -> bool:
+    return heatmap.colormap == DIVERGING and heatmap.low < 0
+
+
+def spread(
+    values: np.ndarray,
+    part: Part,
+    kept: Part,
+    size: tuple[int, int],
+    resampling: Image.Resampling = Image.Resampling.BILINEAR,
+) -> tuple[np.ndarray, np.ndarray]:
+    """A map (h, w), whose cells lie on `part` of an image of `size` (H, W), at each of its pixels; and where there are cells.
+
+    Both (H, W), float32 and bool; 0 where there are none.
+    """
+    rows = _side(values.shape[0], size[0], (part.top, part.height), (kept.top, kept.height))
+    columns = _side(values.shape[1], size[1], (part.left, part.width), (kept.left, kept.width))
+    drawn, covered = np.zeros(size, np.float32), np.zeros(size, bool)
+    height, width = rows.last - rows.first, columns.last - columns.first
+    if height <= 0 or width <= 0:
+        return drawn, covered
+    cells = values.astype(np.float32)
+    box = np.array([columns.start, rows.start, columns.end, rows.end])
+    if min(box) < 0 or rows.end > cells.shape[0] or columns.end > cells.shape[1]:
+        cells, box = np.pad(cells, 1, mode="edge"), box + 1
+    left, top, right, bottom = box.clip(0, (cells.shape[1], cells.shape[0]) * 2).tolist()
+    where = slice(rows.first, rows.last), slice(columns.first, columns.last)
+    drawn[where] = np.asarray(Image.fromarray(cells).resize((width, height), resampling, box=(left, top, right, bottom)))
+    covered[where] = True
+    return drawn, covered
+
+
+def enlarged(values: np.ndarray, height: int, width: int) -> np.ndarray:
+    """`values` (h, w) as float32 (height, width), bilinearly."""
+    return np.asarray(Image.fromarray(values.astype(np.float32)).resize((width, height), Image.Resampling.BILINEAR))
+
+
+def blurred(pixels: np.ndarray, radius: float) -> np.ndarray:
+    """uint8 pixels (h, w, channels) smoothed by a Gaussian with that standard deviation, each channel on its own."""
+    channels = (Image.fromarray(pixels[:, :, each]) for each in range(pixels.shape[2]))
+    return np.dstack([np.asarray(each.filter(ImageFilter.GaussianBlur(radius))) for each in channels])
+
+
+class _Side(NamedTuple):
+    """Along one side of a picture: the pixels `first` to `last` - 1 show the cells of a map from `start` to `end`."""
+
+    first: int
+    last: int
+    start: float
+    end: float
+
+
+def _side(cells: int, pixels: int, spread: tuple[float, float], kept: tuple[float, float]) -> _Side:
+    """Which pixels show which cells, where the cells are `spread` over a start and a length, shares of the side."""
+    start, length = spread
+    half = length / cells / 2
+    first = round(max(0.0, start - half, kept[0]) * pixels)
+    last = round(min(1.0, start + length + half, sum(kept)) * pixels)
+    return _Side(first, last, *((edge / pixels - start) * cells / length for edge in (first, last)))
+
+
+def overlay_classes(pixels: np.ndarray, mask: np.ndarray, part: Part = WHOLE) -> Picture:
+    """A mask (h, w) of colours of classes, spread evenly over `part` of `pixels` (H, W, 3), half over the image in its own grey.
+
+    Each place of the mask is a rectangle of its own. Where no class is, the image keeps its colours.
+    """
+    height, width = size_on_page(*pixels.shape[:2])
+    drawn = np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR), np.float32)
+    rows, inside_rows = _cells(height, mask.shape[0], part.top, part.height)
+    columns, inside_columns = _cells(width, mask.shape[1], part.left, part.width)
+    places = mask[rows][:, columns]
+    colours = np.frombuffer(palette(CLASSES), np.uint8).reshape(256, 3)[places].astype(np.float32)
+    covered = (inside_rows[:, None] & inside_columns & (places != NO_CLASS))[..., None]
+    blended = np.where(covered, 0.5 * drawn.mean(axis=2, keepdims=True) + 0.5 * colours, drawn)
+    return Picture(np.rint(blended).clip(0, 255).astype(np.uint8), 0.0, 255.0, RGB)
+
+
+def _cells(pixels: int, cells: int, start: float, length: float) -> tuple[np.ndarray, np.ndarray]:
+    """For each pixel along a side which cell lies there, and whether there is one."""
+    place = ((np.arange(pixels) + 0.5) / pixels - start) / length * cells
+    return np.floor(place).clip(0, cells - 1).astype(np.int64), (place >= 0) & (place < cells)

@@ -1,0 +1,177 @@
+"""The network folded into the few stages that a drawing shows: layers to units, units to blocks, what follows at one resolution
+to stages.
+
+    conv  bn  relu  conv  bn  add  relu          layers
+    ├───────────┤  ├──────┤  ├───────┤           units: a layer that computes, with what only rescales or activates it
+    ├────────────────────────────────┤ x 3       blocks: from a fork to the join of its branches, counted where alike
+    ├────────────────────────────────────────┤   stage: units and blocks that follow one another at one resolution
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ..probe import LayerCall
+from ..report import Report, present
+from .wiring import Graph, contract_blocks, contract_chains, contract_intervals, flat, graph_of_layers
+
+MOST_STAGES = 26
+MOST_UNITS = 26  # a network of at most so many nodes is drawn without folding its blocks
+HELD_BY = 8  # layers; a model inside the model that has fewer is no part of its own
+ROUND_OFF = 1.5  # padding makes a map this much larger at most; what grows more is upsampled
+COMPUTES = ("Conv", "Dense", "Pool", "UpSampling", "LSTM", "GRU", "RNN", "Attention", "Embedding", "InputLayer", "Flatten")
+RESCALES = ("Norm", "Scal", "PReLU")  # these may have parameters, but belong to the layer before them
+JOINS = {
+    "Add": "sum",
+    "Average": "average",
+    "Concatenate": "concatenation",
+    "Dot": "product",
+    "Maximum": "maximum",
+    "Minimum": "minimum",
+    "Multiply": "product",
+    "Subtract": "difference",
+}
+
+Size = tuple[int, int]
+
+
+class Stage(NamedTuple):
+    """A node of the folded network.
+
+    `parts` are the nodes of `Folding.blocks` in it, `rows` its places in the layer table. `blocks` counts its blocks by what
+    joins their branches; `join` says how what feeds the stage comes together, "" where one value does; `held` names the model
+    inside the model that it belongs to.
+    """
+
+    kind: str  # "input", "convolutions" or "dense"
+    parts: tuple[int, ...]
+    rows: tuple[int, ...]
+    size: Size
+    channels: tuple[int, int]
+    convolutions: int
+    blocks: tuple[tuple[str, int], ...]
+    join: str
+    held: str
+
+
+class Folding:
+    """The layers of a report as graphs, each smaller than the one before.
+
+    They are `layers`, `units`, `blocks` and `graph`, whose nodes are the `stages`. `units_of[n]` are the units in node n of
+    `blocks`, `heads[u]` is the row that computes what unit u hands on.
+    """
+
+    def __init__(self, report: Report) -> None:
+        layers, maps = present(report.layers), present(report.feature_maps)
+        self.rows: tuple[LayerCall, ...] = layers.rows if layers else ()
+        self.maps = {row.index: row for row in (maps.rows if maps else ())}
+        self._channels_first = any(self._is_turned(row) for row in self.rows)
+        self._held = self._models_inside()
+        self.layers = graph_of_layers(self.rows)
+        led = contract_chains(self.layers, lambda _, node: self._is_light(self.layers.parts[node][0]))
+        led_rows = list(flat(self.layers, led))
+        # what only activates or pads and is fed by a fork has nothing before it to belong to: it belongs to what follows
+        light = [all(map(self._is_light, rows)) for rows in led_rows]
+        units = contract_chains(led, lambda node, _: light[node])
+        self.unit_rows = list(flat(self.layers, led, units))
+        self.units = Graph(tuple(self.unit_rows), units.before)
+        self.heads = [next((row for row in rows if not self._is_light(row)), rows[0]) for rows in self.unit_rows]
+        self.blocks = self.units
+        self.units_of: list[tuple[int, ...]] = [(unit,) for unit in range(len(self.units.parts))]
+        if len(self._chained().parts) > MOST_UNITS:
+            self.blocks = contract_blocks(self.units, self._is_block)
+            self.units_of = list(self.blocks.parts)
+        chained = self._chained()
+        self.graph = chained if len(chained.parts) <= MOST_STAGES else contract_intervals(chained, MOST_STAGES)
+        parts = self.graph.parts if self.graph is chained else list(flat(chained, self.graph))
+        self.stages = [self._stage(node, tuple(group)) for node, group in enumerate(parts)]
+
+    def size(self, place: int) -> Size:
+        """The resolution (h, w) of a row's output; (1, 1) for a vector."""
+        sides = self._shape(place)[:-1][-2:]
+        return (*sides, 1, 1)[0], (*sides, 1, 1)[1]
+
+    def channels(self, place: int) -> int:
+        """The channels of a row's output, or the length of a vector."""
+        return self._shape(place)[-1]
+
+    def join(self, unit: int) -> str:
+        """How the inputs of a unit come together, "" for one that is fed by a single other."""
+        if len(self.units.before[unit]) < 2:
+            return ""
+        return JOINS.get(self.rows[self.heads[unit]].type, "inputs joined")
+
+    def end(self, part: int) -> int:
+        """The row that computes what a node of `blocks` hands on."""
+        return self.heads[self.units_of[part][-1]]
+
+    def is_convolution(self, place: int) -> bool:
+        """Whether a row is a convolution of any kind."""
+        return "Conv" in self.rows[place].type
+
+    def _is_turned(self, row: LayerCall) -> bool:
+        """Whether a convolution gives its channels first: its maps are turned so that they come last."""
+        shape = self.maps[row.index].shape if row.index in self.maps else ()
+        return row.output_shape != shape and row.output_shape[1:] + row.output_shape[:1] == shape
+
+    def _shape(self, place: int) -> tuple[int, ...]:
+        shape = tuple(int(side or 1) for side in self.rows[place].output_shape) or (1,)
+        return shape[1:] + shape[:1] if self._channels_first and len(shape) == 3 else shape
+
+    def _models_inside(self) -> list[str]:
+        """For each row the model inside the model that holds it, "" for none or one too small to be told apart."""
+        names = [row.path.split("/")[0] if "/" in row.path else "" for row in self.rows]
+        counts = Counter(names)
+        return [each if counts[each] >= HELD_BY else "" for each in names]
+
+    def _is_light(self, place: int) -> bool:
+        """Whether a layer belongs to the one before it: it activates, rescales, pads or reshapes what that computed."""
+        row = self.rows[place]
+        heavy = row.type in JOINS or any(each in row.type for each in COMPUTES)
+        return not heavy and (row.parameters == 0 or any(each in row.type for each in RESCALES))
+
+    def _is_block(self, region: Sequence[int]) -> bool:
+        """Whether a region keeps its resolution or reduces it, once. Where it rises, as in a U-Net, the reader is to see it."""
+        sizes = {unit: self.size(self.heads[unit]) for unit in region}
+        areas = {unit: math.prod(size) for unit, size in sizes.items() if size != (1, 1)}
+        steps = ((areas[each], areas[unit]) for unit in areas for each in self.units.before[unit] if each in areas)
+        rises = any(before * ROUND_OFF < after for before, after in steps)
+        return not rises and len({size for size in sizes.values() if size != (1, 1)}) <= 2
+
+    def _chained(self) -> Graph:
+        """The blocks, with those that follow one another at one resolution as one node."""
+
+        def belongs(part: int, following: int) -> bool:
+            first, second = self.end(part), self.end(following)
+            same = self.size(first) == self.size(second) and self._held[first] == self._held[second]
+            return same and self.rows[first].type != "InputLayer"
+
+        return contract_chains(self.blocks, belongs)
+
+    def _stage(self, node: int, parts: tuple[int, ...]) -> Stage:
+        ends = [self.end(part) for part in parts]
+        blocks = [part for part in parts if len(self.units_of[part]) > 1]
+        rows = tuple(sorted(row for part in parts for unit in self.units_of[part] for row in self.unit_rows[unit]))
+        telling = [end for part, end in zip(parts, ends, strict=True) if part in blocks or self.has_channels(end)] or ends[-1:]
+        channels = [self.channels(end) for end in telling]
+        size = self.size(ends[-1])
+        kind = "dense" if size == (1, 1) else "convolutions"
+        first = self.units_of[parts[0]]
+        return Stage(
+            kind="input" if self.rows[ends[0]].type == "InputLayer" and len(parts) == 1 else kind,
+            parts=parts,
+            rows=rows,
+            size=size,
+            channels=(min(channels), max(channels)),
+            convolutions=sum(map(self.is_convolution, rows)),
+            blocks=tuple(Counter(self.join(self.units_of[part][-1]) for part in blocks).most_common()),
+            join=self.join(first[0]) if len(first) == 1 and len(self.graph.before[node]) > 1 else "",
+            held=self._held[ends[-1]],
+        )
+
+    def has_channels(self, place: int) -> bool:
+        """Whether a row is a convolution or a dense layer, whose channels tell how wide a stage is."""
+        return self.is_convolution(place) or "Dense" in self.rows[place].type

@@ -1,0 +1,64 @@
+"""Pixels resized to what a model takes, in each of the ways that Keras resizes images in."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from .options import Fit, Resample
+
+PILLOW = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+    "box": Image.Resampling.BOX,
+}
+
+
+def fit(
+    pixels: np.ndarray, height: int, width: int, how: Fit = "stretch", rest: int = 0, resample: Resample = "bicubic"
+) -> np.ndarray:
+    """`pixels` (h, w, 3) as (height, width, 3), or one channel (h, w) as (height, width): uint8, float32 for "tf-bilinear".
+
+    "stretch" takes the whole image and lets its proportions go, "crop" takes the largest middle part of the right
+    proportions, "pad" brings the whole image into the frame and leaves the rest black, or of one channel at `rest`.
+    """
+    return fitted(Image.fromarray(pixels), height, width, how, rest, resample)
+
+
+def fitted(image: Image.Image, height: int, width: int, how: Fit, rest: int = 0, resample: Resample = "bicubic") -> np.ndarray:
+    """The same of an image of Pillow's."""
+    if how == "crop" and resample in PILLOW:
+        return np.asarray(ImageOps.fit(image, (width, height), PILLOW[resample]))
+    if how == "crop":
+        return _resized(_middle(image, height, width), height, width, resample)
+    if how == "stretch":
+        return _resized(image, height, width, resample)
+    # not by `ImageOps.pad`, which fails on an image so long that its shorter side rounds to nothing
+    scale = min(width / image.width, height / image.height)
+    inner_width, inner_height = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    inner = _resized(image, inner_height, inner_width, resample)
+    framed = np.full((height, width, *inner.shape[2:]), rest, inner.dtype)
+    top, left = (height - inner_height) // 2, (width - inner_width) // 2
+    framed[top : top + inner_height, left : left + inner_width] = inner
+    return framed
+
+
+def _middle(image: Image.Image, height: int, width: int) -> Image.Image:
+    """The largest middle part of the proportions of (height, width), in whole pixels, as Keras's `smart_resize` takes it."""
+    tall = min(image.height, max(1, int(float(image.width * height) / width)))
+    wide = min(image.width, max(1, int(float(image.height * width) / height)))
+    top, left = int(float(image.height - tall) / 2), int(float(image.width - wide) / 2)
+    return image.crop((left, top, left + wide, top + tall))
+
+
+def _resized(image: Image.Image, height: int, width: int, resample: Resample) -> np.ndarray:
+    if resample in PILLOW:
+        return np.asarray(image.resize((width, height), PILLOW[resample]))
+    from .backend import tf  # only here: Pillow's ways need no TensorFlow
+
+    pixels = np.asarray(image)
+    whole = pixels.reshape(*pixels.shape[:2], -1)
+    found = tf.image.resize(whole, (height, width), method=resample.removeprefix("tf-"), antialias=False)
+    return np.asarray(found).reshape(height, width, *pixels.shape[2:])

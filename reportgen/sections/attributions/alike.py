@@ -1,0 +1,45 @@
+"""Whether two reports explain the same classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...formatting import name
+from ..predictions import SECTION as PREDICTIONS
+from ..section import Alike, Comparison
+from .compare import AttributionChanges, attribution_caveats, explained
+from .find import Attributions
+
+
+def alike_attributions(old: Attributions, new: Attributions, comparison: Comparison) -> Iterator[Alike]:
+    """The classes that both explain, or those that each does where there is none."""
+    if not old.rows or not new.rows:
+        return
+    asked = [{explained(row)[1:] for row in each.rows} for each in (old, new)]
+    shared = asked[0] & asked[1]
+    labels = list(dict.fromkeys(row.label for row in new.rows if explained(row)[1:] in shared))
+    was, now = (", ".join(name(label) for label in dict.fromkeys(row.label for row in each.rows)) for each in (old, new))
+    if not one_set_of_classes(comparison):
+        yield Alike("Classes explained", None, f"{was}, now {now}: a number stands for a class of each model's own")
+    elif asked[0] == asked[1]:
+        yield Alike("Classes explained", True, ", ".join(map(name, labels)))
+    elif shared:
+        yield Alike("Classes explained", True, f"compared on {', '.join(map(name, labels))}, which both explain")
+    else:
+        yield Alike("Classes explained", False, f"{was}, now {now}")
+
+
+def one_set_of_classes(comparison: Comparison) -> bool:
+    """Whether a class index means the same in both reports, as far as they tell: as many classes, and no other labels."""
+    both = comparison.both(PREDICTIONS)
+    if both is None:
+        return True
+    digests = {each.labels_digest for each in both} - {None}
+    return both[0].classes == both[1].classes and len(digests) < 2
+
+
+def class_caveats(changes: AttributionChanges, comparison: Comparison) -> Iterator[str]:
+    """That two maps side by side explain different classes, or that this is not known."""
+    yield from attribution_caveats(changes, comparison)
+    if not one_set_of_classes(comparison):
+        yield "The models do not answer with the same classes: maps side by side explain what each model has under one number."

@@ -1,0 +1,222 @@
+"""Which map to believe: each map's figures beside those of random ones, how alike the maps are, and the sanity check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from ...curves import Line, Panel
+from ...errors import NotApplicable
+from ...methods.attribution import METHODS, Method
+from ...methods.quality import PERCENTS, STEPS, Figures, measured, on_input, rank_correlations
+from ...methods.sanity import ALIKE, cascade
+from ...methods.subject import Subject
+from ...picture import WHOLE, Part
+from ...probe import Question
+from ...records import record
+from ...tensors import figure
+
+RANDOM = "random"
+DRAWS = 5  # random maps, whose figures are averaged
+
+
+def title_of(method: str) -> str:
+    """The method's name as its paper writes it."""
+    return METHODS[method].title if method in METHODS else method
+
+
+class Made(NamedTuple):
+    """A map (h, w), who made it of what, and where it lies on the input."""
+
+    method: Method
+    subject: Subject
+    heat: np.ndarray
+    part: Part
+    kept: Part
+
+
+@record(kw_only=True)
+class Quality:
+    """What the measures say of the map of one method and class; of the method "random", the mean over several random maps.
+
+    The curves hold the class's score: `deletion_curve` and `insertion_curve` at even steps from none to all of the pixels,
+    `road_curve` half the difference at 10 % to 90 %. See `methods.quality.Figures` for what the three figures are.
+    """
+
+    KEY: ClassVar = ("method", "class_index", "sense")
+    NOT_COMPARED: ClassVar = ("deletion_curve", "insertion_curve", "road_curve")
+
+    method: str
+    class_index: int
+    label: str
+    sense: str = ""
+    deletion: float
+    insertion: float
+    road: float
+    deletion_curve: tuple[float, ...]
+    insertion_curve: tuple[float, ...]
+    road_curve: tuple[float, ...]
+
+    @property
+    def title(self) -> str:
+        """The method's name as its paper writes it."""
+        return title_of(self.method)
+
+    @property
+    def is_random(self) -> bool:
+        """Whether this is the floor that the others are held against."""
+        return self.method == RANDOM
+
+    def panels(self, others: Sequence[Quality]) -> tuple[Panel, ...]:
+        """The curves of this map and of `others`, the random maps last."""
+        rows = sorted((self, *others), key=lambda row: row.is_random)
+        shares = tuple(step / STEPS for step in range(STEPS + 1))
+        removed = tuple(percent / 100 for percent in PERCENTS)
+        return (
+            Panel("Deletion", "share of pixels hidden", shares, tuple(row.line(row.deletion_curve) for row in rows)),
+            Panel("Insertion", "share of pixels shown", shares, tuple(row.line(row.insertion_curve) for row in rows)),
+            Panel("ROAD", "share of pixels removed", removed, tuple(row.line(row.road_curve) for row in rows)),
+        )
+
+    def line(self, values: tuple[float, ...]) -> Line:
+        """One of the curves with its name."""
+        return Line(self.title, values, self.is_random)
+
+
+@record(kw_only=True)
+class Correlation:
+    """Spearman's rank correlation of two methods' maps of one class at the pixels of the input; None where one is flat."""
+
+    KEY: ClassVar = ("first", "second")
+
+    first: str
+    second: str
+    rank_correlation: float | None
+
+    @property
+    def titles(self) -> tuple[str, str]:
+        """The methods' names as their papers write them."""
+        return title_of(self.first), title_of(self.second)
+
+
+@record
+class SanityStep:
+    """The rank correlation of a map with itself once all weights up to the layer at `path` are random; None: a map is flat."""
+
+    KEY: ClassVar = ("path",)
+
+    path: str
+    rank_correlation: float | None
+
+
+@record(kw_only=True)
+class Sanity:
+    """How a method's map for one class changes while the weights become random; `passed` says whether it changes enough.
+
+    At the last step all weights are random.
+    """
+
+    KEY: ClassVar = ("method", "class_index", "sense")
+
+    method: str
+    class_index: int
+    label: str
+    sense: str = ""
+    steps: tuple[SanityStep, ...]
+    passed: bool
+
+    @property
+    def title(self) -> str:
+        """The method's name as its paper writes it."""
+        return title_of(self.method)
+
+    @property
+    def last(self) -> float | None:
+        """The rank correlation once all weights are random."""
+        return self.steps[-1].rank_correlation if self.steps else None
+
+
+Label = Callable[[Question], str]
+
+
+def quality_of(made: Sequence[Made], label: Label) -> tuple[Quality, ...]:
+    """The figures of each map; for each class those of random maps come last."""
+    rows = []
+    for subject in {id(each.subject): each.subject for each in made}.values():
+        maps = [each for each in made if each.subject is subject and each.method.name != RANDOM]
+        rows += [_row(each.method.name, subject, label, measured(subject, each.heat, each.part, each.kept)) for each in maps]
+        rows.append(_row(RANDOM, subject, label, _of_random_maps(subject)))
+    return tuple(rows)
+
+
+def _of_random_maps(subject: Subject) -> Figures:
+    method = METHODS[RANDOM]
+    figures = []
+    for draw in range(DRAWS):
+        drawn = replace(subject, seed=subject.seed + draw)
+        figures.append(measured(drawn, method.attribute(drawn), method.part(drawn), WHOLE, f"random map {draw}"))
+    return Figures(
+        deletion=_mean([each.deletion for each in figures]),
+        insertion=_mean([each.insertion for each in figures]),
+        road=_mean([each.road for each in figures]),
+        deletion_curve=_mean_curve([each.deletion_curve for each in figures]),
+        insertion_curve=_mean_curve([each.insertion_curve for each in figures]),
+        road_curve=_mean_curve([each.road_curve for each in figures]),
+    )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return figure(np.float32(np.mean(values)))
+
+
+def _mean_curve(curves: Sequence[tuple[float, ...]]) -> tuple[float, ...]:
+    return tuple(_mean(values) for values in zip(*curves, strict=True))
+
+
+def _row(method: str, subject: Subject, label: Label, figures: Figures) -> Quality:
+    question = subject.question
+    return Quality(
+        method=method,
+        class_index=question.class_index,
+        label=label(question),
+        sense=question.sense,
+        **figures._asdict(),
+    )
+
+
+def correlations_of(made: Sequence[Made]) -> tuple[Correlation, ...]:
+    """How alike the maps of the first class are that the methods made, each pair once; but for the random map."""
+    first = [each for each in made if each.subject is made[0].subject and each.method.name != RANDOM]
+    if len(first) < 2:
+        return ()
+    table = rank_correlations([on_input(each.heat, each.part, each.kept, each.subject) for each in first])
+    names = [each.method.name for each in first]
+    pairs = ((one, other) for one in range(len(names)) for other in range(one + 1, len(names)))
+    return tuple(Correlation(first=names[one], second=names[other], rank_correlation=table[one][other]) for one, other in pairs)
+
+
+def sanity_of(made: Sequence[Made], label: Label) -> tuple[Sanity, ...]:
+    """The sanity check of each method's map for the first class; a random map depends on no weights to begin with."""
+    first = [each for each in made if each.subject is made[0].subject and each.method.name != RANDOM]
+    if first and first[0].subject.explained is not None and first[0].subject.explained.into:
+        first = [each for each in first if each.method.needs == "input"]
+    if not first:
+        raise NotApplicable("No map of these methods can be made again with random weights.")
+    subject = first[0].subject
+    attributes = [each.method.attribute for each in first]
+    every = [each.method.cost in ("", "1 gradient") for each in first]
+    cascades = cascade(subject, attributes, [each.heat for each in first], every)
+    return tuple(
+        Sanity(
+            method=each.method.name,
+            class_index=subject.question.class_index,
+            label=label(subject.question),
+            sense=subject.question.sense,
+            steps=tuple(SanityStep(path, alike) for path, alike in steps),
+            passed=not steps or steps[-1][1] is None or steps[-1][1] < ALIKE,
+        )
+        for each, steps in zip(first, cascades, strict=True)
+    )

@@ -1,0 +1,227 @@
+"""The filters that contributed most to the answer, and the pictures that excite them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from ...errors import NotApplicable, OptionError
+from ...excited import OUTPUT, STEPS, Excited
+from ...options import Options
+from ...picture import GREY, RGB, Picture, finite_range, quantize, reduced, striped
+from ...probe import FeatureMaps, Network, Probe, Question, block_ends, label_of
+from ...records import record
+from ...tensors import figure
+
+PER_LAYER = 8  # filters
+AFFORDABLE = 300_000_000  # multiply-adds of a forward pass
+LARGEST_MAP = 128  # pixels
+
+Chosen = Literal["contribution", "activity", "request"]
+
+
+@record(kw_only=True)
+class FilterPicture:
+    """A filter, or with the path "" a class, and the picture that excites it.
+
+    `activation` is the mean of the channel over its map before its activation function, when the model sees `picture`; `start`
+    the same on a grey picture, from which the ascent of `steps` steps began. Of a class both are its logit. `map` is the filter's
+    feature map on this report's image, after the activation function, and `greatest` its greatest value; None where the layer's
+    maps are not known. `contribution` is the sum over the map of each value times the gradient of the explained score; None where
+    the filter was chosen in another way.
+    """
+
+    KEY: ClassVar = ("path", "channel")
+
+    index: int
+    path: str
+    channel: int
+    label: str = ""
+    activation: float
+    start: float
+    steps: int
+    picture: Picture
+    map: Picture | None = None
+    greatest: float | None = None
+    contribution: float | None = None
+
+    @property
+    def unmoved(self) -> bool:
+        """Whether the ascent ended where it began."""
+        return abs(self.activation - self.start) <= 1e-5 * max(abs(self.activation), abs(self.start), 1e-6)
+
+
+@record
+class NoPictures:
+    """A layer whose filters could not be given pictures, and why."""
+
+    KEY: ClassVar = ("path",)
+
+    path: str
+    reason: str
+
+
+@record(kw_only=True)
+class FeatureVisualization:
+    """The filters layer by layer; in each, those that contributed most to the score of `label` first.
+
+    `chosen` says how they were: by that contribution, by the mean of their maps where no score is explained, or by name.
+    """
+
+    rows: tuple[FilterPicture, ...]
+    chosen: Chosen
+    label: str = ""
+    failed: tuple[NoPictures, ...] = ()
+
+    def by_layer(self) -> tuple[tuple[FilterPicture, ...], ...]:
+        """The pictures of each layer."""
+        paths = dict.fromkeys(row.path for row in self.rows)
+        return tuple(tuple(row for row in self.rows if row.path == path) for path in paths)
+
+
+def find_feature_visualization(probe: Probe, options: Options) -> FeatureVisualization:
+    """The pictures; raises `NotApplicable` where none is made, `OptionError` for a layer or filter that there is not."""
+    asked = options.visualize
+    if asked == "classes":
+        return _found(probe, options, {OUTPUT: tuple(dict.fromkeys(each.class_index for each in probe.questions))}, "request")
+    if isinstance(asked, str) and asked != "all":
+        return _found(probe, options, _named(asked, probe.network), "request")
+    if not probe.maps:
+        raise NotApplicable("No two-dimensional convolution took part in the forward pass, so there are no filters to show.")
+    if asked is None:
+        _check_affordable(probe.network)
+    ends = block_ends((maps.index, maps.shape) for maps in probe.maps)
+    shown = [maps for maps in probe.maps if maps.index in ends]
+    importance = {maps.path: _contributions(probe, maps) for maps in shown}
+    by_contribution = all(each is not None for each in importance.values())
+    filters, contributions = {}, {}
+    for maps in shown:
+        contribution = importance[maps.path]
+        values = contribution if by_contribution and contribution is not None else maps.mean
+        order = np.argsort(-np.nan_to_num(values, nan=-np.inf), kind="stable")
+        filters[maps.path] = tuple(order[: len(order) if asked == "all" else int(asked or PER_LAYER)].tolist())
+        if by_contribution:
+            contributions[maps.path] = values
+    return _found(probe, options, filters, "contribution" if by_contribution else "activity", contributions)
+
+
+def _check_affordable(network: Network) -> None:
+    """Raise `NotApplicable` where making the pictures takes so long that it must be asked for."""
+    costs = [row.multiply_adds for row in network.layers]
+    known = sum(each or 0 for each in (*costs, network.unlisted_multiply_adds))
+    if network.unlisted_multiply_adds is None or None in costs:
+        raise NotApplicable(
+            "How long the pictures would take is not known, because the multiply-adds of some layers are not. "
+            f"Ask for them with --visualize {PER_LAYER}, which makes {PER_LAYER} for each layer whose feature maps are shown."
+        )
+    if known > AFFORDABLE:
+        raise NotApplicable(
+            f"Each of the {STEPS} steps to a picture costs up to three times a forward pass, which takes {known / 1e6:,.0f} "
+            f"million multiply-adds for this model. Pictures are made by default up to {AFFORDABLE / 1e6:.0f} million. "
+            f"Ask for them with --visualize {PER_LAYER}, or for single filters with --visualize LAYER:CHANNEL,..."
+        )
+
+
+def _named(asked: str, network: Network) -> dict[str, tuple[int, ...]]:
+    """The filters that the option names, by layer; raises `OptionError` for a layer that there is not."""
+    known = {row.path for row in network.layers}
+    filters: dict[str, tuple[int, ...]] = {}
+    for each in asked.split(","):
+        path, _, channel = each.rpartition(":")
+        if path not in known:
+            some = ", ".join(row.path for row in network.layers if row.parameters)
+            raise OptionError(f"--visualize {each}: the model has no layer {path}; it has {some[:200]}.")
+        filters[path] = (*filters.get(path, ()), int(channel))
+    return filters
+
+
+def _contributions(probe: Probe, maps: FeatureMaps) -> np.ndarray | None:
+    """Each filter's contribution to the explained score, (channels,): the sum over its map of value times gradient.
+
+    None where no score is explained, or no gradient leads to the layer.
+    """
+    if not probe.questions:
+        return None
+    at = maps.after[-1] if maps.after else maps.path
+    batch = probe.network.prepared(probe.given[None])
+    try:
+        gradient = _gradient(probe.network, batch, probe.questions[0], at)
+        values = maps.values if maps.values is not None else probe.network.maps(at, batch)[0]
+    except NotApplicable:
+        return None
+    contributions: np.ndarray = np.einsum("hwc,hwc->c", values, gradient, dtype=np.float64)
+    return contributions
+
+
+def _gradient(network: Network, batch: np.ndarray, question: Question, at: str) -> np.ndarray:
+    gradient: np.ndarray = network.gradient(batch, question.class_index, at)[0]
+    if question.against is not None:
+        gradient = gradient - network.gradient(batch, question.against, at)[0]
+    return -gradient if question.negated else gradient
+
+
+def _found(
+    probe: Probe,
+    options: Options,
+    filters: dict[str, tuple[int, ...]],
+    chosen: Chosen,
+    contributions: dict[str, np.ndarray] | None = None,
+) -> FeatureVisualization:
+    """The pictures of filters, by layer."""
+    if not any(filters.values()):
+        raise NotApplicable("The model's answer is no list of classes, so there is no class to show.")
+    rows: list[FilterPicture] = []
+    failed = []
+    for path, channels in filters.items():
+        try:
+            made = probe.network.excite(path, channels)
+        except OptionError as error:
+            raise OptionError(f"--visualize: {error}") from error
+        except NotApplicable as reason:
+            failed.append(NoPictures(path, str(reason)))
+            continue
+        rows += _rows(probe, options, path, made, (contributions or {}).get(path))
+    if not rows:
+        raise NotApplicable(failed[0].reason)
+    label = label_of(probe, probe.questions[0].class_index) if chosen == "contribution" else ""
+    return FeatureVisualization(rows=tuple(rows), chosen=chosen, label=label, failed=tuple(failed))
+
+
+def _rows(
+    probe: Probe, options: Options, path: str, made: tuple[Excited, ...], contributions: np.ndarray | None
+) -> Iterator[FilterPicture]:
+    maps = next((each for each in probe.maps if each.path == path), None)
+    index = next((row.index for row in probe.network.layers if row.path == path), len(probe.network.layers) - 1)
+    for each in made:
+        yield FilterPicture(
+            index=index,
+            path=path,
+            channel=each.channel,
+            label=label_of(probe, each.channel) if path == OUTPUT else "",
+            activation=figure(np.float32(each.activation)),
+            start=figure(np.float32(each.start)),
+            steps=STEPS,
+            picture=_as_picture(each.picture),
+            map=None if maps is None else _map(maps, each.channel, options.colormap),
+            greatest=None if maps is None else figure(maps.high[each.channel]),
+            contribution=None if contributions is None else figure(np.float32(contributions[each.channel])),
+        )
+
+
+def _as_picture(pixels: np.ndarray) -> Picture:
+    """uint8 (h, w, channels) as a picture: three channels, and the first three of four, are colours; others are their mean."""
+    if pixels.shape[2] in (3, 4):
+        return Picture(np.ascontiguousarray(pixels[:, :, :3]), 0.0, 255.0, RGB)
+    return Picture(np.rint(pixels.mean(axis=2)).astype(np.uint8), 0.0, 255.0, GREY)
+
+
+def _map(maps: FeatureMaps, channel: int, colormap: str) -> Picture | None:
+    if maps.values is None:
+        return None
+    values = maps.values[:, :, channel : channel + 1]
+    factor = -(-max(values.shape) // LARGEST_MAP)
+    values = (reduced(values, factor) if factor > 1 else values)[:, :, 0]
+    low, high = finite_range(values)
+    return Picture(striped(quantize(values[None], low, high), values[None])[0], low, high, colormap)

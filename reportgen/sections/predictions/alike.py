@@ -1,0 +1,21 @@
+"""Whether two answers are about the same classes, under the same labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..section import Alike, Comparison
+from .find import Predictions
+
+
+def alike_predictions(old: Predictions, new: Predictions, _comparison: Comparison) -> Iterator[Alike]:
+    """What is answered, and under which labels."""
+    was, now = (each.output_words() for each in (old, new))
+    yield Alike("Kind of answer", was == now, now if was == now else f"{was}, now {now}")
+    digests = old.labels_digest, new.labels_digest
+    if digests == (None, None):
+        yield Alike("Labels", None, "neither report has labels, so the classes go by number")
+    elif None in digests:
+        yield Alike("Labels", None, f"the {'old' if digests[0] is None else 'new'} report has none")
+    else:
+        yield Alike("Labels", digests[0] == digests[1], "the same" if digests[0] == digests[1] else "not the same")

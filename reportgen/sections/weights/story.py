@@ -1,0 +1,235 @@
+"""What kind of change two models are apart by: what happened to each layer with weights, and what that makes of the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Literal
+
+from ...matching.align import FREEZING, Alignment, LayerPair
+from ...probe import LayerCall
+from ...records import record
+from ..layers import SECTION as LAYERS
+from ..section import Comparison
+from .drift import How, TensorDrift, WeightDrift
+from .find import Weights, WeightTensor
+
+LITTLE = 0.1  # of all weights in tensors that both have in one shape: with less, two architectures have next to nothing in common
+ZEROED: tuple[How, ...] = ("zeroed", "zeroed, it seems", "zeroed and moved")
+# what happened to a layer: its weights are the same; they changed in a way of `How`; some have no counterpart of their shape; the
+# old or the new model alone has it; its weights are whole numbers now, or were, and cannot be compared
+Fate = Literal["same", "changed", "reshaped", "added", "removed", "retyped"]
+
+
+@record(kw_only=True)
+class LayerStory:
+    """What happened to one layer with weights that training learns.
+
+    `how` holds the ways in which its tensors changed, none where it did not; `frozen` says whether it is not to be trained in the
+    new model, None where the reports do not tell. `values` counts its weights, the new ones where it has two shapes.
+    `moved_whole`: every tensor of it changed. `is_map`: what it returns has a height and a width.
+    """
+
+    path: str
+    fate: Fate
+    how: tuple[How, ...]
+    frozen: bool | None
+    values: int
+    moved_whole: bool
+    is_map: bool
+
+
+class Story:
+    """The layers with weights in the order of each model, and what can be said of them all."""
+
+    def __init__(self, old: Weights, new: Weights, drift: WeightDrift, comparison: Comparison) -> None:
+        self.old, self.new, self.drift = old, new, drift
+        self.comparison = comparison
+        self.layers_known = comparison.both(LAYERS) is not None
+
+    @cached_property
+    def rows(self) -> tuple[LayerStory, ...]:
+        """The layers of both models that hold weights which training learns, in their order."""
+        tensors: dict[str, list[TensorDrift]] = {}
+        for row in self.drift.rows:
+            if not row.is_statistic:
+                tensors.setdefault(row.path, []).append(row)
+        found = (self._row(pair, tensors.get(pair.path, [])) for pair in self.comparison.layers.rows)
+        return tuple(row for row in found if row is not None)
+
+    def _row(self, pair: LayerPair, tensors: list[TensorDrift]) -> LayerStory | None:
+        before = _learned(self.old, pair.old.path if pair.old else None)
+        after = _learned(self.new, pair.new.path if pair.new else None)
+        if not before and not after:
+            return None
+        changed = [row for row in tensors if row.changed]
+        frozen = not pair.new.trainable if pair.new and self.layers_known else None
+        return LayerStory(
+            path=pair.path,
+            fate=_fate(pair, before, after, tensors),
+            how=tuple(dict.fromkeys(row.how for row in changed)),
+            frozen=frozen,
+            values=sum(row.values for row in after or before),
+            is_map=any(layer is not None and len(layer.output_shape) > 1 for layer in (pair.old, pair.new)),
+            moved_whole=len(changed) == len(tensors) == len(after),
+        )
+
+    @cached_property
+    def of_new(self) -> tuple[LayerStory, ...]:
+        """The layers of the new model."""
+        return tuple(row for row in self.rows if row.fate != "removed")
+
+    @cached_property
+    def same(self) -> tuple[LayerStory, ...]:
+        """The layers whose every weight is the same."""
+        return tuple(row for row in self.rows if row.fate == "same")
+
+    @cached_property
+    def changed(self) -> tuple[LayerStory, ...]:
+        """The layers that both models have in one shape, and whose weights differ."""
+        return tuple(row for row in self.rows if row.fate == "changed")
+
+    @cached_property
+    def new_head(self) -> tuple[LayerStory, ...]:
+        """The layers at the end of the new model that took the place of others at the end of the old one; none where none did.
+
+        They return vectors, as a classifier's last layers do, or it is the last layer alone.
+        """
+        new = _tail(self.of_new, ("added", "reshaped"))
+        old = _tail([row for row in self.rows if row.fate != "added"], ("removed", "reshaped"))
+        is_head = len(new) == len(old) == 1 or not any(row.is_map for row in (*new, *old))
+        return new if old and is_head and len(new) < len(self.of_new) else ()
+
+    @cached_property
+    def body(self) -> tuple[LayerStory, ...]:
+        """The layers of both models, those at the new model's end left out that replaced others."""
+        head = {row.path for row in self.new_head}
+        removed = _tail([row for row in self.rows if row.fate != "added"], ("removed", "reshaped")) if head else ()
+        gone = {id(row) for row in removed}
+        return tuple(row for row in self.rows if row.path not in head and id(row) not in gone)
+
+    @cached_property
+    def before_head(self) -> Alignment:
+        """The layers up to the last one with weights that both models have, where another head follows it; else all."""
+        pairs = self.comparison.layers.rows
+        if not self.new_head:
+            return Alignment(pairs)
+        kept = {row.path for row in self.body}
+        last = max((place for place, row in enumerate(pairs) if row.old and row.new and row.path in kept), default=-1)
+        return Alignment(pairs[: last + 1])
+
+    @property
+    def first_unchanged(self) -> int:
+        """How many layers from the input on are the same before the first that is not."""
+        return next((place for place, row in enumerate(self.rows) if row.fate != "same"), len(self.rows))
+
+    @property
+    def comparable(self) -> float:
+        """The share of the weights of the larger model that stand in tensors which both have in one shape."""
+        shared = sum(row.values for row in self.drift.rows if not row.is_statistic)
+        totals = [sum(row.values for row in weights.rows if not row.is_statistic) for weights in (self.old, self.new)]
+        return shared / max(*totals, 1)
+
+    @property
+    def one_architecture(self) -> bool:
+        """Whether the layers are the same, as far as the reports tell, whatever they are called and whether they are frozen."""
+        return all(row.old and row.new and not _rebuilt(row) for row in self.comparison.layers.rows)
+
+    @property
+    def other_architecture(self) -> bool:
+        """Whether next to nothing can be compared layer by layer."""
+        retyped = any(row.fate == "retyped" for row in self.rows)
+        return self.layers_known and not (retyped or self.all_paired or self.new_head) and self.comparable < LITTLE
+
+    @property
+    def all_paired(self) -> bool:
+        """Whether each layer with weights of one model has its like in the other, whatever the shapes."""
+        return not any(row.fate in ("added", "removed") for row in self.rows)
+
+    @cached_property
+    def widths(self) -> tuple[tuple[str, int, int], ...]:
+        """The layers whose kernels have another shape: path, and how many filters there were and are."""
+        found = []
+        for pair in self.comparison.layers.rows:
+            old, new = (_kernel(weights, row) for weights, row in ((self.old, pair.old), (self.new, pair.new)))
+            if old is not None and new is not None and len(old.shape) == len(new.shape) > 1 and old.shape != new.shape:
+                found.append((pair.path, old.shape[-1], new.shape[-1]))
+        return tuple(each for each in found if each[1] != each[2])
+
+    @property
+    def retrained(self) -> bool:
+        """Whether all that training learns moved, in one architecture, and not by zeros or rounding alone."""
+        moved = all(row.fate == "changed" and row.moved_whole and "moved" in row.how for row in self.rows)
+        return self.layers_known and bool(self.rows) and moved and self.one_architecture
+
+    @property
+    def fine_tuned(self) -> bool:
+        """Whether a part is unchanged, and what follows it moved whole or is another head."""
+        first = self.first_unchanged
+        following = self.body[first:]
+        moved = all(row.fate == "changed" and row.moved_whole for row in following)
+        return self.layers_known and first > 0 and moved and bool(following or self.new_head)
+
+    def kind(self) -> str:
+        """The kind of change in a word or two."""
+        if self.other_architecture:
+            return "another architecture"
+        ways = {way for row in self.changed for way in row.how}
+        kinds = {
+            "other layers": not self.one_architecture and not self.new_head,
+            "another head": bool(self.new_head) and not self.fine_tuned,
+            "quantized": "rounded" in ways or any(row.fate == "retyped" for row in self.rows),
+            "cast": "cast" in ways,
+            "pruned": bool(ways & set(ZEROED)),
+            "fine-tuned": self.fine_tuned,
+            "retrained": self.retrained,
+        }
+        told = [kind for kind, holds in kinds.items() if holds]
+        if not told and self.changed:
+            told = ["some weights changed" if self.same else "weights changed"]
+        if not told and self.drift.moved_statistics():
+            told = ["moving statistics alone"]
+        return " and ".join(told) or "the same weights"
+
+    def tensors(self, *ways: How) -> tuple[TensorDrift, ...]:
+        """The tensors that changed in one of these ways."""
+        return tuple(row for row in self.drift.rows if row.how in ways and not row.is_statistic)
+
+
+def _learned(weights: Weights, path: str | None) -> list[WeightTensor]:
+    return [] if path is None else [row for row in weights.by_layer.get(path, ()) if not row.is_statistic]
+
+
+def _kernel(weights: Weights, layer: LayerCall | None) -> WeightTensor | None:
+    return None if layer is None else weights.tensors.get((layer.path, "kernel"))
+
+
+def _fate(pair: LayerPair, before: Sequence[WeightTensor], after: Sequence[WeightTensor], tensors: list[TensorDrift]) -> Fate:
+    if not before or not after:
+        return "removed" if pair.new is None else "added" if pair.old is None else "reshaped"
+    shapes = [{row.weight: row.shape for row in rows} for rows in (before, after)]
+    if shapes[0] != shapes[1]:
+        kept_as_whole_numbers = any("int" in row.dtype for row in (*before, *after))
+        return "retyped" if kept_as_whole_numbers else "reshaped"
+    if len(tensors) < len(after):
+        return "retyped"
+    return "changed" if any(row.changed for row in tensors) else "same"
+
+
+def _tail(rows: Sequence[LayerStory], fates: Iterable[Fate]) -> tuple[LayerStory, ...]:
+    """The rows at the end that have one of these fates."""
+    count = next((place for place, row in enumerate(reversed(rows)) if row.fate not in fates), len(rows))
+    return tuple(rows[len(rows) - count :])
+
+
+def _rebuilt(row: LayerPair) -> bool:
+    """Whether more differs than the layer's name and whether it is trained."""
+    return "moved" in row.kinds or any(detail not in FREEZING for detail in row.details)
+
+
+def frozen_among(rows: Sequence[LayerStory]) -> Mapping[bool | None, int]:
+    """How many of the layers are frozen, are not, and are not known to be."""
+    counts: dict[bool | None, int] = {}
+    for row in rows:
+        counts[row.frozen] = counts.get(row.frozen, 0) + 1
+    return counts

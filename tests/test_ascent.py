@@ -1,0 +1,206 @@
+"""Pictures that excite filters: hand-set filters whose best picture is known, and every kind of model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import reportgen
+from reportgen import cache
+from reportgen.errors import NotApplicable, OptionError
+from reportgen.excited import OUTPUT
+from reportgen.inspection import remembering
+from reportgen.inspection.network import KerasNetwork
+
+from .models import built, keras, layers
+
+
+def colour_net(activation: str = "relu", scheme: str = "unit") -> KerasNetwork:
+    """Three 1x1 filters: red less green, green less red and blue, and a dead one; pixels are divided by 255."""
+    net = [
+        layers.Conv2D(3, 1, activation=activation, name="conv"),
+        layers.GlobalAveragePooling2D(name="gap"),
+        layers.Dense(2, activation="softmax", name="head"),
+    ]
+    model = keras.Sequential([keras.Input((32, 32, 3), name="picture"), *net], name="colours")
+    kernel = np.array([[1, -1, 0], [-1, 1, 0], [0, -1, 0]], np.float32).reshape(1, 1, 3, 3)
+    model.get_layer("conv").set_weights([kernel, np.array([-5, 0, -2], np.float32)])
+    model.get_layer("head").set_weights([np.eye(3, 2, dtype=np.float32), np.zeros(2, np.float32)])
+    return reportgen.load(model, preprocess=scheme)
+
+
+@pytest.mark.parametrize("scheme", ["unit", "symmetric", "torch", "none"])
+def test_the_picture_of_a_hand_set_filter_has_its_colour_behind_a_shut_relu(scheme: str) -> None:
+    # the bias of -5 keeps the ReLU shut for any picture of 0 to 1: only what goes into it has a gradient
+    red, green, dead = colour_net(scheme=scheme).excite("conv", (0, 1, 2))
+    colour = red.picture.reshape(-1, 3).mean(axis=0)
+    assert colour[0] - colour[1] > 40
+    assert green.picture.reshape(-1, 3).mean(axis=0).argmax() == 1
+    if scheme == "unit":
+        # red - green - 5: the mean over all pixels of this very picture
+        assert red.activation == pytest.approx((colour[0] - colour[1]) / 255 - 5, abs=1e-5)
+        assert red.start == pytest.approx(-5, abs=1e-5)
+        assert (dead.activation, dead.start) == (-2, -2)
+
+
+def test_a_caffe_picture_is_red_green_blue() -> None:
+    # the model sees blue, green, red: the first filter asks for blue less green
+    (blue,) = colour_net(scheme="caffe").excite("conv", (0,))
+    assert blue.picture.reshape(-1, 3).mean(axis=0).argmax() == 2
+
+
+def test_the_activation_is_what_the_layer_makes_of_the_picture() -> None:
+    network = reportgen.load("minivgg")
+    row = next(row for row in network.layers if row.type == "Conv2D")
+    weights, rescaling = network.weights(row.index), network.model.get_layer("rescaling")
+    for each in network.excite(row.path, (1, 4)):
+        given = network.prepared(each.picture[None])[0].astype(np.float64) * rescaling.scale + rescaling.offset
+        windows = np.lib.stride_tricks.sliding_window_view(np.pad(given, ((1, 1), (1, 1), (0, 0))), (3, 3), axis=(0, 1))
+        maps = np.einsum("hwcij,ijco->hwo", windows, weights["kernel"])
+        expected = maps + weights["bias"]
+        assert each.activation == pytest.approx(expected[:, :, each.channel].mean(), rel=1e-3, abs=1e-4)
+        assert each.activation > each.start
+
+
+def test_a_picture_does_not_hang_on_which_others_are_made() -> None:
+    network = colour_net()
+    alone = network.excite("conv", (1,))[0]
+    again = colour_net().excite("conv", (2, 0, 1, 0))
+    assert again[2] == alone
+    assert again[1] == again[3]
+
+
+def test_the_logit_of_a_class() -> None:
+    network = colour_net(activation="linear")
+    first, second = network.excite(OUTPUT, (0, 1))
+    red, green, _ = first.picture.reshape(-1, 3).mean(axis=0)
+    assert red - green > 40  # the logit is the mean of red less green, less 5
+    assert second.picture.reshape(-1, 3).mean(axis=0).argmax() == 1
+    logits = network.logits(network.prepared(first.picture[None]))
+    assert first.activation == pytest.approx(logits[0, 0], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("nested", ""), ("subclassed", ""), ("shared_layer", ""), ("grey", "conv"), ("mixed_precision", "conv1"),
+        ("channels_first", "conv1"), ("residual", ""), ("called_twice", ""), ("segmentation", "conv1"),
+    ],
+)  # fmt: skip
+def test_every_kind_of_model(name: str, path: str) -> None:
+    network = reportgen.load(built(name), preprocess="unit")
+    paths = [path] if path else [row.path for row in network.layers if row.type == "Conv2D"][:2]
+    before = [np.array(weight) for weight in network.model.get_weights()]
+    for each in paths:
+        made = network.excite(each, (0, 1))
+        assert all(excited.activation > excited.start for excited in made)
+        assert made[0].picture.shape[2] == network.facts.input_shape[2]
+        assert made[0].picture.std() > 2
+    assert all(np.array_equal(*pair) for pair in zip(before, network.model.get_weights(), strict=True))
+
+
+def test_a_normalization_behind_a_convolution_is_what_is_raised() -> None:
+    net = [layers.Conv2D(1, 1, use_bias=False, name="conv"), layers.BatchNormalization(name="bn"), layers.ReLU()]
+    model = keras.Sequential([keras.Input((32, 32, 1)), layers.Rescaling(1 / 255), *net, layers.Flatten(), layers.Dense(2)])
+    model.get_layer("conv").set_weights([np.ones((1, 1, 1, 1), np.float32)])
+    # -(x - 0) / sqrt(1 + 0.001): its sign is turned, so the darkest picture is the best
+    model.get_layer("bn").set_weights([*(np.full(1, value, np.float32) for value in (-1, 0, 0, 1))])
+    (made,) = reportgen.load(model, preprocess="none").excite("conv", (0,))
+    assert made.picture.mean() < 60
+    assert made.start == pytest.approx(-0.5 / np.sqrt(1.001), abs=1e-4)
+
+
+def test_what_is_not_there_is_named() -> None:
+    network = colour_net()
+    with pytest.raises(OptionError, match="conv has 3 channels"):
+        network.excite("conv", (3,))
+    with pytest.raises(OptionError, match="no such layer"):
+        network.excite("nope", (0,))
+
+
+def test_integers_have_no_gradient() -> None:
+    model = keras.Sequential([keras.Input((8, 8, 3), dtype="uint8"), layers.Rescaling(1 / 255), layers.Conv2D(2, 3, name="conv")])
+    with pytest.raises(NotApplicable, match="integers"):
+        reportgen.load(model).excite("conv", (0,))
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(cache.PLACE, str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_the_cache_gives_the_same_back_and_survives_anything_in_it(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = colour_net().excite("conv", (0, 1))
+    files = sorted(own_cache.iterdir())
+    assert len(files) == 2
+
+    def refuse(*_: Any) -> None:
+        raise AssertionError("made anew")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("reportgen.inspection.network.Ascent", refuse)
+        assert colour_net().excite("conv", (0, 1)) == first
+    whole = files[0].read_bytes()
+    files[0].write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    files[1].write_bytes(b"")
+    assert colour_net().excite("conv", (0, 1)) == first
+    assert files[0].read_bytes() == whole
+
+
+GOOD = {"height": 2, "width": 2, "activation": 1.0, "start": 0.0}
+
+
+@pytest.mark.usefixtures("own_cache")
+@pytest.mark.parametrize(
+    "said",
+    [
+        {**GOOD, "height": 10**9, "width": 10**9},
+        {**GOOD, "height": -1, "width": -4},
+        {**GOOD, "height": True, "width": 4},
+        {**GOOD, "activation": "x"},
+        {**GOOD, "start": float("nan")},
+        {},
+        [],
+        None,
+    ],
+)
+def test_a_well_formed_file_that_lies_is_not_believed(said: Any) -> None:
+    key = "0" * 64
+    cache.keep({key: json.dumps(said).encode() + b"\n" + bytes(12)})
+    assert cache.kept(key) is not None
+    assert remembering.remembered(key, 0, 3) is None
+    cache.keep({key: json.dumps(GOOD).encode() + b"\n" + bytes(12)})
+    assert remembering.remembered(key, 0, 3) is not None
+
+
+def test_the_least_recently_used_go_first(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    for place in range(4):
+        cache.keep({f"{place}" * 64: bytes(1000)})
+        os.utime(own_cache / f"{f'{place}' * 64}.kept", (place + 1, place + 1))
+    assert cache.kept("0" * 64) == bytes(1000)  # used just now
+    monkeypatch.setattr(cache, "MOST", 3200)
+    cache.keep({"4" * 64: bytes(1000)})
+    assert sorted(path.name[0] for path in own_cache.iterdir()) == ["0", "3", "4"]
+    assert cache.clear_cache()[0] == 3
+    assert cache.size_of_cache() == (0, 0)
+
+
+def test_a_folder_that_cannot_be_made_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv(cache.PLACE, str(tmp_path / "file" / "cache"))
+    assert len(colour_net().excite("conv", (0,))) == 1
+    assert cache.size_of_cache() == (0, 0)
+
+
+def test_a_model_with_code_of_its_own_is_not_kept(own_cache: Path) -> None:
+    network = reportgen.load(built("subclassed"), preprocess="unit")
+    path = next(row.path for row in network.layers if row.type == "Conv2D")
+    network.excite(path, (0,))  # its digest does not tell what its code does
+    assert not own_cache.exists()

@@ -1,0 +1,175 @@
+"""Receptive fields: against published figures, and against what the pixels of an image really change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import reportgen
+from reportgen.layer_calls import ReceptiveField
+from reportgen.page.read import read
+from reportgen.page.render import render
+from reportgen.report import present
+
+from .gold import report_file
+from .models import keras, layers, tf
+from .test_truth_places import ENLARGED, EVEN, NETS, ODD, chain, conv, model_of, seen_by
+
+VGG16 = (3, 5, 6, 10, 14, 16, 24, 32, 40, 44, 60, 76, 92, 100, 132, 164, 196, 212)
+MOBILENET = (3, 7, 11, 19, 27, 43, 59, 91, 123, 155, 187, 219, 251, 315)
+
+
+def fields_of(model: Any) -> dict[str, ReceptiveField | None]:
+    return {row.path: row.receptive_field for row in reportgen.load(model, preprocess="unit").layers}
+
+
+def square(field: ReceptiveField | None) -> float:
+    assert field is not None
+    assert field.size is not None
+    assert field.size[0] == field.size[1]
+    return field.size[0]
+
+
+def test_those_of_vgg16_are_as_published() -> None:
+    fields = fields_of(keras.applications.VGG16(weights=None, include_top=False, input_shape=(224, 224, 3)))
+    assert tuple(square(field) for path, field in fields.items() if "block" in path) == VGG16
+    last = fields["block5_conv3"]
+    assert last is not None
+    # 13 convolutions of 3 x 3 between four poolings of 2 x 2: (2 - 1) / 2 (1 + 2 + 4 + 8) = 7.5
+    assert (last.stride, last.offset, last.aligned) == ((16, 16), (7.5, 7.5), True)
+
+
+def test_those_of_mobilenet_are_as_published() -> None:
+    fields = fields_of(keras.applications.MobileNet(alpha=0.25, weights=None, include_top=False, input_shape=(224, 224, 3)))
+    found = [square(field) for path, field in fields.items() if path == "conv1" or path.startswith("conv_dw_")]
+    assert tuple(dict.fromkeys(found)) == MOBILENET
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "published"), [("ResNet50", 483), ("InceptionV3", 1311)])
+def test_where_paths_join_the_largest_counts(name: str, published: int) -> None:
+    """Araujo, Norris and Sim 2019, table 1."""
+    model = getattr(keras.applications, name)(weights=None, include_top=False)
+    network = reportgen.load(model, preprocess="unit", size=(224, 224))
+    assert square(network.layers[-1].receptive_field) == published
+
+
+@pytest.mark.parametrize(
+    ("name", "size"), [(name, size) for name in NETS for size in (EVEN, ODD) if (name, size) != ("pyramid", ODD)]
+)
+def test_a_field_holds_the_pixels_that_change_a_value_and_no_others(name: str, size: tuple[int, int]) -> None:
+    """With all weights 1, a value changes with each pixel that it sees. An excited net sees more: its gate takes all places."""
+    model = model_of(NETS[name](), *size, channels_first=name == "channels first")
+    rows = [row for row in reportgen.load(model, preprocess="unit").layers if len(row.output_shape) == 3]
+    row = rows[-1]
+    field = row.receptive_field
+    assert field is not None
+    if name == "excited":
+        assert field.extent == "whole"
+        return
+    # a convolution of 3 x 3 that takes each second pixel begins between two where their number is even
+    assert (field.extent, field.aligned) == ("part", name not in ("residual", "pyramid") or size == ODD)
+    assert field.exact == (name not in ENLARGED)
+    assert field.size is not None
+    assert field.stride is not None
+    assert field.offset is not None
+    checked = 0
+    for axis in (0, 1):
+        reach, stride, offset = field.size[axis], field.stride[axis], field.offset[axis]
+        for place, pixels in enumerate(seen_by(model, row.path, axis, size)):
+            middle = offset + place * stride
+            first, last = middle - (reach - 1) / 2, middle + (reach - 1) / 2
+            if name in ENLARGED:  # the cells that one cell became see the same, and are drawn evenly
+                assert pixels.size == 0 or np.ptp(pixels) + 1 <= reach
+                checked += 1
+            elif first >= 0 and last <= size[axis] - 1 and name not in ("residual", "dilated"):
+                assert (pixels[0], pixels[-1]) == pytest.approx((first, last), abs=2e-3)
+                checked += 1
+            elif pixels.size and first >= 0 and last <= size[axis] - 1:  # with gaps, or more on one side
+                assert pixels[0] >= first - 2e-3
+                assert pixels[-1] <= last + 2e-3
+                checked += 1
+    assert checked > 3
+
+
+class Flipped(keras.layers.Layer):  # type: ignore[misc]
+    """Takes each row from the other end: where its values look is not told."""
+
+    def call(self, x: Any) -> Any:
+        return tf.gather(x, tf.range(x.shape[1])[::-1], axis=1)
+
+
+class Averaged(keras.layers.Layer):  # type: ignore[misc]
+    """Takes the mean over all places away, by TensorFlow's own operation."""
+
+    def call(self, x: Any) -> Any:
+        return x - tf.reduce_mean(x, axis=(1, 2), keepdims=True)
+
+
+@pytest.mark.parametrize(
+    ("layer", "extent"),
+    [
+        (layers.GlobalAveragePooling2D(keepdims=True), "whole"),
+        (layers.GlobalMaxPooling2D(keepdims=True), "whole"),
+        (layers.GroupNormalization(1), "whole"),
+        (layers.LayerNormalization(axis=(1, 2, 3)), "whole"),
+        (layers.LayerNormalization(), "part"),
+        (layers.LayerNormalization(axis=1), "unknown"),
+        (layers.Softmax(axis=(1, 2)), "whole"),
+        (layers.Softmax(), "part"),
+        (layers.BatchNormalization(), "part"),
+        (layers.Dense(2), "part"),
+        (layers.Permute((2, 1, 3)), "unknown"),
+        (Flipped(), "unknown"),
+        (Averaged(), "whole"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_what_takes_all_places_together_sees_the_whole_image_and_so_does_all_behind_it(layer: Any, extent: str) -> None:
+    inputs = keras.Input((12, 12, 1))
+    x = layer(conv(3)(inputs))
+    fields = fields_of(keras.Model(inputs, conv(1, name="behind")(x)))
+    assert fields["behind"] is not None
+    assert fields["behind"].extent == extent
+    if extent == "part":
+        assert square(fields["behind"]) == 3
+
+
+def test_a_gate_of_the_whole_image_makes_all_it_multiplies_see_the_whole() -> None:
+    inputs = keras.Input((12, 12, 1))
+    gate = layers.Reshape((1, 1, 1))(layers.GlobalAveragePooling2D()(inputs))
+    fields = fields_of(keras.Model(inputs, layers.Multiply(name="gated")([conv(3)(inputs), conv(1)(gate)])))
+    assert fields["gated"] == ReceptiveField(extent="whole")
+
+
+@pytest.mark.parametrize(("interpolation", "reach"), [("nearest", 6), ("bilinear", 10), ("bicubic", 18)])
+def test_resizing_looks_at_neighbours(interpolation: str, reach: int) -> None:
+    # a cell of 4 x 4 pixels; bilinear mixes 2 of them, 4 pixels apart, bicubic 4; and half a cell, as they lie beside the middle
+    net = chain(conv(4, strides=4), layers.UpSampling2D(2, interpolation=interpolation), conv(1, name="last"))
+    model = model_of(net, 32, 32)
+    assert square(fields_of(model)["last"]) == reach
+    seen = [np.ptp(pixels) + 1 for pixels in seen_by(model, "last", 0, (32, 32))]
+    assert max(seen) <= reach
+
+
+def test_what_is_no_map_has_a_field_only_behind_the_whole_image() -> None:
+    inputs = keras.Input((12, 12, 1))
+    x = layers.Flatten(name="flat")(conv(3)(inputs))
+    fields = fields_of(keras.Model(inputs, layers.Dense(2, name="score")(x)))
+    assert fields["flat"] is None
+    assert fields["score"] == ReceptiveField(extent="whole")
+
+
+def test_a_page_shows_them_and_an_older_report_has_none() -> None:
+    report = reportgen.generate("minivgg", np.zeros((64, 64, 3), np.uint8), only="layers")
+    page = render(report)
+    assert read(page) == report
+    assert '<td class="field">140 × 140 <small>stride 16, offset 7.5</small></td>' in page
+    assert '<td class="field">whole image</td>' in page
+    old = read(report_file(1))
+    table = present(old.layers)
+    assert table is not None
+    assert all(row.receptive_field is None for row in table.rows)
+    assert "Receptive field" not in render(old)

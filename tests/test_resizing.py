@@ -1,0 +1,70 @@
+"""Each way to resize equals Keras's own, to the pixel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import reportgen
+from reportgen.image import load_image
+from reportgen.options import Resample
+
+from .models import built, keras
+
+PIXELS = np.random.default_rng(8).integers(0, 256, (37, 53, 3)).astype(np.uint8)
+PILLOW = ("nearest", "bilinear", "bicubic", "lanczos", "box")
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    Image.fromarray(PIXELS).save(tmp_path / "noise.png")
+    return tmp_path / "noise.png"
+
+
+@pytest.mark.parametrize("size", [(16, 16), (64, 20), (80, 90)])
+@pytest.mark.parametrize("resample", PILLOW)
+def test_pillows_ways_equal_load_img(resample: Any, size: tuple[int, int], image: Path) -> None:
+    expected = keras.utils.img_to_array(keras.utils.load_img(image, target_size=size, interpolation=resample))
+    given, shown = load_image(image).fitted(*size, 3, "stretch", resample)
+    assert np.array_equal(given, expected)
+    assert np.array_equal(shown, given)
+
+
+@pytest.mark.parametrize("crop", [False, True])
+@pytest.mark.parametrize("size", [(16, 16), (64, 20), (80, 90)])
+@pytest.mark.parametrize("resample", ["tf-bilinear", "tf-nearest"])
+def test_tensorflows_ways_equal_image_dataset_from_directory(
+    resample: Any, size: tuple[int, int], crop: bool, image: Path
+) -> None:
+    data = keras.utils.image_dataset_from_directory(
+        image.parent, labels=None, image_size=size, batch_size=1, interpolation=resample.removeprefix("tf-"),
+        crop_to_aspect_ratio=crop, verbose=False,
+    )  # fmt: skip
+    (expected,) = (np.asarray(batch)[0] for batch in data)
+    given, shown = load_image(image).fitted(*size, 3, "crop" if crop else "stretch", resample)
+    assert np.array_equal(given, expected)
+    assert np.array_equal(shown, np.rint(expected))
+    if not crop:
+        layer = keras.layers.Resizing(*size, interpolation=resample.removeprefix("tf-"))
+        assert np.array_equal(given, np.asarray(layer(PIXELS[None].astype(np.float32)))[0])
+
+
+def test_the_ways_differ() -> None:
+    # otherwise the tests above could not fail
+    from reportgen.resizing import fit
+
+    found = {fit(PIXELS, 16, 16, resample=each).tobytes() for each in get_args(Resample)}
+    assert len(found) >= 6
+
+
+def test_the_model_is_given_what_was_not_rounded_and_the_page_says_so(image: Path) -> None:
+    model = built("functional")
+    report = reportgen.generate(model, image, preprocess="none", resample="tf-bilinear")
+    given = np.asarray(keras.layers.Resizing(16, 16)(PIXELS[None].astype(np.float32)))
+    expected = sorted(np.asarray(model(given))[0], reverse=True)
+    assert [row.score for row in report.predictions.rows] == pytest.approx(expected, rel=1e-5)  # type: ignore[union-attr]
+    assert "Resized to 16 × 16 by bilinear (tf.image.resize, without averaging)." in report.provenance.notes
