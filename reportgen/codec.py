@@ -167,6 +167,8 @@ class _Decoder:
             return type(data) is list
         if get_origin(hint) is Literal:
             return type(data) is str and data in get_args(hint)
+        if hint is float:
+            return type(data) in (int, float) or (type(data) is str and data in NON_FINITE)
         return type(data) is hint
 
     def _has_fields_of(self, hint: Any, data: dict[str, Any]) -> bool:
