@@ -50,6 +50,7 @@ class GivenImage:
 
     `colours` is uint8 (h, w, 3), in sRGB for a file. `fourth` is uint8 (h, w): the transparency of a file (0 is transparent), or
     the fourth channel of an array, whatever it means. None where there is none, and for a file that is opaque throughout.
+    `from_file` says that it is an image file, `from_array_file` that a file holds the array.
     """
 
     colours: np.ndarray
@@ -57,6 +58,11 @@ class GivenImage:
     facts: ImageFacts
     notes: tuple[str, ...]
     from_file: bool
+    from_array_file: bool = False
+
+    @property
+    def in_file(self) -> bool:  # so that a command line can name it
+        return self.from_file or self.from_array_file
 
     @property
     def pixels(self) -> np.ndarray:
@@ -200,12 +206,12 @@ def _channels(image: Image.Image, notes: list[str]) -> tuple[np.ndarray, np.ndar
     in_eight_bits, in_srgb = _depth(image, notes), into_srgb(image, notes)
     for rows, band in _bands(image):
         shallow = in_eight_bits(band)
-        _as_stored(colours, orientation)[rows] = np.asarray(in_srgb(shallow))
+        as_stored(colours, orientation)[rows] = np.asarray(in_srgb(shallow))
         opacity = in_mode(shallow, "RGBA").getchannel("A") if shallow.has_transparency_data else None
         if opacity is not None and opacity.getextrema() != (255, 255):
             if alpha is None:  # only now: most images are opaque, and a channel of a large one is a tenth of a gigabyte
                 alpha = np.full(upright, 255, np.uint8)
-            _as_stored(alpha, orientation)[rows] = np.asarray(opacity)
+            as_stored(alpha, orientation)[rows] = np.asarray(opacity)
     return colours, alpha
 
 
@@ -226,7 +232,7 @@ def _orientation(image: Image.Image) -> int:
     return int(mark) if mark in range(1, 9) else 1
 
 
-def _as_stored(upright: np.ndarray, orientation: int) -> np.ndarray:
+def as_stored(upright: np.ndarray, orientation: int) -> np.ndarray:
     """A view of upright pixels in the order in which a file of that EXIF orientation holds them."""
     view = upright.swapaxes(0, 1) if orientation in (5, 6, 7, 8) else upright
     rows, columns = orientation in (3, 4, 6, 7), orientation in (2, 3, 7, 8)  # what runs backwards

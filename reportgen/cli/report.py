@@ -40,13 +40,20 @@ REPORT_HELP = """Make the report of a model on one image.
 """
 
 
+IMAGE_HELP = "An image: JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF or PPM; or an array: .npy or .npz."
+
+
 @app.command(help=REPORT_HELP, cls=CommandWithOptions)
 @with_options(Options, "model", "known", "image", "looks", "page", given_as="options")
 def report(
     *,
     image: Annotated[
         Path,
-        typer.Argument(readable=False, metavar="IMAGE", help="An image: JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF or PPM."),
+        typer.Argument(
+            readable=False,
+            metavar="IMAGE",
+            help=IMAGE_HELP,
+        ),
     ],
     more: Annotated[Optional[list[str]], typer.Argument(hidden=True, metavar="")] = None,
     model: Annotated[

@@ -99,7 +99,7 @@ def _of_map(seen: Seen) -> Reading:
     size, loss = seen.size, seen.loss
     if seen.kind == "probabilities":
         return Reading("segmentation", "At each place the model computes probabilities of classes, which add up to 1.")
-    like_input = size == seen.input_shape[2] and size in IMAGE_CHANNELS
+    like_input = size == seen.input_shape[2]
     if loss is not None:
         if loss.name in DISTANCES:
             return Reading("image-to-image", f"The model was compiled with the loss {loss.shown}, and the output is a map.")
@@ -137,7 +137,10 @@ def _as_asked(seen: Seen, task: Task) -> Reading:
         "multilabel": (vector, "a list of scores"),
         "regression": (vector, "a list of values"),
         "segmentation": (a_map, "a map (height, width, channels)"),
-        "image-to-image": (a_map and seen.size in IMAGE_CHANNELS, "a map of 1, 3 or 4 channels"),
+        "image-to-image": (
+            a_map and seen.size in (*IMAGE_CHANNELS, seen.input_shape[2]),
+            "a map of 1, 3 or 4 channels, or of as many as the input has",
+        ),
         "features": (True, "any output"),
     }
     fits, expected = wanted[task]

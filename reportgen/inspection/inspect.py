@@ -58,6 +58,7 @@ class KerasProbe:
     explained: tuple[Explained, ...]
     outputs: tuple[Output, ...]
     heads: tuple[str, ...]
+    numbers: np.ndarray | None = None
 
 
 @deep_models()
@@ -68,10 +69,12 @@ def inspect(
     options: Options,
     original: np.ndarray | None = None,
     seen: Part = WHOLE,
+    numbers: np.ndarray | None = None,
 ) -> KerasProbe:
     """Show the network `pixels`, uint8 (h, w, channels) as it takes them; `shown` (h, w, 3) is the same for the reader.
 
-    `original` (H, W, 3) is the image before it was fitted, `seen` the part of it that was. Raises `ModelError` where the model
+    `original` (H, W, 3) is the image before it was fitted, `seen` the part of it that was, `numbers` the array that it was, if it
+    was one. Raises `ModelError` where the model
     cannot run on it, `LabelsError` where the model does not have the class to explain, and `OptionError` where it does not have
     the layer.
     """
@@ -116,6 +119,7 @@ def inspect(
         explained=explained,
         outputs=outputs,
         heads=tuple(forward.outputs),
+        numbers=numbers,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from ..backend import keras, tf
 from ..errors import ModelError, OptionError
 from ..options import Options
-from ..probe import ChannelOrder
+from ..probe import ChannelOrder, Ranges
 from .assigned import Assigned
 from .budget import WeightBudget
 from .losses import Losses
@@ -20,6 +20,11 @@ from .schemes import BLUE_FIRST, SCHEMES, scale
 SCALING_LAYERS = (keras.layers.Rescaling, keras.layers.Normalization)
 ARITHMETIC = ("TrueDivide", "Divide", "Subtract", "Multiply", "Add")
 MAX_MEMORY = Options().max_memory
+AS_THEY_ARE = "none: the values of the array as they are"
+GUESSED = (
+    "How this model wants its pixels scaled cannot be known from it; pixel / 255 was assumed. "
+    "If it was trained otherwise, say so with --preprocess."
+)
 ANY_SIZE = 224  # what a model that takes any size is given, unless --size says otherwise
 
 
@@ -37,6 +42,7 @@ class Loaded:
     budget: what a stranger's file may take for weights; None where there is no such file.
     max_memory: bytes that the outputs of its layers may take at once.
     losses: what it was trained for, as far as its file or the model at hand tells.
+    ranges: of the channels of an array whose values the model is given as they are; None for pixels of 0 to 255.
     """
 
     model: Any
@@ -53,6 +59,7 @@ class Loaded:
     max_memory: int = MAX_MEMORY
     scheme_known: bool = True
     losses: Losses = None
+    ranges: Ranges = None
 
     @property
     def channel_order(self) -> ChannelOrder | None:
@@ -60,6 +67,17 @@ class Loaded:
         if not self.scheme_known:
             return None
         return "bgr" if self.scheme in BLUE_FIRST else "rgb"
+
+    def taking_values(self, ranges: Ranges) -> Loaded:
+        """The same for values that are no pixels: nothing scales them, and no guess how pixels are scaled matters."""
+        return replace(
+            self,
+            scheme="none",
+            preprocessing=AS_THEY_ARE,
+            scheme_known=False,
+            ranges=ranges,
+            warnings=tuple(each for each in self.warnings if each != GUESSED),
+        )
 
     def preprocess(self, images: np.ndarray) -> np.ndarray:
         """uint8 images (n, h, w, channels) as what the model takes: float32, (n, channels, h, w) where it wants that."""

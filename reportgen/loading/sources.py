@@ -20,7 +20,7 @@ from .applications import APPLICATIONS, Application
 from .assigned import Assigned, noting_assignments
 from .budget import WeightBudget
 from .labels import given_labels, imagenet_labels, minivgg_labels
-from .loaded import MAX_MEMORY, Loaded, described, input_shape_of, scales_its_own_input, takes_integers
+from .loaded import GUESSED, MAX_MEMORY, Loaded, described, input_shape_of, scales_its_own_input, takes_integers
 from .losses import losses_in, losses_of
 from .opening import fresh_names, from_file
 from .references import Reference, check_weights, find_reference
@@ -204,10 +204,7 @@ def _scheme(asked: str | None, found: Reference, model: Any) -> tuple[str, tuple
         return APPLICATIONS[found.application].scheme, ()
     if takes_integers(model) or scales_its_own_input(model):
         return "none", ()
-    return "unit", (
-        "How this model wants its pixels scaled cannot be known from it; pixel / 255 was assumed. "
-        "If it was trained otherwise, say so with --preprocess.",
-    )
+    return "unit", (GUESSED,)
 
 
 def _labels(asked: tuple[str, ...] | None, found: Reference, model: Any) -> tuple[str, ...] | None:
