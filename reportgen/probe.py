@@ -15,6 +15,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from .arrays.others import OtherInput
 from .excited import Excited
 from .explained import Explained as Explained, Question as Question
 from .histograms import Histogram
@@ -238,6 +239,10 @@ class Probe(Protocol):
     @property
     def numbers(self) -> np.ndarray | None:
         """The array (H, W, channels) that was given where that is no ordinary image, before it was fitted; else None."""
+
+    @property
+    def others_given(self) -> tuple[OtherInput, ...]:
+        """What the model's other inputs were given; nothing where it takes the image alone."""
 
     @property
     def maps(self) -> tuple[FeatureMaps, ...]: ...

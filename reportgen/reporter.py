@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +12,14 @@ import numpy as np
 
 from .arrays import AnyImage, GivenArray, given_image
 from .arrays.given import as_colours, ranges_of
+from .arrays.others import OtherInput, other_input
 from .errors import OptionError
 from .image import GivenImage, check_image
 from .loading.labels import given_labels
 from .loading.references import Reference, check_weights, find_reference
 from .metrics import metrics_of
 from .options import Options, concerning, files_of, options_of
+from .options.other_inputs import HeldValue, given_inputs, input_files, without_folders
 from .overlay import part_seen, size_on_page
 from .page.environment import check_templates
 from .page.fitting import fitted
@@ -109,6 +112,8 @@ def check_request(model: Any, asked: Options, image: Any = None) -> Reference | 
     if reference is not None:
         check_weights(reference, asked.weights)
     given_labels(asked.labels)
+    for file in input_files(asked.inputs).values():
+        check_image(file)
     check_templates(Path(asked.templates) if asked.templates else None)
     return reference
 
@@ -185,8 +190,26 @@ class Reporter:
         self._progress("Forward pass")
         from .inspection.inspect import inspect
 
+        network, others = self._beside(network, asked)
         seen = part_seen(size, (height, width), asked.fit)
-        return given, inspect(network, pixels, shown, asked, original, seen, numbers)
+        return given, inspect(network, pixels, shown, asked, original, seen, numbers, others)
+
+    def _beside(self, network: KerasNetwork, asked: Options) -> tuple[KerasNetwork, tuple[OtherInput, ...]]:
+        """The network whose other inputs are given what was asked for, and what that is."""
+        given, inputs = given_inputs(asked.inputs), network.loaded.inputs
+        if inputs is None:
+            if given:
+                raise OptionError(f"--input {next(iter(given))}: {network.name} takes one input, which is given the image.")
+            return network, ()
+        inputs.check_names(given, network.name)
+
+        def fitted(name: str, shape: tuple[int | None, ...]) -> tuple[np.ndarray, OtherInput]:
+            scale = self.network.prepared
+            return other_input(name, shape, given[name], scale=scale, fit=asked.fit, resample=asked.resample)
+
+        found = {each.name: fitted(each.name, each.shape) for each in inputs.others}
+        values = {name: value for name, (value, _) in found.items()}
+        return network.beside(values), tuple(told for _, told in found.values())
 
     def _options(self, options: dict[str, Any]) -> Options:
         for name in concerning(self.options, "model"):
@@ -196,7 +219,7 @@ class Reporter:
 
     def _known(self, probe: Probe, asked: Options) -> dict[str, Any]:
         """The sections about the model that were found so far, for this way through its layers and these looks."""
-        way = probe.network.layers, concerning(asked, "looks"), probe.network.ranges
+        way = probe.network.layers, concerning(asked, "looks"), probe.network.ranges, asked.inputs
         for known, sections in self._of_model:
             if known == way:
                 return sections
@@ -219,13 +242,25 @@ def _provenance(
         image=given.facts,
         versions=Versions(reportgen=__version__, tensorflow=tensorflow, keras=keras, numpy=np.__version__),
         options=named,
-        command=command_line(reference, given.facts.name, named) if reference is not None and given.in_file else "",
+        command=_command(reference, given, named),
         notes=(*_given_notes(given, probe), *_resize_notes(given, probe, asked), *_cut_notes(probe)),
-        input_digest=tensor_digest(probe.pixels if opaque else probe.given),
+        input_digest=_input_digest(probe, tensor_digest(probe.pixels if opaque else probe.given)),
         output=asked.head or probe.heads[0],
         truth=truth,
         metrics=metrics_of(asked.metric),
     )
+
+
+def _command(reference: Reference | None, given: GivenImage | GivenArray, named: Options) -> str:
+    """The command line that makes the report again; "" where something came from memory."""
+    from_memory = not given.in_file or any(isinstance(each, HeldValue) for each in named.inputs)
+    return "" if reference is None or from_memory else command_line(reference, given.facts.name, named)
+
+
+def _input_digest(probe: Probe, image: str) -> str:
+    """The digest of all that the model was given: that of the image, where it takes no more."""
+    others = [f"{each.name} {each.digest}" for each in probe.others_given]
+    return hashlib.sha256("\n".join([image, *others]).encode()).hexdigest() if others else image
 
 
 def _given_notes(given: GivenImage | GivenArray, probe: Probe) -> tuple[str, ...]:
@@ -243,7 +278,7 @@ def _warnings(given: GivenImage | GivenArray) -> tuple[str, ...]:
 def _without_folders(asked: Options) -> Options:
     """The options with the names of files alone: a report does not tell where they lie."""
     names: dict[str, Any] = {name: Path(file).name for name, file in files_of(asked).items()}
-    return replace(asked, **names)
+    return replace(asked, inputs=without_folders(asked.inputs), **names)
 
 
 def _resize_notes(given: GivenImage | GivenArray, probe: Probe, asked: Options) -> tuple[str, ...]:

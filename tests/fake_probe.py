@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from reportgen.arrays.others import OtherInput
 from reportgen.excited import Excited
 from reportgen.kernels import DEPTHWISE_AXES, KERNEL_AXES, POINTWISE_AXES, TRANSPOSED_AXES, Kernel, Law
 from reportgen.outputs import Output
@@ -105,6 +106,7 @@ class FakeProbe:
     task: Task | None = None
     others: tuple[Output, ...] = ()
     numbers: np.ndarray | None = None
+    others_given: tuple[OtherInput, ...] = ()
 
     @property
     def questions(self) -> tuple[Question, ...]:

@@ -10,6 +10,7 @@ import typer
 from ..errors import OptionError
 from ..formatting import counted, plain
 from ..options import Options, files_of
+from ..options.other_inputs import input_files
 from .app import app, showing_progress, tell
 from .options import MODEL, OUTPUT, CommandWithOptions, complete_model, with_options
 from .output import (
@@ -98,7 +99,7 @@ def report(
     reference = check_request(model, asked, image)
     assert reference is not None
     path = output or default_output(f"{image.stem[:80]}-{reference.name[:80]}", folder)
-    inputs = (image, reference.file, *map(Path, files_of(asked).values()))
+    inputs = (image, reference.file, *map(Path, files_of(asked).values()), *input_files(asked.inputs).values())
     check_output(path, folder, *inputs, force=force, open_page=open_page)
     templates = Path(asked.templates) if asked.templates else None
     with showing_progress(quiet) as (step, announce):

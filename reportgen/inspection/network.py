@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import hashlib
 import itertools
 from collections.abc import Generator, Mapping
@@ -20,7 +21,7 @@ from ..loading.architecture import architecture
 from ..loading.loaded import Loaded, as_array
 from ..loading.schemes import scale
 from ..probe import INPUT, ChannelOrder, LayerCall, ModelFacts, Ranges
-from ..tensors import TensorFigures, figures_of
+from ..tensors import TensorFigures, figures_of, tensor_digest
 from .ascent import Ascent
 from .asking import Asking
 from .colours import order_behind
@@ -58,6 +59,14 @@ class KerasNetwork:
         """The same network for an array whose values go in as they are; `ranges` are those of its channels."""
         network = copy.copy(self)
         network.loaded, network._asking, network._excited = self.loaded.taking_values(ranges), None, {}
+        return network
+
+    def beside(self, values: Mapping[str, np.ndarray]) -> KerasNetwork:
+        """The same network, whose other inputs are given these values."""
+        assert self.loaded.inputs is not None
+        network = copy.copy(self)
+        loaded = dataclasses.replace(self.loaded, inputs=self.loaded.inputs.with_values(values))
+        network.loaded, network._asking, network._excited = loaded, None, {}
         return network
 
     def name_classes(self, classes: int) -> None:
@@ -202,6 +211,8 @@ class KerasNetwork:
         if not may_be_kept(self.model, self.structure.heard):
             return dict.fromkeys(channels, "")
         scheme = self.loaded.scheme if self.loaded.ranges is None else f"values {self.loaded.ranges}"
+        if self.loaded.inputs is not None:
+            scheme += "".join(f" {name} {tensor_digest(value)}" for name, value in self.loaded.inputs.values.items())
         about = (self.digest, scheme, self.loaded.input_shape, self.head, path)
         return {channel: key_of(*about, channel) for channel in channels}
 

@@ -19,6 +19,7 @@ from ..image import LARGEST_IMAGE
 from .applications import APPLICATIONS, Application
 from .assigned import Assigned, noting_assignments
 from .budget import WeightBudget
+from .inputs import inputs_of
 from .labels import given_labels, imagenet_labels, minivgg_labels
 from .loaded import GUESSED, MAX_MEMORY, Loaded, described, input_shape_of, scales_its_own_input, takes_integers
 from .losses import losses_in, losses_of
@@ -92,6 +93,7 @@ def load(
         assigned=assigned,
         budget=budget,
         max_memory=max_memory,
+        inputs=inputs_of(model),
         losses=losses_of(model) if found.file is None else losses_in(found.file),
         scheme_known=not scheme_warnings,
         warnings=(*file_warnings, *_weight_warnings(found, weights), *scheme_warnings, *size_warnings),

@@ -31,6 +31,7 @@ from .kinds import (
     WEIGHTS,
     choice,
 )
+from .other_inputs import INPUTS
 
 __all__ = [
     "ComparisonOptions",
@@ -89,6 +90,13 @@ class Options:
     )
     head: str | None = option(
         None, NAME, "model", "Which output to report on, if the model has several.", shown_default="the first"
+    )
+    inputs: tuple[str, ...] = option(
+        (),
+        INPUTS,
+        "image",
+        "What another input of the model is given beside the image: an image, an array or numbers. May be given more than once.",
+        flag="--input",
     )
     task: Task | None = option(
         None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...arrays.given import Range, ranges_of
+from ...arrays.others import OtherInput
 from ...formatting import number
 from ...options import Options
 from ...picture import RGB, Grid, Picture, quantize, reduced, striped
@@ -42,17 +43,21 @@ class Overview:
     """`picture` is what was given to the model, before its values were scaled; of four channels, the colours.
 
     `channels` tells of an array of another number of channels, or of values that are no 8-bit pixels: of one channel the picture
-    is grey, of three colours on one scale, and of more their mean, each by its own range.
+    is grey, of three colours on one scale, and of more their mean, each by its own range. `others` are the
+    model's other inputs, beside the one called `input_name`; a model that takes the image alone has none, and that is "".
     """
 
     picture: Picture
     channels: Channels | None = None
+    input_name: str = ""
+    others: tuple[OtherInput, ...] = ()
 
 
 def find_overview(probe: Probe, options: Options) -> Overview:
     """The pixels of the probe as a picture, and the channels of an array."""
     picture = Picture(probe.pixels, 0.0, 255.0, RGB)
-    return Overview(picture, None if probe.numbers is None else _channels(probe.given, options))
+    channels = None if probe.numbers is None else _channels(probe.given, options)
+    return Overview(picture, channels, probe.network.layers[0].path if probe.others_given else "", probe.others_given)
 
 
 def _channels(given: np.ndarray, options: Options) -> Channels:
