@@ -17,7 +17,7 @@ from ..backend import global_state, keras, legacy_h5_format
 from ..errors import ModelError, ReportgenError, reason_of
 from .allowlist import KERAS_HUB
 from .budget import WeightBudget
-from .gate import Configurations, Part, configurations, foreign_parts, in_words, needs_hub, refusal
+from .gate import IMPORT_IT, Configurations, Part, configurations, foreign_parts, in_words, needs_hub, refusal
 from .initializers import known_arguments_only
 from .keras2 import NAME_MARK, upgraded, without_slashes
 from .pinned import building_only
@@ -121,10 +121,7 @@ def _load_error(path: Any, error: Exception) -> ReportgenError:
             "or save the whole with model.save(...)."
         )
     if "Could not locate class" in reason or "Unknown layer" in reason or "could not be found" in reason.lower():
-        return ModelError(
-            f"{path}: it needs a class that Keras does not have ({first_line}).\n"
-            "Import your class and call reportgen.generate(model, image) with the loaded model."
-        )
+        return ModelError(f"{path}: it needs a class that Keras does not have ({first_line}).\n{IMPORT_IT}")
     return ModelError(f"{path}: Keras cannot load it ({first_line}).")
 
 

@@ -19,6 +19,7 @@ from ..image import LARGEST_IMAGE
 from .applications import APPLICATIONS, Application
 from .assigned import Assigned, noting_assignments
 from .budget import WeightBudget
+from .imported import importing
 from .inputs import inputs_of
 from .labels import given_labels, imagenet_labels, minivgg_labels
 from .loaded import GUESSED, MAX_MEMORY, Loaded, described, input_shape_of, scales_its_own_input, takes_integers
@@ -42,6 +43,7 @@ def load(
     labels: str | Path | Sequence[str] | None = None,
     size: tuple[int, int] | None = None,
     max_memory: int = MAX_MEMORY,
+    imports: Sequence[str] = (),
     allow_unsafe: bool = False,
     announce: Announce | None = None,
 ) -> Loaded:
@@ -49,8 +51,8 @@ def load(
 
     weights: for an application, "imagenet" (the default), "random" (by `seed`) or a file. preprocess: "auto", a scheme, or an
     application's name. size: (h, w) for a model that takes any. max_memory: the bytes that the outputs of layers may take at
-    once. allow_unsafe: let the file's own code run. announce: is told of a download before it starts, and returns the stream for
-    its progress bar.
+    once. imports: modules to import first, whose classes Keras then knows. allow_unsafe: let the file's own code run. announce:
+    is told of a download before it starts, and returns the stream for its progress bar.
     """
     user_labels = given_labels(labels)
     scheme = None if preprocess == "auto" else scheme_name(preprocess)
@@ -62,7 +64,7 @@ def load(
     elif isinstance(reference, (str, Path)):
         found = find_reference(reference)
         check_weights(found, weights)
-        with noting_assignments() as assigned:
+        with importing(imports), noting_assignments() as assigned:
             model, file_warnings, budget = _model(found, weights, seed, allow_unsafe, announce)
         if weights == "random":
             assigned = None

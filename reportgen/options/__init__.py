@@ -20,6 +20,7 @@ from .kinds import (
     LAYER,
     METHODS,
     METRICS,
+    MODULES,
     NAME,
     PATTERNS,
     SECTIONS,
@@ -189,6 +190,14 @@ class Options:
         "model",
         "The most memory that the outputs of layers may take at once; a model that wants more is not run.",
         shown_default="2GB",
+    )
+    imports: tuple[str, ...] = option(
+        (),
+        MODULES,
+        "model",
+        "Import a Python module of yours, which defines layers of the model, before the model is opened. The current folder "
+        "stands last on the path. May be given more than once.",
+        flag="--import",
     )
     allow_unsafe: bool = option(False, FLAG, "model", "Let code inside the model file run. Only for files that you trust.")
 
