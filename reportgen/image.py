@@ -15,7 +15,7 @@ import numpy as np
 from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 
 from .errors import ImageError
-from .image_bounds import check_bounds, check_no_address, pillow_silent
+from .image_bounds import STANDARD_INPUT as STANDARD_INPUT, check_bounds, check_no_address, pillow_silent
 from .image_colours import Turn, in_mode, into_srgb
 from .options import Fit, Resample
 from .picture import finite_range, quantize
@@ -62,7 +62,7 @@ class GivenImage:
 
     @property
     def in_file(self) -> bool:  # so that a command line can name it
-        return self.from_file or self.from_array_file
+        return self.facts.name != STANDARD_INPUT and (self.from_file or self.from_array_file)
 
     @property
     def pixels(self) -> np.ndarray:
@@ -88,12 +88,12 @@ class GivenImage:
             fourth = fit(self.fourth, height, width, how, 255 if self.from_file else 0, resample)
             on_white = self.on_white(height, width, how, resample) if self.from_file else colours
             return np.dstack([colours, fourth]), _rounded(on_white)
+        if channels == 1:  # grey first, then resized, as Keras's `load_img` does it
+            grey = fit(np.asarray(Image.fromarray(self.pixels).convert("L")), height, width, how, 0, resample)[:, :, None]
+            return grey, np.repeat(_rounded(grey), 3, axis=2)
         values = self.on_white(height, width, how, resample)
         shown = _rounded(values)
-        given = with_channels(shown, channels)
-        if values.dtype != np.uint8:
-            given = _float_channels(values, channels)
-        return given, np.repeat(_rounded(given), 3, axis=2) if channels == 1 else shown
+        return with_channels(shown, channels) if values.dtype == np.uint8 else _float_channels(values, channels), shown
 
     def on_white(self, height: int, width: int, how: Fit, resample: Resample = "bicubic") -> np.ndarray:
         """`fit` of `pixels`, which are not held beside Pillow's copy of them: that would not fit in a gigabyte."""
@@ -284,10 +284,9 @@ def _rounded(values: np.ndarray) -> np.ndarray:
 
 
 def _float_channels(values: np.ndarray, channels: int) -> np.ndarray:
-    """`with_channels` of float32 values, which stay unrounded."""
-    if channels == 1:
-        luminance: np.ndarray = values @ np.array([[0.299], [0.587], [0.114]], np.float32)
-        return luminance
+    """`with_channels` of float32 values, which stay unrounded; for three channels or four."""
+    if channels not in (3, 4):
+        return with_channels(_rounded(values), channels)
     return values if channels == 3 else np.dstack([values, np.full(values.shape[:2], 255, np.float32)])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import sys
 import zipfile
 import zlib
 from functools import cache
@@ -17,6 +18,7 @@ from PIL import Image
 import reportgen
 from reportgen.arrays import GivenArray, given_image
 from reportgen.arrays.given import Range, as_colours, given_array
+from reportgen.cli import main
 from reportgen.errors import ImageError, OptionError
 from reportgen.image import GivenImage
 from reportgen.methods.subject import baseline_pixels, baseline_words
@@ -154,6 +156,50 @@ def test_values_that_are_no_numbers_are_named() -> None:
     assert report.overview.channels is not None
     assert [each.not_finite for each in report.overview.channels.ranges] == [0, 2, 0, 0, 1]
     assert reportgen.render(report).count("Stripes mark values") == 1
+
+
+# Standard input
+
+
+class Stream(io.BytesIO):
+    """A standard input that is no terminal."""
+
+    @property
+    def buffer(self) -> Stream:
+        return self
+
+
+def piped(content: bytes, output: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(sys, "stdin", Stream(content))
+    monkeypatch.setattr(sys, "argv", ["reportgen", "report", "-", "--only", "overview,predictions", "-o", str(output)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return int(ended.value.code or 0)
+
+
+def test_an_image_from_standard_input(cat: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert piped(cat.read_bytes(), tmp_path / "a.html", monkeypatch) == 0
+    report, of_file = reportgen.read(tmp_path / "a.html"), reportgen.generate("minivgg", cat, only="overview,predictions")
+    assert report.predictions == of_file.predictions
+    assert report.provenance.image.name == "standard input"
+    assert report.provenance.image.digest == of_file.provenance.image.digest
+    assert report.provenance.command == ""
+    file = io.BytesIO()
+    np.savez(file, x=np.asarray(Image.open(cat).convert("RGB")))
+    assert piped(file.getvalue(), tmp_path / "a.html", monkeypatch) == 0
+    assert reportgen.read(tmp_path / "a.html").predictions == of_file.predictions
+
+
+def test_what_is_no_image_in_standard_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for content, told in ((b"", "the file is empty"), (b"no image", "not an image that can be read")):
+        assert piped(content, tmp_path / "a.html", monkeypatch) == 2
+        assert capfd.readouterr().err.startswith(f"reportgen: standard input: {told}")
+    monkeypatch.setattr("reportgen.arrays.LARGEST_FILE", 10)
+    assert piped(b"more than ten bytes", tmp_path / "a.html", monkeypatch) == 2
+    assert "standard input: more than 10 bytes" in capfd.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 # The page and the diff

@@ -42,6 +42,9 @@ def never(x):
     raise RuntimeError("a function that nobody registered was called")
 
 
+from keras.layers import Lambda as Rule
+
+
 class Gate:
     def __init__(self, **options):
         raise RuntimeError("a class that is no part of a model was built")
@@ -146,6 +149,9 @@ def test_a_class_that_is_no_part_of_a_model_stays_unknown() -> None:
     changed("Double", "Gate", "gate.keras")
     with pytest.raises(UnsafeModelError, match="Gate `double`"):
         reportgen.generate("gate.keras", PIXELS, imports="ownlayers")
+    changed("Double", "Rule", "rule.keras")
+    with pytest.raises(UnsafeModelError, match="Rule `double`"):
+        reportgen.generate("rule.keras", PIXELS, imports="ownlayers")
 
 
 @pytest.mark.usefixtures("inside")

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import IO, Any
 
 import numpy as np
 
 from ..errors import ImageError
-from ..image import GivenImage, check_image, image_from_array, load_image
+from ..image import LARGEST_FILE, STANDARD_INPUT, GivenImage, check_image, image_from_array, load_image
 from .given import GivenArray, given_array
 from .numpy_files import is_numpy, load_numpy
 from .tiff import load_bands
 
-__all__ = ["AnyImage", "GivenArray", "given_image"]
+__all__ = ["AnyImage", "GivenArray", "given_image", "image_from_stream"]
+
+AT_ONCE = 1_000_000  # bytes of a stream
 
 AnyImage = str | Path | np.ndarray | GivenImage | GivenArray
 
@@ -30,6 +33,22 @@ def given_image(image: Any) -> GivenImage | GivenArray:
     if isinstance(image, (str, Path)):
         return _from_file(Path(image))
     raise ImageError(f"a {type(image).__name__} is no image: expected a path, or an array (h, w, channels).")
+
+
+def image_from_stream(stream: IO[bytes]) -> GivenImage | GivenArray:
+    """The image that a stream holds, such as standard input; no more than the largest file is read. Raises `ImageError`."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / STANDARD_INPUT
+        size = 0
+        with path.open("wb") as file:
+            while size <= LARGEST_FILE and (part := stream.read(AT_ONCE)):
+                size += file.write(part)
+        if size > LARGEST_FILE:
+            raise ImageError(f"{STANDARD_INPUT}: more than {LARGEST_FILE:,} bytes; at most as many are read. Make it smaller.")
+        try:
+            return _from_file(path)
+        except ImageError as error:
+            raise ImageError(str(error).replace(str(path), STANDARD_INPUT)) from error
 
 
 def _from_array(values: np.ndarray) -> GivenImage | GivenArray:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import ImageError
 from ..formatting import counted, number, shape
-from ..image import GivenImage, ImageFacts
+from ..image import STANDARD_INPUT, GivenImage, ImageFacts
 from ..options import Fit, Resample
 from ..picture import finite_range, quantize, striped
 from ..records import record
@@ -109,8 +109,8 @@ def given_array(
     if values.dtype.kind not in NUMBERS:
         raise ImageError(f"{name}: an array of {values.dtype}; expected whole numbers or floats.")
     pixels = _of_one_image(values, name)
-    in_file = bool(digest)
-    facts = ImageFacts(_file_name(name) if in_file else name, digest or _digest(values, pixels), pixels.shape[1], pixels.shape[0])
+    in_file = bool(digest) and Path(name).name != STANDARD_INPUT
+    facts = ImageFacts(_file_name(name) if digest else name, digest or _digest(values, pixels), pixels.shape[1], pixels.shape[0])
     with np.errstate(over="ignore", invalid="ignore"):  # what float32 cannot hold becomes infinite, and is named
         kept = np.ascontiguousarray(pixels if pixels.dtype == np.uint8 else pixels.astype(np.float32))
     return GivenArray(values=kept, kind=values.dtype.name, facts=facts, notes=notes, picture=picture, in_file=in_file)

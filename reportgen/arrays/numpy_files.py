@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import ImageError
 from ..formatting import plain, shape
+from ..image import STANDARD_INPUT
 
 NPY_MARK, ZIP_MARK = b"\x93NUMPY", b"PK\x03\x04"
 MOST_VALUES = 30_000_000  # of an array: 120 MB as the model takes them, beside 240 MB of doubles
@@ -52,7 +53,9 @@ class _Header:
 def is_numpy(path: Path) -> bool:
     """Whether the file is one of NumPy's, by its first bytes; raises `ImageError` where it cannot be read."""
     start = _start(path)
-    return start.startswith(NPY_MARK) or (start.startswith(ZIP_MARK) and path.suffix.lower() == ".npz")
+    return start.startswith(NPY_MARK) or (
+        start.startswith(ZIP_MARK) and (path.suffix.lower() == ".npz" or path.name == STANDARD_INPUT)
+    )
 
 
 def load_numpy(path: Path) -> tuple[np.ndarray, str, tuple[str, ...]]:

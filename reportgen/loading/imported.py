@@ -64,9 +64,13 @@ def _imported(name: str) -> ModuleType:
 
 
 def _classes(module: ModuleType) -> dict[str, Any]:
-    """The classes in a module that Keras can build a model of, by name; those that are Keras's own are known without."""
+    """The classes of a module, or of its own package, that Keras can build a model of, by name.
+
+    What it only imports from elsewhere stays unknown: a `Lambda` of Keras's, or a class of KerasHub's that reads files.
+    """
+    package = module.__name__.partition(".")[0]
     return {
         name: each
         for name, each in vars(module).items()
-        if inspect.isclass(each) and issubclass(each, KINDS) and each.__module__.partition(".")[0] != "keras"
+        if inspect.isclass(each) and issubclass(each, KINDS) and each.__module__.partition(".")[0] == package
     }
