@@ -77,7 +77,9 @@ def _of_vector(seen: Seen) -> Reading:
         return Reading("classification", "There is a label for each of the scores.", True)
     if size == 1:
         return Reading(
-            "regression", "The output is one number, which no sigmoid made; it may be the logit of a yes/no answer.", True
+            "regression",
+            "The output is one number, which no sigmoid made; it may be the logit of a yes/no answer: then say --task binary.",
+            True,
         )
     if seen.kind == "raw" and seen.step not in (*LINEAR, None, "Tanh", "LogSoftmax"):
         return Reading("features", "The network ends without a classifier: no dense layer of its own makes the output.", True)

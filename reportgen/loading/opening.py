@@ -24,6 +24,7 @@ from .pinned import building_only
 from .references import ARCHIVE, HUB, HUB_PACKAGE, Checked, Reference, check_model_file
 from .replaced import note_of, without_training_parts
 from .state import check_unchanged
+from .weight_shapes import remedy
 
 NAME_COUNTS = "object_name_uids"  # under which Keras keeps how many layers of each kind it has named
 SCOPE = "custom_objects_scope_dict"  # under which Keras keeps the classes that a `custom_object_scope` brings
@@ -116,10 +117,7 @@ def _registered(configured: Configurations) -> frozenset[str]:
 def _load_error(path: Any, error: Exception) -> ReportgenError:
     reason, first_line = str(error), reason_of(error)
     if "No model config found" in reason or "No model found in config" in reason:
-        return ModelError(
-            f"{path}: the file holds weights only. Name the architecture (--model vgg16 --weights {Path(path).name}), "
-            "or save the whole with model.save(...)."
-        )
+        return ModelError(f"{path}: the file holds weights only.\n{remedy(Path(path))}")
     if "Could not locate class" in reason or "Unknown layer" in reason or "could not be found" in reason.lower():
         return ModelError(f"{path}: it needs a class that Keras does not have ({first_line}).\n{IMPORT_IT}")
     return ModelError(f"{path}: Keras cannot load it ({first_line}).")
