@@ -32,14 +32,20 @@ def multiply_adds(kind: str, inputs: Sequence[Any], attributes: Sequence[Any], o
         if kind in TRANSPOSED:
             return _values(inputs[2]) * math.prod(_sizes(inputs[1])[:-1])
         if kind in MATRIX:
-            named = dict(zip(attributes[::2], attributes[1::2], strict=True))
+            named = _named(attributes)
             turned = named.get("transpose_a", named.get("adj_x", False))
             return _values(outputs[0]) * _sizes(inputs[0])[-2 if turned else -1]
         if kind == "Einsum":
-            return _in_einsum(inputs, dict(zip(attributes[::2], attributes[1::2], strict=True)))
+            return _in_einsum(inputs, _named(attributes))
     except (TypeError, ValueError, IndexError):  # a size that is not known
         return None
     return 0
+
+
+def _named(attributes: Sequence[Any]) -> dict[str, Any]:
+    """Attributes by their names. Eager operations hand over values, traced ones messages that hold them."""
+    named = dict(zip(attributes[::2], attributes[1::2], strict=True))
+    return {name: getattr(each, each.WhichOneof("value")) if hasattr(each, "WhichOneof") else each for name, each in named.items()}
 
 
 def _in_einsum(inputs: Sequence[Any], attributes: dict[Any, Any]) -> int | None:
