@@ -131,7 +131,10 @@ def _read_classes(value: Any) -> int | str | tuple[int | str, ...]:
 
 def _read_modules(value: Any) -> tuple[str, ...]:
     """Names of modules, dotted where they lie in packages, each once."""
-    names = tuple(dict.fromkeys(_read_text(name).strip() for name in ([value] if isinstance(value, str) else value)))
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, (list, tuple)):
+        raise ValueError
+    names = tuple(dict.fromkeys(_read_text(text).strip() for text in texts))
     if not all(part.isidentifier() for name in names for part in name.split(".")):
         raise ValueError
     return names

@@ -141,7 +141,8 @@ def map_of(output: Output, probe: Probe, options: Options) -> OutputMap:
         return _image(output, probe, options, common)
     strongest = np.argsort(-np.nan_to_num(_means(output), nan=-np.inf), kind="stable")[:SHOWN]
     rows = tuple(_row(output, int(each)) for each in strongest)
-    return OutputMap(kind="maps", rows=rows, **common, **_maps(output, [row.class_index for row in rows], low, high, options))
+    maps = _maps(output, [row.class_index for row in rows], low, high, options)
+    return OutputMap(kind="maps", rows=rows, by_itself=False, **common, **maps)
 
 
 def _segmentation(output: Output, probe: Probe, options: Options, common: dict[str, Any]) -> OutputMap:
@@ -195,6 +196,7 @@ def _image(output: Output, probe: Probe, options: Options, common: dict[str, Any
     colours = options.colormap if not comparable and channels == 1 else GREY
     return OutputMap(
         kind="image",
+        by_itself=False,
         rows=tuple(_row(output, each) for each in range(channels)),
         input=_drawn(given, low, high, GREY, flip) if comparable else None,
         output=_drawn(values, low, high, colours, flip),
