@@ -43,7 +43,8 @@ BESIDE = {
     ("image_bounds", "errors"), ("kernels", "records"), ("picture", "errors"), ("picture", "records"), ("picture", "tensors"),
     ("overlay", "picture"), ("arrays", "image"), ("arrays", "options"), ("arrays", "resizing"),
     ("image", "options"), ("image", "resizing"),
-    ("resizing", "options"), ("resizing", "backend"), ("probe", "explained"), ("probe", "options"), ("probe", "arrays"), ("inspection", "loading"),
+    ("resizing", "options"), ("resizing", "backend"), ("probe", "explained"), ("probe", "options"), ("probe", "arrays"),
+    ("inspection", "loading"),
     ("report", "checks"), ("codec", "report"), ("__main__", "cli"),
 }  # fmt: skip
 TENSORFLOW = {"tensorflow", "keras"}
