@@ -25,6 +25,8 @@ GREY = "gray"
 CLASSES = "classes"  # a colour for each class index; the last stands for none
 NO_CLASS = 255
 DIVERGING = "RdBu_r"  # blue below the middle, red above it
+MOST_COLOURS = 256  # of a palette
+LARGEST_PALETTE = 30_000_000  # values: to look through more for their colours takes longer than to write them
 GAP = 1  # pixels between the tiles of a grid
 LARGEST_PICTURE = 100_000_000  # pixels; a report that claims more is refused before memory is taken
 
@@ -233,8 +235,48 @@ def class_colours() -> bytes:
     return bytes(round(255 * part) for colour in (*colours, (0.5, 0.5, 0.5)) for part in colour)
 
 
+def few_colours(pixels: np.ndarray) -> np.ndarray:
+    """Pixels uint8 (h, w, 3) in 256 colours of their own, by median cut: half the file and more, and no eye tells them apart.
+
+    For pictures that are looked at, never for numbers that are read from them.
+    """
+    if len(_colours(pixels)) <= MOST_COLOURS:
+        return pixels
+    image = Image.fromarray(pixels).quantize(MOST_COLOURS, Image.Quantize.MEDIANCUT, kmeans=1, dither=Image.Dither.NONE)
+    return np.asarray(image.convert("RGB"))
+
+
+def _colours(pixels: np.ndarray) -> np.ndarray:
+    """The different colours of pixels (h, w, 3), each as one number, in order."""
+    return np.unique(_as_numbers(pixels))
+
+
+def _as_numbers(pixels: np.ndarray) -> np.ndarray:
+    numbers: np.ndarray = pixels.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+    return numbers
+
+
+def _in_palette(pixels: np.ndarray) -> bytes | None:
+    """Pixels (h, w, 3) of up to 256 colours as a palette PNG; None of more."""
+    if pixels.size > LARGEST_PALETTE:
+        return None
+    numbers = _colours(pixels)
+    if len(numbers) > MOST_COLOURS:
+        return None
+    buffer = io.BytesIO()
+    places = np.searchsorted(numbers, _as_numbers(pixels)).astype(np.uint8)
+    # neighbours in such a palette are unlike: what PNG's row filters gain on maps they lose here
+    image = Image.fromarray(places)
+    colours = np.stack([numbers >> 16, numbers >> 8 & 255, numbers & 255], axis=1).astype(np.uint8)
+    image.putpalette(colours.tobytes())
+    image.save(buffer, "PNG", optimize=False, compress_level=9)
+    return buffer.getvalue()
+
+
 def to_png(picture: Picture) -> bytes:
-    """The picture as PNG: a palette image whose indices are `values` exactly, or RGB."""
+    """The picture as PNG: a palette image whose indices are `values` exactly; of colours the pixels exactly."""
+    if picture.colormap == RGB and (png := _in_palette(picture.values)) is not None:
+        return png
     buffer = io.BytesIO()
     # of zlib's strategies, run lengths make the smallest files of maps, in a third of the time
     Image.fromarray(picture.values).save(buffer, "PNG", compress_level=9, compress_type=zlib.Z_RLE)
@@ -268,8 +310,8 @@ def values_from_png(png: bytes, rgb: bool) -> np.ndarray:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of large pictures; the limit is ours
             with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
-                if image.mode != ("RGB" if rgb else "P") or image.width * image.height > LARGEST_PICTURE:
+                if image.mode not in (("RGB", "P") if rgb else ("P",)) or image.width * image.height > LARGEST_PICTURE:
                     raise ReportFileError(f"a picture in the report is {image.mode} {image.size}, not one of ours.")
-                return np.array(image)
+                return np.array(image.convert("RGB") if rgb else image)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ReportFileError("a picture in the report is damaged.") from error
