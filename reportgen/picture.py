@@ -26,6 +26,7 @@ CLASSES = "classes"  # a colour for each class index; the last stands for none
 NO_CLASS = 255
 DIVERGING = "RdBu_r"  # blue below the middle, red above it
 MOST_COLOURS = 256  # of a palette
+FEW_COLOURS = 96  # of a picture that is only looked at
 LARGEST_PALETTE = 30_000_000  # values: to look through more for their colours takes longer than to write them
 GAP = 1  # pixels between the tiles of a grid
 LARGEST_PICTURE = 100_000_000  # pixels; a report that claims more is refused before memory is taken
@@ -236,13 +237,13 @@ def class_colours() -> bytes:
 
 
 def few_colours(pixels: np.ndarray) -> np.ndarray:
-    """Pixels uint8 (h, w, 3) in 256 colours of their own, by median cut: half the file and more, and no eye tells them apart.
+    """Pixels uint8 (h, w, 3) in 96 colours of their own, by median cut: a third of the file, and hardly an eye tells them apart.
 
     For pictures that are looked at, never for numbers that are read from them.
     """
-    if len(_colours(pixels)) <= MOST_COLOURS:
+    if len(_colours(pixels)) <= FEW_COLOURS:
         return pixels
-    image = Image.fromarray(pixels).quantize(MOST_COLOURS, Image.Quantize.MEDIANCUT, kmeans=1, dither=Image.Dither.NONE)
+    image = Image.fromarray(pixels).quantize(FEW_COLOURS, Image.Quantize.MEDIANCUT, kmeans=1, dither=Image.Dither.NONE)
     return np.asarray(image.convert("RGB"))
 
 

@@ -160,10 +160,10 @@ def test_maps_are_recoloured_rescaled_and_reordered(it: Opened, reports: dict[st
             real = channel.min + values / 255 * (channel.max - channel.min)
             values = np.floor((real - row.min) / (row.max - row.min) * 255 + 0.5)
         buttons.nth(at).press("Enter")
-        assert_same_picture(it.page.locator(".tile:popover-open svg"), colours[values.astype(int)])
+        assert_same_picture(it.page.locator(".tile:popover-open > svg"), colours[values.astype(int)])
         it.page.keyboard.press("Escape")
-    scales = it.page.locator(f"#maps-{row.index} + figure .scale span").all_inner_texts()
-    assert scales == (["each map's least", "its greatest"] if scale == "map" else [f"{row.min:.4g}", f"{row.max:.4g}"])
+    scales = it.page.locator(f"#maps-{row.index} + figure > .scale span").all_inner_texts()
+    assert scales == (["min of the map", "max of the map"] if scale == "map" else [f"{row.min:.4g}", f"{row.max:.4g}"])
 
 
 def test_the_last_of_many_quick_choices_counts(it: Opened) -> None:
@@ -251,7 +251,7 @@ def test_a_map_under_the_pointer_shows_its_place_in_the_picture(it: Opened, repo
     button.hover(position={"x": box["width"] * 0.6, "y": box["height"] * 0.4})
     where = it.page.locator(".where")
     assert where.is_visible()
-    assert [where.locator("rect").get_attribute(name) for name in ("x", "y", "width", "height")] == ["32", "16", "16", "16"]
+    assert [where.locator("rect.cell").get_attribute(name) for name in ("x", "y", "width", "height")] == ["32", "16", "16", "16"]
     assert where.inner_text().strip().startswith("Channel 9")
     assert where.inner_text().strip().endswith("row 1, column 2")
     it.page.mouse.move(2, 2)
@@ -267,7 +267,7 @@ def test_arrows_lead_from_map_to_map(it: Opened) -> None:
     first.nth(1).press("Enter")
     for key, place in (("ArrowRight", 2), ("ArrowRight", 3), ("ArrowLeft", 2)):
         it.page.keyboard.press(key)
-        assert it.page.locator(":popover-open b").all_inner_texts() == [f"Channel {place}"]
+        assert it.page.locator(":popover-open > p b").all_inner_texts() == [f"Channel {place}"]
     it.page.keyboard.press("Escape")
     assert it.page.locator(":popover-open").count() == 0
     assert it.page.evaluate("document.activeElement.ariaLabel") == "Channel 2"
