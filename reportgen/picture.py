@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from .errors import ReportFileError
+from .palettes import in_palette
 from .records import record
 from .tensors import figure
 
@@ -25,9 +26,6 @@ GREY = "gray"
 CLASSES = "classes"  # a colour for each class index; the last stands for none
 NO_CLASS = 255
 DIVERGING = "RdBu_r"  # blue below the middle, red above it
-MOST_COLOURS = 256  # of a palette
-FEW_COLOURS = 96  # of a picture that is only looked at
-LARGEST_PALETTE = 30_000_000  # values: to look through more for their colours takes longer than to write them
 GAP = 1  # pixels between the tiles of a grid
 LARGEST_PICTURE = 100_000_000  # pixels; a report that claims more is refused before memory is taken
 
@@ -236,47 +234,9 @@ def class_colours() -> bytes:
     return bytes(round(255 * part) for colour in (*colours, (0.5, 0.5, 0.5)) for part in colour)
 
 
-def few_colours(pixels: np.ndarray) -> np.ndarray:
-    """Pixels uint8 (h, w, 3) in 96 colours of their own, by median cut: a third of the file, and hardly an eye tells them apart.
-
-    For pictures that are looked at, never for numbers that are read from them.
-    """
-    if len(_colours(pixels)) <= FEW_COLOURS:
-        return pixels
-    image = Image.fromarray(pixels).quantize(FEW_COLOURS, Image.Quantize.MEDIANCUT, kmeans=1, dither=Image.Dither.NONE)
-    return np.asarray(image.convert("RGB"))
-
-
-def _colours(pixels: np.ndarray) -> np.ndarray:
-    """The different colours of pixels (h, w, 3), each as one number, in order."""
-    return np.unique(_as_numbers(pixels))
-
-
-def _as_numbers(pixels: np.ndarray) -> np.ndarray:
-    numbers: np.ndarray = pixels.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
-    return numbers
-
-
-def _in_palette(pixels: np.ndarray) -> bytes | None:
-    """Pixels (h, w, 3) of up to 256 colours as a palette PNG; None of more."""
-    if pixels.size > LARGEST_PALETTE:
-        return None
-    numbers = _colours(pixels)
-    if len(numbers) > MOST_COLOURS:
-        return None
-    buffer = io.BytesIO()
-    places = np.searchsorted(numbers, _as_numbers(pixels)).astype(np.uint8)
-    # neighbours in such a palette are unlike: what PNG's row filters gain on maps they lose here
-    image = Image.fromarray(places)
-    colours = np.stack([numbers >> 16, numbers >> 8 & 255, numbers & 255], axis=1).astype(np.uint8)
-    image.putpalette(colours.tobytes())
-    image.save(buffer, "PNG", optimize=False, compress_level=9)
-    return buffer.getvalue()
-
-
 def to_png(picture: Picture) -> bytes:
     """The picture as PNG: a palette image whose indices are `values` exactly; of colours the pixels exactly."""
-    if picture.colormap == RGB and (png := _in_palette(picture.values)) is not None:
+    if picture.colormap == RGB and (png := in_palette(picture.values)) is not None:
         return png
     buffer = io.BytesIO()
     # of zlib's strategies, run lengths make the smallest files of maps, in a third of the time

@@ -12,9 +12,9 @@ import pytest
 
 import reportgen
 from reportgen import Absent, Picture, Report
+from reportgen.layer_calls import ReceptiveField
 from reportgen.options import Options
 from reportgen.picture import DIVERGING
-from reportgen.layer_calls import ReceptiveField
 from reportgen.sections.feature_maps.find import find_feature_maps, is_signed
 from reportgen.sections.feature_maps.shown import shown_maps
 

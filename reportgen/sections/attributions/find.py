@@ -14,7 +14,8 @@ from ...methods.attribution import METHODS, Method
 from ...methods.subject import Subject
 from ...options import Options
 from ...overlay import COARSE, laid_over, layer_of, layer_size, within
-from ...picture import DIVERGING, RGB, WHOLE, Part, Picture, few_colours, finite_range, quantize
+from ...palettes import few_colours
+from ...picture import DIVERGING, RGB, WHOLE, Part, Picture, finite_range, quantize
 from ...probe import Probe, Question, label_of
 from ...records import formerly, record
 from ...tensors import figure

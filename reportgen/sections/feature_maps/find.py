@@ -27,7 +27,8 @@ SMALLEST_TILE = 8  # pixels: of a map any smaller no shape is left
 class Channel:
     """One map: its range, its mean, and the share of its values above 0.
 
-    `peak` is the place (row, column) of the greatest value, the first of several; None of an inactive channel and in older reports.
+    `peak` is the place (row, column) of the greatest value, the first of several; None of an inactive channel, and in older
+    reports.
     """
 
     KEY: ClassVar = ("channel",)
@@ -50,7 +51,8 @@ class ConvolutionMaps:
 
     `block_end` marks the last convolution at its resolution. `picture` shows the maps of `channels` in a grid of `columns`, or is
     None; one pixel of it is the mean over `reduction` x `reduction` values. `histogram` is that of all the layer's maps together;
-    older reports have none. `signed` says that the maps hold values of either sign: they are drawn in diverging colours, 0 in the middle.
+    older reports have none. `signed` says that the maps hold values of either sign: they are drawn in diverging
+    colours, 0 in the middle.
     """
 
     KEY: ClassVar = ("path",)

@@ -10,7 +10,8 @@ import numpy as np
 from ...errors import NotApplicable, OptionError
 from ...excited import OUTPUT, STEPS, Excited
 from ...options import Options
-from ...picture import GREY, RGB, Picture, few_colours, finite_range, quantize, reduced, striped
+from ...palettes import few_colours
+from ...picture import GREY, RGB, Picture, finite_range, quantize, reduced, striped
 from ...probe import FeatureMaps, Network, Probe, Question, block_ends, label_of
 from ...records import record
 from ...tensors import figure

@@ -62,7 +62,7 @@ class OutputMap:
     assumed: bool
     shape: tuple[int, ...]
     rows: tuple[MapRow, ...]
-    by_itself: bool = False
+    by_itself: bool
     threshold: float = 0.5
     low: float
     high: float
