@@ -86,7 +86,7 @@ def test_reads_the_same_without_javascript(browser: Any, compared: dict[str, Pat
     assert texts[0] == texts[1]
     for phrase in (
         "Same architecture; retrained: the weights of all 11 layers moved",
-        "The answer is cat in both",
+        "The prediction is cat in both",
         "block4_conv2",
         "± ",
         "hannels inactive on this image",
@@ -179,7 +179,7 @@ def test_pictures_say_how_large_they_are(browser: Any, compared: dict[str, Path]
         sizes = it.page.locator("img[data-picture]").evaluate_all(
             "all => all.map(each => ['width', 'height'].map(name => Number(each.getAttribute(name))))"
         )
-    assert len(sizes) == 36
+    assert len(sizes) > 36
     assert all(min(size) > 0 for size in sizes)
 
 

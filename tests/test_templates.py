@@ -103,12 +103,12 @@ def test_captions_can_be_translated_alone(tmp_path: Path) -> None:
     (tmp_path / "captions.html.j2").write_text(
         (our_templates() / "captions.html.j2")
         .read_text("utf-8")
-        .replace("Every layer in the order", "Alle Schichten in der Folge"),
+        .replace("The table lists every layer in the order", "Alle Schichten in der Folge"),
         "utf-8",
     )
     html = render(small_report(), tmp_path)
     assert "Alle Schichten in der Folge" in html
-    assert "Every layer in the order" not in html
+    assert "The table lists every layer in the order" not in html
 
 
 def test_the_assets_can_be_replaced_and_the_policy_follows(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_what_leads_is_not_repeated_below(browser: Any, pages: dict[str, Path]) 
     [
         ((), "The mask over the image"),
         (("output_map",), "Grad-CAM for b over the image"),
-        (("output_map", "attributions"), "The input picture cat.png"),
+        (("output_map", "attributions"), "The image cat.png at the size"),
         (("output_map", "attributions", "overview"), ""),
     ],
 )
@@ -91,7 +91,7 @@ def test_one_picture_leads_whatever_is_there(absent: tuple[str, ...], leads: str
 
 def test_chance_is_told_of_probabilities_of_one_choice_alone() -> None:
     told = {
-        "chance level, 25&nbsp;% for 4 classes": answered([0.1, 0.2, 0.3, 0.4], "classification", "probabilities"),
+        "chance level, 25\xa0% for 4 classes": answered([0.1, 0.2, 0.3, 0.4], "classification", "probabilities"),
         "the threshold, 50\xa0%": answered([0.1, 0.2, 0.3, 0.9], "multilabel", "independent"),
         "": answered([1.0, -2.0, 3.0, 4.0], "classification", "raw"),
     }
