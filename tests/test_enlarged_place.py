@@ -122,7 +122,8 @@ def test_buttons_lead_on_and_close(page: Any) -> None:
         page.locator(".tile:popover-open").get_by_role("button", name=name).click()
         assert page.locator(".tile:popover-open > p b").inner_text() == f"Channel {channel}"
     page.locator(".tile:popover-open").get_by_role("button", name="Close").click()
-    assert page.locator(".tile:popover-open, .extra, .foot").count() == 0
+    page.locator(".extra").wait_for(state="detached")  # a popover tells of its change a moment later
+    assert page.locator(".tile:popover-open, .foot").count() == 0
 
 
 @pytest.mark.browser
