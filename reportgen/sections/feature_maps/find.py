@@ -47,7 +47,8 @@ class ConvolutionMaps:
 
     `min`, `max` and `mean` are over the whole layer. A channel is inactive on this image if its map has the same value
     everywhere (for a map of a single value: if that value is zero). `inactive` holds the numbers of all that are,
-    `inactive_values` the value that each of them has: None in reports of format 1, which counted only channels that are zero everywhere.
+    `inactive_values` the value that each of them has: None in reports of format 1, which counted only
+    channels that are zero everywhere.
 
     `block_end` marks the last convolution at its resolution. `picture` shows the maps of `channels` in a grid of `columns`, or is
     None; one pixel of it is the mean over `reduction` x `reduction` values. `histogram` is that of all the layer's maps together;
