@@ -141,7 +141,8 @@ def map_of(output: Output, probe: Probe, options: Options) -> OutputMap:
         return _image(output, probe, options, common)
     strongest = np.argsort(-np.nan_to_num(_means(output), nan=-np.inf), kind="stable")[:SHOWN]
     rows = tuple(_row(output, int(each)) for each in strongest)
-    return OutputMap(kind="maps", rows=rows, **common, **_maps(output, [row.class_index for row in rows], low, high, options))
+    maps = _maps(output, [row.class_index for row in rows], low, high, options)
+    return OutputMap(kind="maps", rows=rows, by_itself=False, **common, **maps)
 
 
 def _segmentation(output: Output, probe: Probe, options: Options, common: dict[str, Any]) -> OutputMap:
@@ -194,6 +195,7 @@ def _image(output: Output, probe: Probe, options: Options, common: dict[str, Any
     flip = probe.network.channel_order == "bgr" and unit == GIVEN
     colours = options.colormap if not comparable and channels == 1 else GREY
     return OutputMap(
+        by_itself=False,
         kind="image",
         rows=tuple(_row(output, each) for each in range(channels)),
         input=_drawn(given, low, high, GREY, flip) if comparable else None,
