@@ -256,7 +256,7 @@ def test_super_resolution_and_depth_have_no_difference() -> None:
     report = generated(keras.Model(inputs, layers.Conv2D(1, 1)(inputs)))
     depth = of_map(report)
     assert (depth.kind, depth.input, depth.mean_absolute_error) == ("image", None, None)
-    assert "drawn on its own scale" in text_of(render(report))
+    assert "it has its own scale" in text_of(render(report))
 
 
 def test_a_network_without_its_head_shows_figures_and_names_no_class() -> None:
@@ -340,7 +340,7 @@ def test_another_kind_of_answer_than_a_map_is_said_plainly() -> None:
     mask = generated(several(), head="mask")
     told = diff(scores, mask).verdict
     assert "The answers are of two kinds: classification: one class of several, and now segmentation" in told
-    assert "the answer was `class 2` 0.665 and is" in told
+    assert "the answer was `class 2` 66.5 % and is" in told
 
 
 def test_a_task_needs_an_output_of_its_shape() -> None:

@@ -195,6 +195,7 @@ def _image(output: Output, probe: Probe, options: Options, common: dict[str, Any
     flip = probe.network.channel_order == "bgr" and unit == GIVEN
     colours = options.colormap if not comparable and channels == 1 else GREY
     return OutputMap(
+        by_itself=False,
         kind="image",
         by_itself=False,
         rows=tuple(_row(output, each) for each in range(channels)),
