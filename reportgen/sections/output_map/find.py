@@ -197,7 +197,6 @@ def _image(output: Output, probe: Probe, options: Options, common: dict[str, Any
     return OutputMap(
         by_itself=False,
         kind="image",
-        by_itself=False,
         rows=tuple(_row(output, each) for each in range(channels)),
         input=_drawn(given, low, high, GREY, flip) if comparable else None,
         output=_drawn(values, low, high, colours, flip),
