@@ -26,7 +26,7 @@ from .sections.other_outputs import SECTION as OTHER_OUTPUTS, OtherOutputs
 from .sections.output_map import SECTION as OUTPUT_MAP, OutputMap
 from .sections.overview import SECTION as OVERVIEW, Overview
 from .sections.predictions import SECTION as PREDICTIONS, Predictions
-from .sections.section import Check, Finding, Section, Subject
+from .sections.section import LEFT_OUT_REASON, Check, Finding, Section, Subject
 from .sections.weights import SECTION as WEIGHTS, Weights
 from .tensors import tensor_digest
 from .truth import Truth
@@ -42,7 +42,7 @@ class Absent:
     reason: str
 
 
-LEFT_OUT = Absent("Left out, as the options say.")
+LEFT_OUT = Absent(LEFT_OUT_REASON)
 MADE_BEFORE = Absent("This report was made before reportgen had this section.")
 
 

@@ -219,8 +219,8 @@ def test_every_section_stands_on_an_array(channels: int, tmp_path: Path) -> None
     assert "replaced by 0 in every channel" in page
     assert not isinstance(report.feature_visualization, Absent)
     assert report.feature_visualization.as_values
-    assert ("what is shown is their mean" in page) == (channels in (2, 5))
-    assert "least and the greatest value of each of its channels" in page
+    assert ("their mean is shown" in page) == (channels in (2, 5))
+    assert "black and white stand for the min and max of each of its channels" in page
     # gradients at the input: those of the values, summed over channels, by TensorFlow alone
     again = report_of(values, channels, **options)
     assert again == report

@@ -24,7 +24,8 @@ from reportgen.options import Options
 from reportgen.picture import DIVERGING
 from reportgen.report import Absent
 from reportgen.request import check_options
-from reportgen.sections.attributions.find import Attribution, Attributions, subjects_of
+from reportgen.sections.attributions.find import Attribution, Attributions
+from reportgen.sections.attributions.subjects import subjects_of
 
 from .fake_probe import explained_by
 

@@ -32,7 +32,8 @@ from reportgen.methods.quality import (
 from reportgen.methods.subject import Subject
 from reportgen.picture import WHOLE, Part
 from reportgen.request import check_options
-from reportgen.sections.attributions.find import Attributions, subjects_of
+from reportgen.sections.attributions.find import Attributions
+from reportgen.sections.attributions.subjects import subjects_of
 
 layers = keras.layers
 PIXELS = np.random.default_rng(2).integers(0, 256, (8, 10, 3), np.uint8)

@@ -98,7 +98,7 @@ def test_every_option_goes_through_and_into_the_command(folder: Path) -> None:
     assert values["provenance"]["options"] == {
         "weights": None, "seed": 0, "preprocess": "none", "labels": "ten.txt", "metric": [],
         "target": "j", "against": None, "head": None, "task": None, "size": None,
-        "fit": "crop",
+        "fit": "crop", "resample": "bicubic", "visualize": None, "inputs": [], "imports": [],
         "maps": 5, "layers": "block2_*", "scale": "layer", "sort": "activity", "colormap": "magma", "only": [],
         "skip": ["weights", "filters"], "max_size": 500000,
         "title": "T", "explain": ["grad-cam"], "explain_layer": None, "baseline": "black", "score_channels": 64,

@@ -50,9 +50,10 @@ def test_two_that_differ(folder: Path) -> None:
     result = run("diff", "v1.html", "v2.html", folder=folder)
     assert (result.returncode, result.stdout) == (1, "diff-v1-v2.html\n")
     assert result.stderr.startswith(
-        "The answer is `b` 50.0 % in both. Same architecture; only the weights of `conv` (80 %) changed: one weight"
+        "The answer is `b` 50.0 % in both; the mask is the same in both; the features are the same in both; "
     )
-    assert "80 %" in (folder / "diff-v1-v2.html").read_text("utf-8")
+    assert "Same architecture; only the weights of `conv` (80 %) changed: one weight of its `kernel`.\n" in result.stderr
+    assert "80\N{NO-BREAK SPACE}%" in (folder / "diff-v1-v2.html").read_text("utf-8")
 
 
 def test_the_same(folder: Path) -> None:
@@ -80,9 +81,8 @@ def test_json_has_what_the_contract_names(folder: Path) -> None:
     assert (result.returncode, result.stderr) == (1, "")
     data = json.loads(result.stdout)
     assert data["same"] is False
-    assert data["verdict"].startswith(
-        "The answer is `b` 50.0 % in both. Same architecture; only the weights of `conv` (80 %) changed"
-    )
+    assert data["verdict"].startswith("The answer is `b` 50.0 % in both; the mask is the same in both; ")
+    assert "Same architecture; only the weights of `conv` (80 %) changed" in data["verdict"]
     assert "parts" not in data  # each stands by its own name
     sections = {section["name"]: section["changes"] for section in data["sections"]}
     assert next(iter(sections)) == "provenance"
@@ -107,7 +107,7 @@ def test_markdown(folder: Path) -> None:
     result = run("diff", "v1.html", "v2.html", "--markdown", "-o", "page.html", folder=folder)
     assert (result.returncode, result.stderr) == (1, "")
     assert result.stdout.startswith(
-        "### Different: `v1.html: net on cat` → `v2.html: net on cat`\n\nThe answer is `b` 50.0 % in both. Same architecture; "
+        "### Different: `v1.html: net on cat` → `v2.html: net on cat`\n\nThe answer is `b` 50.0 % in both; the mask is the same "
     )
     assert "| Layer | Weights | Moved by | Cosine |\n| --- | --- | --- | --- |\n| `conv` | 2 | 80 % | 0.6 |" in result.stdout
     assert (folder / "page.html").exists()
@@ -326,14 +326,18 @@ def test_git_shows_the_data_of_reports_and_opens_the_diff(folder: Path) -> None:
     assert re.search(r'^\+\s+"l2_norm": 3\.0', shown, re.M)
     assert "<img" not in shown
     git("difftool", "--no-prompt", "--tool", "reportgen", "model.html", folder=folder)
-    assert "80 %" in (folder / "diff of models.html").read_text("utf-8")
+    assert "80\N{NO-BREAK SPACE}%" in (folder / "diff of models.html").read_text("utf-8")
 
 
 def test_a_hostile_report_is_compared_without_a_traceback(folder: Path) -> None:
     """Data that are of the right types and yet contradict each other."""
     text = write(folder / "good.html", small_report()).read_text("utf-8")
-    bad = text.replace('"columns":2,"reduction"', '"columns":0,"reduction"').replace('"max":1.0', '"max":7.0')
-    assert bad != text
+    # the columns of the feature maps' grid; those of a mask's are not compared
+    start = text.index('"feature_maps":')
+    bad = text[:start] + text[start:].replace('"columns":2,"reduction"', '"columns":0,"reduction"').replace(
+        '"max":1.0', '"max":7.0'
+    )
+    assert bad[start:] != text[start:]
     (folder / "bad.html").write_text(bad, "utf-8")
     result = run("diff", "good.html", "bad.html", folder=folder)
     assert result.returncode == 2

@@ -269,7 +269,8 @@ def test_maps_come_back_out_of_their_pictures(options: dict[str, Any]) -> None:
     assert sorted(maps.channels) == list(range(6))
     for channel, each in zip(maps.channels, maps.values, strict=True):
         whole = values if "scale" in options else values[:, :, channel]
-        assert np.abs(each - values[:, :, channel]).max() <= (whole.max() - whole.min()) / 255 / 2 * 1.001
+        # values of either sign are drawn with 0 in the middle, from minus to plus the greatest absolute value
+        assert np.abs(each - values[:, :, channel]).max() <= 2 * np.abs(whole).max() / 255 / 2 * 1.001
 
 
 def test_map_distances_by_hand() -> None:
@@ -318,7 +319,8 @@ def test_maps_at_two_resolutions_are_compared_at_the_lower() -> None:
     def halved(of: np.ndarray) -> Report:
         report = map_report(of)
         section: Any = report.feature_maps
-        tiles = np.stack([quantize(each, each.min(), each.max()) for each in of.transpose(2, 0, 1)])
+        ends = np.abs(of).max(axis=(0, 1))
+        tiles = np.stack([quantize(each, -end, end) for each, end in zip(of.transpose(2, 0, 1), ends, strict=True)])
         small = np.rint(reduced(tiles.transpose(1, 2, 0).astype(np.float32), 2)).astype(np.uint8).transpose(2, 0, 1)
         picture = replace(section.rows[0].picture, values=Grid(small, section.rows[0].columns).pixels())
         row = replace(section.rows[0], picture=picture, reduction=2)

@@ -24,6 +24,8 @@ Subject = Literal["model", "image", "images"]
 Topic = Literal["input", "architecture", "weights", "model", "answer", "detail"]
 TOPICS: tuple[Topic, ...] = ("input", "answer", "architecture", "weights", "model", "detail")
 
+LEFT_OUT_REASON = "Left out, as the options say."  # of a section that is absent because the user wanted it so
+
 
 @record(kw_only=True)
 class Finding:

@@ -20,7 +20,8 @@ from reportgen.backend import tf
 from reportgen.methods.attribution import METHODS
 from reportgen.request import check_options
 from reportgen.reporter import given_image
-from reportgen.sections.attributions.find import find_attributions, subjects_of
+from reportgen.sections.attributions.find import find_attributions
+from reportgen.sections.attributions.subjects import subjects_of
 
 reporter = reportgen.Reporter("vgg16", weights="random", only="attributions")
 image = given_image(sys.argv[1])

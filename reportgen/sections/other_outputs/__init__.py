@@ -17,7 +17,7 @@ from ..output_map.compare import compare_output_map, output_map_changes, tell_ou
 from ..output_map.find import OutputMap, map_of
 from ..predictions.compare import compare_predictions, prediction_changes, tell_predictions
 from ..predictions.find import Predictions, has_predictions, predictions_of
-from ..section import Comparison, Section
+from ..section import LEFT_OUT_REASON, Comparison, Section
 
 __all__ = ["SECTION", "OtherOutputs"]
 
@@ -71,7 +71,7 @@ class OutputChanges:
 def find_other_outputs(probe: Probe, options: Options) -> OtherOutputs:
     """The others; raises `NotApplicable` where there are none, or one was chosen."""
     if len(probe.outputs) < 2:
-        raise NotApplicable("--head chose this output." if options.head is not None else "The model has one output.")
+        raise NotApplicable(LEFT_OUT_REASON if options.head is not None else "The model has one output.")
     return OtherOutputs(tuple(_row(output, probe, options) for output in probe.outputs[1:]))
 
 
