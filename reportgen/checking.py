@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-import numpy as np
-
+from .arrays import AnyImage
 from .checks import Checks, NotChecked, run_checks
 from .codec import Encoder
 from .formatting import printable
-from .image import GivenImage
 from .levels import LEVELS, Level
 from .probe import SeenImages
 from .records import record
@@ -48,7 +45,7 @@ class Checked:
 
 def check(
     model: Any,
-    images: Sequence[str | Path | np.ndarray | GivenImage] = (),
+    images: Sequence[AnyImage] = (),
     *,
     announce: Announce | None = None,
     progress: Progress = lambda step: None,

@@ -25,7 +25,7 @@ import numpy as np
 from .errors import ReportFileError
 from .picture import RGB, Picture, is_colormap, to_png, values_from_png
 from .records import FORMER_NAMES, FORMER_VALUES
-from .report import FORMAT, Report
+from .report import FORMAT, Absent, Report
 
 Pictures = dict[str, bytes]
 MOST_PIXELS = 1_000_000_000  # bytes of all pictures unpacked; all maps of EfficientNetB7 are a quarter of it
@@ -161,6 +161,8 @@ class _Decoder:
             return data is None
         if hint is Picture:
             return type(data) is dict and "picture" in data
+        if hint is Absent:  # sections have a field of this name, too: one that lost others is not absent
+            return type(data) is dict and data.keys() == {"reason"}
         if is_dataclass(hint):
             return type(data) is dict and self._has_fields_of(hint, data)
         if get_origin(hint) is tuple:

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 
 from .errors import ImageError
-from .image_bounds import check_bounds, check_no_address, pillow_silent
+from .image_bounds import STANDARD_INPUT as STANDARD_INPUT, check_bounds, check_no_address, pillow_silent
 from .image_colours import Turn, in_mode, into_srgb
 from .options import Fit, Resample
 from .picture import finite_range, quantize
@@ -50,6 +50,7 @@ class GivenImage:
 
     `colours` is uint8 (h, w, 3), in sRGB for a file. `fourth` is uint8 (h, w): the transparency of a file (0 is transparent), or
     the fourth channel of an array, whatever it means. None where there is none, and for a file that is opaque throughout.
+    `from_file` says that it is an image file, `from_array_file` that a file holds the array.
     """
 
     colours: np.ndarray
@@ -57,6 +58,11 @@ class GivenImage:
     facts: ImageFacts
     notes: tuple[str, ...]
     from_file: bool
+    from_array_file: bool = False
+
+    @property
+    def in_file(self) -> bool:  # so that a command line can name it
+        return self.facts.name != STANDARD_INPUT and (self.from_file or self.from_array_file)
 
     @property
     def pixels(self) -> np.ndarray:
@@ -82,12 +88,12 @@ class GivenImage:
             fourth = fit(self.fourth, height, width, how, 255 if self.from_file else 0, resample)
             on_white = self.on_white(height, width, how, resample) if self.from_file else colours
             return np.dstack([colours, fourth]), _rounded(on_white)
+        if channels == 1:  # grey first, then resized, as Keras's `load_img` does it
+            grey = fit(np.asarray(Image.fromarray(self.pixels).convert("L")), height, width, how, 0, resample)[:, :, None]
+            return grey, np.repeat(_rounded(grey), 3, axis=2)
         values = self.on_white(height, width, how, resample)
         shown = _rounded(values)
-        given = with_channels(shown, channels)
-        if values.dtype != np.uint8:
-            given = _float_channels(values, channels)
-        return given, np.repeat(_rounded(given), 3, axis=2) if channels == 1 else shown
+        return with_channels(shown, channels) if values.dtype == np.uint8 else _float_channels(values, channels), shown
 
     def on_white(self, height: int, width: int, how: Fit, resample: Resample = "bicubic") -> np.ndarray:
         """`fit` of `pixels`, which are not held beside Pillow's copy of them: that would not fit in a gigabyte."""
@@ -200,12 +206,12 @@ def _channels(image: Image.Image, notes: list[str]) -> tuple[np.ndarray, np.ndar
     in_eight_bits, in_srgb = _depth(image, notes), into_srgb(image, notes)
     for rows, band in _bands(image):
         shallow = in_eight_bits(band)
-        _as_stored(colours, orientation)[rows] = np.asarray(in_srgb(shallow))
+        as_stored(colours, orientation)[rows] = np.asarray(in_srgb(shallow))
         opacity = in_mode(shallow, "RGBA").getchannel("A") if shallow.has_transparency_data else None
         if opacity is not None and opacity.getextrema() != (255, 255):
             if alpha is None:  # only now: most images are opaque, and a channel of a large one is a tenth of a gigabyte
                 alpha = np.full(upright, 255, np.uint8)
-            _as_stored(alpha, orientation)[rows] = np.asarray(opacity)
+            as_stored(alpha, orientation)[rows] = np.asarray(opacity)
     return colours, alpha
 
 
@@ -226,7 +232,7 @@ def _orientation(image: Image.Image) -> int:
     return int(mark) if mark in range(1, 9) else 1
 
 
-def _as_stored(upright: np.ndarray, orientation: int) -> np.ndarray:
+def as_stored(upright: np.ndarray, orientation: int) -> np.ndarray:
     """A view of upright pixels in the order in which a file of that EXIF orientation holds them."""
     view = upright.swapaxes(0, 1) if orientation in (5, 6, 7, 8) else upright
     rows, columns = orientation in (3, 4, 6, 7), orientation in (2, 3, 7, 8)  # what runs backwards
@@ -278,10 +284,9 @@ def _rounded(values: np.ndarray) -> np.ndarray:
 
 
 def _float_channels(values: np.ndarray, channels: int) -> np.ndarray:
-    """`with_channels` of float32 values, which stay unrounded."""
-    if channels == 1:
-        luminance: np.ndarray = values @ np.array([[0.299], [0.587], [0.114]], np.float32)
-        return luminance
+    """`with_channels` of float32 values, which stay unrounded; for three channels or four."""
+    if channels not in (3, 4):
+        return with_channels(_rounded(values), channels)
     return values if channels == 3 else np.dstack([values, np.full(values.shape[:2], 255, np.float32)])
 
 

@@ -16,6 +16,7 @@ from PIL import Image
 
 from .errors import ImageError
 
+STANDARD_INPUT = "standard input"  # what an image is called that came from there
 MOST_SCANS = 100  # of a JPEG: a decoder goes over the whole picture for each; cameras and optimizers write up to about 20
 MOST_SEGMENTS = 20_000  # of a JPEG; metadata of 100 MB take 1,600
 WINDOW = 65_536  # bytes of a JPEG looked through at a time

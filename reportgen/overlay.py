@@ -135,9 +135,23 @@ def enlarged(values: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def blurred(pixels: np.ndarray, radius: float) -> np.ndarray:
-    """uint8 pixels (h, w, channels) smoothed by a Gaussian with that standard deviation, each channel on its own."""
+    """Pixels (h, w, channels) smoothed by a Gaussian with that standard deviation, each channel on its own; uint8 stay uint8."""
+    if pixels.dtype != np.uint8:
+        return _blurred_numbers(pixels, radius)
     channels = (Image.fromarray(pixels[:, :, each]) for each in range(pixels.shape[2]))
     return np.dstack([np.asarray(each.filter(ImageFilter.GaussianBlur(radius))) for each in channels])
+
+
+def _blurred_numbers(values: np.ndarray, radius: float) -> np.ndarray:
+    """The same of floats, by the weights of the Gaussian up to three standard deviations away; edges are repeated."""
+    reach = max(1, round(3 * radius))
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(radius, 1e-6)) ** 2)
+    weights /= weights.sum()
+    for axis in (0, 1):
+        padded = np.pad(values.astype(np.float64), [(reach, reach) if each == axis else (0, 0) for each in range(3)], mode="edge")
+        length = values.shape[axis]
+        values = sum(weight * padded.take(range(at, at + length), axis=axis) for at, weight in enumerate(weights))
+    return np.asarray(values, np.float32)
 
 
 class _Side(NamedTuple):

@@ -15,6 +15,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from .arrays.others import OtherInput
 from .excited import Excited
 from .explained import Explained as Explained, Question as Question
 from .histograms import Histogram
@@ -28,6 +29,8 @@ from .tasks import ScoreKind
 from .tensors import TensorFigures
 
 ChannelOrder = Literal["rgb", "bgr"]
+# the least and greatest value of each channel of an array; None for pixels of 0 to 255
+Ranges = tuple[tuple[float, float], ...] | None
 INPUT = "input"  # in place of a layer's path: the model's own input
 
 
@@ -114,6 +117,10 @@ class Network(Protocol):
     @property
     def scheme(self) -> str:
         """How pixels are scaled for the model: a key of `loading.schemes.SCHEMES`."""
+
+    @property
+    def ranges(self) -> Ranges:
+        """The range of each channel of the array whose values the model is given as they are; None for pixels of 0 to 255."""
 
     @property
     def channel_order(self) -> ChannelOrder | None:
@@ -229,6 +236,14 @@ class Probe(Protocol):
     def original(self) -> np.ndarray: ...
     @property
     def seen(self) -> Part: ...
+    @property
+    def numbers(self) -> np.ndarray | None:
+        """The array (H, W, channels) that was given where that is no ordinary image, before it was fitted; else None."""
+
+    @property
+    def others_given(self) -> tuple[OtherInput, ...]:
+        """What the model's other inputs were given; nothing where it takes the image alone."""
+
     @property
     def maps(self) -> tuple[FeatureMaps, ...]: ...
     @property

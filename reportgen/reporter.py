@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,12 +10,16 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
-from .errors import ImageError, OptionError
-from .image import GivenImage, check_image, image_from_array, load_image
+from .arrays import AnyImage, GivenArray, given_image
+from .arrays.given import as_colours, ranges_of
+from .arrays.others import OtherInput, other_input
+from .errors import OptionError
+from .image import GivenImage, check_image
 from .loading.labels import given_labels
 from .loading.references import Reference, check_weights, find_reference
 from .metrics import metrics_of
 from .options import Options, concerning, files_of, options_of
+from .options.other_inputs import HeldValue, given_inputs, input_files, without_folders
 from .overlay import part_seen, size_on_page
 from .page.environment import check_templates
 from .page.fitting import fitted
@@ -22,6 +27,7 @@ from .picture import WHOLE
 from .probe import Probe
 from .report import FORMAT, Provenance, Report, Versions, find_sections
 from .request import check_options, command_line
+from .resizing import fit
 from .tensors import tensor_digest
 from .truth import Truth, truth_of
 from .version import __version__
@@ -36,7 +42,7 @@ Announce = Callable[[str], TextIO]
 
 def generate(
     model: Any,
-    image: str | Path | np.ndarray | GivenImage,
+    image: AnyImage,
     *,
     announce: Announce | None = None,
     progress: Progress = lambda step: None,
@@ -45,15 +51,16 @@ def generate(
     """A report of `model` on `image`; raises a `ReportgenError` that says in a line or two what is wrong.
 
     model: a reference (`reportgen models` lists the names; else a path) or a `keras.Model`, whose weights stay as they are.
-    image: a path, or an array (h, w, channels) uint8. options: those of `reportgen.Options`. announce: is told of a download
-    before it starts, and returns the stream for its progress bar. progress: is called with the name of each step.
+    image: a path, or an array (h, w, channels): uint8 pixels, or numbers that the model is given as they are. options: those of
+    `reportgen.Options`. announce: is told of a download before it starts, and returns the stream for
+    its progress bar. progress: is called with the name of each step.
     """
     check_request(model, check_options(**options), image)
     given = given_image(image)  # before TensorFlow is imported: a mistake is told at once
     return Reporter(model, announce=announce, progress=progress, **options).report(given)
 
 
-def generate_alike(models: Sequence[Any], image: str | Path | np.ndarray | GivenImage, **options: Any) -> list[Report]:
+def generate_alike(models: Sequence[Any], image: AnyImage, **options: Any) -> list[Report]:
     """A report of each model on one image, in which all explain the best class of each; arguments as for `generate`.
 
     Where the models do not answer with the same classes, each explains its own; where classes are asked for, all explain those.
@@ -105,19 +112,10 @@ def check_request(model: Any, asked: Options, image: Any = None) -> Reference | 
     if reference is not None:
         check_weights(reference, asked.weights)
     given_labels(asked.labels)
+    for file in input_files(asked.inputs).values():
+        check_image(file)
     check_templates(Path(asked.templates) if asked.templates else None)
     return reference
-
-
-def given_image(image: str | Path | np.ndarray | GivenImage) -> GivenImage:
-    """The pixels and facts of an image given as a path or an array; raises `ImageError`."""
-    if isinstance(image, GivenImage):
-        return image
-    if isinstance(image, np.ndarray):
-        return image_from_array(image)
-    if isinstance(image, (str, Path)):
-        return load_image(Path(image))
-    raise ImageError(f"a {type(image).__name__} is no image: expected a path, or an array (h, w, channels) of uint8.")
 
 
 class Reporter:
@@ -146,8 +144,8 @@ class Reporter:
         self.network = _network(model, self.options, announce)
         self._of_model: list[tuple[Any, dict[str, Any]]] = []
 
-    def report(self, image: str | Path | np.ndarray | GivenImage, *, truth: int | str | None = None, **options: Any) -> Report:
-        """A report of the model on `image`, a path or an array (h, w, channels) uint8.
+    def report(self, image: AnyImage, *, truth: int | str | None = None, **options: Any) -> Report:
+        """A report of the model on `image`, a path or an array; see `generate`.
 
         truth: the class that is truly on the image, by index or label; the report says whether the model found it.
         `options` go before those that the reporter was made with; what concerns the model is settled there, and refused here.
@@ -158,7 +156,7 @@ class Reporter:
         report = Report(
             format=FORMAT,
             title=asked.title or f"{self.network.name} on {given.facts.name}",
-            warnings=self.network.loaded.warnings,
+            warnings=(*probe.network.loaded.warnings, *_warnings(given)),
             provenance=_provenance(given, probe, asked, self._reference, None if truth is None else truth_of(truth, probe)),
             **find_sections(probe, asked, self._known(probe, asked)),
         )
@@ -166,21 +164,52 @@ class Reporter:
             return report
         return fitted(report, probe, asked.max_size, Path(asked.templates) if asked.templates else None)
 
-    def show(self, image: str | Path | np.ndarray | GivenImage) -> tuple[GivenImage, Probe]:
+    def show(self, image: AnyImage) -> tuple[GivenImage | GivenArray, Probe]:
         """What a model makes of `image`, without a report."""
         return self._shown(image, self.options)
 
-    def _shown(self, image: str | Path | np.ndarray | GivenImage, asked: Options) -> tuple[GivenImage, KerasProbe]:
+    def _shown(self, image: AnyImage, asked: Options) -> tuple[GivenImage | GivenArray, KerasProbe]:
         given = given_image(image)
         height, width, channels = self.network.loaded.input_shape
-        pixels, shown = given.fitted(height, width, channels, asked.fit, asked.resample)
+        network, numbers = self.network, None
+        if isinstance(given, GivenArray) and not given.fits(channels) and given.picture is not None:
+            given = given.picture
+        if isinstance(given, GivenArray):
+            numbers = given.values
+            pixels = given.fitted(height, width, channels, asked.fit, asked.resample)
+            if numbers.dtype != np.uint8 and asked.preprocess == "auto":
+                if asked.baseline.startswith("#"):
+                    raise OptionError(f"--baseline {asked.baseline}: an array has no colours; expected black (0), mean or blur.")
+                network = network.taking_values(tuple((each.low, each.high) for each in ranges_of(pixels)))
+            shown = as_colours(pixels)
+        else:
+            pixels, shown = given.fitted(height, width, channels, asked.fit, asked.resample)
         size = given.facts.height, given.facts.width
-        original = given.on_white(*size_on_page(*size), "stretch")
+        page = size_on_page(*size)
+        original = fit(as_colours(given.values), *page) if isinstance(given, GivenArray) else given.on_white(*page, "stretch")
         self._progress("Forward pass")
         from .inspection.inspect import inspect
 
+        network, others = self._beside(network, asked)
         seen = part_seen(size, (height, width), asked.fit)
-        return given, inspect(self.network, pixels, shown, asked, original, seen)
+        return given, inspect(network, pixels, shown, asked, original, seen, numbers, others)
+
+    def _beside(self, network: KerasNetwork, asked: Options) -> tuple[KerasNetwork, tuple[OtherInput, ...]]:
+        """The network whose other inputs are given what was asked for, and what that is."""
+        given, inputs = given_inputs(asked.inputs), network.loaded.inputs
+        if inputs is None:
+            if given:
+                raise OptionError(f"--input {next(iter(given))}: {network.name} takes one input, which is given the image.")
+            return network, ()
+        inputs.check_names(given, network.name)
+
+        def fitted(name: str, shape: tuple[int | None, ...]) -> tuple[np.ndarray, OtherInput]:
+            scale = self.network.prepared
+            return other_input(name, shape, given[name], scale=scale, fit=asked.fit, resample=asked.resample)
+
+        found = {each.name: fitted(each.name, each.shape) for each in inputs.others}
+        values = {name: value for name, (value, _) in found.items()}
+        return network.beside(values), tuple(told for _, told in found.values())
 
     def _options(self, options: dict[str, Any]) -> Options:
         for name in concerning(self.options, "model"):
@@ -190,7 +219,7 @@ class Reporter:
 
     def _known(self, probe: Probe, asked: Options) -> dict[str, Any]:
         """The sections about the model that were found so far, for this way through its layers and these looks."""
-        way = probe.network.layers, concerning(asked, "looks")
+        way = probe.network.layers, concerning(asked, "looks"), probe.network.ranges, asked.inputs
         for known, sections in self._of_model:
             if known == way:
                 return sections
@@ -199,36 +228,60 @@ class Reporter:
 
 
 def _provenance(
-    given: GivenImage, probe: KerasProbe, asked: Options, reference: Reference | None, truth: Truth | None
+    given: GivenImage | GivenArray, probe: KerasProbe, asked: Options, reference: Reference | None, truth: Truth | None
 ) -> Provenance:
     from .backend import versions
 
     tensorflow, keras = versions()
     named = _without_folders(asked)
     # only a fourth channel that is not opaque counts: the digest of all other pixels is the one that earlier versions wrote
-    is_whole = probe.given.dtype == np.uint8
+    is_whole = probe.given.dtype == np.uint8 and probe.numbers is None
     opaque = is_whole and (probe.given.shape[2] < 4 or probe.given[:, :, 3].min() == 255)
     return Provenance(
         model=probe.network.facts,
         image=given.facts,
         versions=Versions(reportgen=__version__, tensorflow=tensorflow, keras=keras, numpy=np.__version__),
         options=named,
-        command=command_line(reference, given.facts.name, named) if reference is not None and given.from_file else "",
-        notes=(*given.notes_for(probe.given.shape[2]), *_resize_notes(given, probe, asked), *_cut_notes(probe)),
-        input_digest=tensor_digest(probe.pixels if opaque else probe.given),
+        command=_command(reference, given, named),
+        notes=(*_given_notes(given, probe), *_resize_notes(given, probe, asked), *_cut_notes(probe)),
+        input_digest=_input_digest(probe, tensor_digest(probe.pixels if opaque else probe.given)),
         output=asked.head or probe.heads[0],
         truth=truth,
         metrics=metrics_of(asked.metric),
     )
 
 
+def _command(reference: Reference | None, given: GivenImage | GivenArray, named: Options) -> str:
+    """The command line that makes the report again; "" where something came from memory."""
+    from_memory = not given.in_file or any(isinstance(each, HeldValue) for each in named.inputs)
+    return "" if reference is None or from_memory else command_line(reference, given.facts.name, named)
+
+
+def _input_digest(probe: Probe, image: str) -> str:
+    """The digest of all that the model was given: that of the image, where it takes no more."""
+    others = [f"{each.name} {each.digest}" for each in probe.others_given]
+    return hashlib.sha256("\n".join([image, *others]).encode()).hexdigest() if others else image
+
+
+def _given_notes(given: GivenImage | GivenArray, probe: Probe) -> tuple[str, ...]:
+    channels = probe.given.shape[2]
+    if isinstance(given, GivenImage):
+        return given.notes_for(channels)
+    return given.notes_for(channels, scaled="" if probe.network.ranges is not None else probe.network.facts.preprocessing)
+
+
+def _warnings(given: GivenImage | GivenArray) -> tuple[str, ...]:
+    broken = given.not_finite() if isinstance(given, GivenArray) else ""
+    return (broken,) if broken else ()
+
+
 def _without_folders(asked: Options) -> Options:
     """The options with the names of files alone: a report does not tell where they lie."""
     names: dict[str, Any] = {name: Path(file).name for name, file in files_of(asked).items()}
-    return replace(asked, **names)
+    return replace(asked, inputs=without_folders(asked.inputs), **names)
 
 
-def _resize_notes(given: GivenImage, probe: Probe, asked: Options) -> tuple[str, ...]:
+def _resize_notes(given: GivenImage | GivenArray, probe: Probe, asked: Options) -> tuple[str, ...]:
     """How the image was resized, where it was and another way than the usual was asked for."""
     height, width = probe.given.shape[:2]
     if asked.resample == Options().resample or (given.facts.height, given.facts.width) == (height, width):

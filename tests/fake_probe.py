@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from reportgen.arrays.others import OtherInput
 from reportgen.excited import Excited
 from reportgen.kernels import DEPTHWISE_AXES, KERNEL_AXES, POINTWISE_AXES, TRANSPOSED_AXES, Kernel, Law
 from reportgen.outputs import Output
 from reportgen.picture import WHOLE, Part
-from reportgen.probe import INPUT, Arrival, ChannelOrder, Explained, FeatureMaps, LayerCall, ModelFacts, Question
+from reportgen.probe import INPUT, Arrival, ChannelOrder, Explained, FeatureMaps, LayerCall, ModelFacts, Question, Ranges
 from reportgen.tasks import ScoreKind, Task
 from reportgen.tensors import TensorFigures, figures_of
 
@@ -42,6 +43,7 @@ class FakeNetwork:
     not_loaded: tuple[str, ...] = ()
     scheme: str = "none"
     channel_order: ChannelOrder | None = "rgb"
+    ranges: Ranges = None
     tensors: dict[tuple[int, str], np.ndarray] = field(default_factory=dict)
     laws: dict[tuple[int, str], tuple[Law, ...]] = field(default_factory=dict)
     groups: int = 1
@@ -103,6 +105,8 @@ class FakeProbe:
     seen: Part = WHOLE
     task: Task | None = None
     others: tuple[Output, ...] = ()
+    numbers: np.ndarray | None = None
+    others_given: tuple[OtherInput, ...] = ()
 
     @property
     def questions(self) -> tuple[Question, ...]:

@@ -24,6 +24,7 @@ from reportgen.page.render import render
 from reportgen.picture import Picture, to_png
 from reportgen.records import equal, record
 from reportgen.report import FORMAT, Provenance, Report, Versions, find_sections
+from reportgen.sections.feature_visualization.find import find_feature_visualization
 from reportgen.sections.features.find import features_of
 from reportgen.sections.other_outputs import find_other_outputs
 from reportgen.sections.output_map.find import map_of
@@ -59,19 +60,26 @@ def small_report(**changes: Any) -> Report:
             notes=("note",),
             input_digest=tensor_digest(probe.pixels),
         ),
-        **{**find_sections(probe, options, {}), **_maps_and_features(probe, options)},
+        **{**find_sections(probe, options, {}), **_found_for_others(probe, options)},
     )
     return replace(report, **changes)
 
 
-def _maps_and_features(probe: FakeProbe, options: Options) -> dict[str, Any]:
-    """The sections of other kinds of answers, of two outputs that are made up; the second stands among other outputs, too."""
+def _found_for_others(probe: FakeProbe, options: Options) -> dict[str, Any]:
+    """The sections that a classifier lacks, of two outputs that are made up (the second stands among other outputs, too), and
+    the pictures of a filter, which are asked for.
+    """
     about: dict[str, Any] = {"reason": "A test says so.", "assumed": True}
     places = np.linspace(0, 1, 16, dtype=np.float32).reshape(2, 4, 2)
     mask = Output(name="mask", task="segmentation", values=places, kind="independent", **about)
     embedding = Output(name="embedding", task="features", values=f32([3, 0, 4]), **about)
     others = find_other_outputs(replace(probe, others=(mask, embedding)), options)
-    return {"output_map": map_of(mask, probe, options), "features": features_of(embedding), "other_outputs": others}
+    return {
+        "output_map": map_of(mask, probe, options),
+        "features": features_of(embedding),
+        "feature_visualization": find_feature_visualization(probe, replace(options, visualize="conv:1")),
+        "other_outputs": others,
+    }
 
 
 def test_the_page_is_the_store() -> None:

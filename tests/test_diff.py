@@ -478,7 +478,7 @@ def test_a_change_of_the_image_that_is_none_is_not_told(changed: dict[str, Any])
     assert found.sections[0].changes == ()
     assert found.same
     assert found.caveats == ()
-    assert found.verdict == "The same: answers, where they looked, architecture, weights and feature maps."
+    assert found.verdict == "The same: answers, output maps, features, other outputs, where they looked, architecture, weights and feature maps."
 
 
 def test_of_older_reports_the_pixels_or_else_the_files_tell_the_image() -> None:
@@ -564,7 +564,7 @@ def test_a_layer_table_that_one_report_lacks_makes_no_layers_of_its_own() -> Non
     for pair in ((old, new), (new, old)):
         found = diff(*pair)
         assert found.same
-        assert found.verdict.startswith("The same: answers, where they looked, weights")
+        assert found.verdict.startswith("The same: answers, output maps, features, other outputs, where they looked, weights")
         assert isinstance(found.layers, Absent)
     hidden = diff(old, replace(new, provenance=replace(new.provenance, model=model)))
     assert not hidden.same

@@ -218,7 +218,8 @@ def test_a_class_of_nobody_is_named_with_what_to_do(form: str, tmp_path: Path) -
     name = "mine>Swirl `gadget`" if form == "h5" else "Swirl `gadget` of my_package.layers"
     assert str(caught.value).splitlines() == [
         f"{path}: it needs what Keras does not have: {name}. It was not run.",
-        "Import your class and call reportgen.generate(model, image) with the loaded model.",
+        "If you have the code, import the module that defines it: --import MODULE. A function must be registered there: "
+        "@keras.saving.register_keras_serializable().",
     ]
 
 

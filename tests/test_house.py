@@ -25,7 +25,7 @@ FLOORS = {
     "quiet": 0, "image_bounds": 0, "image_colours": 0, "kernels": 0, "levels": 0, "histograms": 0, "overlay": 0,
     "curves": 0, "progress": 0,
     "cache": 0, "excited": 0, "layer_calls": 0, "traces": 0, "tasks": 0, "outputs": 0,
-    "options": 1, "image": 1, "resizing": 1, "explained": 1, "probe": 1, "backend": 1,
+    "options": 1, "image": 1, "resizing": 1, "arrays": 1, "explained": 1, "probe": 1, "backend": 1,
     "matching": 2, "methods": 2, "truth": 2, "metrics": 2,
     "loading": 3, "inspection": 3, "sections": 3,
     "checks": 4, "report": 4, "codec": 4,
@@ -41,8 +41,10 @@ BESIDE = {
     ("tensors", "histograms"), ("tensors", "traces"), ("histograms", "records"),
     ("layer_calls", "records"), ("excited", "records"), ("cache", "errors"), ("cache", "files"),
     ("image_bounds", "errors"), ("kernels", "records"), ("picture", "errors"), ("picture", "records"), ("picture", "tensors"),
-    ("overlay", "picture"), ("image", "options"), ("image", "resizing"),
-    ("resizing", "options"), ("resizing", "backend"), ("probe", "explained"), ("probe", "options"), ("inspection", "loading"),
+    ("overlay", "picture"), ("arrays", "image"), ("arrays", "options"), ("arrays", "resizing"),
+    ("image", "options"), ("image", "resizing"),
+    ("resizing", "options"), ("resizing", "backend"), ("probe", "explained"), ("probe", "options"), ("probe", "arrays"),
+    ("inspection", "loading"),
     ("report", "checks"), ("codec", "report"), ("batching", "site"), ("__main__", "cli"),
 }  # fmt: skip
 TENSORFLOW = {"tensorflow", "keras"}

@@ -460,7 +460,7 @@ def test_nothing_of_the_metadata_is_kept(tmp_path: Path) -> None:
     path = saved(folder / "a.jpg", Image.fromarray(QUARTERS), exif=exif, comment=b"SECRET-comment", icc_profile=LINEAR)
     assert path.read_bytes().count(b"SECRET") == 4
     photograph = load_image(path)
-    assert vars(photograph).keys() == {"colours", "fourth", "facts", "notes", "from_file"}
+    assert vars(photograph).keys() == {"colours", "fourth", "facts", "notes", "from_file", "from_array_file"}
     assert "SECRET" not in repr((photograph.facts, photograph.notes))
     assert photograph.pixels.dtype.metadata is None
 

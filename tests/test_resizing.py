@@ -53,6 +53,33 @@ def test_tensorflows_ways_equal_image_dataset_from_directory(
         assert np.array_equal(given, np.asarray(layer(PIXELS[None].astype(np.float32)))[0])
 
 
+@pytest.mark.parametrize("size", [(16, 16), (64, 20)])
+@pytest.mark.parametrize("resample", PILLOW)
+def test_grey_comes_before_resizing_as_in_load_img(resample: Any, size: tuple[int, int], image: Path) -> None:
+    loaded = keras.utils.load_img(image, color_mode="grayscale", target_size=size, interpolation=resample)
+    given, shown = load_image(image).fitted(*size, 1, "stretch", resample)
+    assert np.array_equal(given, keras.utils.img_to_array(loaded))
+    assert np.array_equal(shown, np.repeat(given, 3, axis=2))
+
+
+def test_grey_comes_before_resizing_in_tensorflows_ways_too(image: Path) -> None:
+    grey = np.asarray(Image.fromarray(PIXELS).convert("L"), np.float32)[None, :, :, None]
+    given, _ = load_image(image).fitted(16, 16, 1, "stretch", "tf-bilinear")
+    assert np.array_equal(given, np.asarray(keras.layers.Resizing(16, 16)(grey))[0])
+
+
+def test_the_page_says_how_the_image_was_resized_also_by_default(image: Path) -> None:
+    told = {
+        resample: reportgen.render(reportgen.generate(built("functional"), image, only="overview", resample=resample))
+        for resample in ("bicubic", "nearest", "tf-bilinear")
+    }
+    assert "resized by bicubic as Pillow does" in told["bicubic"]
+    assert "resized by nearest as Pillow does" in told["nearest"]
+    assert "resized by bilinear as tf.image.resize does, which averages nothing" in told["tf-bilinear"]
+    same_size = reportgen.render(reportgen.generate(built("functional"), PIXELS[:16, :16], only="overview"))
+    assert "resized by" not in same_size
+
+
 def test_the_ways_differ() -> None:
     # otherwise the tests above could not fail
     from reportgen.resizing import fit

@@ -287,10 +287,14 @@ def test_models_that_take_no_picture_are_refused() -> None:
     for shape, net in (((10,), [layers.Dense(2)]), ((20,), words), ((30, 2), sound), ((8, 8, 8, 1), volume)):
         with pytest.raises(ModelError, match=re.escape(f"takes arrays of shape {shape}; expected pictures")):
             load(keras.Sequential([keras.Input(shape), *net]))
-    left, right = keras.Input((8, 8, 3), name="left"), keras.Input((8, 8, 3), name="right")
-    both = keras.Model([left, right], layers.Concatenate()([left, right]))
-    with pytest.raises(ModelError, match=r"2 inputs \(left \(8, 8, 3\), right \(8, 8, 3\)\)"):
-        load(both)
+
+
+def test_a_model_of_two_inputs_says_what_it_takes() -> None:
+    left, right = keras.Input((8, 8, 3), name="left"), keras.Input((4,), name="right")
+    inputs = load(keras.Model([left, right], [left, right])).inputs
+    assert inputs is not None
+    assert [str(each) for each in inputs.specs] == ["left (8, 8, 3)", "right (4,)"]
+    assert inputs.image == 0
 
 
 def test_channels_first_models_are_given_channels_first() -> None:

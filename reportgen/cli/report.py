@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -10,6 +11,7 @@ import typer
 from ..errors import OptionError
 from ..formatting import counted, plain
 from ..options import Options, files_of
+from ..options.other_inputs import input_files
 from .app import app, showing_progress, tell
 from .options import MODEL, OUTPUT, CommandWithOptions, complete_model, with_options
 from .output import (
@@ -40,13 +42,20 @@ REPORT_HELP = """Make the report of a model on one image.
 """
 
 
+IMAGE_HELP = "An image: JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF or PPM; an array: .npy or .npz; - is standard input."
+
+
 @app.command(help=REPORT_HELP, cls=CommandWithOptions)
 @with_options(Options, "model", "known", "image", "looks", "page", given_as="options")
 def report(
     *,
     image: Annotated[
         Path,
-        typer.Argument(readable=False, metavar="IMAGE", help="An image: JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF or PPM."),
+        typer.Argument(
+            readable=False,
+            metavar="IMAGE",
+            help=IMAGE_HELP,
+        ),
     ],
     more: Annotated[Optional[list[str]], typer.Argument(hidden=True, metavar="")] = None,
     model: Annotated[
@@ -88,14 +97,16 @@ def report(
         raise OptionError(_one_alone(image, more))
     failing = level_of(fail_on)
     asked = check_options(**options)
-    reference = check_request(model, asked, image)
+    piped = image == Path("-")
+    reference = check_request(model, asked, None if piped else image)
     assert reference is not None
-    path = output or default_output(f"{image.stem[:80]}-{reference.name[:80]}", folder)
-    inputs = (image, reference.file, *map(Path, files_of(asked).values()))
+    path = output or default_output(f"{'standard-input' if piped else image.stem[:80]}-{reference.name[:80]}", folder)
+    inputs = (None if piped else image, reference.file, *map(Path, files_of(asked).values()), *input_files(asked.inputs).values())
     check_output(path, folder, *inputs, force=force, open_page=open_page)
     templates = Path(asked.templates) if asked.templates else None
+    given = _standard_input() if piped else image
     with showing_progress(quiet) as (step, announce):
-        made = generate(model, image, announce=announce, progress=step, **options)
+        made = generate(model, given, announce=announce, progress=step, **options)
         step("Writing the page")
         page = render_folder(made, templates) if folder else render(made, templates)
     size = write_page(path, page)
@@ -108,6 +119,18 @@ def report(
     checks = present(made.checks)
     if failing is not None and checks is not None and checks.reach(failing):
         raise typer.Exit(1)
+
+
+def _standard_input() -> Any:
+    from ..arrays import image_from_stream
+    from ..errors import ImageError
+
+    if sys.stdin is None or sys.stdin.isatty():
+        raise ImageError("-: standard input is a terminal; send an image into it, as in: reportgen report - < cat.png")
+    try:
+        return image_from_stream(sys.stdin.buffer)
+    except OSError as error:
+        raise ImageError(f"-: standard input cannot be read ({error.strerror}).") from error
 
 
 def _one_alone(image: Path, more: list[str]) -> str:

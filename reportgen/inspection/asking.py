@@ -10,6 +10,7 @@ import numpy as np
 
 from ..backend import deep_models, tf
 from ..errors import NotApplicable, OptionError, ReportgenError, reason_of
+from ..loading.inputs import image_input
 from ..loading.loaded import Loaded, takes_integers
 from ..probe import INPUT
 from .answer import class_scores, differentiated
@@ -230,7 +231,7 @@ class Asking:
         images = images.transpose(0, 3, 1, 2) if self.loaded.channels_first else images
         if not takes_integers(self.loaded.model):
             return tf.constant(images, tf.float32)
-        dtype = np.dtype(tf.nest.flatten(self.loaded.model.inputs)[0].dtype)
+        dtype = np.dtype(image_input(self.loaded.model).dtype)
         bounds = np.iinfo(dtype)
         return tf.constant(np.clip(np.rint(images), bounds.min, bounds.max).astype(dtype))
 

@@ -77,7 +77,9 @@ def _of_vector(seen: Seen) -> Reading:
         return Reading("classification", "There is a label for each of the scores.", True)
     if size == 1:
         return Reading(
-            "regression", "The output is one number, which no sigmoid made; it may be the logit of a yes/no answer.", True
+            "regression",
+            "The output is one number, which no sigmoid made; it may be the logit of a yes/no answer: then say --task binary.",
+            True,
         )
     if seen.kind == "raw" and seen.step not in (*LINEAR, None, "Tanh", "LogSoftmax"):
         return Reading("features", "The network ends without a classifier: no dense layer of its own makes the output.", True)
@@ -99,7 +101,7 @@ def _of_map(seen: Seen) -> Reading:
     size, loss = seen.size, seen.loss
     if seen.kind == "probabilities":
         return Reading("segmentation", "At each place the model computes probabilities of classes, which add up to 1.")
-    like_input = size == seen.input_shape[2] and size in IMAGE_CHANNELS
+    like_input = size == seen.input_shape[2]
     if loss is not None:
         if loss.name in DISTANCES:
             return Reading("image-to-image", f"The model was compiled with the loss {loss.shown}, and the output is a map.")
@@ -137,7 +139,10 @@ def _as_asked(seen: Seen, task: Task) -> Reading:
         "multilabel": (vector, "a list of scores"),
         "regression": (vector, "a list of values"),
         "segmentation": (a_map, "a map (height, width, channels)"),
-        "image-to-image": (a_map and seen.size in IMAGE_CHANNELS, "a map of 1, 3 or 4 channels"),
+        "image-to-image": (
+            a_map and seen.size in (*IMAGE_CHANNELS, seen.input_shape[2]),
+            "a map of 1, 3 or 4 channels, or of as many as the input has",
+        ),
         "features": (True, "any output"),
     }
     fits, expected = wanted[task]

@@ -66,9 +66,16 @@ class Follower:
         self._proportion = 0.0  # of the image: its height by its width
         self._learned = False  # whether a layer that was heard has learned anything
         self._chains: dict[int, _Chain] = {}
+        self._beside: set[str] = set()  # what is made of the model's other inputs alone
 
     def listen(self, heard: Heard, inputs: tuple[Any, ...], output: Any) -> None:
+        sources = heard.row.inputs
+        if (heard.layer is None and heard.row.index > 0) or (sources and self._beside.issuperset(sources)):
+            self._beside.add(heard.row.path)
         self._follow_chains(heard, inputs, output)
+        if heard.row.path in self._beside:
+            self.steps.append(Step(spot=Spot(heard.row.path), inputs=tuple(map(Spot, sources))))
+            return
         if is_convolution(heard) and len(output.shape) == 4:
             self._chains[id(output)] = _Chain(heard.row, heard.channels_first, output)
         self._note_steps(heard, inputs, output)

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays.others import OtherInput
 from ..backend import deep_models, tf
 from ..options import Options
 from ..outputs import Output
@@ -58,6 +59,8 @@ class KerasProbe:
     explained: tuple[Explained, ...]
     outputs: tuple[Output, ...]
     heads: tuple[str, ...]
+    numbers: np.ndarray | None = None
+    others_given: tuple[OtherInput, ...] = ()
 
 
 @deep_models()
@@ -68,10 +71,13 @@ def inspect(
     options: Options,
     original: np.ndarray | None = None,
     seen: Part = WHOLE,
+    numbers: np.ndarray | None = None,
+    others: tuple[OtherInput, ...] = (),
 ) -> KerasProbe:
     """Show the network `pixels`, uint8 (h, w, channels) as it takes them; `shown` (h, w, 3) is the same for the reader.
 
-    `original` (H, W, 3) is the image before it was fitted, `seen` the part of it that was. Raises `ModelError` where the model
+    `original` (H, W, 3) is the image before it was fitted, `seen` the part of it that was, `numbers` the array that it was, if it
+    was one, and `others` what the model's other inputs are given. Raises `ModelError` where the model
     cannot run on it, `LabelsError` where the model does not have the class to explain, and `OptionError` where it does not have
     the layer.
     """
@@ -116,6 +122,8 @@ def inspect(
         explained=explained,
         outputs=outputs,
         heads=tuple(forward.outputs),
+        numbers=numbers,
+        others_given=others,
     )
 
 

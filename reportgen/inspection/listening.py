@@ -8,7 +8,7 @@ operations through `keras.Operation.__call__`. Replacing both during one pass he
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -102,10 +102,15 @@ class CallLog:
     _products: dict[int, int | None] = field(default_factory=dict)  # of a layer's own code, by the layer's `id`
     _output: Any = None  # the first of the model
 
-    def begin(self, batch: Any) -> None:
-        """Row 0: the input layer. `batch` is the tensor that the model is about to be called with."""
+    def begin(self, batch: Any, name: str = "", others: Mapping[str, Any] | None = None) -> None:
+        """Row 0: the input layer, and one more for each other input. The model is about to be called with the tensor `batch`.
+
+        `others` are the tensors beside it by the names of the inputs that take them.
+        """
         self._graph = None if _is_eager(batch) else batch.graph
-        self._add(None, _input_name(self.model), (), batch)
+        self._add(None, name or _input_name(self.model), (), batch)
+        for each, tensor in (others or {}).items():
+            self._add(None, each, (), tensor)
 
     def hear(self, operation: Any, run: Callable[[], Any], given: Any) -> Any:
         """Run the operation and take note of it."""

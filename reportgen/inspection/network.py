@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import hashlib
 import itertools
 from collections.abc import Generator, Mapping
@@ -19,8 +20,8 @@ from ..kernels import Kernel, Law
 from ..loading.architecture import architecture
 from ..loading.loaded import Loaded, as_array
 from ..loading.schemes import scale
-from ..probe import INPUT, ChannelOrder, LayerCall, ModelFacts
-from ..tensors import TensorFigures, figures_of
+from ..probe import INPUT, ChannelOrder, LayerCall, ModelFacts, Ranges
+from ..tensors import TensorFigures, figures_of, tensor_digest
 from .ascent import Ascent
 from .asking import Asking
 from .colours import order_behind
@@ -53,6 +54,20 @@ class KerasNetwork:
         self._described: Future[dict[int, TensorFigures]] | None = None
         if self.model.built:
             self._describe()
+
+    def taking_values(self, ranges: Ranges) -> KerasNetwork:
+        """The same network for an array whose values go in as they are; `ranges` are those of its channels."""
+        network = copy.copy(self)
+        network.loaded, network._asking, network._excited = self.loaded.taking_values(ranges), None, {}
+        return network
+
+    def beside(self, values: Mapping[str, np.ndarray]) -> KerasNetwork:
+        """The same network, whose other inputs are given these values."""
+        assert self.loaded.inputs is not None
+        network = copy.copy(self)
+        loaded = dataclasses.replace(self.loaded, inputs=self.loaded.inputs.with_values(values))
+        network.loaded, network._asking, network._excited = loaded, None, {}
+        return network
 
     def name_classes(self, classes: int) -> None:
         """Hold the labels against the number of classes; of two labels for one score the first is that of "no".
@@ -101,6 +116,10 @@ class KerasNetwork:
     @property
     def scheme(self) -> str:
         return self.loaded.scheme
+
+    @property
+    def ranges(self) -> Ranges:
+        return self.loaded.ranges
 
     @property
     def channel_order(self) -> ChannelOrder | None:
@@ -191,7 +210,10 @@ class KerasNetwork:
         """Under what each filter's picture is kept between runs; "" where it is not."""
         if not may_be_kept(self.model, self.structure.heard):
             return dict.fromkeys(channels, "")
-        about = (self.digest, self.loaded.scheme, self.loaded.input_shape, self.head, path)
+        scheme = self.loaded.scheme if self.loaded.ranges is None else f"values {self.loaded.ranges}"
+        if self.loaded.inputs is not None:
+            scheme += "".join(f" {name} {tensor_digest(value)}" for name, value in self.loaded.inputs.values.items())
+        about = (self.digest, scheme, self.loaded.input_shape, self.head, path)
         return {channel: key_of(*about, channel) for channel in channels}
 
     def _asked(self) -> Asking:

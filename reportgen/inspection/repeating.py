@@ -26,7 +26,7 @@ def unsteadiness(network: KerasNetwork, pixels: np.ndarray, heard: Iterable[Hear
     if not is_own(network.model) and not any(_may_be_random(each) for each in heard):
         return None
     try:
-        again = outputs_of(network.model, tf.constant(network.preprocess(pixels[None])))
+        again = outputs_of(network.loaded, tf.constant(network.preprocess(pixels[None])))
     except Exception:  # what was seen the first time can still be shown
         return None
     return _apart(np.asarray(outputs), np.asarray(chosen_head(heads_of(network.model, again), network.head)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
@@ -77,10 +77,11 @@ def run(
         with loaded.budget.kept() if loaded.budget else nullcontext():
             if not loaded.model.built:  # the input gets its name when the model is built: every pass gives the same rows
                 with listening(memory.hear, lambda *_: None):
-                    outputs_of(loaded.model, batch)
-            log.begin(batch)
+                    outputs_of(loaded, batch)
+            others = loaded.inputs.tensors(int(batch.shape[0])) if loaded.inputs else {}
+            log.begin(batch, loaded.inputs.specs[loaded.inputs.image].name if loaded.inputs else "", others)
             with listening(hear, log.note):
-                outputs = outputs_of(loaded.model, batch)
+                outputs = outputs_of(loaded, batch, others)
     except Exception as error:  # whatever a layer raises: the model is the user's, and so is its code
         refused = memory.refused or (loaded.budget and loaded.budget.refused)
         raise refused or ModelError(cannot_run(loaded, reason_of(error))) from error
@@ -97,19 +98,27 @@ def run(
     return Pass(output=output, outputs=heads, structure=structure)
 
 
-def outputs_of(model: Any, batch: Any) -> Any:
-    """The model's outputs for a batch; a `tf.function` of the user's runs as plain Python: nothing is heard in its own graph."""
+def outputs_of(loaded: Loaded, batch: Any, others: Mapping[str, Any] | None = None) -> Any:
+    """The model's outputs for a batch, beside which its other inputs are given the tensors `others`, or else what they have.
+
+    A `tf.function` of the user's runs as plain Python: nothing is heard in its own graph.
+    """
     with freeing(), without_scopes(), functions_run(eagerly=True):
-        return called(model, batch)
+        if loaded.inputs is None:
+            return called(loaded.model, batch)
+        given = loaded.inputs.packed(batch, loaded.inputs.tensors(int(batch.shape[0])) if others is None else others)
+        if loaded.inputs.by_name:
+            return loaded.model(**given, training=False)
+        return called(loaded.model, given, packed=True)
 
 
-def called(model: Any, batch: Any) -> Any:
-    """The model's outputs for a batch, in inference mode."""
+def called(model: Any, batch: Any, *, packed: bool = False) -> Any:
+    """The model's outputs for a batch, in inference mode; `packed` says that it is as the model takes it."""
     inputs = getattr(model, "_inputs_struct", None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # from Keras, about a structure that differs in its names alone
         # a model may take a mapping with one name
-        return model(dict.fromkeys(inputs, batch) if isinstance(inputs, dict) else batch, training=False)
+        return model(dict.fromkeys(inputs, batch) if isinstance(inputs, dict) and not packed else batch, training=False)
 
 
 def derivative(tape: Any, score: Any, target: Any) -> Any:

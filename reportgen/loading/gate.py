@@ -22,6 +22,10 @@ MOST_OBJECTS = 100_000  # layers, and what belongs to them; the largest applicat
 BYTECODE = "__lambda__"
 MOST_NAMED = 5
 LONGEST_NAME = 60
+IMPORT_IT = (
+    "If you have the code, import the module that defines it: --import MODULE. A function must be registered there: "
+    "@keras.saving.register_keras_serializable()."
+)
 
 
 class Part(NamedTuple):
@@ -111,10 +115,7 @@ def refusal(path: Any, parts: Collection[Part]) -> UnsafeModelError:
             f"{path}: the file needs more than plain layers: {names}.\n"
             "It was not run. If you trust whoever made the file, --allow-unsafe lets it run."
         )
-    return UnsafeModelError(
-        f"{path}: it needs what Keras does not have: {names}. It was not run.\n"
-        "Import your class and call reportgen.generate(model, image) with the loaded model."
-    )
+    return UnsafeModelError(f"{path}: it needs what Keras does not have: {names}. It was not run.\n{IMPORT_IT}")
 
 
 def in_words(parts: Collection[Part]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,15 +11,21 @@ import numpy as np
 from ..backend import keras, tf
 from ..errors import ModelError, OptionError
 from ..options import Options
-from ..probe import ChannelOrder
+from ..probe import ChannelOrder, Ranges
 from .assigned import Assigned
 from .budget import WeightBudget
+from .inputs import Inputs, image_input, inputs_of
 from .losses import Losses
 from .schemes import BLUE_FIRST, SCHEMES, scale
 
 SCALING_LAYERS = (keras.layers.Rescaling, keras.layers.Normalization)
 ARITHMETIC = ("TrueDivide", "Divide", "Subtract", "Multiply", "Add")
 MAX_MEMORY = Options().max_memory
+AS_THEY_ARE = "none: the values of the array as they are"
+GUESSED = (
+    "How this model wants its pixels scaled cannot be known from it; pixel / 255 was assumed. "
+    "If it was trained otherwise, say so with --preprocess."
+)
 ANY_SIZE = 224  # what a model that takes any size is given, unless --size says otherwise
 
 
@@ -37,6 +43,8 @@ class Loaded:
     budget: what a stranger's file may take for weights; None where there is no such file.
     max_memory: bytes that the outputs of its layers may take at once.
     losses: what it was trained for, as far as its file or the model at hand tells.
+    ranges: of the channels of an array whose values the model is given as they are; None for pixels of 0 to 255.
+    inputs: what the model takes beside the image; None where it takes the image alone.
     """
 
     model: Any
@@ -53,6 +61,8 @@ class Loaded:
     max_memory: int = MAX_MEMORY
     scheme_known: bool = True
     losses: Losses = None
+    ranges: Ranges = None
+    inputs: Inputs | None = None
 
     @property
     def channel_order(self) -> ChannelOrder | None:
@@ -60,6 +70,17 @@ class Loaded:
         if not self.scheme_known:
             return None
         return "bgr" if self.scheme in BLUE_FIRST else "rgb"
+
+    def taking_values(self, ranges: Ranges) -> Loaded:
+        """The same for values that are no pixels: nothing scales them, and no guess how pixels are scaled matters."""
+        return replace(
+            self,
+            scheme="none",
+            preprocessing=AS_THEY_ARE,
+            scheme_known=False,
+            ranges=ranges,
+            warnings=tuple(each for each in self.warnings if each != GUESSED),
+        )
 
     def preprocess(self, images: np.ndarray) -> np.ndarray:
         """uint8 images (n, h, w, channels) as what the model takes: float32, (n, channels, h, w) where it wants that."""
@@ -103,12 +124,8 @@ def _declared_input(model: Any) -> tuple[int | None, ...]:
         # never built: a picture of three channels is the best guess, and the forward pass tells if it is wrong
         return (None, None, None, 3)
     if isinstance(shape, dict) or (len(shape) > 0 and isinstance(shape[0], (tuple, list))):
-        named = [f"{tensor.name} {tuple(tensor.shape[1:])}" for tensor in keras.tree.flatten(model.inputs or [])]
-        if len(named) != 1:
-            raise ModelError(
-                f"{model.name}: the model takes {len(named)} inputs ({', '.join(named)}); a report needs one picture."
-            )
-        shape = model.inputs[0].shape if isinstance(model.inputs, list) else keras.tree.flatten(model.inputs)[0].shape
+        several = inputs_of(model)
+        shape = image_input(model).shape if several is None else (None, *several.specs[several.image].shape)
     if len(shape) != 4 or not all(isinstance(length, int | None) for length in shape[1:]):
         given = str(tuple(shape[1:]))[:100]
         raise ModelError(f"{model.name}: the model takes arrays of shape {given}; expected pictures, (height, width, channels).")
@@ -120,6 +137,8 @@ def _any_declared_shape(model: Any) -> Any:
         shape = model.input_shape
     except AttributeError:
         shape = None
+    if shape is None and "shapes_dict" in (model.get_build_config() or {}):
+        shape = model.get_build_config()["shapes_dict"]
     if shape is None:
         # a subclassed model that was saved and loaded has no `input_shape`, but remembers what it was built with
         shape = (model.get_build_config() or {}).get("input_shape")
@@ -136,8 +155,8 @@ def _wants_channels_first(model: Any) -> bool:
 
 def takes_integers(model: Any) -> bool:
     """Whether the model declares an integer input: pixels as they are, then."""
-    inputs = tf.nest.flatten(getattr(model, "inputs", None) or [])
-    return bool(inputs) and "int" in str(inputs[0].dtype)
+    tensor = image_input(model)
+    return tensor is not None and "int" in str(tensor.dtype)
 
 
 def scales_its_own_input(model: Any) -> bool:
@@ -145,12 +164,25 @@ def scales_its_own_input(model: Any) -> bool:
 
     That is `Rescaling`, `Normalization`, or arithmetic, as `keras.applications.*.preprocess_input` leaves in a functional model.
     """
-    for operation in _operations(model):
+    for operation in _behind_the_image(model):
         if isinstance(operation, SCALING_LAYERS) or type(operation).__name__ in ARITHMETIC:
             return True
         if getattr(operation, "weights", None):
             return False
     return False
+
+
+def _behind_the_image(model: Any) -> Iterator[Any]:
+    """The operations that the image passes through: all, where the model takes nothing else."""
+    if len(getattr(model, "inputs", None) or []) < 2:
+        yield from _operations(model)
+        return
+    reached = {id(image_input(model))}
+    for operation in model.operations:
+        nodes = [node for node in operation._inbound_nodes if any(id(each) in reached for each in node.input_tensors)]
+        reached.update(id(each) for node in nodes for each in node.output_tensors)
+        if nodes:
+            yield from _operations(operation) if isinstance(operation, keras.Model) else [operation]
 
 
 def _operations(model: Any) -> Iterator[Any]:

@@ -17,13 +17,14 @@ from ..backend import global_state, keras, legacy_h5_format
 from ..errors import ModelError, ReportgenError, reason_of
 from .allowlist import KERAS_HUB
 from .budget import WeightBudget
-from .gate import Configurations, Part, configurations, foreign_parts, in_words, needs_hub, refusal
+from .gate import IMPORT_IT, Configurations, Part, configurations, foreign_parts, in_words, needs_hub, refusal
 from .initializers import known_arguments_only
 from .keras2 import NAME_MARK, upgraded, without_slashes
 from .pinned import building_only
 from .references import ARCHIVE, HUB, HUB_PACKAGE, Checked, Reference, check_model_file
 from .replaced import note_of, without_training_parts
 from .state import check_unchanged
+from .weight_shapes import remedy
 
 NAME_COUNTS = "object_name_uids"  # under which Keras keeps how many layers of each kind it has named
 SCOPE = "custom_objects_scope_dict"  # under which Keras keeps the classes that a `custom_object_scope` brings
@@ -116,15 +117,9 @@ def _registered(configured: Configurations) -> frozenset[str]:
 def _load_error(path: Any, error: Exception) -> ReportgenError:
     reason, first_line = str(error), reason_of(error)
     if "No model config found" in reason or "No model found in config" in reason:
-        return ModelError(
-            f"{path}: the file holds weights only. Name the architecture (--model vgg16 --weights {Path(path).name}), "
-            "or save the whole with model.save(...)."
-        )
+        return ModelError(f"{path}: the file holds weights only.\n{remedy(Path(path))}")
     if "Could not locate class" in reason or "Unknown layer" in reason or "could not be found" in reason.lower():
-        return ModelError(
-            f"{path}: it needs a class that Keras does not have ({first_line}).\n"
-            "Import your class and call reportgen.generate(model, image) with the loaded model."
-        )
+        return ModelError(f"{path}: it needs a class that Keras does not have ({first_line}).\n{IMPORT_IT}")
     return ModelError(f"{path}: Keras cannot load it ({first_line}).")
 
 

@@ -19,8 +19,10 @@ from ..image import LARGEST_IMAGE
 from .applications import APPLICATIONS, Application
 from .assigned import Assigned, noting_assignments
 from .budget import WeightBudget
+from .imported import importing
+from .inputs import inputs_of
 from .labels import given_labels, imagenet_labels, minivgg_labels
-from .loaded import MAX_MEMORY, Loaded, described, input_shape_of, scales_its_own_input, takes_integers
+from .loaded import GUESSED, MAX_MEMORY, Loaded, described, input_shape_of, scales_its_own_input, takes_integers
 from .losses import losses_in, losses_of
 from .opening import fresh_names, from_file
 from .references import Reference, check_weights, find_reference
@@ -41,6 +43,7 @@ def load(
     labels: str | Path | Sequence[str] | None = None,
     size: tuple[int, int] | None = None,
     max_memory: int = MAX_MEMORY,
+    imports: Sequence[str] = (),
     allow_unsafe: bool = False,
     announce: Announce | None = None,
 ) -> Loaded:
@@ -48,8 +51,8 @@ def load(
 
     weights: for an application, "imagenet" (the default), "random" (by `seed`) or a file. preprocess: "auto", a scheme, or an
     application's name. size: (h, w) for a model that takes any. max_memory: the bytes that the outputs of layers may take at
-    once. allow_unsafe: let the file's own code run. announce: is told of a download before it starts, and returns the stream for
-    its progress bar.
+    once. imports: modules to import first, whose classes Keras then knows. allow_unsafe: let the file's own code run. announce:
+    is told of a download before it starts, and returns the stream for its progress bar.
     """
     user_labels = given_labels(labels)
     scheme = None if preprocess == "auto" else scheme_name(preprocess)
@@ -61,7 +64,7 @@ def load(
     elif isinstance(reference, (str, Path)):
         found = find_reference(reference)
         check_weights(found, weights)
-        with noting_assignments() as assigned:
+        with importing(imports), noting_assignments() as assigned:
             model, file_warnings, budget = _model(found, weights, seed, allow_unsafe, announce)
         if weights == "random":
             assigned = None
@@ -92,6 +95,7 @@ def load(
         assigned=assigned,
         budget=budget,
         max_memory=max_memory,
+        inputs=inputs_of(model),
         losses=losses_of(model) if found.file is None else losses_in(found.file),
         scheme_known=not scheme_warnings,
         warnings=(*file_warnings, *_weight_warnings(found, weights), *scheme_warnings, *size_warnings),
@@ -204,10 +208,7 @@ def _scheme(asked: str | None, found: Reference, model: Any) -> tuple[str, tuple
         return APPLICATIONS[found.application].scheme, ()
     if takes_integers(model) or scales_its_own_input(model):
         return "none", ()
-    return "unit", (
-        "How this model wants its pixels scaled cannot be known from it; pixel / 255 was assumed. "
-        "If it was trained otherwise, say so with --preprocess.",
-    )
+    return "unit", (GUESSED,)
 
 
 def _labels(asked: tuple[str, ...] | None, found: Reference, model: Any) -> tuple[str, ...] | None:

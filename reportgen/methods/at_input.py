@@ -11,7 +11,7 @@ import numpy as np
 from ..formatting import number, percent
 from ..overlay import spread
 from .at_layer import grad_cam
-from .subject import Subject, baseline_words
+from .subject import Subject
 
 STEPS = 50  # between baseline and image
 SAMPLES = 50  # noisy images
@@ -66,7 +66,7 @@ def what_is_missing(subject: Subject, heat: np.ndarray) -> str:
     """How far integrated gradients are from adding up to what the score gained, and what the baseline is."""
     both = subject.score(subject.network.logits(np.stack([subject.input, subject.without])))
     gained, summed, unit = float(both[0] - both[1]), float(heat.sum(dtype=np.float64)), subject.question.unit
-    said = f"The baseline is {baseline_words(subject.pixels, subject.baseline)}. From there to the image the {unit} changes by "
+    said = f"The baseline is {subject.baseline_words}. From there to the image the {unit} changes by "
     said += f"{number(gained)}; the map adds up to {number(summed)}"
     if gained == 0 or not np.isfinite(gained + summed):
         return f"{said}."

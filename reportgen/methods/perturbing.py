@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import NotApplicable
 from ..overlay import enlarged, spread
 from ..picture import Part
-from .subject import Subject, baseline_words
+from .subject import Subject
 
 WINDOW = 7  # windows that cover a side of the image, for occlusion; they overlap by half
 MASKS = 2000  # of RISE; the paper takes 4000 for VGG16
@@ -60,7 +60,7 @@ def score_cam_note(subject: Subject, _heat: np.ndarray) -> str:
     """How many channels took part, and what stood for the hidden."""
     used, whole = len(active_channels(subject)), subject.activations.shape[2]
     which = f"all {whole} channels" if used == whole else f"the {used} most active of {whole} channels"
-    return f"Through {which}; what is hidden becomes {baseline_words(subject.pixels, subject.baseline)}."
+    return f"Through {which}; what is hidden becomes {subject.baseline_words}."
 
 
 def occlusion(subject: Subject) -> np.ndarray:
@@ -116,7 +116,7 @@ def occlusion_part(subject: Subject) -> Part:
 def occlusion_note(subject: Subject, heat: np.ndarray) -> str:
     """How large the windows are, and what they become."""
     side = window_size(*subject.pixels.shape[:2])
-    return f"{heat.size} windows of {side} × {side} pixels, each replaced by {baseline_words(subject.pixels, subject.baseline)}."
+    return f"{heat.size} windows of {side} × {side} pixels, each replaced by {subject.baseline_words}."
 
 
 def rise(subject: Subject) -> np.ndarray:
@@ -156,7 +156,7 @@ def rise_mask(subject: Subject, place: int) -> np.ndarray:
 
 def rise_note(subject: Subject, _heat: np.ndarray) -> str:
     """How many masks there are, and what they hide the image with."""
-    return f"{MASKS:,} random masks; what they hide becomes {baseline_words(subject.pixels, subject.baseline)}."
+    return f"{MASKS:,} random masks; what they hide becomes {subject.baseline_words}."
 
 
 def random_map(subject: Subject) -> np.ndarray:

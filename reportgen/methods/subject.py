@@ -14,6 +14,7 @@ from ..probe import INPUT, Explained, Network, Question
 from ..progress import advance
 
 PART = 24_000_000  # bytes of images that are made at a time; what is asked of them takes a few times as much
+MOST_SHOWN = 4  # channels of a colour that a sentence names
 BLUR = 16  # the radius of a blurred baseline is the longer side divided by this
 Found = TypeVar("Found")
 
@@ -73,7 +74,22 @@ class Subject:
     @property
     def without(self) -> np.ndarray:
         """The baseline as the model takes it, float32 (h, w, channels)."""
-        return self.once("the baseline", lambda: self.network.prepared(baseline_pixels(self.pixels, self.baseline)[None])[0])
+
+        def baseline() -> np.ndarray:
+            prepared: np.ndarray = self.network.prepared(baseline_pixels(self.pixels, self.baseline, self.as_values)[None])[0]
+            return prepared
+
+        return self.once("the baseline", baseline)
+
+    @property
+    def as_values(self) -> bool:
+        """Whether the image is an array whose values the model is given as they are."""
+        return self.network.ranges is not None
+
+    @property
+    def baseline_words(self) -> str:
+        """The baseline in words."""
+        return baseline_words(self.pixels, self.baseline, self.as_values)
 
     def once(self, name: str, compute: Callable[[], Found]) -> Found:
         """What `compute` gives, computed for the first subject of the image that wants it."""
@@ -120,27 +136,44 @@ class Subject:
             advance(name, min(start + size, count), count)
 
 
-def baseline_pixels(pixels: np.ndarray, baseline: str) -> np.ndarray:
-    """uint8 pixels (h, w, channels) of the baseline for an image of that size."""
+def baseline_pixels(pixels: np.ndarray, baseline: str, as_values: bool = False) -> np.ndarray:
+    """The baseline for an image (h, w, channels), of its size: uint8 pixels, or float32 `as_values`."""
     if baseline == "blur":
         return blurred(pixels, max(pixels.shape[:2]) / BLUR)
-    return np.broadcast_to(np.array(baseline_colour(pixels, baseline), np.uint8), pixels.shape).copy()
+    colour = np.array(baseline_colour(pixels, baseline, as_values), np.float32 if as_values else np.uint8)
+    return np.broadcast_to(colour, pixels.shape).copy()
 
 
-def baseline_colour(pixels: np.ndarray, baseline: str) -> tuple[int, ...]:
-    """The colour of a baseline that has one, 0 to 255 for each channel; a fourth channel is opaque, a single one luminance."""
+def baseline_colour(pixels: np.ndarray, baseline: str, as_values: bool = False) -> tuple[float, ...]:
+    """The colour of a baseline that has one, 0 to 255 for each channel.
+
+    A fourth channel is opaque; where there are neither three nor four, each is the luminance. Of values that are no
+    pixels "black" is 0 in every channel; a colour, which means nothing, is refused before.
+    """
     channels = pixels.shape[2]
+    if as_values:
+        if baseline == "mean":
+            return tuple(float(each) for each in pixels.mean(axis=(0, 1), dtype=np.float64))
+        return tuple(0.0 for _ in range(channels))
     if baseline == "mean":
         return tuple(int(each) for each in np.rint(pixels.mean(axis=(0, 1), dtype=np.float64)))
     red, green, blue = (0, 0, 0) if baseline == "black" else (int(baseline[place : place + 2], 16) for place in (1, 3, 5))
-    if channels == 1:
-        return (round(0.299 * red + 0.587 * green + 0.114 * blue),)
-    return (red, green, blue, 255)[:channels] if channels <= 4 else (0,) * channels
+    if channels not in (3, 4):
+        luminance = round(0.299 * red + 0.587 * green + 0.114 * blue)
+        return tuple(luminance for _ in range(channels))
+    return (red, green, blue, 255)[:channels]
 
 
-def baseline_words(pixels: np.ndarray, baseline: str) -> str:
+def baseline_words(pixels: np.ndarray, baseline: str, as_values: bool = False) -> str:
     """The baseline in words, with its pixels: "black (0, 0, 0)"."""
     if baseline == "blur":
         return f"the image blurred with a radius of {max(pixels.shape[:2]) / BLUR:.3g} pixels"
-    colour = ", ".join(map(str, baseline_colour(pixels, baseline)))
-    return {"black": f"black ({colour})", "mean": f"the image's mean colour ({colour})"}.get(baseline, f"the colour ({colour})")
+    if as_values and baseline == "black":
+        return "0 in every channel"
+    colour = baseline_colour(pixels, baseline, as_values)
+    if len(colour) > MOST_SHOWN:
+        return "the mean of each channel" if baseline == "mean" else f"{colour[0]} in every channel"
+    figures = ", ".join(f"{each:.4g}" if as_values else str(each) for each in colour)
+    return {"black": f"black ({figures})", "mean": f"the image's mean colour ({figures})"}.get(
+        baseline, f"the colour ({figures})"
+    )

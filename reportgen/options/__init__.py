@@ -20,6 +20,7 @@ from .kinds import (
     LAYER,
     METHODS,
     METRICS,
+    MODULES,
     NAME,
     PATTERNS,
     SECTIONS,
@@ -31,6 +32,7 @@ from .kinds import (
     WEIGHTS,
     choice,
 )
+from .other_inputs import INPUTS
 
 __all__ = [
     "ComparisonOptions",
@@ -89,6 +91,13 @@ class Options:
     )
     head: str | None = option(
         None, NAME, "model", "Which output to report on, if the model has several.", shown_default="the first"
+    )
+    inputs: tuple[str, ...] = option(
+        (),
+        INPUTS,
+        "image",
+        "What another input of the model is given beside the image: an image, an array or numbers. May be given more than once.",
+        flag="--input",
     )
     task: Task | None = option(
         None,
@@ -181,6 +190,14 @@ class Options:
         "model",
         "The most memory that the outputs of layers may take at once; a model that wants more is not run.",
         shown_default="2GB",
+    )
+    imports: tuple[str, ...] = option(
+        (),
+        MODULES,
+        "model",
+        "Import a Python module of yours, which defines layers of the model, before the model is opened. The current folder "
+        "stands last on the path. May be given more than once.",
+        flag="--import",
     )
     allow_unsafe: bool = option(False, FLAG, "model", "Let code inside the model file run. Only for files that you trust.")
 

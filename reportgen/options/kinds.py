@@ -129,6 +129,17 @@ def _read_classes(value: Any) -> int | str | tuple[int | str, ...]:
     return classes if len(classes) > 1 else classes[0]
 
 
+def _read_modules(value: Any) -> tuple[str, ...]:
+    """Names of modules, dotted where they lie in packages, each once."""
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, (list, tuple)):
+        raise ValueError
+    names = tuple(dict.fromkeys(_read_text(text).strip() for text in texts))
+    if not all(part.isidentifier() for name in names for part in name.split(".")):
+        raise ValueError
+    return names
+
+
 def _read_baseline(value: Any) -> str:
     """`black`, `mean`, `blur`, or a colour as #rrggbb in lower case."""
     text = _read_text(value).strip().lower()
@@ -220,6 +231,7 @@ VISUALIZE = Kind(
     "N|all|classes|LAYER:CHANNEL,...",
     words=("all", "classes"),
 )
+MODULES = Kind(_read_modules, "the name of a module, such as mylayers", "MODULE", takes="each")
 LABELS = Kind(_read_labels, "a file of labels, or in Python a list of texts", "FILE", is_file=True)
 BASELINE = Kind(_read_baseline, "black, mean, blur, or a colour such as #808080", "black|mean|blur|COLOUR", words=BASELINES)
 LAYER = Kind(_read_path, "the path of a layer, such as block3_conv2", "PATH")

@@ -23,8 +23,8 @@ LARGEST_JOURNAL = 4_000_000_000  # bytes
 class Entry:
     """One report of a site, or why there is none (`error`).
 
-    `model` and `stem` name its folder and its file; `model_name` and `image` are what the pages call them. `wanted` is a digest of
-    all that went into the report (model, image, options, truth, versions); `digest` and `thumbnail_digest` are those of the
+    `model` and `stem` name its folder and its file; `model_name` and `image` are what the pages call them. `wanted` is a digest
+    of all that went into the report (model, image, options, truth, versions); `digest` and `thumbnail_digest` are those of the
     files. `classes` tells the sets of classes of two models apart. `confidence` is the probability of the predicted class, None
     where the model gives none; `rank` that of the true class among the scores, from 1. `checks` are "LEVEL NAME", sorted.
     """

@@ -30,9 +30,10 @@ class Attribution:
     goes into that layer.
 
     With `against` the score is that of the class less that of the other; with the sense "not" it is minus the score of the
-    one class of a yes-or-no model. `low` and `peak` are the map's least and greatest value before any scaling, in `unit`;
-    reports of format 1 do not tell `low`. `heatmap` (h, w) is the bare map, from 0 to the greatest value of the method's maps
-    in this report or, of maps of either sign, from minus to plus the greatest absolute value; `layer` the same at its place
+    one class of a yes-or-no model, and with "no" the same under the label that the other answer has. `low` and `peak` are the
+    map's least and greatest value before any scaling, in `unit`; reports of format 1 do not tell `low`. `heatmap` (h, w) is the
+    bare map, from 0 to the greatest value of the method's maps in this report or, of maps of either sign, from minus to plus
+    the greatest absolute value; `layer` the same at its place
     on the image, to be laid over that (`Attributions.laid`). Older reports have no layer, but an `overlay`: the two in one.
     `reason` is a sentence that says why this layer was chosen, `note` figures of this map. `part` says where the map lies on
     the model's input: its cells are spread evenly over (top, left, height, width), shares of the input's height and width,
@@ -183,8 +184,8 @@ def find_attributions(probe: Probe, options: Options) -> Attributions:
     if not made:
         raise NotApplicable(" ".join(dict.fromkeys(each.reason for each in not_made)) or "No method was asked for.")
 
-    def label(question: Question) -> str:
-        return label_of(probe, question.class_index)
+    def label(question: Question) -> tuple[str, str]:
+        return _named(question, probe)
 
     return Attributions(
         rows=tuple(_rows(made, probe, options)),
@@ -249,18 +250,26 @@ def _rows(made: list[Made], probe: Probe, options: Options) -> Iterator[Attribut
             yield _row(each, Picture(quantize(each.heat, least, most), least, most, colormap), probe)
 
 
+def _named(question: Question, probe: Probe) -> tuple[str, str]:
+    """The label of what is explained, and the sense: "no" where the other answer of a yes-or-no model has a label of its own."""
+    if question.sense == "not" and probe.outputs[0].no_label:
+        return probe.outputs[0].no_label, "no"
+    return label_of(probe, question.class_index), question.sense
+
+
 def _row(made: Made, heatmap: Picture, probe: Probe) -> Attribution:
     method, subject, heat, part, kept = made
     question, layer = subject.question, subject.layer if method.needs == "layer" else None
     low, peak = (figure(np.float32(value)) for value in finite_range(heat))
     height, width = probe.original.shape[:2]
     size = layer_size((height, width), (heat.shape[0], heat.shape[1]))
+    named, sense = _named(question, probe)
     return Attribution(
         method=method.name,
         path=layer.path if layer else "",
         class_index=question.class_index,
-        label=label_of(probe, question.class_index),
-        sense=question.sense,
+        label=named,
+        sense=sense,
         against=question.against,
         against_label="" if question.against is None else label_of(probe, question.against),
         unit=method.unit_of(question.unit),

@@ -139,7 +139,7 @@ class Sanity:
         return self.steps[-1].rank_correlation if self.steps else None
 
 
-Label = Callable[[Question], str]
+Label = Callable[[Question], tuple[str, str]]  # what is explained: its label, and the sense in which
 
 
 def quality_of(made: Sequence[Made], label: Label) -> tuple[Quality, ...]:
@@ -177,12 +177,12 @@ def _mean_curve(curves: Sequence[tuple[float, ...]]) -> tuple[float, ...]:
 
 
 def _row(method: str, subject: Subject, label: Label, figures: Figures) -> Quality:
-    question = subject.question
+    named, sense = label(subject.question)
     return Quality(
         method=method,
-        class_index=question.class_index,
-        label=label(question),
-        sense=question.sense,
+        class_index=subject.question.class_index,
+        label=named,
+        sense=sense,
         **figures._asdict(),
     )
 
@@ -206,6 +206,7 @@ def sanity_of(made: Sequence[Made], label: Label) -> tuple[Sanity, ...]:
     if not first:
         raise NotApplicable("No map of these methods can be made again with random weights.")
     subject = first[0].subject
+    named, sense = label(subject.question)
     attributes = [each.method.attribute for each in first]
     every = [each.method.cost in ("", "1 gradient") for each in first]
     cascades = cascade(subject, attributes, [each.heat for each in first], every)
@@ -213,8 +214,8 @@ def sanity_of(made: Sequence[Made], label: Label) -> tuple[Sanity, ...]:
         Sanity(
             method=each.method.name,
             class_index=subject.question.class_index,
-            label=label(subject.question),
-            sense=subject.question.sense,
+            label=named,
+            sense=sense,
             steps=tuple(SanityStep(path, alike) for path, alike in steps),
             passed=not steps or steps[-1][1] is None or steps[-1][1] < ALIKE,
         )

@@ -68,12 +68,16 @@ class FeatureVisualization:
     """The filters layer by layer; in each, those that contributed most to the score of `label` first.
 
     `chosen` says how they were: by that contribution, by the mean of their maps where no score is explained, or by name.
+    `channels` is how many a picture has (None in earlier reports). `as_values` says that black and white stand for the least and
+    greatest values of an array rather than for 0 and 255.
     """
 
     rows: tuple[FilterPicture, ...]
     chosen: Chosen
     label: str = ""
     failed: tuple[NoPictures, ...] = ()
+    channels: int | None = None
+    as_values: bool = False
 
     def by_layer(self) -> tuple[tuple[FilterPicture, ...], ...]:
         """The pictures of each layer."""
@@ -186,7 +190,14 @@ def _found(
     if not rows:
         raise NotApplicable(failed[0].reason)
     label = label_of(probe, probe.questions[0].class_index) if chosen == "contribution" else ""
-    return FeatureVisualization(rows=tuple(rows), chosen=chosen, label=label, failed=tuple(failed))
+    return FeatureVisualization(
+        rows=tuple(rows),
+        chosen=chosen,
+        label=label,
+        failed=tuple(failed),
+        channels=int(probe.given.shape[2]),
+        as_values=probe.network.ranges is not None,
+    )
 
 
 def _rows(

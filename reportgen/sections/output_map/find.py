@@ -12,7 +12,7 @@ from ...formatting import name as quoted, number, percent
 from ...options import Options
 from ...outputs import Output, class_of_each_place
 from ...overlay import overlay_classes
-from ...picture import CLASSES, GREY, NO_CLASS, RGB, Grid, Picture, finite_range, quantize, reduced
+from ...picture import CLASSES, GREY, NO_CLASS, RGB, Grid, Picture, finite_range, quantize, reduced, striped
 from ...probe import Probe
 from ...records import record
 from ...tasks import ToldTask
@@ -141,7 +141,8 @@ def map_of(output: Output, probe: Probe, options: Options) -> OutputMap:
         return _image(output, probe, options, common)
     strongest = np.argsort(-np.nan_to_num(_means(output), nan=-np.inf), kind="stable")[:SHOWN]
     rows = tuple(_row(output, int(each)) for each in strongest)
-    return OutputMap(kind="maps", rows=rows, **common, **_maps(output, [row.class_index for row in rows], low, high, options))
+    maps = _maps(output, [row.class_index for row in rows], low, high, options)
+    return OutputMap(kind="maps", rows=rows, by_itself=False, **common, **maps)
 
 
 def _segmentation(output: Output, probe: Probe, options: Options, common: dict[str, Any]) -> OutputMap:
@@ -195,6 +196,7 @@ def _image(output: Output, probe: Probe, options: Options, common: dict[str, Any
     colours = options.colormap if not comparable and channels == 1 else GREY
     return OutputMap(
         kind="image",
+        by_itself=False,
         rows=tuple(_row(output, each) for each in range(channels)),
         input=_drawn(given, low, high, GREY, flip) if comparable else None,
         output=_drawn(values, low, high, colours, flip),
@@ -213,15 +215,16 @@ def _as_the_output(output: Output, probe: Probe) -> tuple[np.ndarray, str]:
 
     A sigmoid's image lies between 0 and 1, whatever the model takes.
     """
-    if output.kind == "independent":
+    if output.kind == "independent" and probe.network.ranges is None:
         return probe.given.astype(np.float32) / np.float32(255), "pixel / 255"
     return probe.network.prepared(probe.given[None])[0], GIVEN
 
 
 def _drawn(values: np.ndarray, low: float, high: float, colormap: str, flip: bool) -> Picture:
-    """A picture of an image (h, w, channels): in colours where it has three channels or more, else its first."""
-    if values.shape[2] < 3:
-        return Picture(quantize(values[..., 0], low, high), low, high, colormap)
+    """A picture of an image (h, w, channels): in colours where it has three channels or four, else the mean of its channels."""
+    if values.shape[2] not in (3, 4):
+        mean = values.mean(axis=2, dtype=np.float64)
+        return Picture(striped(quantize(mean, low, high)[None], mean[None])[0], low, high, colormap)
     colours = values[..., 2::-1] if flip else values[..., :3]
     return Picture(np.ascontiguousarray(quantize(colours, low, high)), low, high, RGB)
 

@@ -24,6 +24,7 @@ FLAT = 8.0  # standard deviation of pixels: an image of less contrast says nothi
 PIXELS = 255  # the factor between the schemes "none" and "unit"
 TRY_UNIT = "They were computed from pixels of 0 to 255; from pixel / 255 they would be as usual: try --preprocess unit."
 TRY_NONE = "They were computed from pixel / 255; from pixels of 0 to 255 they would be as usual: try --preprocess none."
+TRY_VALUES = "Check how the model wants its values scaled: those of the array went in as they are."
 TRY = "Check how the model wants its pixels scaled (--preprocess)."
 
 
@@ -47,15 +48,19 @@ def input_range(probe: Probe) -> Iterator[Finding]:
     if not all(np.isfinite((each.mean, each.std)).all() for each in arrivals):
         raise NotApplicable("What reaches the first weights holds values that are not numbers.")
     contrast, pixels_mean, first = float(probe.given.std()), float(probe.given.mean()), arrivals[0]
+    if probe.network.ranges is not None:  # numbers of any unit: what a step of a pixel does says nothing
+        contrast = np.inf if contrast > 0 else 0.0
     memories = [(each, _memory(probe.network.weights(each.index))) for each in arrivals]
     remembered = [(each, *memory) for each, memory in memories if memory is not None]
+    if not remembered and probe.network.ranges is not None:
+        raise NotApplicable("The input is an array of numbers, and no normalization remembers what the model was trained on.")
     odd = _beside_training(*remembered[0], contrast) if remembered else _out_of_bounds(first, contrast, pixels_mean)
     if odd is not None:
         yield Finding(
             level="warning",
             path=first.path,
             text=odd.told,
-            advice=_advice(odd, probe.network.scheme),
+            advice=TRY_VALUES if probe.network.ranges is not None else _advice(odd, probe.network.scheme),
             value=odd.value,
             threshold=odd.threshold,
         )

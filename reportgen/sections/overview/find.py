@@ -2,19 +2,74 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from ...arrays.given import Range, ranges_of
+from ...arrays.others import OtherInput
+from ...formatting import number
 from ...options import Options
-from ...picture import RGB, Picture
+from ...picture import RGB, Grid, Picture, quantize, reduced, striped
 from ...probe import Probe
 from ...records import record
+
+LONGEST_TILE = 128  # pixels of a channel's picture
+AS_COLOURS = (1, 3)  # channels that one picture shows
+
+
+@record(kw_only=True)
+class Channels:
+    """The channels of an array that is no ordinary image, as it was fitted to the input.
+
+    `ranges` are those of all channels in order. `maps` shows the first `shown` of them, each by its own range, as a grid of
+    `columns`; None where one picture shows them all, as it does of one channel and of three. `reduction` says by how much the
+    maps are drawn smaller.
+    """
+
+    ranges: tuple[Range, ...]
+    maps: Picture | None = None
+    columns: int = 1
+    shown: int = 0
+    reduction: int = 1
+
+    @property
+    def scale(self) -> str:
+        """The scale that all channels share where one picture shows them."""
+        low, high = min(each.low for each in self.ranges), max(each.high for each in self.ranges)
+        return f"{number(low)} is black, {number(high)} white"
 
 
 @record
 class Overview:
-    """`picture` is what was given to the model, before its values were scaled; of four channels, the colours."""
+    """`picture` is what was given to the model, before its values were scaled; of four channels, the colours.
+
+    `channels` tells of an array of another number of channels, or of values that are no 8-bit pixels: of one channel the picture
+    is grey, of three colours on one scale, and of more their mean, each by its own range. `others` are the
+    model's other inputs, beside the one called `input_name`; a model that takes the image alone has none, and that is "".
+    """
 
     picture: Picture
+    channels: Channels | None = None
+    input_name: str = ""
+    others: tuple[OtherInput, ...] = ()
 
 
 def find_overview(probe: Probe, options: Options) -> Overview:
-    """The pixels of the probe as a picture."""
-    return Overview(Picture(probe.pixels, 0.0, 255.0, RGB))
+    """The pixels of the probe as a picture, and the channels of an array."""
+    picture = Picture(probe.pixels, 0.0, 255.0, RGB)
+    channels = None if probe.numbers is None else _channels(probe.given, options)
+    return Overview(picture, channels, probe.network.layers[0].path if probe.others_given else "", probe.others_given)
+
+
+def _channels(given: np.ndarray, options: Options) -> Channels:
+    ranges = ranges_of(given)
+    if len(ranges) in AS_COLOURS:
+        return Channels(ranges=ranges)
+    shown = len(ranges) if options.maps == "all" else min(int(options.maps), len(ranges))
+    factor = max(1, -(-max(given.shape[:2]) // LONGEST_TILE))
+    values = given[:, :, :shown].astype(np.float32)
+    values = reduced(values, factor) if factor > 1 else values
+    tiles = values.transpose(2, 0, 1)
+    drawn = np.stack([quantize(tile, each.low, each.high) for tile, each in zip(tiles, ranges, strict=False)])
+    grid = Grid.of(striped(drawn, tiles))
+    maps = grid.picture(0.0, 1.0, options.colormap)
+    return Channels(ranges=ranges, maps=maps, columns=grid.columns, shown=shown, reduction=factor)

@@ -1,0 +1,197 @@
+"""TIFFs of several bands, several pages or floats, as arrays: what satellites, microscopes and sensors write.
+
+Pillow reads no more than four bands of a page. But libtiff, by way of Pillow, unpacks the bytes of any: each page is handed to
+it as a grey picture whose pixels are the bytes of the page's numbers, in a TIFF of our own that holds nothing else of the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ..errors import ImageError
+from ..formatting import counted
+from ..image import GivenImage, as_stored, load_image
+from ..image_bounds import TIFF_MARKS, pillow_silent
+from ..quiet import without_native_log
+from .numpy_files import MOST_VALUES
+from .tiff_pages import Page, pages_of
+
+MOST_PAGES = 1000
+COMPRESSIONS = {1: "none", 5: "LZW", 8: "deflate", 32773: "PackBits", 32946: "deflate", 50000: "Zstandard", 34925: "LZMA"}
+TYPES = {
+    (1, 8): "u1", (1, 16): "u2", (1, 32): "u4", (2, 8): "i1", (2, 16): "i2", (2, 32): "i4", (3, 16): "f2", (3, 32): "f4",
+    (3, 64): "f8",
+}  # fmt: skip
+ROW_BYTES, PAGE_BYTES = 2**31, 500_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bands:
+    """The numbers of a file, (h, w, bands of all pages), and whether Pillow shows a picture of it as well."""
+
+    values: np.ndarray
+    digest: str
+    notes: tuple[str, ...]
+    viewable: bool
+
+    def picture(self, path: Path) -> GivenImage | None:
+        """The picture that other programs show of the file: of several pages the first, of floats by their own range."""
+        return load_image(path) if self.viewable else None
+
+
+def load_bands(path: Path) -> Bands | None:
+    """The numbers in a TIFF that is more than a picture; None for a picture, and for what is no TIFF.
+
+    Raises `ImageError` for a TIFF of numbers that cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            if not file.read(4).startswith(TIFF_MARKS):
+                return None
+            pages = pages_of(file, MOST_PAGES)
+            if pages is None or not _is_more_than_a_picture(pages):
+                return None
+            shown = [page for page in pages if not page.reduced]
+            viewable = not pages[0].unviewable
+            try:
+                _check(shown, path)
+                values = _stacked(shown, file, path)
+            except ImageError:
+                if viewable:  # as the picture that it is for other programs
+                    return None
+                raise
+            file.seek(0)
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be read ({error.strerror or error}); name an image you may read.") from error
+    note = f"The {len(shown)} pages of the file are the channels." if len(shown) > 1 else ""
+    return Bands(values=values, digest=digest, notes=(note,) if note else (), viewable=viewable)
+
+
+def _is_more_than_a_picture(pages: tuple[Page, ...]) -> bool:
+    shown = [page for page in pages if not page.reduced]
+    if not shown:
+        return False
+    alike = all(page.layout == shown[0].layout for page in shown)
+    return shown[0].unviewable or shown[0].kind == 3 or (len(shown) > 1 and alike)
+
+
+def _check(pages: list[Page], path: Path) -> None:
+    """Raise `ImageError` unless the pages can be read as numbers."""
+    first = pages[0]
+    if not all(page.layout == first.layout for page in pages):
+        raise ImageError(f"{path}: its {len(pages)} pages differ in size or type; expected pages alike.")
+    for page in pages:
+        if (page.kind, page.bits) not in TYPES:
+            raise ImageError(f"{path}: a TIFF of numbers of {page.bits} bits and kind {page.kind}, which is not read.")
+        if page.compression not in COMPRESSIONS or page.predictor not in (1, 2, 3) or page.fill_order != 1:
+            known = ", ".join(dict.fromkeys(COMPRESSIONS.values()))
+            raise ImageError(
+                f"{path}: a TIFF of {counted(page.samples, 'band')} in compression {page.compression}; expected {known}."
+            )
+        if min(page.width, page.height, page.samples, *page.block) < 1:
+            raise ImageError(f"{path}: the image is damaged or cut short (a size of 0).")
+        padded_row = -(-page.width // page.block[1]) * page.block[1] * page.samples * page.bits // 8
+        padded = padded_row * -(-page.height // page.block[0]) * page.block[0]
+        if padded_row >= ROW_BYTES or padded > PAGE_BYTES:
+            blocks = f"{page.block[1]} x {page.block[0]} pixels"
+            raise ImageError(f"{path}: a TIFF in blocks of {blocks}; at most {PAGE_BYTES:,} bytes of a page are read.")
+    values = sum(page.width * page.height * page.samples for page in pages)
+    if values > MOST_VALUES:
+        raise ImageError(f"{path}: {values:,} values; at most {MOST_VALUES:,} are read. Make it smaller.")
+
+
+def _stacked(pages: list[Page], file: Any, path: Path) -> np.ndarray:
+    first = pages[0]
+    whole = np.empty((first.height, first.width, first.samples * len(pages)), np.dtype(TYPES[first.kind, first.bits]))
+    for place, page in enumerate(pages):
+        try:
+            whole[:, :, place * first.samples : (place + 1) * first.samples] = _numbers(page, file)
+        except Exception as error:  # of damaged files Pillow's decoders raise whatever they come upon
+            raise ImageError(f"{path}: the image is damaged or cut short ({error}).") from error
+    if first.orientation == 1:
+        return whole
+    upright = np.empty_like(whole if first.orientation < 5 else whole.swapaxes(0, 1), order="C")
+    as_stored(upright, first.orientation)[...] = whole
+    return upright
+
+
+def _numbers(page: Page, file: Any) -> np.ndarray:
+    """The numbers of a page, (h, w, bands)."""
+    if not page.planar or page.samples == 1:
+        return _plane(page, file, page.offsets, page.counts, page.samples)
+    each = len(page.offsets) // page.samples
+    parts = [slice(place * each, (place + 1) * each) for place in range(page.samples)]
+    return np.dstack([_plane(page, file, page.offsets[part], page.counts[part], 1) for part in parts])
+
+
+def _plane(page: Page, file: Any, offsets: tuple[int, ...], counts: tuple[int, ...], samples: int) -> np.ndarray:
+    """The numbers (h, w, samples) that lie in some strips or tiles."""
+    down, across = page.block
+    rows, columns = -(-page.height // down), -(-page.width // across)
+    if len(offsets) < rows * columns or len(counts) < rows * columns:
+        raise ValueError("a strip is missing")
+    size = samples * page.bits // 8
+    height = rows * down if page.tiled else page.height
+    packed = _grey_tiff(page, file, offsets, counts, (columns * across * size, height))
+    with pillow_silent(), without_native_log(), Image.open(packed, formats=("TIFF",)) as image:
+        content = np.array(image).reshape(height, columns, across * size)
+    kind = np.dtype(TYPES[page.kind, page.bits])
+    values = _unpredicted(content, page, samples, kind)
+    return values.reshape(height, columns * across, samples)[: page.height, : page.width]
+
+
+def _unpredicted(content: np.ndarray, page: Page, samples: int, kind: np.dtype[Any]) -> np.ndarray:
+    """Bytes (h, blocks across, bytes of a row of a block) as numbers (h, blocks across, values of that row)."""
+    size = kind.itemsize
+    height, columns, length = content.shape
+    if page.predictor == 3:  # differences of bytes, the most significant bytes of all values first
+        summed = content.reshape(height, columns, -1, samples).cumsum(axis=2, dtype=np.uint8)
+        significant_first = np.ascontiguousarray(summed.reshape(height, columns, size, length // size).swapaxes(2, 3))
+        return significant_first.view(kind.newbyteorder(">"))[..., 0]
+    if page.predictor == 2:  # differences of whole numbers, whatever the bits stand for
+        whole = content.view(np.dtype(f"{page.order}u{size}")).reshape(height, columns, -1, samples)
+        summed = whole.cumsum(axis=2, dtype=np.dtype(f"u{size}")).reshape(height, columns, -1)
+        return summed.view(kind)
+    return content.view(np.dtype(f"{page.order}{kind.str[1:]}"))
+
+
+def _grey_tiff(page: Page, file: Any, offsets: tuple[int, ...], counts: tuple[int, ...], size: tuple[int, int]) -> io.BytesIO:
+    """A little-endian TIFF of a grey picture of `size` (w, h), whose pixels are the bytes in these strips or tiles."""
+    packed, places = io.BytesIO(b"II*\0\0\0\0\0"), []
+    packed.seek(8)
+    for offset, count in zip(offsets, counts, strict=False):
+        file.seek(offset)
+        content = file.read(count)
+        if len(content) < count:
+            raise ValueError("a strip is missing")
+        places.append(packed.tell())
+        packed.write(content)
+    blocks = len(places)
+    lists = packed.tell() + packed.tell() % 2
+    packed.seek(lists)
+    packed.write(struct.pack(f"<{2 * blocks}I", *places, *counts[:blocks]))
+    at, lengths = (lists, lists + 4 * blocks) if blocks > 1 else (places[0], counts[0])
+    across = size[0] // -(-page.width // page.block[1])
+    tags = [(256, size[0], 1), (257, size[1], 1), (258, 8, 1), (259, page.compression, 1), (262, 1, 1), (277, 1, 1)]
+    if page.tiled:
+        tags += [(322, across, 1), (323, page.block[0], 1), (324, at, blocks), (325, lengths, blocks)]
+    else:
+        tags += [(273, at, blocks), (278, page.block[0], 1), (279, lengths, blocks)]
+    directory = packed.tell()
+    packed.write(struct.pack("<H", len(tags)))
+    for tag, value, count in sorted(tags):
+        packed.write(struct.pack("<HHII", tag, 4, count, value))
+    packed.write(struct.pack("<I", 0))
+    packed.seek(4)
+    packed.write(struct.pack("<I", directory))
+    packed.seek(0)
+    return packed

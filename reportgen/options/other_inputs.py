@@ -1,0 +1,120 @@
+"""What a model's other inputs are given: "NAME=FILE" or "NAME=1,2,3" on a command line, a mapping in Python."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from numbers import Real
+from pathlib import Path, PurePath
+from typing import Any
+
+from .kinds import Kind
+
+MOST_WRITTEN = 16  # numbers that are spelled out
+NUMBERS = re.compile(r"\s*[-+]?(\d|\.\d|nan|inf)[^=]*", re.IGNORECASE)
+
+
+class HeldValue(str):
+    """The text that stands in a report for an array from memory; `value` is the array."""
+
+    value: Any
+    __slots__ = ("value",)
+
+
+def numbers_in(text: str) -> tuple[float, ...] | None:
+    """The numbers that a value spells out, with commas between them; None where it is the name of a file."""
+    if not NUMBERS.fullmatch(text):
+        return None
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        return None
+
+
+def given_inputs(inputs: tuple[str, ...]) -> dict[str, Any]:
+    """What each name was given: a tuple of numbers, a path, or an array."""
+    found: dict[str, Any] = {}
+    for each in inputs:
+        name, _, text = each.partition("=")
+        numbers = numbers_in(text)
+        found[name] = each.value if isinstance(each, HeldValue) else numbers if numbers is not None else Path(text)
+    return found
+
+
+def input_files(inputs: tuple[str, ...]) -> dict[str, Path]:
+    """The files among them, by name."""
+    return {name: value for name, value in given_inputs(inputs).items() if isinstance(value, Path)}
+
+
+def without_folders(inputs: tuple[str, ...]) -> tuple[str, ...]:
+    """The same with the names of files alone."""
+    files = input_files(inputs)
+    names = (each.partition("=")[0] for each in inputs)
+    return tuple(f"{name}={files[name].name}" if name in files else each for name, each in zip(names, inputs, strict=True))
+
+
+def _read(value: Any) -> tuple[str, ...]:
+    if isinstance(value, Mapping):
+        found = {_name(name): _one(_name(name), each) for name, each in value.items()}
+        return tuple(found.values())
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, (list, tuple)):
+        raise ValueError
+    read: dict[str, str] = {}
+    for text in texts:
+        if isinstance(text, HeldValue):
+            read[text.partition("=")[0]] = text
+            continue
+        if not isinstance(text, str):
+            raise ValueError
+        name, equals, content = text.partition("=")
+        if not equals or not content or _name(name) in read:
+            raise ValueError
+        read[_name(name)] = _one(_name(name), content)
+    return tuple(read.values())
+
+
+def _name(name: Any) -> str:
+    if not isinstance(name, str) or not name.strip() or "=" in name or "\0" in name:
+        raise ValueError
+    name.encode()  # half of a surrogate pair is a UnicodeEncodeError: a ValueError
+    return str(name).strip()
+
+
+def _one(name: str, value: Any) -> str:
+    if isinstance(value, (str, PurePath)):
+        text = str(value)
+        text.encode()
+        if not text or "\0" in text:
+            raise ValueError
+        numbers = numbers_in(text) if isinstance(value, str) else None
+        named = f"./{text}" if numbers is None and numbers_in(text) is not None else text
+        return f"{name}={named if numbers is None else _written(numbers)}"
+    if isinstance(value, bool):
+        raise ValueError
+    if isinstance(value, Real):
+        return f"{name}={_written((float(value),))}"
+    import numpy as np  # which takes a while, and only arrays need it
+
+    array = np.asarray(value)
+    if array.dtype.kind not in "iufb" or array.size == 0:
+        raise ValueError
+    if array.ndim <= 1 and array.size <= MOST_WRITTEN:
+        return f"{name}={_written(tuple(float(each) for each in array.reshape(-1)))}"
+    digest = hashlib.sha256(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data).hexdigest()
+    held = HeldValue(f"{name}=array {array.dtype.name} {array.shape} {digest[:16]}")
+    held.value = array
+    return held
+
+
+def _written(numbers: tuple[float, ...]) -> str:
+    return ",".join(repr(int(each)) if each.is_integer() and abs(each) < 1e15 else repr(each) for each in numbers)
+
+
+INPUTS = Kind(
+    _read,
+    "NAME=FILE or NAME=NUMBER,..., each name once; in Python a mapping from names to paths, numbers or arrays",
+    "NAME=FILE|NUMBER,...",
+    takes="each",
+)
