@@ -10,11 +10,15 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..errors import ModelError, OptionError, ReportgenError
 from ..loading.labels import given_labels, labels_by_name
 from ..loading.references import Reference
 from ..options import Options, files_of
+from ..options.other_inputs import given_inputs
 from ..reporter import check_request
+from ..tensors import tensor_digest
 from ..version import __version__
 from .gathering import safe_name
 
@@ -112,8 +116,16 @@ def digest_of_options(asked: Options) -> str:
     for name, file in files_of(asked).items():
         if Path(file).exists():
             values[name] = digest_of_files(Path(file))
+    values["inputs"] = [_input_digest(name, given) for name, given in given_inputs(asked.inputs).items()]
     versions = [__version__, *map(_version_of, PACKAGES)]
     return hashlib.sha256(json.dumps([versions, values], default=str, sort_keys=True).encode()).hexdigest()
+
+
+def _input_digest(name: str, given: Any) -> str:
+    """What tells what one of the model's other inputs is given from anything else."""
+    if isinstance(given, Path):
+        return f"{name} {digest_of_files(given) if given.exists() else given}"
+    return f"{name} {tensor_digest(np.asarray(given))}"
 
 
 def _version_of(package: str) -> str:
