@@ -6,3 +6,4 @@ from typing import Literal
 
 Level = Literal["error", "warning", "note"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "note")  # the most serious first
+RANDOM_WEIGHTS = "The weights are random"  # the beginning of the warning that says so

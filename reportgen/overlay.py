@@ -11,6 +11,7 @@ from .picture import CLASSES, DIVERGING, NO_CLASS, RGB, WHOLE, Part, Picture, pa
 
 LONGEST_SIDE = 640  # pixels of an image on the page
 LAYER_SIDE = 160  # pixels of what is laid over it: maps are coarse, and a browser enlarges them as smoothly as we would
+COARSE = 16  # cells along the longer side of a map up to which each cell is drawn as one: 4 x 4 are no smooth cloud
 STRONGEST = 0.75  # the share of a map's colour at its hottest place
 
 
@@ -67,7 +68,8 @@ def layer_of(heatmap: Picture, part: Part, kept: Part, size: tuple[int, int]) ->
 
     Places without a cell have the value that has no colour. `opacity` says how much of the image each value covers.
     """
-    heat, covered = spread(heatmap.values, part, kept, size, Image.Resampling.BICUBIC)
+    coarse = max(heatmap.values.shape[:2]) <= COARSE
+    heat, covered = spread(heatmap.values, part, kept, size, Image.Resampling.NEAREST if coarse else Image.Resampling.BICUBIC)
     clear = 128 if _is_signed(heatmap) else 0
     values = np.where(covered, np.rint(heat.clip(0, 255)), clear).astype(np.uint8)
     return Picture(values, heatmap.low, heatmap.high, heatmap.colormap)

@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from .errors import ReportFileError
+from .palettes import in_palette
 from .records import record
 from .tensors import figure
 
@@ -234,7 +235,9 @@ def class_colours() -> bytes:
 
 
 def to_png(picture: Picture) -> bytes:
-    """The picture as PNG: a palette image whose indices are `values` exactly, or RGB."""
+    """The picture as PNG: a palette image whose indices are `values` exactly; of colours the pixels exactly."""
+    if picture.colormap == RGB and (png := in_palette(picture.values)) is not None:
+        return png
     buffer = io.BytesIO()
     # of zlib's strategies, run lengths make the smallest files of maps, in a third of the time
     Image.fromarray(picture.values).save(buffer, "PNG", compress_level=9, compress_type=zlib.Z_RLE)
@@ -268,8 +271,8 @@ def values_from_png(png: bytes, rgb: bool) -> np.ndarray:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of large pictures; the limit is ours
             with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
-                if image.mode != ("RGB" if rgb else "P") or image.width * image.height > LARGEST_PICTURE:
+                if image.mode not in (("RGB", "P") if rgb else ("P",)) or image.width * image.height > LARGEST_PICTURE:
                     raise ReportFileError(f"a picture in the report is {image.mode} {image.size}, not one of ours.")
-                return np.array(image)
+                return np.array(image.convert("RGB") if rgb else image)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ReportFileError("a picture in the report is damaged.") from error

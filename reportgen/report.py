@@ -9,7 +9,7 @@ from .checks import Checks, joined, run_checks
 from .errors import NotApplicable
 from .formatting import counted
 from .image import ImageFacts
-from .levels import LEVELS, Level
+from .levels import LEVELS, RANDOM_WEIGHTS, Level
 from .matching.align import Marks
 from .metrics import Metric
 from .options import Options
@@ -123,6 +123,16 @@ class Report:
         found = [(level, _told_as_one(findings)) for (level, _), findings in kinds.items()]
         found += [("warning", text) for text in self.warnings]
         return tuple(sorted(found, key=lambda notice: LEVELS.index(notice[0])))
+
+    def distrusted(self) -> tuple[str, ...]:
+        """Why the prediction and the maps of it mean nothing, and what to do; nothing where they may be read.
+
+        Because the weights are random or were never trained, or because a check found an error.
+        """
+        untrained = [finding for finding in self.findings() if finding.name == "untrained" and not finding.path]
+        reasons = [text for text in self.warnings if text.startswith(RANDOM_WEIGHTS)]
+        reasons += [text for level, text in self.notices() if level == "error"]
+        return (*reasons, *(_told_as_one([each]) for each in untrained))
 
     def answer(self) -> str:
         """What the model answered, in a few words with labels between backticks; "" where the report does not hold it."""

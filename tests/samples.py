@@ -24,6 +24,8 @@ CHOICES = {
     "level",
     "channel_order",
     "extent",
+    "resample",
+    "chosen",
 }  # strings out of a fixed few, which the report's reader would refuse
 PAGES = ("plain", "hostile", "absent", "long")
 

@@ -72,7 +72,7 @@ def test_the_policy_stops_what_would_be_slipped_in(browser: Any, pages: dict[str
     )
     breached.write_text(pages["plain"].read_text("utf-8").replace('<main id="content">', slipped_in), "utf-8")
     with opened(browser, breached) as it:
-        assert it.page.title() == "minivgg on cat.png"
+        assert it.page.title() == "minivgg on cat.png: cat 98.7\N{NO-BREAK SPACE}%"
         assert it.page.locator("h1").is_visible()
         assert sum("Content Security Policy" in message for message in it.messages) >= 4
 
@@ -80,11 +80,9 @@ def test_the_policy_stops_what_would_be_slipped_in(browser: Any, pages: dict[str
 # without the policy as well: the escaping has to hold by itself
 @pytest.mark.parametrize("bypass", [False, True], ids=["policy", "no policy"])
 @pytest.mark.parametrize("name", ["hostile", "absent"])
-def test_hostile_strings_do_nothing(
-    browser: Any, reports: dict[str, Report], pages: dict[str, Path], name: str, bypass: bool
-) -> None:
+def test_hostile_strings_do_nothing(browser: Any, pages: dict[str, Path], name: str, bypass: bool) -> None:
     with opened(browser, pages[name], bypass_csp=bypass) as it:
-        assert it.page.title() == reports[name].title == f"title {HOSTILE}"
+        assert it.page.title().startswith(f"title {HOSTILE}")
         assert it.messages == []
         assert all(url.startswith("data:image/png;") for url in it.requests[1:])
         assert it.page.locator("img:not([data-picture]), image:not([data-picture]):not([data-chart]), [onerror]").count() == 0
@@ -111,12 +109,12 @@ def test_hostile_strings_are_shown_as_they_are(
     assert {each for each in expected if f"{each} {HOSTILE}" not in text} == set()
 
 
-def test_reads_the_same_without_javascript(browser: Any, reports: dict[str, Report], pages: dict[str, Path]) -> None:
+def test_reads_the_same_without_javascript(browser: Any, pages: dict[str, Path]) -> None:
     texts = []
     for enabled in (True, False):
         with opened(browser, pages["plain"], java_script_enabled=enabled) as it:
             it.page.evaluate("document.querySelectorAll('.tools').forEach(each => each.remove())")
-            texts.append(it.page.inner_text("body"))
+            texts.append(it.page.inner_text("body").replace("\N{NO-BREAK SPACE}", " "))
     assert texts[0] == texts[1]
     for phrase in (
         "minivgg on cat.png",
@@ -242,7 +240,7 @@ def test_without_any_style_every_picture_and_word_is_there(browser: Any, pages: 
         it.page.evaluate(OPEN_ALL)
         assert it.page.evaluate("getComputedStyle(document.querySelector('table')).borderCollapse") == "separate"
         boxes = it.page.locator("[data-picture]").evaluate_all("all => all.map(each => each.getBoundingClientRect().toJSON())")
-        assert len(boxes) == 16
+        assert len(boxes) == 96
         assert all(box["width"] > 50 and box["height"] > 50 for box in boxes)
         for phrase in (
             "minivgg on cat.png", "Inactive channels", "19 of 704", "No problems found", "Grad-CAM of block5_conv2 for 3 classes",
@@ -276,7 +274,7 @@ def test_print_cuts_nothing_off(browser: Any, pages: dict[str, Path], name: str)
 def test_pictures_say_what_they_show_and_how_large_they_are(page: Any) -> None:
     pictures = page.locator("[data-picture]").evaluate_all("""all => all.map(each => [each.alt ?? each.ownerSVGElement.ariaLabel,
         ...['width', 'height', 'data-picture'].map(name => each.getAttribute(name))])""")
-    assert len(pictures) == 16
+    assert len(pictures) == 96
     for alt, width, height, identity in pictures:
         assert len(alt) > 20
         assert int(width) > 0

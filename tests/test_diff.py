@@ -478,7 +478,10 @@ def test_a_change_of_the_image_that_is_none_is_not_told(changed: dict[str, Any])
     assert found.sections[0].changes == ()
     assert found.same
     assert found.caveats == ()
-    assert found.verdict == "The same: answers, output maps, features, other outputs, where they looked, architecture, weights and feature maps."
+    assert (
+        found.verdict
+        == "The same: answers, output maps, features, other outputs, where they looked, architecture, weights and feature maps."
+    )
 
 
 def test_of_older_reports_the_pixels_or_else_the_files_tell_the_image() -> None:

@@ -34,7 +34,7 @@ def test_every_map_can_be_enlarged_and_inactive_ones_are_crossed(
             "all => all.map(each => each.getAttribute('d').split('M').length - 1)"
         )
     assert [place for _, place in buttons] == [f"maps-{index}-{channel.channel}" for index, channel in channels]
-    assert all(f"Channel {channel.channel} of" in text for text, (_, channel) in zip(texts, channels, strict=True))
+    assert all(f"Channel {channel.channel} " in text for text, (_, channel) in zip(texts, channels, strict=True))
     inactive = sum(channel.channel in row.inactive for row in rows for channel in row.channels)
     assert inactive == sum(crosses) == sum(label.endswith(", inactive") for label, _ in buttons)
     assert 2 <= inactive < len(channels)
@@ -43,8 +43,8 @@ def test_every_map_can_be_enlarged_and_inactive_ones_are_crossed(
 def test_no_picture_is_kept_twice(pages: dict[str, Path]) -> None:
     html = pages["plain"].read_text("utf-8")
     kept = re.findall(r"data:image/png;base64,([^\"]+)", html)
-    assert len(kept) == len(set(kept)) == 18
-    assert len(html) < 1_050_000
+    assert len(kept) == len(set(kept)) == 98
+    assert len(html) < 1_000_000
 
 
 def test_a_map_is_enlarged_by_keyboard_without_javascript(
@@ -59,9 +59,14 @@ def test_a_map_is_enlarged_by_keyboard_without_javascript(
             it.page.locator(f"[popovertarget=maps-{row.index}-{place}]").first.press("Enter")
             assert enlarged.is_visible()
             channel = row.channels[place]
-            assert {f"{channel.min:.4g} to {channel.max:.4g}", f"{channel.mean:.4g}", f"{channel.active * 100:.1f} %"} <= set(
-                enlarged.locator("dd").all_inner_texts()
+            told = enlarged.inner_text().replace("\xa0", " ")
+            assert (
+                f"Channel {place} {channel.min:.4g} to {channel.max:.4g}, mean {channel.mean:.4g}, {channel.active:.1%}".replace(
+                    "%", " % active"
+                )
+                in told
             )
+            assert f"peak at row {channel.peak[0]}, column {channel.peak[1]}" in told
             assert_same_picture(enlarged.locator("svg"), tile_of(row, place))
             it.page.keyboard.press("Escape")
             assert not enlarged.is_visible()
@@ -75,7 +80,7 @@ def test_an_enlarged_map_fits_any_screen(browser: Any, pages: dict[str, Path], n
     with opened(browser, pages[name], viewport={"width": width, "height": height}) as it:
         it.page.locator(".tiles button").nth(3).press("Enter")
         box = it.page.locator(":popover-open").bounding_box()
-        picture = it.page.locator(":popover-open svg").bounding_box()
+        picture = it.page.locator(":popover-open > svg").bounding_box()
         assert 0 <= box["x"] <= box["x"] + box["width"] <= width
         assert 0 <= box["y"] <= box["y"] + box["height"] <= height
         assert min(picture["width"], picture["height"]) >= 180

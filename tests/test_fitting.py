@@ -97,7 +97,7 @@ def test_the_page_says_so_and_is_still_the_store(report: Report, probe: FakeProb
     smaller = fitted(report, probe, size_of(report) - 130_000)
     html = render(smaller)
     assert "the maps of conv1 and 1 more are shown at a lower resolution" in html
-    assert "a point is the mean over 2 × 2 values" in html
+    assert "each point is the mean of 2\xa0×\xa02 values" in html
     assert read(html) == smaller
 
 
@@ -126,7 +126,8 @@ def test_a_point_is_the_mean_over_four_values_and_every_tile_stays_in_its_place(
         tile = row.picture.values[:, 12 * place : 12 * place + 11]
         for top, left in ((0, 0), (3, 10), (8, 0), (8, 10), (5, 4)):
             mean = values[2 * top : 2 * top + 2, 2 * left : 2 * left + 2, channel.channel].mean(dtype=np.float64)
-            # drawn from the values themselves: rounded once
-            assert abs(tile[top, left] - 255 * (mean - whole.min()) / (whole.max() - whole.min())) <= 0.501
+            # drawn from the values themselves: rounded once; of either sign, with 0 in the middle
+            most = max(whole.max(), -whole.min())
+            assert abs(tile[top, left] - 255 * (mean + most) / (2 * most)) <= 0.501
     assert not row.picture.values[:, [11, 23]].any()
     assert row.channels == find_feature_maps(probe, asked).rows[0].channels  # the figures are those of the whole maps

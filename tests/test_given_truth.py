@@ -95,7 +95,7 @@ def test_a_report_says_whether_the_model_is_right_and_keeps_it() -> None:
     pages = [render(each) for each in (right, wrong, unknown)]
     assert "the prediction is right" in pages[0]
     assert wrong.provenance.truth
-    assert f"the prediction is wrong: the model ranks this class {wrong.provenance.truth.rank}" in pages[1]
+    assert f"the prediction is wrong: this class is ranked {wrong.provenance.truth.rank}" in pages[1]
     assert "none of the model&#39;s labels" in pages[2] or "none of the model's labels" in pages[2]
     assert "<b>lynx" not in pages[2]
     assert read(pages[1]) == wrong

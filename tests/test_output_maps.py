@@ -117,7 +117,7 @@ def test_independent_masks_may_be_none() -> None:
     section = of_map(generated(model, HALF_RED))
     assert section.mask is not None
     assert section.mask.values.tolist() == [[0, 0, 1, 1]] * 3 + [[0, 0, 1, NO_CLASS]]
-    assert "where that is above 0.5" in text_of(render(generated(model, HALF_RED)))
+    assert "the highest score above 0.5" in text_of(render(generated(model, HALF_RED)))
 
 
 @pytest.mark.parametrize("activation", ["softmax", None])
@@ -206,7 +206,7 @@ def test_a_diff_of_masks_says_overlap_and_share() -> None:
     assert part.moved == 7 / 16
     assert {row.label: row.overlap for row in part.rows} == {"red": 1.0, "blue": 0.125, "green": 0.0}
     assert part.overlap == pytest.approx(1.125 / 3)
-    assert "Another class is the answer at 43.8 % of the places" in text_of(render_diff(found))
+    assert "43.8 % of the places changed their class" in text_of(render_diff(found))
     assert diff(old, new, tolerance=0.3).same is False
     page = text_of(render_series(series([old, new, old])))
     assert "What they made of the image" in page
@@ -256,7 +256,7 @@ def test_super_resolution_and_depth_have_no_difference() -> None:
     report = generated(keras.Model(inputs, layers.Conv2D(1, 1)(inputs)))
     depth = of_map(report)
     assert (depth.kind, depth.input, depth.mean_absolute_error) == ("image", None, None)
-    assert "drawn on its own scale" in text_of(render(report))
+    assert "it has its own scale" in text_of(render(report))
 
 
 def test_a_network_without_its_head_shows_figures_and_names_no_class() -> None:
@@ -340,7 +340,7 @@ def test_another_kind_of_answer_than_a_map_is_said_plainly() -> None:
     mask = generated(several(), head="mask")
     told = diff(scores, mask).verdict
     assert "The answers are of two kinds: classification: one class of several, and now segmentation" in told
-    assert "the answer was `class 2` 0.665 and is" in told
+    assert "the answer was `class 2` 66.5 % and is" in told
 
 
 def test_a_task_needs_an_output_of_its_shape() -> None:

@@ -32,7 +32,7 @@ def test_an_empty_table_says_why() -> None:
     predictions: Any = report.predictions
     raw = replace(report, predictions=replace(predictions, kind="raw"))
     for versions, reason in (
-        ([report, raw, report], "The versions' answers are not of one kind."),
+        ([report, raw, report], "The versions give different kinds of answers."),
         ([report, replace(report, predictions=LEFT_OUT), report], "One of the versions has no predictions."),
     ):
         shown = part(versions, "answers")

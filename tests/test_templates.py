@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import jinja2.meta
+import numpy as np
 import pytest
 
 from reportgen.comparison.diff import diff
@@ -15,6 +17,10 @@ from reportgen.errors import OptionError, OutputError
 from reportgen.page.diff import render_diff, render_series
 from reportgen.page.environment import copy_templates, environment_with, our_templates
 from reportgen.page.render import Composer, render
+from reportgen.picture import Picture
+from reportgen.report import Absent, Report
+from reportgen.sections.feature_visualization import FeatureVisualization
+from reportgen.sections.feature_visualization.find import FilterPicture
 from reportgen.sections.filters import FilterShapes
 
 from .test_codec import small_report
@@ -64,10 +70,21 @@ def test_any_template_can_be_replaced(tmp_path: Path, name: str) -> None:
 def page_of(name: str, templates: Path) -> str:
     """A page that the template takes part in."""
     if name.startswith("diff") or name.endswith("/diff.html.j2"):
-        return render_diff(diff(small_report(), small_report()), templates)
+        return render_diff(diff(with_excited(small_report()), with_excited(small_report())), templates)
     if name == "series.html.j2":
         return render_series(series([small_report()] * 3), templates)
-    return render(small_report(), templates)
+    # one picture leads a page: those of sections that come first give way
+    first = {"attributions": ("output_map",), "overview": ("output_map", "attributions")}
+    absent = first.get(name.split("/")[1], ()) if name.endswith("/lead.html.j2") else ()
+    nothing: dict[str, Any] = dict.fromkeys(absent, Absent("Nothing to show."))
+    return render(replace(with_excited(small_report()), **nothing), templates)
+
+
+def with_excited(report: Report) -> Report:
+    """The report with a picture of what a filter responds to."""
+    picture = Picture(np.zeros((4, 4, 3), np.uint8), 0.0, 255.0, "rgb")
+    row = FilterPicture(index=1, path="conv", channel=2, activation=3.0, start=1.0, steps=4, picture=picture)
+    return replace(report, feature_visualization=FeatureVisualization(rows=(row,), chosen="request"))
 
 
 def test_a_section_that_we_do_not_compare_by_itself_gets_a_place_in_a_comparison(tmp_path: Path) -> None:
@@ -86,12 +103,12 @@ def test_captions_can_be_translated_alone(tmp_path: Path) -> None:
     (tmp_path / "captions.html.j2").write_text(
         (our_templates() / "captions.html.j2")
         .read_text("utf-8")
-        .replace("Every layer in the order", "Alle Schichten in der Folge"),
+        .replace("The table lists every layer in the order", "Alle Schichten in der Folge"),
         "utf-8",
     )
     html = render(small_report(), tmp_path)
     assert "Alle Schichten in der Folge" in html
-    assert "Every layer in the order" not in html
+    assert "The table lists every layer in the order" not in html
 
 
 def test_the_assets_can_be_replaced_and_the_policy_follows(tmp_path: Path) -> None:

@@ -25,8 +25,8 @@ from .test_inspect import inspected
 layers = keras.layers
 IMAGE = np.arange(4 * 4 * 3, dtype=np.uint8).reshape(4, 4, 3) * 5  # red is 0, 15, 30, ... 225
 MEANING = (
-    "A channel is inactive on this image where its map has the same value everywhere "
-    "(a map of a single place: where that is zero)."
+    "A channel is inactive on this image if its map has the same value everywhere "
+    "(for a map of a single value: if that value is zero)."
 )
 RED = np.float32(IMAGE[..., 0]) / np.float32(255)
 

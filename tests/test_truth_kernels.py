@@ -146,18 +146,18 @@ def test_the_filters_of_a_separable_convolution_worked_out_on_paper() -> None:
     assert numbers_of(report).tolist() == [[[[2, 0, 0], [0, -1, 0]]], [[[0, 0, 0], [0, 3, 0]]]]
     assert (found.all.low, found.all.high) == (-1, 3)
     page = text_of(render(report))
-    assert "Each is what the layer's depthwise and pointwise kernels make together." in page
+    assert "Each is the product of the layer's depthwise and pointwise kernels." in page
     assert "All 2 filters, red, green and blue as the weights of the three channels" in page
 
 
 def test_filters_that_see_some_of_the_channels_are_told_as_that() -> None:
     page = text_of(render(report_of(net(layers.DepthwiseConv2D(3)))))
-    assert "a row a filter, each of which sees one of the 3 input channels" in page
-    assert "make together" not in page
+    assert "one row per filter, each of which sees one of the 3 input channels" in page
+    assert "is the product" not in page
     report = report_of(net(layers.Conv2D(4, 3, groups=2), twice=True))
     assert not filters_of(report).in_colour  # channels 3 to 5 are no red, green and blue
     page = text_of(render(report))
-    assert "a column a channel of its group: each filter sees 3 of the 6 input channels" in page
+    assert "one column per channel of its group: each filter sees 3 of the 6 input channels" in page
     assert "All 4 filters, the mean over the 3 channels that each sees" in page
 
 

@@ -242,7 +242,7 @@ def test_behind_a_layer_that_is_not_known_the_map_is_stretched_and_said_to_be() 
     # what is known is kept: 2 pixels off each edge before the layer, one behind it
     np.testing.assert_allclose(np.array(row.part) * 24, (3, 3, 18, 18), atol=1e-3)
     page = page_of(model_of(chain(conv(5), Shuffled(), conv(3)), 24, 24))
-    assert "where its cells lie on the image is not known behind this model's layers" in page.replace("&#39;", "'")
+    assert "how the layers of this model map its cells to the image is not known" in page.replace("&#39;", "'")
 
 
 def page_of(model: Any) -> str:
@@ -250,7 +250,7 @@ def page_of(model: Any) -> str:
 
 
 def test_the_page_says_where_cells_lie_only_where_they_do_not_cover_the_image() -> None:
-    words = "Each cell of the map lies in the middle of what it sees of the image"
+    words = "Each cell of the map is drawn at the centre of its receptive field"
     assert words in page_of(model_of(chain(conv(5)), 24, 24))
     covered = page_of(model_of(chain(conv(5, padding="same")), 24, 24))
     assert words not in covered
@@ -327,5 +327,5 @@ def test_maps_whose_cells_lie_elsewhere_are_not_subtracted() -> None:
     assert not isinstance(found, Absent)
     row = found.rows[0]
     assert (row.difference, row.overlap, row.rank_correlation) == (None, None, None)
-    assert "their cells lie elsewhere on the image" in reportgen.render_diff(reportgen.diff(old, new))
+    assert "where their cells are on the image" in reportgen.render_diff(reportgen.diff(old, new))
     assert reportgen.diff(old, old).attributions.rows[0].difference is not None

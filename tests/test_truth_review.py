@@ -116,7 +116,7 @@ def test_scores_that_are_no_numbers_are_of_the_kind_that_made_them_and_no_answer
     assert part(new.predictions).kind == "probabilities"
     assert part(new.predictions).answer() == "no answer"
     page = reportgen.render(new)
-    assert "The scores are not numbers (nan), so that there is no answer." in page
+    assert "The scores are not numbers (nan), so there is no prediction." in page
     assert "no probabilities" not in page
     verdict = reportgen.diff(old, new).verdict
     assert "cannot be compared" not in verdict

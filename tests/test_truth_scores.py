@@ -28,11 +28,11 @@ ops = keras.ops
 IMAGE = np.full((4, 4, 3), 51, np.uint8)  # 0.2 everywhere
 LOGITS = [1.0, -1.0, 0.5]
 ADD_UP = "The scores of all classes add up to 100 %."
-FOR_ITSELF = "Each score lies between 0 % and 100 % by itself"
+FOR_ITSELF = "Each score is a separate value between 0 % and 100 %"
 YES_OR_NO = "above 50 % the answer is yes"
-A_VALUE = "It is in the model's own unit, and there are no classes."
-RAW = "The scores are the model's raw output: greater means more, but they are no probabilities."
-UNKNOWN = "How the model computes its scores does not tell whether they are to be read as probabilities: greater means more."
+A_VALUE = "It is in the model's own unit. There are no classes."
+RAW = "The scores are the model's raw output, not probabilities. Higher means more likely."
+UNKNOWN = "The model's last step does not show whether the scores are meant as probabilities. Higher means more likely."
 WORDS = {"probabilities": ADD_UP, "independent": FOR_ITSELF, "raw": RAW, "unknown": UNKNOWN}
 
 

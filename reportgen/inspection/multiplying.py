@@ -45,7 +45,9 @@ def multiply_adds(kind: str, inputs: Sequence[Any], attributes: Sequence[Any], o
 def _named(attributes: Sequence[Any]) -> dict[str, Any]:
     """Attributes by their names. Eager operations hand over values, traced ones messages that hold them."""
     named = dict(zip(attributes[::2], attributes[1::2], strict=True))
-    return {name: getattr(each, each.WhichOneof("value")) if hasattr(each, "WhichOneof") else each for name, each in named.items()}
+    return {
+        name: getattr(each, each.WhichOneof("value")) if hasattr(each, "WhichOneof") else each for name, each in named.items()
+    }
 
 
 def _in_einsum(inputs: Sequence[Any], attributes: dict[Any, Any]) -> int | None:

@@ -16,6 +16,7 @@ import numpy as np
 from ..backend import deep_models, keras
 from ..errors import LabelsError, ModelError, ReportgenError, reason_of
 from ..image import LARGEST_IMAGE
+from ..levels import RANDOM_WEIGHTS
 from .applications import APPLICATIONS, Application
 from .assigned import Assigned, noting_assignments
 from .budget import WeightBudget
@@ -197,7 +198,10 @@ def _own_size(found: Reference) -> tuple[int, int] | None:
 
 def _weight_warnings(found: Reference, weights: str | None) -> tuple[str, ...]:
     if found.application is not None and weights == "random":
-        return ("The weights are random: the network has learned nothing, and its predictions mean nothing.",)
+        return (
+            f"{RANDOM_WEIGHTS}: the network has learned nothing, and its predictions mean nothing. "
+            "Use trained ones: --weights imagenet or --weights FILE.",
+        )
     return ()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,7 @@ import jinja2
 import numpy as np
 from jinja2.loaders import split_template_path
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import escape
 
 from .. import formatting
 from ..errors import OptionError, OutputError
@@ -20,7 +22,10 @@ from .bars import bar_width, class_colour, colour_stops, signed_bar
 
 LARGEST_TEMPLATE = 10_000_000  # bytes
 OPEN_TO_TEMPLATES = {"builtins", "reportgen", "jinja2", "markupsafe"}  # the packages whose objects a template may look into
+NO_BREAK = "\N{NO-BREAK SPACE}"
+BROKEN = re.compile(r"(?<=[0-9]) (?=%)|(?<=[0-9]) [×±] (?=[0-9])")
 FILTERS = {
+    "verbatim": escape,
     "figure": formatting.number,
     "size": formatting.file_size,
     "with_error": formatting.with_error,
@@ -40,6 +45,7 @@ FILTERS = {
     "stops": colour_stops,
     "class_colour": class_colour,
 }
+TESTS: dict[str, Callable[[Any], bool]] = {"absent": lambda value: isinstance(value, Absent)}
 
 
 def check_templates(folder: Path | None) -> None:
@@ -99,6 +105,14 @@ class FolderOfTemplates(jinja2.FileSystemLoader):
             raise OptionError(f"--templates {path}: cannot be read ({error}); expected a text in UTF-8.") from error
 
 
+def unbroken(value: Any) -> Any:
+    """A text as a page shows it: no line ends between a figure and its percent sign, or within "64 × 64".
+
+    What is markup already is left alone: what went into it has been here before.
+    """
+    return BROKEN.sub(lambda found: found[0].replace(" ", NO_BREAK), value) if type(value) is str else value
+
+
 @cache
 def environment_with(templates: Path | None) -> jinja2.Environment:
     """An environment whose templates are ours, and before them those in the folder `templates`; escapes everything.
@@ -111,6 +125,7 @@ def environment_with(templates: Path | None) -> jinja2.Environment:
         loader=jinja2.ChoiceLoader([*theirs, jinja2.FileSystemLoader(our_templates())]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=unbroken,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -122,7 +137,7 @@ def environment_with(templates: Path | None) -> jinja2.Environment:
         "ensure_ascii": False,
     }
     environment.filters.update(FILTERS)
-    environment.tests["absent"] = lambda value: isinstance(value, Absent)
+    environment.tests.update(TESTS)
     return environment
 
 

@@ -21,12 +21,12 @@ from ..curves import Panel
 from ..errors import OptionError, reason_of
 from ..overlay import opacity
 from ..picture import CLASSES, RGB, Picture, palette, to_png, with_opacity
-from ..report import SECTIONS, Absent, Report
+from ..report import LEFT_OUT, MADE_BEFORE, SECTIONS, Absent, Report
 from ..sections.section import FigureTable
 from .charts import Pair, extent, spreads
 from .curves import curves_png
 from .drawing import drawing_of
-from .environment import FILTERS, environment_with, source_of
+from .environment import FILTERS, TESTS, environment_with, source_of
 from .folder import INDEX, SCRIPT, STYLE, picture_name
 from .lines import COLOURS, MOST_LINES, dashes_of, lines
 from .read import DATA_ID, DATA_URI
@@ -61,9 +61,23 @@ def _report_with(composer: Composer, report: Report, site: Markup = NO_SITE) -> 
         sections=[
             (name, section.title, getattr(report, name))
             for name, section in SECTIONS.items()
-            if not (section.optional and isinstance(getattr(report, name), Absent))
+            if not _is_left_out(report, name) and not (section.optional and isinstance(getattr(report, name), Absent))
         ],
+        left_out=_left_out(report),
     )
+
+
+def _is_left_out(report: Report, name: str) -> bool:
+    return getattr(report, name) in (LEFT_OUT, MADE_BEFORE)
+
+
+def _left_out(report: Report) -> list[tuple[str, list[str]]]:
+    """Why sections are not shown, each with their titles: those that were not asked for, and those the report is too old for."""
+    titles = {
+        absent.reason: [section.title for name, section in SECTIONS.items() if getattr(report, name) == absent]
+        for absent in (LEFT_OUT, MADE_BEFORE)
+    }
+    return [(reason, those) for reason, those in titles.items() if those]
 
 
 def _colormaps(used: Iterable[str]) -> dict[str, str]:
@@ -109,6 +123,7 @@ class Composer:
         self.encoder = Encoder()
         self._templates = templates
         self._linked = linked
+        self._placed_ids: set[str] = set()
         self.environment = environment_with(templates)
 
     def compose(self, template: str, **variables: Any) -> str:
@@ -147,8 +162,13 @@ class Composer:
         identity = self.encoder.identify(picture)
         height, width = picture.values.shape[:2]
         png = self.encoder.pictures[identity]
+        self._placed_ids.add(identity)
         source = picture_name(identity) if self._linked else DATA_URI + base64.b64encode(png).decode()
         return ShownPicture(identity, source, width, height)
+
+    def is_placed(self, picture: Picture | None) -> bool:
+        """Whether the page shows the picture already; of None there is nothing to show."""
+        return picture is None or self.encoder.identify(picture) in self._placed_ids
 
     def laid(self, layer: Picture) -> ShownPicture:
         """The same of a picture that is laid over another, which shows through where the layer has little to say."""
@@ -198,6 +218,11 @@ def shown(picture: Picture) -> ShownPicture:
     return COMPOSING.get().shown(picture)
 
 
+def is_placed(picture: Picture | None) -> bool:
+    """The test of the templates whether the page that is being composed shows a picture already."""
+    return COMPOSING.get().is_placed(picture)
+
+
 def laid(layer: Picture) -> ShownPicture:
     """The filter for a picture that is laid over another."""
     return COMPOSING.get().laid(layer)
@@ -220,6 +245,7 @@ def curves(panels: Sequence[Panel]) -> ShownPicture:
 
 
 FILTERS["shown"] = shown
+TESTS["placed"] = is_placed
 FILTERS["laid"] = laid
 FILTERS["line_chart"] = line_chart
 FILTERS["spread"] = spread

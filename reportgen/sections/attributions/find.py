@@ -13,7 +13,8 @@ from ...formatting import name
 from ...methods.attribution import METHODS, Method
 from ...methods.subject import Subject
 from ...options import Options
-from ...overlay import laid_over, layer_of, layer_size, within
+from ...overlay import COARSE, laid_over, layer_of, layer_size, within
+from ...palettes import few_colours
 from ...picture import DIVERGING, RGB, WHOLE, Part, Picture, finite_range, quantize
 from ...probe import Probe, Question, label_of
 from ...records import formerly, record
@@ -81,6 +82,12 @@ class Attribution:
     def signed(self) -> bool:
         """Whether the map shows values of either sign, 0 in the middle of its colours."""
         return self.heatmap.low < 0
+
+    @property
+    def coarse(self) -> bool:
+        """Whether the map has so few cells that each is drawn as one."""
+        height, width = self.heatmap.values.shape[:2]
+        return bool(max(height, width) <= COARSE)
 
     @property
     def covers_image(self) -> bool:
@@ -190,7 +197,7 @@ def find_attributions(probe: Probe, options: Options) -> Attributions:
     return Attributions(
         rows=tuple(_rows(made, probe, options)),
         not_made=tuple(not_made),
-        image=Picture(probe.original, 0.0, 255.0, RGB),
+        image=Picture(few_colours(probe.original), 0.0, 255.0, RGB),
         quality=quality_of(made, label) if options.quality else (),
         correlations=correlations_of(made) if options.quality else (),
         sanity=sanity_of(made, label) if options.sanity else (),

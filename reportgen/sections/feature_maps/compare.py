@@ -12,11 +12,11 @@ import numpy as np
 from ...histograms import Histogram
 from ...matching.align import Alignment
 from ...matching.changes import LEAST, Change
-from ...picture import Grid, Picture, columns_for, difference_picture, quantize
+from ...picture import DIVERGING, Grid, Picture, columns_for, difference_picture, quantize
 from ...records import equal, record
 from ...tensors import figure
 from ..section import Comparison, every_figure
-from .find import Channel, ConvolutionMaps, ConvolutionMapsTable
+from .find import Channel, ConvolutionMaps, ConvolutionMapsTable, around_zero
 from .shown import ShownMaps, in_common, shown_maps
 
 
@@ -241,7 +241,9 @@ def _pictures(old: np.ndarray, new: np.ndarray, rows: list[ChannelChange], color
 
 
 def on_own_scales(maps: np.ndarray, scales: list[tuple[float, float]], colormap: str) -> Picture:
-    """Maps (n, h, w) as a grid, each on a scale (least, greatest) of its own."""
+    """Maps (n, h, w) as a grid, each on a scale (least, greatest) of its own; in diverging colours 0 lies in the middle."""
+    if colormap == DIVERGING:
+        scales = [around_zero(*scale) for scale in scales]
     tiles = np.stack([quantize(each, *scale) for each, scale in zip(maps, scales, strict=True)])
     return Grid.of(tiles).picture(0.0, 1.0, colormap)
 

@@ -11,19 +11,25 @@ import numpy as np
 from ...errors import NotApplicable, OptionError
 from ...histograms import Histogram
 from ...options import Options, Scale
-from ...picture import Grid, Picture, columns_across, finite_range, quantize, reduced, striped
+from ...picture import DIVERGING, Grid, Picture, columns_across, finite_range, quantize, reduced, striped
 from ...probe import FeatureMaps, Probe, block_ends, is_shown
 from ...records import formerly, record
 from ...tensors import figure
 
 LARGEST_GRID = 50_000_000  # pixels, all tiles together
 LARGEST_TILE = 160  # pixels: more than a screen gives a map of a grid, and a report of VGG16 would not fit in a mail
+LEAST_NEGATIVE = 0.1  # of the greatest value: maps with less below 0 than that are drawn as if it were none
+MIDDLE = 128  # of the 256 places in a colormap
 SMALLEST_TILE = 8  # pixels: of a map any smaller no shape is left
 
 
 @record(kw_only=True)
 class Channel:
-    """One map: its range, its mean, and the share of its values above 0."""
+    """One map: its range, its mean, and the share of its values above 0.
+
+    `peak` is the place (row, column) of the greatest value, the first of several; None of an inactive channel, and in older
+    reports.
+    """
 
     KEY: ClassVar = ("channel",)
 
@@ -32,26 +38,29 @@ class Channel:
     max: float
     mean: float
     active: float
+    peak: tuple[int, int] | None = None
 
 
 @record(kw_only=True)
 class ConvolutionMaps:
     """A convolution's maps after the normalisation and activation that directly follow it (`after` names those layers).
 
-    `min`, `max` and `mean` are over the whole layer. A channel is inactive on this image where its map has the same value
-    everywhere (a map of a single place: where that is zero). `inactive` holds the numbers of all that are, `inactive_values` the
-    value that each of them has: None in reports of format 1, which counted only channels that are zero everywhere.
+    `min`, `max` and `mean` are over the whole layer. A channel is inactive on this image if its map has the same value
+    everywhere (for a map of a single value: if that value is zero). `inactive` holds the numbers of all that are,
+    `inactive_values` the value that each of them has: None in reports of format 1, which counted only
+    channels that are zero everywhere.
 
     `block_end` marks the last convolution at its resolution. `picture` shows the maps of `channels` in a grid of `columns`, or is
     None; one pixel of it is the mean over `reduction` x `reduction` values. `histogram` is that of all the layer's maps together;
-    older reports have none.
+    older reports have none. `signed` says that the maps hold values of either sign: they are drawn in diverging
+    colours, 0 in the middle.
     """
 
     KEY: ClassVar = ("path",)
     # places that shift, what other sections say, the looks of a report, and what a comparison reads on its own
     NOT_COMPARED: ClassVar = (
         "index", "after", "block_end", "channels_shown", "columns", "reduction", "inactive_channels", "inactive",
-        "inactive_values", "channels", "picture", "histogram",
+        "inactive_values", "channels", "picture", "histogram", "signed",
     )  # fmt: skip
 
     index: int
@@ -71,6 +80,13 @@ class ConvolutionMaps:
     channels: tuple[Channel, ...]
     picture: Picture | None
     histogram: Histogram | None = None
+    signed: bool = False
+
+    def range_of(self, channel: Channel, scale: Scale) -> tuple[float, float]:
+        """The values that 0 and 255 of a map's picture stand for: of a signed layer 0 lies in the middle."""
+        of_layer = (self.picture.low, self.picture.high) if self.picture else (self.min, self.max)
+        low, high = of_layer if scale == "layer" else (channel.min, channel.max)
+        return around_zero(low, high) if self.signed else (low, high)
 
     def inactive_at_zero(self) -> tuple[int, ...]:
         """The numbers of the inactive channels that are zero everywhere."""
@@ -156,7 +172,19 @@ def _row(maps: FeatureMaps, block_end: bool, options: Options | None) -> Convolu
         channels=tuple(_channel(maps, int(channel)) for channel in order),
         picture=_picture(maps, order, reduction, options) if options and len(order) else None,
         histogram=maps.histogram,
+        signed=is_signed(figure(low), figure(high)),
     )
+
+
+def is_signed(low: float, high: float) -> bool:
+    """Whether maps of this range hold values of either sign that matter: a swish dips a little below 0, which is none."""
+    return math.isfinite(low) and math.isfinite(high) and low < 0 < high and -low > LEAST_NEGATIVE * high
+
+
+def around_zero(low: float, high: float) -> tuple[float, float]:
+    """The least range around 0 that holds this one."""
+    most = max(abs(low), abs(high))
+    return -most, most
 
 
 def _order(maps: FeatureMaps, options: Options) -> np.ndarray:
@@ -169,7 +197,19 @@ def _order(maps: FeatureMaps, options: Options) -> np.ndarray:
 
 def _channel(maps: FeatureMaps, channel: int) -> Channel:
     low, high, mean, active = (figure(of[channel]) for of in (maps.low, maps.high, maps.mean, maps.active))
-    return Channel(channel=channel, min=low, max=high, mean=mean, active=active)
+    return Channel(channel=channel, min=low, max=high, mean=mean, active=active, peak=_peak(maps, channel))
+
+
+def _peak(maps: FeatureMaps, channel: int) -> tuple[int, int] | None:
+    """The place (row, column) of the greatest finite value of a map; None where all values are the same or none is finite."""
+    if maps.values is None or channel in maps.inactive:
+        return None
+    values = maps.values[:, :, channel]
+    finite = np.isfinite(values)
+    if not finite.any():
+        return None
+    row, column = np.unravel_index(np.where(finite, values, -np.inf).argmax(), values.shape)
+    return int(row), int(column)
 
 
 def reduction_for(shape: tuple[int, int, int], shown: int) -> int:
@@ -183,12 +223,23 @@ def _picture(maps: FeatureMaps, order: np.ndarray, reduction: int, options: Opti
     values = maps.values[:, :, order]
     smaller = reduced(values, reduction) if reduction > 1 else values
     tiles = np.ascontiguousarray(smaller.transpose(2, 0, 1))
+    signed = is_signed(float(maps.low.min()), float(maps.high.max()))
+    colormap = DIVERGING if signed else options.colormap
     if options.scale == "layer":
         low, high = finite_range(maps.values)
-        return _grid(striped(quantize(tiles, low, high), tiles)).picture(low, high, options.colormap)
+        low, high = around_zero(low, high) if signed else (low, high)
+        return _grid(striped(quantize(tiles, low, high), tiles)).picture(low, high, colormap)
     ranges = zip(maps.low[order], maps.high[order], strict=True)
-    own = [quantize(each, *_finite(range_, each)) for each, range_ in zip(tiles, ranges, strict=True)]
-    return _grid(striped(np.stack(own), tiles)).picture(0.0, 1.0, options.colormap)
+    own = [_scaled(each, _finite(range_, each), signed) for each, range_ in zip(tiles, ranges, strict=True)]
+    return _grid(striped(np.stack(own), tiles)).picture(0.0, 1.0, colormap)
+
+
+def _scaled(values: np.ndarray, own: tuple[float, float], signed: bool) -> np.ndarray:
+    """A map by its own range, uint8; of a signed layer 0 lies in the middle."""
+    if not signed:
+        return quantize(values, *own)
+    low, high = around_zero(*own)
+    return quantize(values, low, high) if high > 0 else np.full(values.shape, MIDDLE, np.uint8)
 
 
 def _finite(own: tuple[float, float], values: np.ndarray) -> tuple[float, float]:

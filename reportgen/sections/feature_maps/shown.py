@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ...options import Scale
 from ...picture import Grid, reduced
 from ...records import record
 from .find import ConvolutionMaps
@@ -40,13 +41,12 @@ class ShownMaps:
 NOTHING = ShownMaps((), np.zeros((0, 1, 1), np.float32), np.zeros(0, np.float32), 1)
 
 
-def shown_maps(row: ConvolutionMaps, scale: str) -> ShownMaps:
+def shown_maps(row: ConvolutionMaps, scale: Scale) -> ShownMaps:
     """The maps in a row's picture; raises `ReportFileError` where picture and figures contradict each other."""
     if row.picture is None or not row.channels or row.reduction < 1:
         return NOTHING
     tiles = Grid.cut(row.picture.values, row.columns, len(row.channels)).tiles
-    of_layer = (row.picture.low, row.picture.high)
-    ranges = [of_layer if scale == "layer" else (channel.min, channel.max) for channel in row.channels]
+    ranges = [row.range_of(channel, scale) for channel in row.channels]
     low, high = np.array(ranges, np.float32).T
     with np.errstate(invalid="ignore", over="ignore"):
         steps = (high - low) / np.float32(255)

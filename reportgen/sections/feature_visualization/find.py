@@ -10,6 +10,7 @@ import numpy as np
 from ...errors import NotApplicable, OptionError
 from ...excited import OUTPUT, STEPS, Excited
 from ...options import Options
+from ...palettes import few_colours
 from ...picture import GREY, RGB, Picture, finite_range, quantize, reduced, striped
 from ...probe import FeatureMaps, Network, Probe, Question, block_ends, label_of
 from ...records import record
@@ -224,7 +225,7 @@ def _rows(
 def _as_picture(pixels: np.ndarray) -> Picture:
     """uint8 (h, w, channels) as a picture: three channels, and the first three of four, are colours; others are their mean."""
     if pixels.shape[2] in (3, 4):
-        return Picture(np.ascontiguousarray(pixels[:, :, :3]), 0.0, 255.0, RGB)
+        return Picture(few_colours(np.ascontiguousarray(pixels[:, :, :3])), 0.0, 255.0, RGB)
     return Picture(np.rint(pixels.mean(axis=2)).astype(np.uint8), 0.0, 255.0, GREY)
 
 

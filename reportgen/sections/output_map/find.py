@@ -195,8 +195,8 @@ def _image(output: Output, probe: Probe, options: Options, common: dict[str, Any
     flip = probe.network.channel_order == "bgr" and unit == GIVEN
     colours = options.colormap if not comparable and channels == 1 else GREY
     return OutputMap(
-        kind="image",
         by_itself=False,
+        kind="image",
         rows=tuple(_row(output, each) for each in range(channels)),
         input=_drawn(given, low, high, GREY, flip) if comparable else None,
         output=_drawn(values, low, high, colours, flip),

@@ -8,7 +8,7 @@ __all__ = ["SECTION", "Overview"]
 
 # that the image differs is told by how the two reports were made
 SECTION: Section[Overview, None] = Section(
-    title="Overview",
+    title="Model input",
     about="image",
     find=find_overview,
     checks=(Check("image", input_range),),

@@ -89,6 +89,16 @@ class Predictions:
         """Whether each score says yes or no for its own label."""
         return self.read_as == "multilabel" or self.yes_or_no()
 
+    def chance(self) -> float | None:
+        """The probability that guessing gives each class; None where the scores are no probabilities of one choice."""
+        return (
+            1 / self.classes if self.kind == "probabilities" and self.read_as == "classification" and self.classes > 1 else None
+        )
+
+    def mark(self) -> float | None:
+        """What scores are held against on a scale: chance, or the threshold of labels that answer for themselves; or None."""
+        return self.threshold if self.read_as == "multilabel" else self.chance()
+
     def no_answer(self) -> bool:
         """Whether the best score is no number, so that there is none."""
         return self.read_as != "regression" and math.isnan(self.rows[0].score)
