@@ -26,7 +26,7 @@ from reportgen.site.entries import read_entries
 
 from .models import built
 
-ONLY = {"only": ("overview", "predictions"), "preprocess": "none"}
+ONLY: dict[str, Any] = {"only": ("overview", "predictions"), "preprocess": "none"}
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
 
 
