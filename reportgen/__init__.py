@@ -25,6 +25,7 @@ from .errors import (
 from .version import __version__
 
 if TYPE_CHECKING:
+    from .batching.batch import batch
     from .checking import check
     from .comparison.diff import diff
     from .comparison.result import Diff, Series
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from .picture import Picture
     from .report import Absent, Report
     from .reporter import Reporter, generate, load
+    from .site.writing import index
 
 __all__ = [
     "Absent",
@@ -56,9 +58,11 @@ __all__ = [
     "Series",
     "UnsafeModelError",
     "__version__",
+    "batch",
     "check",
     "diff",
     "generate",
+    "index",
     "load",
     "markdown",
     "read",
@@ -71,6 +75,7 @@ __all__ = [
 
 # fetched when first asked for: numpy, Jinja and above all TensorFlow are not needed to print a help text
 _ROOMS = {
+    "batch": "batching.batch",
     "check": "checking",
     "generate": "reporter",
     "Reporter": "reporter",
@@ -81,6 +86,7 @@ _ROOMS = {
     "markdown": "page.markdown",
     "render_diff": "page.diff",
     "render_series": "page.diff",
+    "index": "site.writing",
     "load": "reporter",
     "Options": "options",
     "read": "page.read",

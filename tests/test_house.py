@@ -32,7 +32,7 @@ FLOORS = {
     "comparison": 5,
     "page": 6, "request": 6,
     "reporter": 7,
-    "checking": 8,
+    "checking": 8, "site": 8, "batching": 8,
     "cli": 9, "__init__": 9, "__main__": 9,
 }  # fmt: skip
 # within a floor, who may import whom
@@ -45,7 +45,7 @@ BESIDE = {
     ("image", "options"), ("image", "resizing"),
     ("resizing", "options"), ("resizing", "backend"), ("probe", "explained"), ("probe", "options"), ("probe", "arrays"),
     ("inspection", "loading"),
-    ("report", "checks"), ("codec", "report"), ("__main__", "cli"),
+    ("report", "checks"), ("codec", "report"), ("batching", "site"), ("__main__", "cli"),
 }  # fmt: skip
 TENSORFLOW = {"tensorflow", "keras"}
 # the rooms that run models; the reporter only asks for versions, and resizing resizes as TensorFlow does
@@ -196,6 +196,9 @@ def modules_after(*arguments: str) -> set[str]:
         ("templates", "--help"),
         ("data", "missing.html"),
         ("data", GOLD),
+        ("batch", "missing.png"),
+        ("batch", CAT, "--shard", "3/2"),
+        ("index", "missing"),
         ("diff", "--help"),
         ("diff", GOLD, GOLD, "--json"),
         ("diff", GOLD, GOLD, GOLD, "--markdown"),

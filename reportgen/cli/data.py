@@ -14,18 +14,26 @@ from .usage import Command
 
 @app.command(
     cls=Command,
-    help="Print a report's data as JSON.\n\n[bold]Example[/bold]\n\n    reportgen data cat-minivgg.html | jq .predictions",
+    help="Print the data of a report, or of a site, as JSON.\n\n"
+    "[bold]Example[/bold]\n\n    reportgen data cat-minivgg.html | jq .predictions\n    reportgen data site | jq .models",
 )
 def data(
-    file: Annotated[Optional[Path], typer.Argument(readable=False, help="A report that reportgen wrote.")] = None,
+    file: Annotated[
+        Optional[Path], typer.Argument(readable=False, help="A report that reportgen wrote, or the folder of a site.")
+    ] = None,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of the data instead.")] = False,
 ) -> None:
     from ..codec import Encoder, schema as data_schema
     from ..formatting import json_text
     from ..page.read import read
+    from ..site.data import site_data
+    from ..site.layout import is_site
 
     if not schema and file is None:
         raise OptionError("data: name a report file, or ask for the --schema.")
+    if not schema and file is not None and is_site(file):
+        say(json_text(site_data(file)))
+        return
     value = data_schema() if schema or file is None else Encoder().encode(read(file))
     say(json_text(value))
 

@@ -31,12 +31,16 @@ from .folder import INDEX, SCRIPT, STYLE, picture_name
 from .lines import COLOURS, MOST_LINES, dashes_of, lines
 from .read import DATA_ID, DATA_URI
 
+NO_SITE = Markup("")
 OFFERED = ("viridis", "magma", "cividis", "gray")  # colormaps that the maps of a page can be given in the page
 
 
-def render(report: Report, templates: Path | None = None) -> str:
-    """The report as one HTML page; `templates` is a folder whose templates go before ours. Raises `OptionError` for a bad one."""
-    return _report_with(Composer(templates), report)
+def render(report: Report, templates: Path | None = None, *, site: Markup = NO_SITE) -> str:
+    """The report as one HTML page; `templates` is a folder whose templates go before ours. Raises `OptionError` for a bad one.
+
+    site: what ties the page to a site that it is part of (`site.links`); nothing of one that stands alone.
+    """
+    return _report_with(Composer(templates), report, site)
 
 
 def render_folder(report: Report, templates: Path | None = None) -> dict[str, bytes]:
@@ -45,12 +49,13 @@ def render_folder(report: Report, templates: Path | None = None) -> dict[str, by
     return composer.folder(_report_with(composer, report))
 
 
-def _report_with(composer: Composer, report: Report) -> str:
+def _report_with(composer: Composer, report: Report, site: Markup = NO_SITE) -> str:
     data = composer.encoder.encode(report)
     return composer.compose(
         "report.html.j2",
         data=data,
         report=report,
+        site=site,
         drawing=drawing_of(report),
         colormaps=_colormaps(composer.encoder.colormaps),
         sections=[

@@ -1,0 +1,1 @@
+"""Reports of many images under many models: `batch`."""

@@ -1,0 +1,258 @@
+"""`batch`: every report of some models on many images, and the site over them."""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO, Any
+
+from ..errors import ReportgenError, reason_of
+from ..options import Options
+from ..page.render import render
+from ..progress import advance
+from ..reporter import Announce, Progress, Reporter
+from ..request import check_options
+from ..site.entries import Entry, append_entry, entry_of, read_entries
+from ..site.layout import check_site_writable, write_in, writing
+from ..site.links import Neighbours, block_of, digest_of, neighbours_of
+from ..site.thumbnails import thumbnail
+from ..site.writing import is_whole, write_site
+from .gathering import Source, gather, read_shard, shard_of
+from .models import Candidate, candidates_of, digest_of_files, digest_of_options, wanted_digest
+from .preparing import check_images, check_overlap, check_truths, listed, without_costly_sections
+from .truths import Truths, truths_of
+
+Log = Callable[[dict[str, Any]], None]
+
+
+@dataclass(kw_only=True)
+class Batch:
+    """What came of a batch: the site's folder, and how many reports were made, were there already, and failed.
+
+    `failures` are the entries of what failed, with the reason. `stopped` says that the user stopped it before it was done.
+    """
+
+    site: Path
+    made: int = 0
+    kept: int = 0
+    failures: list[Entry] = field(default_factory=list)
+    stopped: bool = False
+
+
+def batch(
+    models: Any,
+    images: Any,
+    output: str | Path,
+    *,
+    truth: str | Path | None = None,
+    shard: str | tuple[int, int] | None = None,
+    paths: IO[bytes] | None = None,
+    announce: Announce | None = None,
+    progress: Progress = lambda step: None,
+    log: Log = lambda event: None,
+    **options: Any,
+) -> Batch:
+    """Make the reports of all `models` on all `images`, and a site over them in the folder `output`.
+
+    models: a reference or a `keras.Model`, or a list of them. images: a file, a folder or a pattern, or a list of them; "-"
+    stands for what `paths` lists. truth: "folders" (the folder of an image is its label), or a CSV file with the columns image
+    and label. shard: "I/N" makes the I-th of N parts. options: those of `reportgen.Options`; the section of feature
+    visualizations, which takes seconds an image, is left out unless `visualize` or `only` asks for it. log: is called with what
+    happened, as JSON values.
+
+    A report that the site has is made again only where it is damaged, or where its model, image, options, truth or a version
+    changed. What fails is told in the result and does not stop the rest.
+
+    Raises a `ReportgenError`, before anything is written, where nothing can be made: no image, no model, an unknown label, a
+    folder that is no site. Raises `OutputError` where the disk is full.
+    """
+    asked = without_costly_sections(check_options(**options), options)
+    part = read_shard(shard)
+    sources = gather(listed(images), paths)
+    check_images(sources)
+    chosen = shard_of(sources, part)
+    truths = truths_of(None if truth is None else str(truth), chosen)
+    site = Path(output)
+    check_site_writable(site)
+    candidates = candidates_of(listed(models), asked)
+    check_overlap(site, chosen)
+    first = check_truths(truths, candidates, asked, announce, progress)
+    with writing(site), _stopping() as stop:
+        run = _Run(site, chosen, truths, asked, stop, progress, announce, log, len(candidates))
+        for candidate in candidates:
+            if not stop.is_set():
+                run.make(candidate, first.pop(candidate.key, None))
+        progress("Writing the site")
+        write_site(site, run.entries.values())
+    run.result.stopped = stop.is_set()
+    return run.result
+
+
+@contextmanager
+def _stopping() -> Iterator[threading.Event]:
+    """An event that the first Ctrl-C sets; the second one interrupts as usual."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+
+    def on_signal(*_: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = signal.signal(signal.SIGINT, on_signal)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class _Run:
+    """One run: makes the reports of a model that are missing, and takes note of each."""
+
+    def __init__(
+        self,
+        site: Path,
+        sources: Sequence[Source],
+        truths: Truths,
+        asked: Options,
+        stop: threading.Event,
+        progress: Progress,
+        announce: Announce | None,
+        log: Log,
+        models: int,
+    ) -> None:
+        self.site, self.sources, self.truths, self.asked = site, sources, truths, asked
+        self.stop, self.progress, self.announce, self.log = stop, progress, announce, log
+        self.entries = read_entries(site)
+        self.result = Batch(site=site)
+        self.all = len(sources) * models
+        self.began = time.monotonic()
+        self._options = digest_of_options(asked)
+        self._images: dict[Path, str] = {}
+        self._templates = Path(asked.templates) if asked.templates else None
+
+    def make(self, candidate: Candidate, reporter: Reporter | None) -> None:
+        """The reports of one model; where it cannot be opened, each of its images has failed for that reason."""
+        if candidate.error:
+            self._fail_all(candidate, self.sources, candidate.error)
+            return
+        digest = candidate.digest()
+        if digest is None and reporter is None:
+            reporter = self._opened(candidate)
+            if reporter is None:
+                return
+        if digest is None and reporter is not None:
+            digest = reporter.network.digest
+        missing = [
+            (source, wanted)
+            for source, wanted in self._wanted(candidate, digest or "")
+            if self._is_missing(candidate, source, wanted)
+        ]
+        self.result.kept += len(self.sources) - len(missing)
+        if not missing:
+            return
+        reporter = reporter or self._opened(candidate)
+        if reporter is None:
+            return
+        near = self._planned(candidate)
+        for source, wanted in missing:
+            if self.stop.is_set():
+                return
+            began = time.monotonic()
+            entry = self._report(candidate, reporter, source, wanted, near)
+            self._note(entry, time.monotonic() - began)
+
+    def _opened(self, candidate: Candidate) -> Reporter | None:
+        self.progress(f"Opening {candidate.name}")
+        try:
+            return Reporter(candidate.given, announce=self.announce, progress=self.progress, **vars(self.asked))
+        except ReportgenError as error:
+            self._fail_all(candidate, self.sources, str(error))
+        except Exception as error:  # whatever a model's own code raises
+            self._fail_all(candidate, self.sources, f"{candidate.name}: cannot be opened ({reason_of(error)}).")
+        return None
+
+    def _wanted(self, candidate: Candidate, digest: str) -> Iterator[tuple[Source, str]]:
+        for source in self.sources:
+            if source.path not in self._images:
+                try:
+                    self._images[source.path] = digest_of_files(source.path)
+                except OSError:  # that it cannot be read is told when its turn comes
+                    self._images[source.path] = ""
+            truth = self.truths.get(source.path, "")
+            yield source, wanted_digest(digest, self._options, self._images[source.path], source.name, truth)
+
+    def _is_missing(self, candidate: Candidate, source: Source, wanted: str) -> bool:
+        entry = self.entries.get((candidate.key, source.stem))
+        return entry is None or bool(entry.error) or entry.wanted != wanted or not is_whole(self.site, entry)
+
+    def _planned(self, candidate: Candidate) -> dict[tuple[str, str], Neighbours]:
+        """The neighbours of each report, if all of this model turn out well; those of what fails are mended at the end."""
+        planned = {(candidate.key, each.stem): self._bare(candidate, each) for each in self.sources}
+        return neighbours_of({**self.entries, **planned}.values())
+
+    def _bare(self, candidate: Candidate, source: Source, error: str = "") -> Entry:
+        return Entry(model=candidate.key, stem=source.stem, model_name=candidate.name, image=shown_name(source), error=error)
+
+    def _report(
+        self, candidate: Candidate, reporter: Reporter, source: Source, wanted: str, near: dict[tuple[str, str], Neighbours]
+    ) -> Entry:
+        try:
+            report = reporter.report(source.path, truth=self.truths.get(source.path))
+            entry = entry_of(report, candidate.key, source.stem, wanted, shown_name(source))
+            block = block_of(entry, near[entry.key])
+            page = render(report, self._templates, site=block).encode()
+            small = thumbnail(report)
+        except ReportgenError as error:
+            return self._bare(candidate, source, str(error).encode("utf-8", "replace").decode())
+        except Exception as error:  # one image must not stop the others, whatever a layer makes of it
+            return self._bare(candidate, source, f"{source.name}: {type(error).__name__}: {reason_of(error)}")
+        entry = replace(
+            entry,
+            digest=hashlib.sha256(page).hexdigest(),
+            thumbnail_digest=hashlib.sha256(small).hexdigest() if small else "",
+            links=digest_of(block),
+        )
+        if small:
+            write_in(self.site, entry.thumbnail, small)
+        write_in(self.site, entry.file, page)
+        return entry
+
+    def _fail_all(self, candidate: Candidate, sources: Sequence[Source], reason: str) -> None:
+        for source in sources:
+            self._note(self._bare(candidate, source, " ".join(reason.split())), 0.0)
+
+    def _note(self, entry: Entry, seconds: float) -> None:
+        append_entry(self.site, entry)
+        self.entries[entry.key] = entry
+        if entry.error:
+            self.result.failures.append(entry)
+        else:
+            self.result.made += 1
+        done = self.result.made + self.result.kept + len(self.result.failures)
+        rate = (done - self.result.kept) / max(time.monotonic() - self.began, 1e-9)
+        self.progress(f"{entry.model}: {done:,} of {self.all:,}, {rate:.1f} reports a second")
+        advance("Reports", min(done, self.all), self.all)
+        self.log({
+            "event": "failed" if entry.error else "made", "model": entry.model, "image": entry.image, "file": entry.file,
+            "seconds": round(seconds, 3), "done": done, "of": self.all, "error": entry.error or None,
+        })  # fmt: skip
+
+
+def shown_name(source: Source) -> str:
+    """An image's name as text, also where the bytes of its path are none."""
+    return source.name.encode("utf-8", "replace").decode()
+
+
+def standard_input() -> IO[bytes]:
+    """Standard input, for a list of paths."""
+    return sys.stdin.buffer

@@ -1,0 +1,141 @@
+"""The models of a batch: which there are, what they are called in the site, and what tells that a report is out of date."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import ModelError, OptionError, ReportgenError
+from ..loading.labels import given_labels, labels_by_name
+from ..loading.references import Reference
+from ..options import Options, files_of
+from ..options.other_inputs import given_inputs
+from ..reporter import check_request
+from ..tensors import tensor_digest
+from ..version import __version__
+from .gathering import safe_name
+
+PACKAGES = ("tensorflow", "keras", "numpy", "pillow")
+BLOCK = 1 << 20  # bytes read at a time
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A model of a batch. `key` is the name of its folder in the site; `error` says why it cannot be opened, "" where it may."""
+
+    key: str
+    given: Any
+    name: str
+    reference: Reference | None
+    error: str = ""
+
+    def labels(self, asked: Options) -> tuple[str, ...] | None:
+        """The model's labels as far as they are known before it is opened; None where they are not."""
+        if asked.labels is not None:
+            return given_labels(asked.labels)
+        return labels_by_name(self.name) or None if self.reference and (_is_named(self.reference)) else None
+
+    def digest(self) -> str | None:
+        """A digest of the model that needs no TensorFlow; None where only the opened model tells."""
+        if self.reference is None or self.reference.hub:
+            return None
+        if self.reference.file is None:
+            return f"name {self.name}"
+        return digest_of_files(self.reference.file)
+
+
+def _is_named(reference: Reference) -> bool:
+    return reference.bundled or reference.application is not None
+
+
+def candidates_of(models: Sequence[Any], asked: Options) -> list[Candidate]:
+    """The models, each with a key of its own; a model that cannot be opened is one all the same.
+
+    Raises `ModelError` where none is given, or none can be opened, and `OptionError` for an option that none takes.
+    """
+    if not models:
+        raise ModelError("no model was given; name one, or more.")
+    found: list[tuple[Any, str, str, Reference | None]] = []
+    errors: list[ReportgenError] = []
+    for given in models:
+        try:
+            reference = check_request(given, asked)
+        except OptionError:
+            raise
+        except ReportgenError as error:
+            errors.append(error)
+            found.append((given, Path(str(given)).stem, str(error), None))
+            continue
+        name = reference.name if reference is not None else str(getattr(given, "name", "model"))
+        found.append((given, name, "", reference))
+    if len(errors) == len(found):
+        raise errors[0]
+    keys = list(_keys([(given, name) for given, name, _, _ in found]))
+    return [
+        Candidate(key=key, given=given, name=name, reference=reference, error=error)
+        for key, (given, name, error, reference) in zip(keys, found, strict=True)
+    ]
+
+
+def _keys(models: Sequence[tuple[Any, str]]) -> Iterator[str]:
+    """A folder's name for each model: its own; where two have the same, with its folder's name before it, or a number behind."""
+    names = [safe_name(name).casefold() for _, name in models]
+    taken: set[str] = set()
+    for given, name in models:
+        alone = names.count(safe_name(name).casefold()) == 1
+        folder = Path(given).absolute().parent.name if isinstance(given, (str, Path)) else ""
+        base = safe_name(name) if alone or not folder else safe_name(f"{folder}/{name}")
+        key, number = base, 2
+        while key.casefold() in taken:
+            key, number = f"{base}-{number}", number + 1
+        taken.add(key.casefold())
+        yield key
+
+
+def digest_of_files(path: Path) -> str:
+    """sha256 over a file, or over the names and contents of all files in a folder."""
+    digest = hashlib.sha256()
+    for file in sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]:
+        digest.update(f"{file.relative_to(path).as_posix()}\0".encode("utf-8", "surrogatepass"))
+        with file.open("rb") as opened:
+            while block := opened.read(BLOCK):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def digest_of_options(asked: Options) -> str:
+    """A digest of all that is asked of a report, the contents of files included, and of the versions that make it."""
+    values: dict[str, Any] = dict(vars(asked))
+    for name, file in files_of(asked).items():
+        if Path(file).exists():
+            values[name] = digest_of_files(Path(file))
+    values["inputs"] = [_input_digest(name, given) for name, given in given_inputs(asked.inputs).items()]
+    versions = [__version__, *map(_version_of, PACKAGES)]
+    return hashlib.sha256(json.dumps([versions, values], default=str, sort_keys=True).encode()).hexdigest()
+
+
+def _input_digest(name: str, given: Any) -> str:
+    """What tells what one of the model's other inputs is given from anything else."""
+    if isinstance(given, Path):
+        return f"{name} {digest_of_files(given) if given.exists() else given}"
+    return f"{name} {tensor_digest(np.asarray(given))}"
+
+
+def _version_of(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def wanted_digest(model: str, options: str, image: str, name: str, truth: str) -> str:
+    """A digest of all that a report is made from."""
+    parts = json.dumps([model, options, image, name, truth])
+    return hashlib.sha256(parts.encode("utf-8", "surrogatepass")).hexdigest()[:32]

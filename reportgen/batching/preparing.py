@@ -1,0 +1,78 @@
+"""What is found to be wrong with a batch before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import ImageError, LabelsError, OptionError, OutputError, ReportgenError
+from ..image import check_image
+from ..options import Options
+from ..reporter import Announce, Progress, Reporter
+from .gathering import Source
+from .models import Candidate
+from .truths import Truths, check_labels
+
+
+def listed(given: Any) -> list[Any]:
+    """What was given, as a list."""
+    return list(given) if isinstance(given, (list, tuple)) else [given]
+
+
+def without_costly_sections(asked: Options, given: dict[str, Any]) -> Options:
+    """The options without the section that takes seconds an image, unless it was asked for."""
+    costly = "feature_visualization"
+    if asked.visualize is not None or costly in asked.only or costly in asked.skip or given.get("only"):
+        return asked
+    return replace(asked, skip=(*asked.skip, costly))
+
+
+def check_images(sources: Sequence[Source]) -> None:
+    """Raise `ImageError` where none of the images is there: a wrong name, most likely."""
+    if not any(each.path.exists() for each in sources[:1000]):
+        check_image(sources[0].path)
+        raise ImageError(f"{sources[0].path}: no such file; expected an image.")
+
+
+def check_overlap(site: Path, sources: Sequence[Source]) -> None:
+    """Raise `OutputError` where an image lies in the site."""
+    place = site.resolve()
+    inside = next((each for each in sources if place in each.path.resolve().parents), None)
+    if inside is not None:
+        raise OutputError(f"{site}: the image {inside.path} lies in it; choose another --output.")
+
+
+def check_truths(
+    truths: Truths, candidates: Sequence[Candidate], asked: Options, announce: Announce | None, progress: Progress
+) -> dict[str, Reporter]:
+    """Raise `LabelsError` where a label is a class of none of the models; the models that were opened to know their labels."""
+    if not truths:
+        return {}
+    opened: dict[str, Reporter] = {}
+    errors: list[LabelsError] = []
+    for candidate in (each for each in candidates if not each.error):
+        labels, classes = candidate.labels(asked), 0
+        try:
+            if labels is None:
+                if opened:  # one model is open at a time; this one is checked when its turn comes
+                    return opened
+                opened[candidate.key] = Reporter(candidate.given, announce=announce, progress=progress, **vars(asked))
+                network = opened[candidate.key].network
+                classes = network.structure.classes
+                network.name_classes(classes)
+                labels = (network.no_label, *(network.labels or ())) if network.no_label else network.labels
+                classes = max(classes, 2)
+            check_labels(truths, labels, classes, candidate.name)
+        except LabelsError as error:
+            errors.append(error)
+        except OptionError:
+            raise
+        except ReportgenError:  # it cannot be opened: the site says so
+            return opened
+        else:
+            return opened
+    if errors:
+        raise errors[0]
+    return opened

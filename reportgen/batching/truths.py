@@ -1,0 +1,94 @@
+"""What is truly on each image of a batch: by the folder that it lies in, or by a table of labels."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ..errors import LabelsError
+from ..files import check_readable
+from ..formatting import counted, plain
+from ..truth import class_named
+from .gathering import Source
+
+FOLDERS = "folders"
+COLUMNS = ("image", "label")
+LARGEST_TABLE = 500_000_000  # bytes
+NAMED = 3  # unknown labels that an error names
+
+Truths = Mapping[Path, str]
+
+
+def truths_of(given: str | None, images: Sequence[Source]) -> Truths:
+    """The label of each image, by its path, as `--truth` says: "folders", or a CSV file with the columns image and label.
+
+    An image of the table is named by its path from the table's folder or from here, or by its name alone where no other image
+    has it. Images that the table does not name have no truth. Raises `LabelsError`.
+    """
+    if given is None:
+        return {}
+    if given == FOLDERS:
+        return {each.path: each.path.absolute().parent.name for each in images}
+    return _in_table(Path(given), images)
+
+
+def check_labels(truths: Truths, labels: Sequence[str] | None, classes: int, model: str) -> None:
+    """Raise `LabelsError` where a truth is no class of a model with these `labels`; `classes` is 0 where that is not known."""
+    unknown = dict.fromkeys(said for said in truths.values() if not _is_class(said, labels or (), classes))
+    if unknown:
+        named = ", ".join(plain(each) for each in list(unknown)[:NAMED])
+        more = f" and {len(unknown) - NAMED:,} more" if len(unknown) > NAMED else ""
+        known = f"such as {', '.join(map(plain, labels[:NAMED]))}" if labels else "counted from 0 (--labels names them)"
+        which = counted(classes, "class", "classes") if classes else "other classes"
+        raise LabelsError(f"--truth: {model} does not have the class {named}{more}; it has {which}, {known}.")
+
+
+def _is_class(said: str, labels: Sequence[str], classes: int) -> bool:
+    index = class_named(said, labels)
+    return index is not None and (classes == 0 or index < classes)
+
+
+def _in_table(table: Path, images: Sequence[Source]) -> Truths:
+    rows = _rows(table)
+    by_place: dict[str, Path] = {}
+    by_name: dict[str, Path | None] = {}
+    for each in images:
+        for place in (os.path.abspath(each.path), each.name):  # noqa: PTH100 - a link's own name
+            by_place[place] = each.path
+        by_name[each.path.name] = None if each.path.name in by_name else each.path
+    found: dict[Path, str] = {}
+    for line, image, label in rows:
+        places = (os.path.abspath(table.parent / image), os.path.abspath(image), image)  # noqa: PTH100
+        path = next((by_place[place] for place in places if place in by_place), None) or by_name.get(Path(image).name)
+        if path is None:
+            continue  # a table may say more than this batch, or this part of it, is about
+        if found.setdefault(path, label) != label:
+            raise LabelsError(f"{table}, line {line}: {plain(image)} has two labels, {plain(found[path])} and {plain(label)}.")
+    if not found:
+        raise LabelsError(f"{table}: names none of the images; expected their paths, or their names, in the column image.")
+    return found
+
+
+def _rows(table: Path) -> list[tuple[int, str, str]]:
+    """The lines of a table with their number, image and label; raises `LabelsError`."""
+    check_readable(table, LabelsError, f"{FOLDERS}, or a CSV file with the columns image and label")
+    if table.stat().st_size > LARGEST_TABLE:
+        raise LabelsError(f"{table}: larger than {LARGEST_TABLE // 1_000_000} MB; no table of labels is.")
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, skipinitialspace=True, strict=True)
+            names = {(name or "").strip().lower(): name for name in reader.fieldnames or ()}
+            missing = [column for column in COLUMNS if column not in names]
+            if missing:
+                raise LabelsError(f"{table}: there is no column {' or '.join(missing)}; expected a first line image,label.")
+            rows = []
+            for row in reader:
+                image, label = ((row[names[column]] or "").strip() for column in COLUMNS)
+                if not image or not label:
+                    raise LabelsError(f"{table}, line {reader.line_num}: expected an image and its label.")
+                rows.append((reader.line_num, image, label))
+            return rows
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise LabelsError(f"{table}: expected a CSV file in UTF-8 with the columns image and label ({error}).") from error

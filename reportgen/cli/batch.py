@@ -1,0 +1,157 @@
+"""`reportgen batch` and `reportgen index`: many reports at once, and the site over them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from ..errors import OptionError
+from ..formatting import counted
+from ..options import Options
+from .app import app, say, showing_progress, tell
+from .options import IMAGE, MODEL, OUTPUT, CommandWithOptions, complete_model, with_options
+from .output import Quiet
+from .usage import Command
+
+if TYPE_CHECKING:
+    from ..batching.batch import Batch
+
+LISTED = 10  # failures that are told on the terminal; the index has all
+BATCH_HELP = """Make the reports of one or more models on many images, and a site over them.
+
+Run it again to go on: what is there and up to date is kept. Exits with 1 where an image or a model failed.
+
+[bold]Examples[/bold]
+
+    reportgen batch photos/ -o site
+    reportgen batch photos/ -m old.keras -m new.keras --truth folders -o site
+    reportgen batch 'scans/**/*.png' -m mine.keras --truth labels.csv -o site
+    reportgen batch photos/ --shard 2/8 -o shard-2
+    find . -name '*.jpg' | reportgen batch - -o site
+"""
+INDEX_HELP = """Rebuild the index of a site from its reports, or merge several sites (the shards of a batch) into one.
+
+[bold]Examples[/bold]
+
+    reportgen index site
+    reportgen index shard-1 shard-2 shard-3 -o site
+"""
+
+
+@app.command(help=BATCH_HELP, cls=CommandWithOptions)
+@with_options(Options, "model", "known", "image", "looks", "page", given_as="options")
+def batch(
+    *,
+    images: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IMAGE", help="Images, folders, patterns such as 'photos/*.jpg', or - for paths from standard input."
+        ),
+    ],
+    model: Annotated[
+        Optional[list[str]],
+        typer.Option(
+            "--model",
+            "-m",
+            help="A name, a .keras, .h5 or .hdf5 file, or hf://USER/MODEL. May be given more than once (default: minivgg)",
+            metavar="NAME|FILE",
+            show_default=False,
+            autocompletion=complete_model,
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
+    truth: Annotated[
+        Optional[str],
+        typer.Option(
+            "--truth",
+            metavar="folders|FILE",
+            help="What is truly on each image: folders (the name of its folder), or a CSV file with the columns image and label.",
+            rich_help_panel=IMAGE,
+        ),
+    ] = None,
+    shard: Annotated[
+        Optional[str],
+        typer.Option(
+            "--shard",
+            metavar="I/N",
+            help="Make the I-th of N parts only; merge them with reportgen index.",
+            rich_help_panel=IMAGE,
+        ),
+    ] = None,
+    options: dict[str, Any],
+    output: Annotated[
+        Optional[Path],
+        typer.Option("--output", "-o", metavar="FOLDER", help="The folder of the site (default: site)", rich_help_panel=OUTPUT),
+    ] = None,
+    json_log: Annotated[
+        bool, typer.Option("--json-log", help="Log each report as a line of JSON on standard error.", rich_help_panel=OUTPUT)
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    from ..batching.batch import batch as make, standard_input
+
+    site = output or Path("site")
+    with showing_progress(quiet or json_log) as (step, announce):
+        made = make(
+            model or ["minivgg"],
+            images,
+            site,
+            truth=truth,
+            shard=shard,
+            paths=standard_input() if "-" in images else None,
+            announce=announce,
+            progress=step,
+            log=_log if json_log else lambda event: None,
+            **options,
+        )
+    if json_log:
+        _log({
+            "event": "stopped" if made.stopped else "done", "made": made.made, "kept": made.kept, "failed": len(made.failures),
+            "index": str(site / "index.html"),
+        })  # fmt: skip
+    elif not quiet:
+        _tell(made)
+    say(site / "index.html")
+    if made.stopped:
+        raise typer.Exit(130)
+    if made.failures:
+        raise typer.Exit(1)
+
+
+def _log(event: dict[str, Any]) -> None:
+    tell(json.dumps(event))
+
+
+def _tell(made: Batch) -> None:
+    for each in made.failures[:LISTED]:
+        tell(f"Failed: {each.model} on {each.image}: {each.error}")
+    if len(made.failures) > LISTED:
+        tell(f"... and {len(made.failures) - LISTED:,} more; the index lists all.")
+    tell(f"{counted(made.made, 'report')} made, {made.kept:,} kept, {len(made.failures):,} failed")
+    if made.stopped:
+        tell("Stopped before all were made. Run the same command again to go on.")
+
+
+@app.command(help=INDEX_HELP, cls=Command)
+def index(
+    sites: Annotated[list[Path], typer.Argument(readable=False, metavar="SITE", help="Folders that reportgen batch wrote.")],
+    output: Annotated[
+        Optional[Path],
+        typer.Option("--output", "-o", metavar="FOLDER", help="The site to merge into (default: the one site given)"),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    from ..site.entries import read_entries
+    from ..site.writing import index as rebuild
+
+    if len(sites) > 1 and output is None:
+        raise OptionError("index: several sites are merged into one; name it with --output.")
+    site = rebuild(sites, output)
+    if not quiet:
+        entries = read_entries(site).values()
+        failed = sum(bool(each.error) for each in entries)
+        tell(f"{counted(len(entries) - failed, 'report')}, {failed:,} failed")
+    say(site / "index.html")

@@ -1,0 +1,1 @@
+"""A folder of reports with an index over them: what lies in it, its journal, its pages."""

@@ -1,0 +1,187 @@
+"""What a site knows of each of its reports, and the journal in which that is kept."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from ..errors import OutputError, ReportFileError
+from ..formatting import printable
+from ..levels import LEVELS
+from ..records import record
+from ..report import Report, present
+from .layout import JOURNAL, report_file, thumbnail_file, write_in
+
+LARGEST_JOURNAL = 4_000_000_000  # bytes
+
+
+@record(kw_only=True)
+class Entry:
+    """One report of a site, or why there is none (`error`).
+
+    `model` and `stem` name its folder and its file; `model_name` and `image` are what the pages call them. `wanted` is a digest
+    of all that went into the report (model, image, options, truth, versions); `digest` and `thumbnail_digest` are those of the
+    files. `classes` tells the sets of classes of two models apart. `confidence` is the probability of the predicted class, None
+    where the model gives none; `rank` that of the true class among the scores, from 1. `checks` are "LEVEL NAME", sorted.
+    """
+
+    model: str
+    stem: str
+    model_name: str
+    image: str
+    wanted: str = ""
+    model_digest: str = ""
+    digest: str = ""
+    thumbnail_digest: str = ""
+    links: str = ""
+    answer: str = ""
+    classes: str = ""
+    class_index: int | None = None
+    label: str = ""
+    score: float | None = None
+    confidence: float | None = None
+    truth: str = ""
+    truth_index: int | None = None
+    rank: int | None = None
+    correct: bool | None = None
+    checks: tuple[str, ...] = ()
+    error: str = ""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells the entry from all others of its site."""
+        return self.model, self.stem
+
+    @property
+    def file(self) -> str:
+        """Where in the site the report lies; "" where there is none."""
+        return "" if self.error else report_file(self.model, self.stem)
+
+    @property
+    def thumbnail(self) -> str:
+        """Where in the site its thumbnail lies; "" where there is none."""
+        return thumbnail_file(self.model, self.stem) if self.thumbnail_digest and not self.error else ""
+
+    @property
+    def worst(self) -> str:
+        """The level of the most serious finding; "" where nothing was found."""
+        return next((level for level in LEVELS if any(each.startswith(f"{level} ") for each in self.checks)), "")
+
+
+def entry_of(report: Report, model: str, stem: str, wanted: str, image: str = "") -> Entry:
+    """What a site knows of a report, but for its files; `image` is what the site calls its image, else the report's own name."""
+    made, predictions = report.provenance, present(report.predictions)
+    truth = made.truth
+    findings = sorted({f"{finding.level} {finding.name}" for finding in report.findings()})
+    entry = Entry(
+        model=model,
+        stem=stem,
+        model_name=made.model.name,
+        image=image or made.image.name,
+        wanted=wanted,
+        model_digest=made.model.digest,
+        answer=report.answer().replace("`", ""),
+        truth=truth.label if truth else "",
+        truth_index=truth.class_index if truth else None,
+        rank=truth.rank if truth else None,
+        correct=truth.correct if truth else None,
+        checks=tuple(findings),
+    )
+    if predictions is None or not predictions.rows or predictions.read_as == "regression" or predictions.no_answer():
+        return entry
+    best = predictions.rows[0]
+    entry = replace(
+        entry,
+        classes=f"{predictions.read_as} {predictions.classes} {(predictions.labels_digest or '')[:16]}",
+        class_index=best.class_index,
+        label=best.label,
+        score=best.score,
+    )
+    if predictions.yes_or_no():
+        yes = bool(predictions.present())
+        sure = predictions.yes
+        confidence = None if sure is None or not 0 <= sure <= 1 else sure if yes else 1 - sure
+        label = best.label if yes else predictions.no()
+        return replace(entry, class_index=int(yes), label=label, confidence=confidence)
+    if predictions.answers_by_itself():
+        return replace(entry, label=entry.answer)
+    return replace(entry, confidence=best.score if predictions.kind == "probabilities" else None)
+
+
+def read_entries(site: Path) -> dict[tuple[str, str], Entry]:
+    """The entries in the journal of a site, of each the last; a torn or damaged line is passed over. Raises `ReportFileError`."""
+    journal = site / JOURNAL
+    found: dict[tuple[str, str], Entry] = {}
+    try:
+        if not journal.exists():
+            return found
+        if journal.stat().st_size > LARGEST_JOURNAL:
+            raise ReportFileError(f"{journal}: larger than any journal of ours.")
+        with journal.open("rb") as file:
+            for line in file:
+                entry = _entry_in(line)
+                if entry is not None:
+                    found[entry.key] = entry
+    except OSError as error:
+        raise ReportFileError(f"{journal}: cannot be read ({error.strerror}).") from error
+    return found
+
+
+def _entry_in(line: bytes) -> Entry | None:
+    try:
+        values = json.loads(line)
+        values["checks"] = tuple(values.get("checks", ()))
+        known = {each.name for each in fields(Entry)}
+        entry = Entry(**{name: value for name, value in values.items() if name in known})
+        return entry if _is_sound(entry) else None
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+HINTS = get_type_hints(Entry)
+KINDS: dict[Any, tuple[type, ...]] = {
+    str: (str,), int | None: (int, type(None)), float | None: (float, int, type(None)), bool | None: (bool, type(None)),
+}  # fmt: skip
+
+
+def _is_sound(entry: Entry) -> bool:
+    """Whether each value is of its kind, and no name leads out of the site."""
+    kinds = all(isinstance(getattr(entry, name), KINDS.get(hint, (tuple,))) for name, hint in HINTS.items())
+    return kinds and all(map(is_plain_name, entry.key)) and all(isinstance(each, str) for each in entry.checks)
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether a name is that of a file or folder right where it stands."""
+    return bool(name) and not name.startswith(".") and not set(name) & set('/\\\0"<>') and printable(name) == name
+
+
+def _line_of(entry: Entry) -> bytes:
+    values = {each.name: getattr(entry, each.name) for each in fields(Entry)}
+    return json.dumps(values, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+
+
+def append_entry(site: Path, entry: Entry) -> None:
+    """Add a line to the journal, in one write; raises `OutputError`."""
+    journal = site / JOURNAL
+    line = _line_of(entry)
+    try:
+        descriptor = os.open(journal, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+        try:
+            size = os.fstat(descriptor).st_size
+            if size and os.pread(descriptor, 1, size - 1) != b"\n":
+                line = b"\n" + line  # a line that was torn when a run was killed
+            while line:
+                line = line[os.write(descriptor, line) :]
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise OutputError(f"{journal}: cannot be written ({error.strerror}).") from error
+
+
+def write_entries(site: Path, entries: Iterable[Entry]) -> None:
+    """Write the journal anew, with these entries alone, in the order of their names."""
+    write_in(site, JOURNAL, b"".join(map(_line_of, sorted(entries, key=lambda entry: entry.key))))

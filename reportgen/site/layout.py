@@ -1,0 +1,131 @@
+"""Where in a site's folder what lies, and whether a folder is a site of ours.
+
+index.html  index-2.html  model-NAME.html  site.css  site.js   reports/MODEL/IMAGE.html   thumbnails/MODEL/IMAGE.jpg
+data/site.json (marks the folder as ours)   data/reports.jsonl (the journal)   data/lock
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from ..errors import OutputError, ReportFileError
+from ..files import is_folder, write_atomically
+
+INDEX, STYLE, SCRIPT = "index.html", "site.css", "site.js"
+REPORTS, THUMBNAILS, DATA = "reports", "thumbnails", "data"
+MARK, JOURNAL, LOCK = "data/site.json", "data/reports.jsonl", "data/lock"
+FORMAT = 1
+TEMPORARY = re.compile(r"\..*\.tmp")
+
+
+def report_file(model: str, stem: str) -> str:
+    """Where in the site a report lies."""
+    return f"{REPORTS}/{model}/{stem}.html"
+
+
+def thumbnail_file(model: str, stem: str) -> str:
+    """Where in the site a report's thumbnail lies."""
+    return f"{THUMBNAILS}/{model}/{stem}.jpg"
+
+
+def index_file(page: int) -> str:
+    """The name of a page of the index, counted from 1."""
+    return INDEX if page == 1 else f"index-{page}.html"
+
+
+def is_site(path: Path) -> bool:
+    """Whether the folder is a site of ours."""
+    return is_folder(path) and (path / MARK).is_file()
+
+
+def check_site(path: Path) -> None:
+    """Raise `ReportFileError` unless the folder is a site that this version reads."""
+    if not is_site(path):
+        raise ReportFileError(f"{path}: not a site; expected a folder that reportgen batch wrote.")
+    try:
+        written = json.loads((path / MARK).read_text("utf-8"))["format"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ReportFileError(f"{path / MARK}: damaged; write the site anew into an empty folder.") from error
+    if written != FORMAT:
+        raise ReportFileError(f"{path}: a site of format {written}; this version reads format {FORMAT}. Use a newer reportgen.")
+
+
+def check_site_writable(path: Path) -> None:
+    """Raise `OutputError` unless a site can be written at `path`: nothing is there, an empty folder, or a site of ours."""
+    try:
+        if not os.path.lexists(path):
+            parent = path.absolute().parent
+            if not parent.is_dir():
+                raise OutputError(f"{path}: there is no folder {path.parent}; make it first, or choose another --output.")
+            _check_access(parent, path)
+            return
+        if not path.is_dir():
+            raise OutputError(f"{path}: a file, where a folder for the site was expected; choose another --output.")
+        _check_access(path, path)
+        if is_site(path):
+            check_site(path)
+        elif not _holds_nothing(path):
+            raise OutputError(f"{path}: the folder holds files that are no site of reportgen's; choose another --output.")
+    except (OSError, ValueError) as cause:
+        raise OutputError(f"{path}: cannot be written ({getattr(cause, 'strerror', None) or cause}).") from cause
+
+
+def _check_access(folder: Path, path: Path) -> None:
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"{path}: the folder {folder} cannot be written to; choose another --output.")
+
+
+def _holds_nothing(path: Path) -> bool:
+    """Whether a folder is empty, or holds only what a run leaves that was killed at its very beginning."""
+    names = [each.relative_to(path).as_posix() for each in path.rglob("*")]
+    return all(name in (DATA, LOCK) or TEMPORARY.fullmatch(name.removeprefix(f"{DATA}/")) for name in names)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Hold the site's lock, which a process that died does not hold, in a folder that is marked as ours.
+
+    Raises `OutputError` where another run writes into the same site.
+    """
+    try:
+        (path / DATA).mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path / LOCK)
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise OutputError(f"{path}: another run is writing this site; wait for it, or choose another --output.") from error
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror}).") from error
+    try:
+        _sweep(path)
+        if not (path / MARK).is_file():
+            write_atomically(path / MARK, json.dumps({"generator": "reportgen", "format": FORMAT}).encode())
+        yield
+    finally:
+        lock.release()
+
+
+def _sweep(path: Path) -> None:
+    """Remove what a killed run has left half-written beside its place."""
+    for folder in (path, path / DATA, *path.glob(f"{REPORTS}/*"), *path.glob(f"{THUMBNAILS}/*")):
+        if folder.is_dir() and not folder.is_symlink():
+            for name in [each.name for each in os.scandir(folder) if TEMPORARY.fullmatch(each.name)]:
+                (folder / name).unlink(missing_ok=True)
+
+
+def write_in(site: Path, file: str, content: bytes) -> None:
+    """Write a file of the site, whole or not at all; raises `OutputError`."""
+    path = site / file
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.parent.resolve() != (site.resolve() / file).parent:  # a link that leads out of the site
+            raise OutputError(f"{path.parent}: a link; expected a folder of the site's own.")
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror}).") from error
+    write_atomically(path, content)

@@ -1,0 +1,73 @@
+"""The block that ties a report to its site: links to the index, its neighbours and the same image under other models.
+
+It stands between two comments, so that it can be put in anew when the site grows, without drawing the report again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from markupsafe import Markup
+
+from ..page.environment import environment_with
+from .entries import Entry
+
+BEGIN, END = "<!--site-->", "<!--/site-->"
+BLOCK = re.compile(re.escape(BEGIN.encode()) + b".*?" + re.escape(END.encode()), re.DOTALL)
+ISLAND = re.compile(rb'<script type="application/json" id="site-data">(.{1,10000}?)</script>', re.DOTALL)
+
+Entries = Mapping[tuple[str, str], Entry]
+
+
+class Neighbours(NamedTuple):
+    """What a report leads to: the reports before and after it under the same model, and those of the same image."""
+
+    before: Entry | None
+    after: Entry | None
+    others: tuple[Entry, ...]
+
+
+def neighbours_of(entries: Iterable[Entry]) -> dict[tuple[str, str], Neighbours]:
+    """The neighbours of each report, in the order of their names; entries without a report are left out."""
+    made = sorted((each for each in entries if not each.error), key=lambda entry: entry.key)
+    by_image: dict[str, list[Entry]] = {}
+    for each in made:
+        by_image.setdefault(each.stem, []).append(each)
+    found = {}
+    for place, each in enumerate(made):
+        before = made[place - 1] if place and made[place - 1].model == each.model else None
+        after = made[place + 1] if place + 1 < len(made) and made[place + 1].model == each.model else None
+        others = tuple(other for other in by_image[each.stem] if other.model != each.model)
+        found[each.key] = Neighbours(before, after, others)
+    return found
+
+
+def block_of(entry: Entry, neighbours: Neighbours) -> Markup:
+    """The block of a report, which also holds what it was made from (`Entry.wanted`)."""
+    template = environment_with(None).get_template("site/links.html.j2")
+    return Markup(template.render(entry=entry, near=neighbours, begin=Markup(BEGIN), end=Markup(END)).rstrip("\n"))
+
+
+def with_block(html: bytes, block: str) -> bytes:
+    """A report's page with another block in place of the one that it has."""
+    return BLOCK.sub(lambda _: block.encode(), html, count=1)
+
+
+def digest_of(block: str) -> str:
+    """What tells two blocks apart."""
+    return hashlib.sha256(block.encode()).hexdigest()[:16]
+
+
+def island_in(html: bytes) -> tuple[str, str]:
+    """What a report says it was made from, and what its site calls its image; "" of a report that was not made for a site."""
+    found = ISLAND.search(html)
+    try:
+        values = json.loads(found[1]) if found else {}
+        wanted, image = values.get("wanted", ""), values.get("image", "")
+    except (ValueError, AttributeError, RecursionError):
+        return "", ""
+    return (wanted, image) if isinstance(wanted, str) and isinstance(image, str) else ("", "")

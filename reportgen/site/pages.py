@@ -1,0 +1,115 @@
+"""The pages of a site: the index, in pages of rows, and a page for each model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from ..page.environment import environment_with, source_of
+from ..records import record
+from ..version import __version__
+from .entries import Entry
+from .figures import figures_of_model
+from .layout import SCRIPT, STYLE, index_file
+
+REPORTS_A_PAGE = 1000
+OURS = re.compile(r"index(-\d+)?\.html|model-.*\.html")
+
+
+@record(kw_only=True)
+class Row:
+    """An image under each of the models, None where it was not shown to one.
+
+    `disagree`: models that share their classes predict different ones.
+    """
+
+    stem: str
+    image: str
+    truth: str
+    cells: tuple[Entry | None, ...]
+    disagree: bool
+
+    @property
+    def wrong(self) -> bool:
+        """Whether a model is wrong about it."""
+        return any(each.correct is False for each in self.cells if each)
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is no report under one of the models."""
+        return any(bool(each.error) for each in self.cells if each)
+
+    @property
+    def state(self) -> str:
+        """The words that the filter "Show" of the index knows the row by."""
+        made = [each for each in self.cells if each and not each.error]
+        right = any(each.correct for each in made) and not self.wrong
+        checked = any(each.worst in ("error", "warning") for each in made)
+        words = {"failed": self.failed, "disagree": self.disagree, "wrong": self.wrong, "right": right, "checks": checked}
+        return " ".join(word for word, holds in words.items() if holds)
+
+
+def rows_of(entries: Sequence[Entry], models: Sequence[str]) -> list[Row]:
+    """A row for each image, what matters first: failures, then models that disagree, wrong answers (the most confident first),
+    checks, and the rest by name.
+    """
+    ordered = sorted(entries, key=lambda each: (each.stem, each.model))
+    rows = []
+    for stem, group in groupby(ordered, key=lambda each: each.stem):
+        by_model = {each.model: each for each in group}
+        made = [each for each in by_model.values() if not each.error]
+        first = made[0] if made else next(iter(by_model.values()))
+        answers: dict[str, set[int | None]] = {}
+        for each in made:
+            answers.setdefault(each.classes, set()).add(each.class_index)
+        rows.append(
+            Row(
+                stem=stem,
+                image=first.image,
+                truth=next((each.truth for each in made if each.truth), ""),
+                cells=tuple(by_model.get(model) for model in models),
+                disagree=any(len(those) > 1 for classes, those in answers.items() if classes),
+            )
+        )
+    return sorted(rows, key=_importance)
+
+
+def _importance(row: Row) -> tuple[Any, ...]:
+    made = [each for each in row.cells if each and not each.error]
+    wrong = max((each.confidence or 0.0 for each in made if each.correct is False), default=-1.0)
+    worst = min((("error", "warning", "note", "").index(each.worst) for each in made), default=3)
+    return not row.failed, not row.disagree, -wrong, worst, row.stem
+
+
+def site_pages(entries: Sequence[Entry]) -> dict[str, bytes]:
+    """The pages by name, with their style and script."""
+    environment = environment_with(None)
+    models = sorted({each.model for each in entries})
+    figures = [figures_of_model([each for each in entries if each.model == model]) for model in models]
+    rows = rows_of(entries, models)
+    size = max(1, REPORTS_A_PAGE // max(1, len(models)))
+    parts = [rows[start : start + size] for start in range(0, len(rows), size)] or [[]]
+    common = {"version": __version__, "models": figures, "names": [index_file(page) for page in range(1, len(parts) + 1)]}
+    index, of_model = environment.get_template("site/index.html.j2"), environment.get_template("site/model.html.j2")
+    pages = {
+        index_file(page): index.render(**common, rows=part, page=page, all_rows=len(rows), labels=_labels(part))
+        for page, part in enumerate(parts, start=1)
+    }
+    for each in figures:
+        pages[f"model-{each.key}.html"] = of_model.render(**common, model=each)
+    style = source_of(environment, "assets/page.css") + source_of(environment, "site/site.css")
+    pages |= {STYLE: style, SCRIPT: source_of(environment, "site/site.js")}
+    return {name: text.encode("utf-8", "replace") for name, text in pages.items()}
+
+
+def _labels(rows: Sequence[Row]) -> list[str]:
+    """The labels that the rows show, for the filter."""
+    return sorted({label for row in rows for label in (row.truth, *(each.label for each in row.cells if each)) if label})
+
+
+def stale_pages(site: Path, pages: dict[str, bytes]) -> list[Path]:
+    """Pages of an earlier state of the site that are none any more."""
+    return [path for path in site.glob("*.html") if OURS.fullmatch(path.name) and path.name not in pages]

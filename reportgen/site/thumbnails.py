@@ -1,0 +1,36 @@
+"""A small picture of a report, for lists of many: the image with what the model looked at."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from ..picture import RGB, Picture, palette
+from ..report import Report, present
+
+SIDE = 128  # pixels, the longer side
+
+
+def thumbnail(report: Report) -> bytes | None:
+    """The report's first attribution map over the image, or the image alone, as JPEG; None where it shows neither."""
+    attributions, overview = present(report.attributions), present(report.overview)
+    if attributions is not None and attributions.rows:
+        picture = attributions.laid(attributions.rows[0])
+    elif overview is not None:
+        picture = overview.picture
+    else:
+        return None
+    image = Image.fromarray(_colours(picture))
+    image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
+
+
+def _colours(picture: Picture) -> np.ndarray:
+    if picture.colormap == RGB:
+        return picture.values
+    colours: np.ndarray = np.frombuffer(palette(picture.colormap), np.uint8).reshape(256, 3)[picture.values]
+    return colours

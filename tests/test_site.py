@@ -1,0 +1,170 @@
+"""The site over many reports: its order, links, figures, merging and rebuilding, and its pages in a browser."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import reportgen
+from reportgen.site.entries import Entry
+from reportgen.site.figures import figures_of_model
+from reportgen.site.pages import REPORTS_A_PAGE, rows_of, site_pages
+
+from .browser import axe_findings, opened
+from .test_batch import COLOURS, ONLY, colour_model, contents
+
+HREF = re.compile(r'(?:href|src)="([^"#]+)"')
+
+
+def entry(stem: str, model: str = "m", **facts: Any) -> Entry:
+    return Entry(model=model, stem=stem, model_name=model, image=f"{stem}.png", **facts)
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two models that disagree on green, and six images whose folders are their truth."""
+    folder = tmp_path_factory.mktemp("site")
+    model = colour_model()
+    model.save(folder / "new.keras")
+    model.get_layer("dense").set_weights([np.array([[1, 0, 0], [1, 0, 0], [0, 0, 1]], np.float32) / 25.5])
+    model.save(folder / "old.keras")
+    (folder / "labels.txt").write_text("red\ngreen\nblue\n")
+    for name, colour in COLOURS.items():
+        (folder / "photos" / name).mkdir(parents=True)
+        for place in range(2):
+            Image.new("RGB", (8, 8), colour).save(folder / "photos" / name / f"{place} é.png")
+    return folder
+
+
+def make(work: Path, site: Path, **options: Any) -> Any:
+    models = [str(work / "old.keras"), str(work / "new.keras")]
+    given = {"labels": str(work / "labels.txt"), "truth": "folders", **ONLY, **options}
+    return reportgen.batch(models, str(work / "photos"), site, **given)
+
+
+@pytest.fixture(scope="module")
+def site(work: Path) -> Path:
+    assert make(work, work / "site").made == 12
+    return work / "site"
+
+
+def test_every_link_leads_somewhere(site: Path) -> None:
+    pages = list(site.rglob("*.html"))
+    assert len(pages) == 12 + 3
+    for page in pages:
+        for href in HREF.findall(page.read_text("utf-8")):
+            if not href.startswith("data:"):
+                assert (page.parent / unquote(href)).is_file(), (page, href)
+
+
+def test_a_report_leads_to_the_index_its_neighbours_and_other_models(site: Path) -> None:
+    html = (site / "reports" / "new" / "green--0-é.html").read_text("utf-8")
+    hrefs = [unquote(href) for href in HREF.findall(html) if not href.startswith("data:")]
+    assert hrefs == ["../../index.html", "../../model-new.html", "blue--1-é.html", "green--1-é.html", "../old/green--0-é.html"]
+
+
+def test_shards_merge_to_the_very_site(work: Path, site: Path, tmp_path: Path) -> None:
+    for part in ("1/2", "2/2"):
+        assert make(work, tmp_path / part[0], shard=part).made == 6
+    assert reportgen.index([tmp_path / "1", tmp_path / "2"], tmp_path / "whole") == tmp_path / "whole"
+    assert contents(tmp_path / "whole") == contents(site)
+
+
+def test_the_index_is_rebuilt_from_the_reports_alone(work: Path, site: Path, tmp_path: Path) -> None:
+    shutil.copytree(site / "reports", tmp_path / "site" / "reports")
+    (tmp_path / "site" / "data").mkdir()
+    (tmp_path / "site" / "data" / "site.json").write_bytes((site / "data" / "site.json").read_bytes())
+    reportgen.index([tmp_path / "site"])
+    assert contents(tmp_path / "site") == contents(site)
+    assert make(work, tmp_path / "site").kept == 12
+
+
+def test_what_matters_comes_first() -> None:
+    entries = [
+        entry("a-right", truth="x", correct=True, confidence=0.9, classes="k", class_index=0),
+        entry("b-warned", truth="x", correct=True, confidence=0.9, classes="k", class_index=0, checks=("warning w",)),
+        entry("c-wrong", truth="x", correct=False, confidence=0.6, classes="k", class_index=1),
+        entry("d-wronger", truth="x", correct=False, confidence=0.8, classes="k", class_index=1),
+        entry("e-torn", classes="k", class_index=0),
+        entry("e-torn", "n", classes="k", class_index=1),
+        entry("f-other", classes="k", class_index=0),
+        entry("f-other", "n", classes="other classes", class_index=1),
+        entry("g-failed", error="cut short"),
+    ]
+    rows = rows_of(entries, ["m", "n"])
+    assert [row.stem for row in rows] == ["g-failed", "e-torn", "d-wronger", "c-wrong", "b-warned", "a-right", "f-other"]
+    assert [row.stem for row in rows if row.disagree] == ["e-torn"]
+
+
+def test_the_figures_of_a_model_worked_out_on_paper() -> None:
+    # confidence 0.95 twice (one right), 0.65 once (right), 1.0 once (wrong): bins 0.9-1 (3 images, mean 2.9 / 3, accuracy 1 / 3)
+    # and 0.6-0.7 (1 image); ECE = 3/4 |1/3 - 2.9/3| + 1/4 |1 - 0.65| = 0.475 + 0.0875
+    facts = [(0.95, 0, 0, 1), (0.95, 0, 1, 7), (0.65, 1, 1, 1), (1.0, 2, 1, 4)]
+    entries = [
+        entry(str(place), classes="classification 9", confidence=sure, class_index=answer, label=f"l{answer}", truth=f"l{truth}",
+              truth_index=truth, rank=rank, correct=rank == 1)
+        for place, (sure, answer, truth, rank) in enumerate(facts)
+    ]  # fmt: skip
+    figures = figures_of_model([*entries, entry("unknown", confidence=0.5), entry("broken", error="e")])
+    assert (figures.images, figures.made, figures.failed, figures.known) == (6, 5, 1, 4)
+    assert (figures.top1, figures.top5) == (0.5, 0.75)
+    assert figures.ece == pytest.approx(0.5625)
+    assert figures.confusion is not None
+    assert figures.confusion.labels == ("l0", "l1", "l2")
+    assert figures.confusion.counts == ((1, 0, 0), (1, 1, 1), (0, 0, 0))
+    assert [each.stem for each in figures.confidently_wrong] == ["3", "1"]
+
+
+def test_rows_beyond_a_thousand_reports_stand_on_further_pages() -> None:
+    pages = site_pages([entry(f"{place:05}") for place in range(REPORTS_A_PAGE + 5)])
+    assert pages["index.html"].count(b"<tr id=") == REPORTS_A_PAGE
+    assert pages["index-2.html"].count(b"<tr id=") == 5
+    assert b'href="index-2.html"' in pages["index.html"]
+    assert "index-3.html" not in pages
+
+
+def test_a_journal_that_names_places_outside_is_not_believed(site: Path, tmp_path: Path) -> None:
+    from reportgen.site.entries import read_entries
+
+    shutil.copytree(site, tmp_path / "site")
+    with (tmp_path / "site" / "data" / "reports.jsonl").open("a") as journal:
+        journal.write('{"model": "..", "stem": "x", "model_name": "a", "image": "b"}\n')
+        journal.write('{"model": "a/b", "stem": "x", "model_name": "a", "image": "b"}\n')
+        journal.write('{"model": "a", "stem": "x", "model_name": 7, "image": "b"}\n[1]\n')
+    assert len(read_entries(tmp_path / "site")) == 12
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("page", ["index.html", "model-new.html"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_pages_in_a_browser(browser: Any, site: Path, page: str, scheme: str) -> None:
+    with opened(browser, site / page, color_scheme=scheme, viewport={"width": 390, "height": 900}) as it:
+        assert it.page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert it.messages == []
+        assert axe_findings(it.page) == []  # which asks for the style sheet, against the page's policy: so it comes last
+
+
+@pytest.mark.browser
+def test_filters_narrow_the_rows_and_the_address_keeps_them(browser: Any, site: Path) -> None:
+    shown = "[...document.querySelectorAll('#rows > tr')].filter(row => !row.hidden).map(row => row.id)"
+    with opened(browser, site / "index.html") as it:
+        assert len(it.page.evaluate(shown)) == 6
+        it.page.select_option("#filter-show", "disagree")
+        assert it.page.evaluate(shown) == ["green--0-é", "green--1-é"]
+        it.page.fill("#filter-q", "green/1")
+        assert it.page.evaluate(shown) == ["green--1-é"]
+        it.page.reload()
+        assert it.page.evaluate(shown) == ["green--1-é"]
+        assert it.page.input_value("#filter-show") == "disagree"
+    with opened(browser, site / "index.html", java_script_enabled=False) as it:
+        text = it.page.inner_text("body")
+        assert "green/1 é.png" in text
+        assert "Models disagree" in text
+        assert not it.page.is_visible("#filters")
