@@ -302,7 +302,7 @@ def test_every_check_has_a_name_of_its_own_and_gives_its_evidence() -> None:
 def test_the_page_tells_what_was_found_and_what_could_not_run() -> None:
     report = reportgen.generate(changed("conv2", 0, copy_filter), IMAGE, preprocess="unit")
     page = reportgen.render(report)
-    assert '<dd>one warning <small><a href="#checks">14 checks</a></small></dd>' in page
+    assert '<dd>One warning <small><a href="#checks">14 checks</a></small></dd>' in page
     assert "conv2: 2 of 12 filters in the kernel point the same way as another" in page
     assert "they compute the same" in page
     assert reportgen.read(page) == report

@@ -258,11 +258,11 @@ def test_maps_are_shown_by_channel_or_the_most_active_first() -> None:
     assert [each.channel for each in by_index.channels] == [0, 1, 2]
     assert [each.channel for each in by_activity.channels] == [1, 2, 0]
     assert [each.active for each in by_activity.channels] == [0.75, 0.25, 0.25]
-    # in a row; a map of 2 x 2 begins every 3 pixels
+    # in a row; a map of 2 x 2 begins every 3 pixels. The layer has values of either sign: 0 is drawn in the middle, as 128
     assert by_activity.picture is not None
-    assert by_activity.picture.values[:, :2].tolist() == [[255, 255], [255, 0]]
-    assert by_activity.picture.values[:, 3:5].tolist() == [[255, 0], [0, 0]]
-    assert by_activity.picture.values[:, 6:].tolist() == [[255, 0], [0, 0]]
+    assert by_activity.picture.values[:, :2].tolist() == [[255, 255], [255, 128]]
+    assert by_activity.picture.values[:, 3:5].tolist() == [[255, 128], [128, 128]]
+    assert by_activity.picture.values[:, 6:].tolist() == [[255, 128], [128, 128]]
 
 
 def test_very_large_maps_are_shown_smaller_and_say_so() -> None:
