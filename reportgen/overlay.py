@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageFilter
 
+from .errors import ReportFileError
 from .picture import CLASSES, DIVERGING, NO_CLASS, RGB, WHOLE, Part, Picture, palette
 
 LONGEST_SIDE = 640  # pixels of an image on the page
@@ -89,8 +90,13 @@ def opacity(layer: Picture) -> np.ndarray:
 
 
 def laid_over(pixels: np.ndarray, layer: Picture) -> Picture:
-    """`pixels` (H, W, 3) with a layer over them, as a page shows the two."""
+    """`pixels` (H, W, 3) with a layer over them, as a page shows the two.
+
+    Raises `ReportFileError` for other shapes: only a report that something else changed holds them.
+    """
     values = layer.values
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or values.ndim != 2:
+        raise ReportFileError("an attribution map or the image below it is not as expected: the report is damaged.")
     if values.shape != pixels.shape[:2]:
         values = np.asarray(Image.fromarray(values).resize((pixels.shape[1], pixels.shape[0]), Image.Resampling.BILINEAR))
     colours = np.frombuffer(palette(layer.colormap), np.uint8).reshape(256, 3)[values].astype(np.float32)

@@ -7,6 +7,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from reportgen import Absent, Picture, Report
+from reportgen.arrays.others import OtherInput
 from reportgen.checks import Checks, NotChecked
 from reportgen.levels import LEVELS, Level
 from reportgen.report import SECTIONS
@@ -51,12 +52,15 @@ def filled(report: Report) -> Report:
     made = report.provenance
     options = replace(made.options, weights="w", labels="l", target="t", layers="y", only=("o",), skip=("s",), title="t")
     maps: Any = report.feature_maps
+    overview: Any = report.overview
+    other = OtherInput(name="n", shape=(1,), told="t", low=0.0, high=1.0, digest="d" * 64)
     rows = tuple(_with_two_inactive(replace(row, after=("a", "b"))) for row in maps.rows)
     return replace(
         report,
         warnings=("w", "w"),
         provenance=replace(made, options=options, notes=("n", "n")),
         checks=Checks(rows=tuple(_finding(level) for level in LEVELS), checked=("c", "c"), not_checked=(NotChecked("n", "r"),)),
+        overview=replace(overview, input_name="i", others=(other,)),
         feature_maps=replace(maps, rows=rows),
     )
 

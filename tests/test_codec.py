@@ -73,12 +73,12 @@ def _found_for_others(probe: FakeProbe, options: Options) -> dict[str, Any]:
     places = np.linspace(0, 1, 16, dtype=np.float32).reshape(2, 4, 2)
     mask = Output(name="mask", task="segmentation", values=places, kind="independent", **about)
     embedding = Output(name="embedding", task="features", values=f32([3, 0, 4]), **about)
-    others = find_other_outputs(replace(probe, others=(mask, embedding)), options)
+    others = tuple(replace(each, name=f"other {each.name}") for each in (mask, embedding))
     return {
         "output_map": map_of(mask, probe, options),
         "features": features_of(embedding),
         "feature_visualization": find_feature_visualization(probe, replace(options, visualize="conv:1")),
-        "other_outputs": others,
+        "other_outputs": find_other_outputs(replace(probe, others=others), options),
     }
 
 

@@ -215,7 +215,7 @@ def test_models_inside_the_model_are_marked() -> None:
 def test_stages_lead_to_their_layers_and_to_their_maps() -> None:
     net = unet()
     html = render(net.report(f"{net.rows[2].path},{net.rows[7].path}"))
-    links = re.findall(r'<a href="#(maps-\d+)" aria-label="([^"]+)"', html)
+    links = re.findall(r'<a href="#(maps-\d+)" aria-label="([^"]+)"', html.replace("\N{NO-BREAK SPACE}", " "))
     assert links == [
         ("maps-2", "Stage 2: 64 × 64, 4 channels, 2 convs, after stage 1: to the maps"),
         ("maps-7", "Stage 4: 16 × 16, 16 channels, after stage 3: to the maps"),
@@ -257,7 +257,7 @@ def test_what_feeds_a_layer_may_be_unknown_and_a_layer_may_not_be_called() -> No
     assert drawing is not None
     assert (len(drawing.nodes), drawing.loose, drawing.not_called) == (3, 1, 1)
     html = render(report)
-    assert "1 layer has no line to it: what feeds it is not known." in html
+    assert "1 layer has no incoming line, because what feeds it is not known." in html
     assert "1 layer was not called and is not drawn." in html
 
 

@@ -63,7 +63,7 @@ def test_independent_scores_are_judged_at_a_half(scores: Any, labels: Any, told:
 
 def test_of_one_choice_the_best_class_is_the_answer_however_low() -> None:
     page = render(report_with([0.3, 0.4, 0.3], ("cat", "dog", "bird"), "probabilities"))
-    assert "Predictiondog 40.0 % then cat 30.0 %" in text_of(page)
+    assert "Predictiondog 40.0 % LabelScoreScore as a bar dog40.0 % cat30.0 % bird30.0 %" in text_of(page)
     assert answers([0.3, 0.4, 0.3], kind="raw").present() == ()
 
 
@@ -88,7 +88,7 @@ def test_a_score_that_crosses_a_half_is_another_answer(old: Any, new: Any, label
     assert found.predictions.answer_changed
     assert not found.same
     assert "still" not in text_of(render_diff(found))
-    assert f"The answer was {found.predictions.old_words.replace('`', '')} and is" in text_of(render_diff(found))
+    assert f"The prediction was {found.predictions.old_words.replace('`', '')} and is" in text_of(render_diff(found))
 
 
 @pytest.mark.parametrize(

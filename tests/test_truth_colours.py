@@ -86,9 +86,9 @@ def test_a_filter_has_the_colour_that_it_sees(preprocess: str, before: Any, orde
     text = " ".join(render(report).split()).replace("&#39;", "'")
     assert f"All 3 filters, {caption}" in text if order else caption in text
     column = {
-        "bgr": "an input channel (blue, green, red)",
-        "rgb": "an input channel (red, green, blue)",
-        None: "an input channel<",
+        "bgr": "one column per input channel (blue, green, red)",
+        "rgb": "one column per input channel (red, green, blue)",
+        None: "one column per input channel<",
     }
     assert column[order] in text
 

@@ -150,7 +150,7 @@ def test_of_a_layer_that_does_not_tell_its_settings_nothing_is_claimed(cat: Path
     assert ". Same layers; only the weights of `conv`" in found.verdict
     caveat = next(caveat for caveat in found.caveats if "settings of `own` (activation, dilation, rate, ...)" in caveat)
     assert caveat.endswith("are the same is not known. Their classes do not tell them.")
-    assert "What 1 of them are set to" in render_diff(found)
+    assert "The settings (activation, dilation, ...) of 1 of them are not known in both reports." in render_diff(found)
     assert diff(reports[0], reports[0]).caveats == ()
 
 

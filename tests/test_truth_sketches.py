@@ -117,7 +117,7 @@ def test_the_page_and_the_summary_give_the_error_of_the_cosine() -> None:
     found = diff(report_with({"dense": old}), report_with({"dense": -old[::-1]}))
     assert isinstance(found.weights, WeightDrift)
     row = found.weights.layers[0]
-    assert f"± {row.cosine_error:.1g}</td>" in render_diff(found)
+    assert f"±\N{NO-BREAK SPACE}{row.cosine_error:.1g}</td>" in render_diff(found)
     assert f"± {row.cosine_error:.1g} |" in markdown(found)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..backend import keras
 from ..probe import Arrival, LayerCall
+from ..tensors import CHUNK
 from .colours import KEEPING
 from .listening import Heard
 
@@ -44,11 +45,16 @@ class Arrivals:
 
 def arrival(row: LayerCall, values: np.ndarray, axis: int = -1) -> Arrival:
     """The figures of what went into the layer in `row`: `values` without a batch axis, the channels along `axis`."""
-    channels = np.moveaxis(values.astype(np.float64), axis, -1) if values.ndim > 1 else values.astype(np.float64)[:, None]
+    channels = np.moveaxis(values, axis, -1) if values.ndim > 1 else values[:, None]
     flat = channels.reshape(-1, channels.shape[-1])
+    step = max(1, CHUNK // flat.shape[1])
+    # places at a time: a copy of all of them in float64 would take twice the memory of the layer's input
+    parts = [flat[start : start + step] for start in range(0, len(flat), step)]
     with np.errstate(invalid="ignore", over="ignore"):
-        low, high, mean, std = flat.min(axis=0), flat.max(axis=0), flat.mean(axis=0), flat.std(axis=0)
-    return Arrival(index=row.index, path=row.path, low=low, high=high, mean=mean, std=std)
+        mean = sum(part.sum(axis=0, dtype=np.float64) for part in parts) / len(flat)
+        squares = sum(np.square(part - mean).sum(axis=0) for part in parts)
+        low, high = (taken.astype(np.float64) for taken in (flat.min(axis=0), flat.max(axis=0)))
+    return Arrival(index=row.index, path=row.path, low=low, high=high, mean=mean, std=np.sqrt(squares / len(flat)))
 
 
 def _axis(layer: Any) -> int:

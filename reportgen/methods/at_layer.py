@@ -6,6 +6,8 @@ lose digits otherwise.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 
 from ..errors import NotApplicable
@@ -35,11 +37,14 @@ def grad_cam_plus_plus(at: AtLayer) -> np.ndarray:
     equations 10, 11 and 19. There y is the exponential of the logit; its derivatives differ from powers of G by the factor
     exp(logit) alone, which cancels in alpha and is left out of w. alpha is 0 where G is 0.
     """
-    activations, gradients = at.activations.astype(np.float64), at.gradients.astype(np.float64)
-    below = 2 * gradients**2 + activations.sum(axis=(0, 1)) * gradients**3
+    whole = at.activations.sum(axis=(0, 1), dtype=np.float64)
+    weights = np.zeros(len(whole))
     with np.errstate(divide="ignore", invalid="ignore"):
-        alpha = np.where(below != 0, gradients**2 / below, 0)
-    return _weighted(at, (alpha * np.maximum(gradients, 0)).sum(axis=(0, 1)))
+        for _, gradients in _rows(at):
+            below = 2 * gradients**2 + whole * gradients**3
+            alpha = np.where(below != 0, gradients**2 / below, 0)
+            weights += (alpha * np.maximum(gradients, 0)).sum(axis=0)
+    return _weighted(at, weights)
 
 
 def hires_cam(at: AtLayer) -> np.ndarray:
@@ -48,7 +53,7 @@ def hires_cam(at: AtLayer) -> np.ndarray:
     Draelos and Carin 2020, "Use HiResCAM instead of Grad-CAM for faithful explanations of convolutional neural networks",
     equation 3.
     """
-    return _summed(at.gradients.astype(np.float64) * at.activations)
+    return _summed(gradients * activations for activations, gradients in _rows(at))
 
 
 def layer_cam(at: AtLayer) -> np.ndarray:
@@ -56,7 +61,7 @@ def layer_cam(at: AtLayer) -> np.ndarray:
 
     Jiang et al. 2021, "LayerCAM: Exploring Hierarchical Class Activation Maps for Localization", equations 5 and 6.
     """
-    heat: np.ndarray = np.maximum(_summed(np.maximum(at.gradients, 0).astype(np.float64) * at.activations), 0)
+    heat: np.ndarray = np.maximum(_summed(np.maximum(gradients, 0) * activations for activations, gradients in _rows(at)), 0)
     return heat
 
 
@@ -65,8 +70,8 @@ def xgrad_cam(at: AtLayer) -> np.ndarray:
 
     Fu et al. 2020, "Axiom-based Grad-CAM: Towards Accurate Visualization and Explanation of CNNs", equation 9.
     """
-    activations = at.activations.astype(np.float64)
-    above, below = (activations * at.gradients).sum(axis=(0, 1)), activations.sum(axis=(0, 1))
+    above = sum((activations * gradients).sum(axis=0) for activations, gradients in _rows(at))
+    below = at.activations.sum(axis=(0, 1), dtype=np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         return _weighted(at, np.where(below != 0, above / below, 0))
 
@@ -166,12 +171,21 @@ def _only_one_behind(layers: tuple[LayerCall, ...], path: str) -> LayerCall | No
 def _weighted(at: AtLayer, weights: np.ndarray) -> np.ndarray:
     """relu(sum_k w_k A_k)."""
     with np.errstate(invalid="ignore", over="ignore"):  # numbers that are none are told of where the map is looked at
-        weighted: np.ndarray = at.activations.astype(np.float64) @ weights
+        weighted = np.stack([activations @ weights for activations, _ in _rows(at)])
     heat: np.ndarray = np.maximum(weighted, 0)
     return heat
 
 
-def _summed(values: np.ndarray) -> np.ndarray:
+def _rows(at: AtLayer) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The activations and the gradients of each row of the layer's maps, (w, channels) float64.
+
+    A copy of all rows would take twice the memory of the layer's output, which is large near the input.
+    """
+    for activations, gradients in zip(at.activations, at.gradients, strict=True):
+        yield activations.astype(np.float64), gradients.astype(np.float64)
+
+
+def _summed(rows: Iterable[np.ndarray]) -> np.ndarray:
+    """The sum over the channels of each row (w, channels), (h, w)."""
     with np.errstate(invalid="ignore", over="ignore"):
-        summed: np.ndarray = values.sum(axis=2)
-    return summed
+        return np.stack([row.sum(axis=1) for row in rows])

@@ -220,9 +220,9 @@ def reduction_for(shape: tuple[int, int, int], shown: int) -> int:
 
 def _picture(maps: FeatureMaps, order: np.ndarray, reduction: int, options: Options) -> Picture:
     assert maps.values is not None
-    values = maps.values[:, :, order]
-    smaller = reduced(values, reduction) if reduction > 1 else values
-    tiles = np.ascontiguousarray(smaller.transpose(2, 0, 1))
+    # made smaller first: maps in another order are a copy of them
+    smaller = reduced(maps.values, reduction) if reduction > 1 else maps.values
+    tiles = np.ascontiguousarray(smaller[:, :, order].transpose(2, 0, 1))
     signed = is_signed(float(maps.low.min()), float(maps.high.max()))
     colormap = DIVERGING if signed else options.colormap
     if options.scale == "layer":
