@@ -55,6 +55,18 @@ def site(work: Path) -> Path:
     return work / "site"
 
 
+def test_templates_of_the_users_own_make_the_pages_and_the_links(site: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine" / "site").mkdir(parents=True)
+    (tmp_path / "mine" / "site" / "index.html.j2").write_text("MY INDEX of {{ all_rows }} images")
+    (tmp_path / "mine" / "site" / "links.html.j2").write_text("MY LINKS of {{ entry.image }}\n")
+    reportgen.index([site], tmp_path / "other", templates=tmp_path / "mine")
+    assert (tmp_path / "other" / "index.html").read_text("utf-8") == "MY INDEX of 6 images"
+    for page in (tmp_path / "other" / "reports").glob("*/*.html"):
+        assert page.read_text("utf-8").count("MY LINKS of ") == 1
+    reportgen.index([tmp_path / "other"])  # ours again: what a report was made from is kept
+    assert contents(tmp_path / "other") == contents(site)
+
+
 def test_every_link_leads_somewhere(site: Path) -> None:
     pages = list(site.rglob("*.html"))
     assert len(pages) == 12 + 3

@@ -22,10 +22,14 @@ from reportgen.report import Absent, Report
 from reportgen.sections.feature_visualization import FeatureVisualization
 from reportgen.sections.feature_visualization.find import FilterPicture
 from reportgen.sections.filters import FilterShapes
+from reportgen.site.entries import Entry
+from reportgen.site.links import Neighbours, block_of
+from reportgen.site.pages import site_pages
 
 from .test_codec import small_report
 
 README = (our_templates() / "README.md").read_text("utf-8")
+ENTRY = Entry(model="m", stem="cat", model_name="m", image="cat.png")
 NAMES = sorted(path.relative_to(our_templates()).as_posix() for path in our_templates().rglob("*") if path.is_file())
 TEMPLATES = [name for name in NAMES if name.endswith(".j2")]
 
@@ -71,6 +75,11 @@ def page_of(name: str, templates: Path) -> str:
     """A page that the template takes part in."""
     if name.startswith("diff") or name.endswith("/diff.html.j2"):
         return render_diff(diff(with_excited(small_report()), with_excited(small_report())), templates)
+    if name == "site/links.html.j2":
+        return block_of(ENTRY, Neighbours(None, None, ()), templates)
+    if name.startswith("site/"):
+        pages = site_pages([ENTRY], templates)
+        return pages["model-m.html" if name == "site/model.html.j2" else "index.html"].decode()
     if name == "series.html.j2":
         return render_series(series([small_report()] * 3), templates)
     # one picture leads a page: those of sections that come first give way
@@ -127,7 +136,7 @@ def test_every_variable_that_a_template_uses_is_documented() -> None:
     used = set()
     for name in TEMPLATES:
         text = (our_templates() / name).read_text("utf-8")
-        assigned = set(re.findall(r"\bset ([\w, ]+?) =", text))
+        assigned = set(re.findall(r"\b(?:set|import|macro) ([\w, ]+?)(?: =| %|\()", text))
         used |= jinja2.meta.find_undeclared_variables(environment.parse(text)) - {
             each.strip() for names in assigned for each in names.split(",")
         }
@@ -145,6 +154,9 @@ def test_every_documented_variable_is_there(tmp_path: Path, variable: str) -> No
         "series": "series.html.j2",
         "found": "diff/alike.html.j2",
         "names": "diff/warned.html.j2",
+        **dict.fromkeys(("models", "version", "rows", "page", "all_rows", "labels"), "site/index.html.j2"),
+        "model": "site/model.html.j2",
+        **dict.fromkeys(("entry", "near"), "site/links.html.j2"),
     }
     inside = variable in ("name", "title", "section", "made")
     name = places.get(variable, "sections/layers/report.html.j2" if inside else "report.html.j2")

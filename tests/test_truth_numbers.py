@@ -37,6 +37,11 @@ SCORES: list[tuple[list[float], list[float], ScoreKind, tuple[str, str]]] = [
 ]
 
 
+def figures_in(html: str) -> list[str]:
+    """The figures in the cells of tables."""
+    return re.findall(r'<td class="number">([^<]*)</td>', html.replace("\N{NO-BREAK SPACE}", " "))
+
+
 def command_says(old: Report, new: Report, folder: Path, *arguments: str) -> str:
     """What `reportgen diff` prints of two reports."""
     for name, report in (("old.html", old), ("new.html", new)):
@@ -57,11 +62,11 @@ def test_two_scores_look_different_everywhere(old: Any, new: Any, kind: ScoreKin
     assert said in markdown(found)
     assert said in command_says(before, after, tmp_path)
     assert f"| `cat` | {told[0]} | {told[1]} |" in markdown(found)
-    cells = re.findall(r'<td class="number">([^<]*)</td>', render_diff(found).split('id="predictions"')[1])
+    cells = figures_in(render_diff(found).split('id="predictions"')[1])
     assert tuple(cells[2:4]) == told
     figures = text_of(render_diff(found)).split("Every figure")[-1]  # as the data hold them
     assert re.search(rf"rows\[0\]\.score\s*{re.escape(f'{old[0]:g}')}\D*?\s*{re.escape(f'{new[0]:g}')}", figures) or kind == "raw"
-    assert [told[0], told[1]] == re.findall(r'<td class="number">([^<]*)</td>', render_series(series([before, after, after])))[:2]
+    assert [told[0], told[1]] == figures_in(render_series(series([before, after, after])))[:2]
 
 
 @pytest.mark.parametrize(
@@ -76,7 +81,7 @@ def test_two_scores_look_different_everywhere(old: Any, new: Any, kind: ScoreKin
 def test_the_best_two_look_different_at_a_glance_and_in_the_table(scores: Any, kind: ScoreKind, told: tuple[str, str]) -> None:
     page = render(report_with(scores, ("cat", "dog"), kind))
     assert f"Predictioncat {told[0]} LabelScoreScore as a bar cat{told[0]} dog{told[1]} " in text_of(page)
-    cells = re.findall(r'<td class="number">([^<]*)</td>', page.split('id="predictions"')[1])
+    cells = figures_in(page.split('id="predictions"')[1])
     assert (cells[1], cells[3]) == told
 
 

@@ -90,7 +90,7 @@ def batch(
             if not stop.is_set():
                 run.make(candidate, first.pop(candidate.key, None))
         progress("Writing the site")
-        write_site(site, run.entries.values())
+        write_site(site, run.entries.values(), run.templates)
     run.result.stopped = stop.is_set()
     return run.result
 
@@ -138,7 +138,7 @@ class _Run:
         self.began = time.monotonic()
         self._options = digest_of_options(asked)
         self._images: dict[Path, str] = {}
-        self._templates = Path(asked.templates) if asked.templates else None
+        self.templates = Path(asked.templates) if asked.templates else None
 
     def make(self, candidate: Candidate, reporter: Reporter | None) -> None:
         """The reports of one model; where it cannot be opened, each of its images has failed for that reason."""
@@ -209,8 +209,8 @@ class _Run:
         try:
             report = reporter.report(source.path, truth=self.truths.get(source.path))
             entry = entry_of(report, candidate.key, source.stem, wanted, shown_name(source))
-            block = block_of(entry, near[entry.key])
-            page = render(report, self._templates, site=block).encode()
+            block = block_of(entry, near[entry.key], self.templates)
+            page = render(report, self.templates, site=block).encode()
             small = thumbnail(report)
         except ReportgenError as error:
             return self._bare(candidate, source, str(error).encode("utf-8", "replace").decode())

@@ -10,7 +10,7 @@ import typer
 
 from ..errors import OptionError
 from ..formatting import counted
-from ..options import Options
+from ..options import Options, options_of
 from .app import app, say, showing_progress, tell
 from .options import IMAGE, MODEL, OUTPUT, CommandWithOptions, complete_model, with_options
 from .output import Quiet
@@ -142,6 +142,7 @@ def index(
         Optional[Path],
         typer.Option("--output", "-o", metavar="FOLDER", help="The site to merge into (default: the one site given)"),
     ] = None,
+    templates: Annotated[Optional[Path], typer.Option(help=options_of(Options)["templates"].help)] = None,
     quiet: Quiet = False,
 ) -> None:
     from ..site.entries import read_entries
@@ -149,7 +150,7 @@ def index(
 
     if len(sites) > 1 and output is None:
         raise OptionError("index: several sites are merged into one; name it with --output.")
-    site = rebuild(sites, output)
+    site = rebuild(sites, output, templates)
     if not quiet:
         entries = read_entries(site).values()
         failed = sum(bool(each.error) for each in entries)

@@ -9,8 +9,10 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import NamedTuple
 
+from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
 from ..page.environment import environment_with
@@ -46,10 +48,11 @@ def neighbours_of(entries: Iterable[Entry]) -> dict[tuple[str, str], Neighbours]
     return found
 
 
-def block_of(entry: Entry, neighbours: Neighbours) -> Markup:
+def block_of(entry: Entry, neighbours: Neighbours, templates: Path | None = None) -> Markup:
     """The block of a report, which also holds what it was made from (`Entry.wanted`)."""
-    template = environment_with(None).get_template("site/links.html.j2")
-    return Markup(template.render(entry=entry, near=neighbours, begin=Markup(BEGIN), end=Markup(END)).rstrip("\n"))
+    links = environment_with(templates).get_template("site/links.html.j2").render(entry=entry, near=neighbours)
+    facts = htmlsafe_json_dumps({"wanted": entry.wanted, "image": entry.image})
+    return Markup(f'{BEGIN}\n{links}<script type="application/json" id="site-data">{facts}</script>\n{END}')
 
 
 def with_block(html: bytes, block: str) -> bytes:

@@ -84,9 +84,9 @@ def _importance(row: Row) -> tuple[Any, ...]:
     return not row.failed, not row.disagree, -wrong, worst, row.stem
 
 
-def site_pages(entries: Sequence[Entry]) -> dict[str, bytes]:
-    """The pages by name, with their style and script."""
-    environment = environment_with(None)
+def site_pages(entries: Sequence[Entry], templates: Path | None = None) -> dict[str, bytes]:
+    """The pages by name, with their style and script; templates in the folder `templates` go before ours."""
+    environment = environment_with(templates)
     models = sorted({each.model for each in entries})
     figures = [figures_of_model([each for each in entries if each.model == model]) for model in models]
     rows = rows_of(entries, models)

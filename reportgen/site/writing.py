@@ -31,16 +31,16 @@ def _has_digest(path: Path, digest: str) -> bool:
         return False
 
 
-def write_site(site: Path, entries: Iterable[Entry]) -> None:
+def write_site(site: Path, entries: Iterable[Entry], templates: Path | None = None) -> None:
     """Bring the links of the reports up to date, then write the journal and the pages; raises `OutputError`."""
     linked = {entry.key: entry for entry in entries}
     for key, near in neighbours_of(linked.values()).items():
-        block = block_of(linked[key], near)
+        block = block_of(linked[key], near, templates)
         if digest_of(block) != linked[key].links:
             linked[key] = _relinked(site, linked[key], block)
             append_entry(site, linked[key])
     write_entries(site, linked.values())
-    pages = site_pages(list(linked.values()))
+    pages = site_pages(list(linked.values()), templates)
     for file, content in pages.items():
         write_in(site, file, content)
     for path in stale_pages(site, pages):
@@ -56,11 +56,12 @@ def _relinked(site: Path, entry: Entry, block: str) -> Entry:
     return replace(entry, digest=hashlib.sha256(page).hexdigest(), links=digest_of(block))
 
 
-def index(sites: Sequence[str | Path], output: str | Path | None = None) -> Path:
+def index(sites: Sequence[str | Path], output: str | Path | None = None, templates: str | Path | None = None) -> Path:
     """Rebuild the index of a site from its reports alone, or merge several sites (the shards of a batch) into the site `output`.
 
-    Of a report that several have, the last one counts. Failures are kept where no other site has the report. Returns the folder.
-    Raises `ReportFileError` for a folder that is no site, and `OutputError`.
+    Templates in the folder `templates` go before ours. Of a report that several have, the last one counts. Failures are kept
+    where no other site has the report. Returns the folder.
+    Raises `ReportFileError` for a folder that is no site, `OptionError` for templates that cannot be used, and `OutputError`.
     """
     given = [Path(each) for each in sites]
     if not given:
@@ -78,7 +79,7 @@ def index(sites: Sequence[str | Path], output: str | Path | None = None) -> Path
         for each in given:
             found = _entries_of(each, place)
             entries |= {key: entry for key, entry in found.items() if not entry.error or key not in entries}
-        write_site(place, entries.values())
+        write_site(place, entries.values(), Path(templates) if templates else None)
     return place
 
 
