@@ -133,6 +133,46 @@ def test_what_is_for_training_alone_is_left_out_with_a_note(suffix: str, tmp_pat
     assert [each for each in report.warnings if "matters for training alone: Orthonormal of theirs.lib" in each]
 
 
+def own_loss(truth: Any, score: Any) -> Any:
+    return keras.ops.mean(truth - score)
+
+
+class OwnMetric(keras.metrics.Mean):  # type: ignore[misc]
+    """A metric of the user's own."""
+
+
+class OwnSteps(keras.optimizers.SGD):  # type: ignore[misc]
+    """An optimizer of the user's own."""
+
+
+@pytest.mark.parametrize("suffix", ["keras", "h5"])
+def test_what_a_model_was_compiled_with_is_left_out_with_a_note(suffix: str, tmp_path: Path) -> None:
+    model = built("functional")
+    path = tmp_path / f"own.{suffix}"
+    model.compile(OwnSteps(), own_loss, metrics=[OwnMetric(), "accuracy", keras.metrics.TopKCategoricalAccuracy(k=2)])
+    model.save(path)
+    assert "the optimizer OwnSteps, the loss own_loss, the metric OwnMetric." in note_in(path)
+    np.testing.assert_allclose(answer_of(path), np.asarray(model(BATCH)), atol=1e-6)
+    for optimizer, loss, metric in (
+        ("adam", "mse", "mae"),
+        (keras.optimizers.AdamW(), keras.losses.SparseCategoricalCrossentropy(from_logits=True), "acc"),
+        (keras.optimizers.RMSprop(), "binary_crossentropy", keras.metrics.AUC()),
+    ):
+        model.compile(optimizer, loss, metrics=[metric])
+        model.save(path)
+        assert note_in(path) == ""
+    model.compile(OwnSteps(), own_loss)
+    model.save(path)
+    with keras.saving.custom_object_scope({"OwnSteps": OwnSteps, "own_loss": own_loss}):
+        assert note_in(path) == ""
+
+
+def note_in(path: Path) -> str:
+    """What the report of a model's file says was left out; "" where nothing was."""
+    report = reportgen.generate(path, IMAGE, preprocess="none", only="predictions")
+    return "".join(each for each in report.warnings if "matters for training alone" in each)
+
+
 def test_what_keras_might_run_is_refused_wherever_it_stands(tmp_path: Path) -> None:
     gadget = {"class_name": "get_file", "module": "keras.utils", "config": {}, "registered_name": "get_file"}
     path = write_keras2(built("functional"), tmp_path / "old.keras", conv1={"kernel_regularizer": gadget})

@@ -1,16 +1,22 @@
-"""What a model was trained for: the loss of each output, as its file or the model at hand tells it."""
+"""What a model was compiled with, as its file or the model at hand tells it: above all the loss of each output."""
 
 from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..backend import keras
+
 LARGEST = 20_000_000  # characters of a configuration; that of no network we know comes near
 DEEPEST = 20  # lists in lists
+# what Keras 2 and 3 write of each kind
+PARTS = {"optimizer": ("optimizer", "optimizer_config"), "loss": ("loss",), "metric": ("metrics", "weighted_metrics")}
+WRAPPERS = ("LossFunctionWrapper", "MeanMetricWrapper", "SumOverBatchSizeMetricWrapper")  # of a function of another name
+SHORT = ("accuracy", "acc", "crossentropy", "ce", "bce", "mse", "mae", "mape", "msle", "kld", "cosineproximity", "logcosh")
 
 
 @dataclass(frozen=True)
@@ -37,26 +43,76 @@ def losses_of(model: Any) -> Losses:
 def losses_in(path: Path) -> Losses:
     """Those that a model's file names. Nothing is built: a loss of the user's own is a name like any other."""
     try:
-        return losses_from(_configured(path))
+        return losses_from(_compiled(path).get("loss"))
     except Exception:  # a file from outside may hold anything; without a loss the model is still looked at
         return None
 
 
-def _configured(path: Path) -> Any:
+def unknown_in(path: Path, registered: Collection[str]) -> tuple[str, ...]:
+    """The optimizers, losses and metrics that a model's file names and Keras does not have, each once, in words.
+
+    Nothing of them is built: they matter for training alone. `registered`: the names of those that the user made known.
+    """
+    try:
+        compiled = _compiled(path)
+        found = [
+            f"the {kind} {name[:60]}"
+            for kind, keys in PARTS.items()
+            for key in keys
+            for name in _names(compiled.get(key))
+            if name.isprintable() and not _is_known(name, kind) and not {name, name.rpartition(">")[2]} & set(registered)
+        ]
+    except Exception:  # a file from outside may hold anything
+        return ()
+    return tuple(dict.fromkeys(found))
+
+
+def _names(said: Any, depth: int = 0) -> Iterator[str]:
+    """The names of classes and functions in what `compile` was given, as a file holds it."""
+    if depth > DEEPEST:
+        return
+    if isinstance(said, str):
+        yield said
+    elif isinstance(said, Mapping) and "class_name" in said:
+        kind, config = said["class_name"], said.get("config")
+        if kind == "function":
+            yield from _names(config if isinstance(config, str) else said.get("registered_name"), depth + 1)
+        elif kind in WRAPPERS and isinstance(config, Mapping):
+            yield from _names(config.get("fn"), depth + 1)
+        else:
+            yield from _names(said.get("registered_name") or kind, depth + 1)
+    elif isinstance(said, (Mapping, list)):
+        for each in said.values() if isinstance(said, Mapping) else said:
+            yield from _names(each, depth + 1)
+
+
+def _is_known(name: str, kind: str) -> bool:
+    rooms = [keras.optimizers] if kind == "optimizer" else [keras.losses, keras.metrics]
+    known = {_plain(each) for room in rooms for each in dir(room)}
+    return _plain(name) in known or (kind != "optimizer" and _plain(name) in SHORT)
+
+
+def _plain(name: str) -> str:
+    """A name in small letters, without underscores and without the package of a registered one."""
+    return name.rpartition(">")[2].replace("_", "").lower()
+
+
+def _compiled(path: Path) -> dict[str, Any]:
+    """What `compile` was given, as a file holds it; raises whatever a broken file makes Python raise."""
     if path.is_dir():
         file = path / "config.json"
         text: str | bytes = file.read_bytes() if file.is_file() and file.stat().st_size <= LARGEST else "{}"
-        return (json.loads(text).get("compile_config") or {}).get("loss")
+        return json.loads(text).get("compile_config") or {}
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             if archive.getinfo("config.json").file_size > LARGEST:
-                return None
-            return (json.loads(archive.read("config.json")).get("compile_config") or {}).get("loss")
+                return {}
+            return json.loads(archive.read("config.json")).get("compile_config") or {}
     import h5py
 
     with h5py.File(path) as file:
         text = file.attrs.get("training_config") or "{}"
-    return json.loads(text).get("loss") if len(text) <= LARGEST else None
+    return json.loads(text) if len(text) <= LARGEST else {}
 
 
 def losses_from(said: Any) -> Losses:
@@ -91,7 +147,7 @@ def _loss(said: Any) -> Loss | None:
 def _named(name: Any, from_logits: bool) -> Loss | None:
     if not isinstance(name, str) or not name.isprintable() or len(name) > 100:
         return None
-    return Loss(name.rpartition(">")[2].replace("_", "").lower(), name, from_logits)
+    return Loss(_plain(name), name, from_logits)
 
 
 def loss_for(losses: Losses, name: str, place: int, outputs: int) -> Loss | None:

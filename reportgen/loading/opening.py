@@ -20,6 +20,7 @@ from .budget import WeightBudget
 from .gate import IMPORT_IT, Configurations, Part, configurations, foreign_parts, in_words, needs_hub, refusal
 from .initializers import known_arguments_only
 from .keras2 import NAME_MARK, upgraded, without_slashes
+from .losses import unknown_in
 from .pinned import building_only
 from .references import ARCHIVE, HUB, HUB_PACKAGE, Checked, Reference, check_model_file
 from .replaced import note_of, without_training_parts
@@ -42,6 +43,7 @@ def from_file(found: Reference, allow_unsafe: bool) -> tuple[Any, tuple[str, ...
             configured = configurations(path)
             registered = _registered(configured)
             configured, left_out = _readable(configured, registered)
+            left_out += tuple(Part(each, runs=False) for each in unknown_in(path, registered))
             parts = foreign_parts(configured, registered)
             if parts and not allow_unsafe:
                 raise refusal(name, parts)

@@ -29,7 +29,7 @@ def without_training_parts(configuration: Any, registered: Collection[str] = ())
 
 
 def note_of(parts: Collection[Part]) -> tuple[str, ...]:
-    """What a reader of the report is told of what was replaced; nothing where nothing was."""
+    """What a reader of the report is told of what was replaced or left out; nothing where nothing was."""
     if not parts:
         return ()
     return (f"Left out, because Keras does not have it and it matters for training alone: {in_words(parts)}.",)
