@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import struct
 import sys
 import zipfile
@@ -169,9 +170,19 @@ class Stream(io.BytesIO):
         return self
 
 
+class Terminal(Stream):
+    def isatty(self) -> bool:
+        return True
+
+
 def piped(content: bytes, output: Path, monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr(sys, "stdin", Stream(content))
-    monkeypatch.setattr(sys, "argv", ["reportgen", "report", "-", "--only", "overview,predictions", "-o", str(output)])
+    given = ["report", "-", "--only", "overview,predictions", "-o", str(output)]
+    return commanded(given, Stream(content), monkeypatch)
+
+
+def commanded(given: list[str], stream: Stream, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(sys, "stdin", stream)
+    monkeypatch.setattr(sys, "argv", ["reportgen", *given])
     with pytest.raises(SystemExit) as ended:
         main()
     return int(ended.value.code or 0)
@@ -465,3 +476,36 @@ def test_baselines_of_an_array() -> None:
 def test_a_buffer_in_memory_is_no_image() -> None:
     with pytest.raises(ImageError, match="a BytesIO is no image"):
         given_image(io.BytesIO())
+
+
+def test_check_and_diff_read_standard_input(
+    cat: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert commanded(["check", "minivgg", str(cat), "--json"], Stream(b""), monkeypatch) == 0
+    of_file = capfd.readouterr().out
+    assert commanded(["check", "minivgg", "-", "--json"], Stream(cat.read_bytes()), monkeypatch) == 0
+    assert json.loads(capfd.readouterr().out) == json.loads(of_file.replace('"cat.png"', '"standard input"'))
+
+    diff = ["diff", "--models", "minivgg", "minivgg", "--image", "-", "-o", str(tmp_path / "a.html")]
+    assert commanded(diff, Stream(cat.read_bytes()), monkeypatch) == 0
+    assert "standard input" in (tmp_path / "a.html").read_text("utf-8")
+    assert str(cat) not in (tmp_path / "a.html").read_text("utf-8")
+
+
+def test_what_check_and_diff_refuse_of_standard_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "a.html"
+    check, diff = ["check", "minivgg", "-"], ["diff", "--models", "minivgg", "minivgg", "--image", "-", "-o", str(page)]
+    for given in (check, diff):
+        assert commanded(given, Stream(b"no image"), monkeypatch) == 2
+        assert capfd.readouterr().err.startswith("reportgen: standard input: not an image that can be read")
+        assert commanded(given, Terminal(), monkeypatch) == 2
+        told = capfd.readouterr().err
+        assert told.startswith("reportgen: -: standard input is a terminal")
+        assert told.count("\n") == 1
+    assert not page.exists()
+    assert commanded([*check, "-"], Stream(b""), monkeypatch) == 2
+    assert (
+        capfd.readouterr().err == "reportgen: check: - stands for one image, which comes through standard input; give it once.\n"
+    )

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
+from ..errors import OptionError
 from ..options import Options
 from .app import app, say, showing_progress
 from .options import OUTPUT, CommandWithOptions, complete_model, with_options
 from .output import FailOn, Quiet, level_of
+from .standard_input import PIPED, image_from_standard_input
 
 if TYPE_CHECKING:
     from ..checking import Checked, Occurrence
@@ -46,7 +48,11 @@ def check(
     ],
     images: Annotated[
         Optional[list[Path]],
-        typer.Argument(readable=False, metavar="IMAGE", help="Images, to check what the model makes of them."),
+        typer.Argument(
+            readable=False,
+            metavar="IMAGE",
+            help="Images, to check what the model makes of them; - reads one from standard input.",
+        ),
     ] = None,
     options: dict[str, Any],
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.", rich_help_panel=OUTPUT)] = False,
@@ -67,12 +73,17 @@ def check(
     failing = level_of(fail_on) or "error"
     asked = check_options(**options)
     reference = check_request(model, asked)
-    for image in images or ():
+    files = [image for image in images or () if image != PIPED]
+    if len(images or ()) - len(files) > 1:
+        raise OptionError("check: - stands for one image, which comes through standard input; give it once.")
+    for image in files:
         check_image(image)
     if junit_file is not None:
-        check_writable(junit_file, reference.file if reference else None, *(images or ()))
+        check_writable(junit_file, reference.file if reference else None, *files)
+    example = f"reportgen check {model} -"
+    shown = [image_from_standard_input(example) if image == PIPED else image for image in images or ()]
     with showing_progress(quiet) as (step, announce):
-        found = checked(model, images or (), announce=announce, progress=step, **options)
+        found = checked(model, shown, announce=announce, progress=step, **options)
     if junit_file is not None:
         write_atomically(junit_file, junit(found, failing))
     if as_json:

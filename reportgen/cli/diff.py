@@ -24,6 +24,7 @@ from .output import (
     tell_result,
     write_page,
 )
+from .standard_input import PIPED, image_from_standard_input
 
 if TYPE_CHECKING:
     from ..comparison.result import Diff, Series
@@ -86,7 +87,10 @@ def diff(
             rich_help_panel=MODELS,
         ),
     ] = None,
-    image: Annotated[Optional[Path], typer.Option(help="The image to show to the models.", rich_help_panel=MODELS)] = None,
+    image: Annotated[
+        Optional[Path],
+        typer.Option(help="The image to show to the models; - reads it from standard input.", rich_help_panel=MODELS),
+    ] = None,
     options: dict[str, Any],
 ) -> None:
     from ..page.environment import check_templates
@@ -103,7 +107,8 @@ def diff(
             raise OptionError(
                 f"diff: --output - and {'--json' if as_json else '--markdown'} both print; name a file for the page."
             )
-        check_output(page, folder, *given, image, *map(Path, files_of(asked).values()), force=force, open_page=open_page)
+        inputs = (*given, None if image == PIPED else image, *map(Path, files_of(asked).values()))
+        check_output(page, folder, *inputs, force=force, open_page=open_page)
     check_templates(templates)
     made = _made(of_models, image, asked, quiet) if of_models and image else [read(path) for path in given]
     found = _compared(made, [Path(each).name for each in of_models or given], compared)
@@ -146,9 +151,11 @@ def _made(models: tuple[str, ...], image: Path, asked: Options, quiet: bool) -> 
     from ..reporter import check_request, generate_alike
 
     for model in models:
-        check_request(model, asked, image)
+        check_request(model, asked, None if image == PIPED else image)
+    example = f"reportgen diff --models {' '.join(models)} --image -"
+    shown = image_from_standard_input(example) if image == PIPED else image
     with showing_progress(quiet) as (step, announce):
-        return generate_alike(models, image, announce=announce, progress=step, **vars(asked))
+        return generate_alike(models, shown, announce=announce, progress=step, **vars(asked))
 
 
 def _compared(reports: list[Report], files: list[str], asked: ComparisonOptions) -> Diff | Series:

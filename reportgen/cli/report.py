@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -27,6 +26,7 @@ from .output import (
     tell_result,
     write_page,
 )
+from .standard_input import PIPED, image_from_standard_input
 
 if TYPE_CHECKING:
     from ..report import Report
@@ -97,14 +97,14 @@ def report(
         raise OptionError(_one_alone(image, more))
     failing = level_of(fail_on)
     asked = check_options(**options)
-    piped = image == Path("-")
+    piped = image == PIPED
     reference = check_request(model, asked, None if piped else image)
     assert reference is not None
     path = output or default_output(f"{'standard-input' if piped else image.stem[:80]}-{reference.name[:80]}", folder)
     inputs = (None if piped else image, reference.file, *map(Path, files_of(asked).values()), *input_files(asked.inputs).values())
     check_output(path, folder, *inputs, force=force, open_page=open_page)
     templates = Path(asked.templates) if asked.templates else None
-    given = _standard_input() if piped else image
+    given = image_from_standard_input("reportgen report -") if piped else image
     with showing_progress(quiet) as (step, announce):
         made = generate(model, given, announce=announce, progress=step, **options)
         step("Writing the page")
@@ -119,18 +119,6 @@ def report(
     checks = present(made.checks)
     if failing is not None and checks is not None and checks.reach(failing):
         raise typer.Exit(1)
-
-
-def _standard_input() -> Any:
-    from ..arrays import image_from_stream
-    from ..errors import ImageError
-
-    if sys.stdin is None or sys.stdin.isatty():
-        raise ImageError("-: standard input is a terminal; send an image into it, as in: reportgen report - < cat.png")
-    try:
-        return image_from_stream(sys.stdin.buffer)
-    except OSError as error:
-        raise ImageError(f"-: standard input cannot be read ({error.strerror}).") from error
 
 
 def _one_alone(image: Path, more: list[str]) -> str:
