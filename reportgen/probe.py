@@ -116,7 +116,7 @@ class Network(Protocol):
     def labels(self) -> tuple[str, ...] | None: ...
     @property
     def scheme(self) -> str:
-        """How pixels are scaled for the model: a key of `loading.schemes.SCHEMES`."""
+        """How pixels are scaled for the model: the name of a scheme (see `loading.schemes`)."""
 
     @property
     def ranges(self) -> Ranges:

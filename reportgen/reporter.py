@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,20 +16,17 @@ from .errors import OptionError
 from .image import GivenImage, check_image
 from .loading.labels import given_labels
 from .loading.references import Reference, check_weights, find_reference
-from .metrics import metrics_of
-from .options import Options, concerning, files_of, options_of
-from .options.other_inputs import HeldValue, given_inputs, input_files, without_folders
+from .options import Fit, Options, Resample, concerning, options_of
+from .options.other_inputs import given_inputs, input_files
 from .overlay import part_seen, size_on_page
 from .page.environment import check_templates
 from .page.fitting import fitted
-from .picture import WHOLE
 from .probe import Probe
-from .report import FORMAT, Provenance, Report, Versions, find_sections
-from .request import check_options, command_line
+from .provenance import command_of, provenance_of
+from .report import FORMAT, Report, find_sections
+from .request import check_options
 from .resizing import fit
-from .tensors import tensor_digest
-from .truth import Truth, truth_of
-from .version import __version__
+from .truth import truth_of
 
 if TYPE_CHECKING:
     from .inspection.inspect import KerasProbe
@@ -153,11 +149,19 @@ class Reporter:
         asked = self._options(options)
         given, probe = self._shown(image, asked)
         self._progress("Sections")
+        true_class = None if truth is None else truth_of(truth, probe)
+        fit, resample = self._ways(asked)
         report = Report(
             format=FORMAT,
             title=asked.title or f"{self.network.name} on {given.facts.name}",
             warnings=(*probe.network.loaded.warnings, *_warnings(given)),
-            provenance=_provenance(given, probe, asked, self._reference, None if truth is None else truth_of(truth, probe)),
+            provenance=provenance_of(
+                given,
+                probe,
+                replace(asked, fit=fit, resample=resample),
+                command=command_of(self._reference, given, asked),
+                truth=true_class,
+            ),
             **find_sections(probe, asked, self._known(probe, asked)),
         )
         if asked.max_size is None:
@@ -168,22 +172,27 @@ class Reporter:
         """What a model makes of `image`, without a report."""
         return self._shown(image, self.options)
 
+    def _ways(self, asked: Options) -> tuple[Fit, Resample]:
+        """How an image is fitted and resized: as the user says, or else as the model's own preprocessor does."""
+        return asked.fit or self.network.loaded.fit, asked.resample or self.network.loaded.resample
+
     def _shown(self, image: AnyImage, asked: Options) -> tuple[GivenImage | GivenArray, KerasProbe]:
         given = given_image(image)
         height, width, channels = self.network.loaded.input_shape
+        how, resample = self._ways(asked)
         network, numbers = self.network, None
         if isinstance(given, GivenArray) and not given.fits(channels) and given.picture is not None:
             given = given.picture
         if isinstance(given, GivenArray):
             numbers = given.values
-            pixels = given.fitted(height, width, channels, asked.fit, asked.resample)
+            pixels = given.fitted(height, width, channels, how, resample)
             if numbers.dtype != np.uint8 and asked.preprocess == "auto":
                 if asked.baseline.startswith("#"):
                     raise OptionError(f"--baseline {asked.baseline}: an array has no colours; expected black (0), mean or blur.")
                 network = network.taking_values(tuple((each.low, each.high) for each in ranges_of(pixels)))
             shown = as_colours(pixels)
         else:
-            pixels, shown = given.fitted(height, width, channels, asked.fit, asked.resample)
+            pixels, shown = given.fitted(height, width, channels, how, resample)
         size = given.facts.height, given.facts.width
         page = size_on_page(*size)
         original = fit(as_colours(given.values), *page) if isinstance(given, GivenArray) else given.on_white(*page, "stretch")
@@ -191,7 +200,7 @@ class Reporter:
         from .inspection.inspect import inspect
 
         network, others = self._beside(network, asked)
-        seen = part_seen(size, (height, width), asked.fit)
+        seen = part_seen(size, (height, width), how)
         return given, inspect(network, pixels, shown, asked, original, seen, numbers, others)
 
     def _beside(self, network: KerasNetwork, asked: Options) -> tuple[KerasNetwork, tuple[OtherInput, ...]]:
@@ -203,9 +212,11 @@ class Reporter:
             return network, ()
         inputs.check_names(given, network.name)
 
+        how, resample = self._ways(asked)
+
         def fitted(name: str, shape: tuple[int | None, ...]) -> tuple[np.ndarray, OtherInput]:
             scale = self.network.prepared
-            return other_input(name, shape, given[name], scale=scale, fit=asked.fit, resample=asked.resample)
+            return other_input(name, shape, given[name], scale=scale, fit=how, resample=resample)
 
         found = {each.name: fitted(each.name, each.shape) for each in inputs.others}
         values = {name: value for name, (value, _) in found.items()}
@@ -227,70 +238,6 @@ class Reporter:
         return self._of_model[-1][1]
 
 
-def _provenance(
-    given: GivenImage | GivenArray, probe: KerasProbe, asked: Options, reference: Reference | None, truth: Truth | None
-) -> Provenance:
-    from .backend import versions
-
-    tensorflow, keras = versions()
-    named = _without_folders(asked)
-    # only a fourth channel that is not opaque counts: the digest of all other pixels is the one that earlier versions wrote
-    is_whole = probe.given.dtype == np.uint8 and probe.numbers is None
-    opaque = is_whole and (probe.given.shape[2] < 4 or probe.given[:, :, 3].min() == 255)
-    return Provenance(
-        model=probe.network.facts,
-        image=given.facts,
-        versions=Versions(reportgen=__version__, tensorflow=tensorflow, keras=keras, numpy=np.__version__),
-        options=named,
-        command=_command(reference, given, named),
-        notes=(*_given_notes(given, probe), *_resize_notes(given, probe, asked), *_cut_notes(probe)),
-        input_digest=_input_digest(probe, tensor_digest(probe.pixels if opaque else probe.given)),
-        output=asked.head or probe.heads[0],
-        truth=truth,
-        metrics=metrics_of(asked.metric),
-    )
-
-
-def _command(reference: Reference | None, given: GivenImage | GivenArray, named: Options) -> str:
-    """The command line that makes the report again; "" where something came from memory."""
-    from_memory = not given.in_file or any(isinstance(each, HeldValue) for each in named.inputs)
-    return "" if reference is None or from_memory else command_line(reference, given.facts.name, named)
-
-
-def _input_digest(probe: Probe, image: str) -> str:
-    """The digest of all that the model was given: that of the image, where it takes no more."""
-    others = [f"{each.name} {each.digest}" for each in probe.others_given]
-    return hashlib.sha256("\n".join([image, *others]).encode()).hexdigest() if others else image
-
-
-def _given_notes(given: GivenImage | GivenArray, probe: Probe) -> tuple[str, ...]:
-    channels = probe.given.shape[2]
-    if isinstance(given, GivenImage):
-        return given.notes_for(channels)
-    return given.notes_for(channels, scaled="" if probe.network.ranges is not None else probe.network.facts.preprocessing)
-
-
 def _warnings(given: GivenImage | GivenArray) -> tuple[str, ...]:
     broken = given.not_finite() if isinstance(given, GivenArray) else ""
     return (broken,) if broken else ()
-
-
-def _without_folders(asked: Options) -> Options:
-    """The options with the names of files alone: a report does not tell where they lie."""
-    names: dict[str, Any] = {name: Path(file).name for name, file in files_of(asked).items()}
-    return replace(asked, inputs=without_folders(asked.inputs), **names)
-
-
-def _resize_notes(given: GivenImage | GivenArray, probe: Probe, asked: Options) -> tuple[str, ...]:
-    """How the image was resized, where it was and another way than the usual was asked for."""
-    height, width = probe.given.shape[:2]
-    if asked.resample == Options().resample or (given.facts.height, given.facts.width) == (height, width):
-        return ()
-    maker = "tf.image.resize, without averaging" if asked.resample.startswith("tf-") else "Pillow"
-    return (f"Resized to {width} × {height} by {asked.resample.removeprefix('tf-')} ({maker}).",)
-
-
-def _cut_notes(probe: Probe) -> tuple[str, ...]:
-    if not probe.explained or probe.explained[0].kept == WHOLE:
-        return ()
-    return ("The model's own layers cut off the edges of the image first; where it looked is drawn on the part that they leave.",)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageOps
 
+from .errors import ImageError
 from .options import Fit, Resample
 
+LARGEST_PADDED = 100_000_000  # pixels of an image that is padded before it is resized
 PILLOW = {
     "nearest": Image.Resampling.NEAREST,
     "bilinear": Image.Resampling.BILINEAR,
@@ -19,10 +21,14 @@ PILLOW = {
 def fit(
     pixels: np.ndarray, height: int, width: int, how: Fit = "stretch", rest: int = 0, resample: Resample = "bicubic"
 ) -> np.ndarray:
-    """`pixels` (h, w, 3) as (height, width, 3), or one channel (h, w) as (height, width): uint8, float32 for "tf-bilinear".
+    """Resize `pixels` (h, w, 3) to (height, width, 3), or one channel (h, w) to (height, width).
 
-    "stretch" takes the whole image and lets its proportions go, "crop" takes the largest middle part of the right
-    proportions, "pad" brings the whole image into the frame and leaves the rest black, or of one channel at `rest`.
+    The result is uint8; float32 for all of TensorFlow's methods but "tf-nearest", which do not round.
+
+    how: "stretch" takes the whole image and changes its proportions, "crop" takes the largest central part of the right
+    proportions, "pad" takes the whole image and fills the rest of the frame with `rest` (0 is black).
+
+    Raises `ImageError` where "pad" would make too large an image to resize.
     """
     return fitted(Image.fromarray(pixels), height, width, how, rest, resample)
 
@@ -35,6 +41,8 @@ def fitted(image: Image.Image, height: int, width: int, how: Fit, rest: int = 0,
         return _resized(_middle(image, height, width), height, width, resample)
     if how == "stretch":
         return _resized(image, height, width, resample)
+    if resample not in PILLOW:
+        return _resized(_padded(image, height, width, rest), height, width, resample)
     # not by `ImageOps.pad`, which fails on an image so long that its shorter side rounds to nothing
     scale = min(width / image.width, height / image.height)
     inner_width, inner_height = max(1, round(image.width * scale)), max(1, round(image.height * scale))
@@ -53,6 +61,21 @@ def _middle(image: Image.Image, height: int, width: int) -> Image.Image:
     return image.crop((left, top, left + wide, top + tall))
 
 
+def _padded(image: Image.Image, height: int, width: int, rest: int) -> Image.Image:
+    """The image in the middle of one of the proportions of (height, width), in whole pixels, as Keras's `Resizing` pads it."""
+    over = max(0, int(float(image.width * height) / width) - image.height) // 2
+    beside = max(0, int(float(image.height * width) / height) - image.width) // 2
+    size = image.width + 2 * beside, image.height + 2 * over
+    if size[0] * size[1] > LARGEST_PADDED:
+        raise ImageError(
+            f"an image of {image.width} x {image.height} pixels: padded, it would have {size[0]} x {size[1]}, and at most "
+            f"{LARGEST_PADDED:,} are resized; use --fit stretch or crop."
+        )
+    framed = Image.new(image.mode, size, (rest,) * len(image.getbands()))
+    framed.paste(image, (beside, over))
+    return framed
+
+
 def _resized(image: Image.Image, height: int, width: int, resample: Resample) -> np.ndarray:
     if resample in PILLOW:
         return np.asarray(image.resize((width, height), PILLOW[resample]))
@@ -60,5 +83,6 @@ def _resized(image: Image.Image, height: int, width: int, resample: Resample) ->
 
     pixels = np.asarray(image)
     whole = pixels.reshape(*pixels.shape[:2], -1)
-    found = tf.image.resize(whole, (height, width), method=resample.removeprefix("tf-"), antialias=False)
+    method = resample.removeprefix("tf-").removesuffix("-antialias")
+    found = tf.image.resize(whole, (height, width), method=method, antialias=resample.endswith("-antialias"))
     return np.asarray(found).reshape(height, width, *pixels.shape[2:])

@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 
 import reportgen
+import reportgen.resizing
 from reportgen.errors import UnsafeModelError
+from reportgen.report import Report
 
 from .hostile import layer, with_layer
 
@@ -104,3 +106,87 @@ def test_functions_of_kerashub_are_refused(tmp_path: Path) -> None:
     gadget = layer("get_file", "keras_hub.src.utils.preset_utils", preset="/etc", path="passwd")
     with pytest.raises(UnsafeModelError, match="get_file `gadget` of keras_hub"):
         reportgen.load(with_layer(tmp_path, "keras", gadget))
+
+
+def prepared_task(image_shape: tuple[int | None, int | None, int] = SIZE, **converter: Any) -> Any:
+    """A classifier with a preprocessor of its own."""
+    own = keras_hub.layers.ImageConverter(**{"image_size": (64, 64), **converter})
+    return hub.ImageClassifier(
+        backbone=hub.VGGBackbone(stackwise_num_repeats=[1, 1], stackwise_num_filters=[4, 8], image_shape=image_shape),
+        num_classes=5, activation="softmax", pooling="avg", preprocessor=hub.ImageClassifierPreprocessor(own),
+    )  # fmt: skip
+
+
+WIDE = np.random.default_rng(2).integers(0, 256, (70, 130, 3)).astype(np.uint8)
+TORCH = {"scale": [0.017, 0.0175, 0.0174], "offset": [-2.1, -2.0, -1.8]}
+
+
+def scores_of(report: Report) -> dict[int | None, float]:
+    return {row.class_index: row.score for row in report.predictions.rows}  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("settings", "fit", "resample"),
+    [
+        ({"scale": 1 / 255}, "crop", "tf-bilinear"),
+        (TORCH, "crop", "tf-bilinear"),
+        ({"crop_to_aspect_ratio": False, "interpolation": "bicubic", "scale": 1 / 127.5, "offset": -1}, "stretch", "tf-bicubic"),
+        (
+            {"crop_to_aspect_ratio": False, "pad_to_aspect_ratio": True, "antialias": True, **TORCH},
+            "pad",
+            "tf-bilinear-antialias",
+        ),
+        ({"interpolation": "nearest"}, "crop", "tf-nearest"),
+    ],
+)
+def test_a_tasks_own_preprocessor_prepares_the_image(settings: dict[str, Any], fit: str, resample: str, tmp_path: Path) -> None:
+    made = prepared_task(**settings)
+    made.save(tmp_path / "task.keras")
+    expected = made.predict(WIDE[None].astype(np.float32), verbose=0)[0]
+    report = reportgen.generate(tmp_path / "task.keras", WIDE)
+    assert scores_of(report) == pytest.approx(dict(enumerate(expected)), abs=1e-5)
+    assert (report.provenance.options.fit, report.provenance.options.resample) == (fit, resample)
+    assert report.provenance.model.preprocessing.startswith("own: pixel × ")
+    assert not any("--preprocess" in warning for warning in report.warnings)
+    page = reportgen.render(report)
+    assert "as the model&#39;s own preprocessor scales it" in page
+    assert {"crop": "cropped to the centre", "stretch": "stretched to fit", "pad": "padded with black"}[fit] in page
+
+
+def test_it_gives_the_size_where_the_model_takes_any(tmp_path: Path) -> None:
+    made = prepared_task((None, None, 3), image_size=(48, 80), scale=1 / 255)
+    made.save(tmp_path / "task.keras")
+    report = reportgen.generate(tmp_path / "task.keras", WIDE)
+    assert report.provenance.model.input_shape == (48, 80, 3)
+    expected = made.predict(WIDE[None].astype(np.float32), verbose=0)[0]
+    assert scores_of(report) == pytest.approx(dict(enumerate(expected)), abs=1e-5)
+
+
+def test_what_the_user_says_goes_before_it() -> None:
+    made = prepared_task(**TORCH)
+    report = reportgen.generate(made, WIDE, fit="stretch", resample="nearest", preprocess="unit")
+    assert (report.provenance.options.fit, report.provenance.options.resample) == ("stretch", "nearest")
+    assert report.provenance.model.preprocessing.startswith("unit: ")
+    resized = reportgen.resizing.fit(WIDE, 64, 64, "stretch", resample="nearest")
+    expected = np.asarray(made(resized[None] / np.float32(255), training=False))[0]
+    assert scores_of(report) == pytest.approx(dict(enumerate(expected)), abs=1e-5)
+
+
+def test_a_converter_that_does_more_is_not_taken_for_one_that_resizes_and_scales() -> None:
+    class Sharper(keras_hub.layers.ImageConverter):  # type: ignore[misc]
+        def _call_python(self, inputs: Any) -> Any:
+            return super()._call_python(inputs) * 2
+
+    made = prepared_task()
+    made.preprocessor.image_converter = Sharper(image_size=(64, 64))
+    report = reportgen.generate(made, WIDE, only="predictions")
+    assert any("Its own preprocessor (Sharper) does more than resize and scale" in warning for warning in report.warnings)
+    assert report.provenance.model.preprocessing.startswith("unit: ")
+
+
+def test_two_tasks_that_scale_differently_are_not_prepared_alike() -> None:
+    old, new = (reportgen.generate(prepared_task(scale=scale), WIDE, only="predictions") for scale in (1 / 255, 1 / 127.5))
+    found = {row.name: row for row in reportgen.diff(old, new).alike}
+    assert found["Preparation"].same is False
+    assert "0.00392157" in found["Preparation"].how
+    assert "0.00784314" in found["Preparation"].how

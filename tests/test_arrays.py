@@ -240,7 +240,8 @@ def test_every_section_stands_on_an_array(channels: int, tmp_path: Path) -> None
 def test_a_picture_that_excites_stays_within_the_values_of_the_array() -> None:
     from reportgen.inspection.ascent import colours_as_given
 
-    matrix, offset = colours_as_given("none", 2, ((-80.0, -20.0), (0.0, 1.0)))
+    loaded = reportgen.load(net(2)).loaded.taking_values(((-80.0, -20.0), (0.0, 1.0)))
+    matrix, offset = colours_as_given(loaded)
     given = np.array([[0, 0], [255, 255], [127.5, 51]], np.float32) @ matrix + offset
     assert given == pytest.approx(np.array([[-80, 0], [-20, 1], [-50, 0.2]]), rel=1e-5)
 

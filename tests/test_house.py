@@ -30,7 +30,7 @@ FLOORS = {
     "loading": 3, "inspection": 3, "sections": 3,
     "checks": 4, "report": 4, "codec": 4,
     "comparison": 5,
-    "page": 6, "request": 6,
+    "page": 6, "request": 6, "provenance": 6,
     "reporter": 7,
     "checking": 8, "site": 8, "batching": 8,
     "cli": 9, "__init__": 9, "__main__": 9,
@@ -46,11 +46,11 @@ BESIDE = {
     ("image", "options"), ("image", "resizing"),
     ("resizing", "options"), ("resizing", "backend"), ("probe", "explained"), ("probe", "options"), ("probe", "arrays"),
     ("inspection", "loading"),
-    ("report", "checks"), ("codec", "report"), ("batching", "site"), ("__main__", "cli"),
+    ("report", "checks"), ("codec", "report"), ("batching", "site"), ("provenance", "request"), ("__main__", "cli"),
 }  # fmt: skip
 TENSORFLOW = {"tensorflow", "keras"}
-# the rooms that run models; the reporter only asks for versions, and resizing resizes as TensorFlow does
-BACKEND_ROOMS = {"loading", "inspection", "reporter", "resizing"}
+# the rooms that run models; provenance only asks for versions, and resizing resizes as TensorFlow does
+BACKEND_ROOMS = {"loading", "inspection", "provenance", "resizing"}
 LONGEST = 300  # lines
 MOST_POSITIONAL = 4  # fields of a record that may be given without their names
 GOLD = str(report_file(1))

@@ -23,7 +23,7 @@ from reportgen.inspection.network import KerasNetwork
 from reportgen.loading.applications import APPLICATIONS
 from reportgen.loading.labels import imagenet_labels, read_labels
 from reportgen.loading.references import find_reference
-from reportgen.loading.schemes import SCHEMES, scale, scheme_name
+from reportgen.loading.schemes import SCHEMES, scale, scheme_called
 from reportgen.loading.sources import load
 
 from .models import built, keras, layers
@@ -41,7 +41,7 @@ def test_all_applications_of_keras_are_known() -> None:
 def test_schemes_equal_each_applications_own_preprocessing(name: str) -> None:
     module = sys.modules[getattr(keras.applications, APPLICATIONS[name].function).__module__]
     expected = module.preprocess_input(IMAGES.astype(np.float32))
-    np.testing.assert_allclose(scale(IMAGES, scheme_name(name)), expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(scale(IMAGES, scheme_called(name)), expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -56,15 +56,15 @@ def test_schemes_equal_each_applications_own_preprocessing(name: str) -> None:
 )
 def test_schemes_by_hand(scheme: str, expected: list[float]) -> None:
     pixel = np.array([[[[0, 51, 255]]]], np.uint8)
-    np.testing.assert_allclose(scale(pixel, scheme)[0, 0, 0], expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(scale(pixel, SCHEMES[scheme])[0, 0, 0], expected, rtol=1e-5, atol=1e-6)
     assert pixel.tolist() == [[[[0, 51, 255]]]]
-    assert scale(pixel, scheme).dtype == np.float32
+    assert scale(pixel, SCHEMES[scheme]).dtype == np.float32
 
 
 def test_schemes_for_three_channels_refuse_others() -> None:
     for scheme in ("caffe", "torch"):
         with pytest.raises(OptionError, match="three channels"):
-            scale(IMAGES[..., :1], scheme)
+            scale(IMAGES[..., :1], SCHEMES[scheme])
     assert set(SCHEMES) == {"none", "unit", "symmetric", "caffe", "torch"}
 
 
@@ -249,15 +249,15 @@ def test_a_model_brings_its_own_scaling_or_is_told_or_assumed() -> None:
         return keras.Sequential([keras.Input((8, 8, 3)), *front, layers.Conv2D(2, 3), layers.GlobalAveragePooling2D()])
 
     scaled = load(net(layers.Rescaling(1 / 255)))
-    assert (scaled.scheme, scaled.warnings) == ("none", ())
-    assert load(net(layers.Normalization(mean=[0, 0, 0], variance=[1, 1, 1]))).scheme == "none"
+    assert (scaled.scheme.name, scaled.warnings) == ("none", ())
+    assert load(net(layers.Normalization(mean=[0, 0, 0], variance=[1, 1, 1]))).scheme.name == "none"
     nested = load(net(keras.Sequential([keras.Input((8, 8, 3)), layers.RandomFlip(), layers.Rescaling(1 / 255)])))
-    assert nested.scheme == "none"
+    assert nested.scheme.name == "none"
     assumed = load(net())
-    assert assumed.scheme == "unit"
+    assert assumed.scheme.name == "unit"
     assert "--preprocess" in assumed.warnings[0]
     told = load(net(), preprocess="resnet50")
-    assert (told.scheme, told.warnings) == ("caffe", ())
+    assert (told.scheme.name, told.warnings) == ("caffe", ())
     with pytest.raises(OptionError, match="--preprocess"):
         load(net(), preprocess="vanilla")
 
@@ -365,7 +365,7 @@ def test_labels_must_fit_the_classes(tmp_path: Path) -> None:
 
 def test_what_stands_for_what() -> None:
     loaded = reportgen.load("minivgg")
-    assert (loaded.name, loaded.facts.input_shape, loaded.loaded.scheme) == ("minivgg", (64, 64, 3), "none")
+    assert (loaded.name, loaded.facts.input_shape, loaded.loaded.scheme.name) == ("minivgg", (64, 64, 3), "none")
     assert loaded.labels is not None
     assert loaded.labels[3] == "cat"
     with pytest.raises(OptionError, match="brings its own"):
@@ -384,11 +384,11 @@ def test_scaling_by_arithmetic_is_seen_and_scaling_behind_the_weights_is_not() -
     inputs = keras.Input((8, 8, 3))
     scaled = keras.applications.mobilenet_v2.preprocess_input(inputs)
     front = keras.Model(inputs, layers.Conv2D(2, 3)(scaled))
-    assert load(front).scheme == "none"
+    assert load(front).scheme.name == "none"
     behind = keras.Sequential([keras.Input((8, 8, 3)), layers.Flatten(), layers.Dense(2), layers.Rescaling(100.0)])
-    assert load(behind).scheme == "unit"
+    assert load(behind).scheme.name == "unit"
     whole = keras.Input((8, 8, 3), dtype="uint8")
-    assert load(keras.Model(whole, layers.Conv2D(2, 3)(whole))).scheme == "none"
+    assert load(keras.Model(whole, layers.Conv2D(2, 3)(whole))).scheme.name == "none"
 
 
 def test_what_is_no_model_and_options_of_the_wrong_kind_are_refused(cat: Path) -> None:

@@ -43,6 +43,8 @@ def _preparation(pair: Pair) -> Alike:
         apart.append(f"input {sizes[0]}, now {sizes[1]}")
     if old.options.fit != new.options.fit:
         apart.append(f"{old.options.fit}, now {new.options.fit}")
+    if old.options.resample != new.options.resample:
+        apart.append(f"resized by {old.options.resample}, now {new.options.resample}")
     if not same_preprocessing(pair.old, pair.new):
         apart.append(f"pixels {name(old.model.preprocessing)}, now {name(new.model.preprocessing)}")
     return Alike("Preparation", not apart, "; ".join(apart) or f"pixels {name(new.model.preprocessing)}")

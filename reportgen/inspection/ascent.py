@@ -18,7 +18,6 @@ from ..errors import NotApplicable, OptionError, reason_of
 from ..excited import OUTPUT, STEPS, Excited
 from ..loading.loaded import Loaded, takes_integers
 from ..loading.schemes import scale
-from ..probe import Ranges
 from ..progress import advance
 from .answer import differentiated
 from .following import NORMALIZATIONS
@@ -92,7 +91,7 @@ class Ascent:
 
     def respond(self, pixels: Any, chosen: Any, heard: Heard | None, size: tuple[int, int]) -> Any:
         """How much each picture (n, h, w, channels) of 0 to 255 excites its filter: the mean over its map, (n,) float32."""
-        matrix, offset = colours_as_given(self.loaded.scheme, self.loaded.input_shape[2], self.loaded.ranges)
+        matrix, offset = colours_as_given(self.loaded)
         given = tf.tensordot(pixels, tf.constant(matrix), [[3], [0]]) + tf.constant(offset)
         given = tf.transpose(given, (0, 3, 1, 2)) if self.loaded.channels_first else given
         own_size = size == self.loaded.input_shape[:2]
@@ -239,16 +238,17 @@ def channels_of(heard: Heard) -> int:
     return int((shape[0] if heard.channels_first and len(shape) == 3 else shape[-1]) or 0) if shape else 0
 
 
-def colours_as_given(scheme: str, channels: int, ranges: Ranges = None) -> tuple[np.ndarray, np.ndarray]:
+def colours_as_given(loaded: Loaded) -> tuple[np.ndarray, np.ndarray]:
     """How pixels are scaled for the model, as a matrix (channels, channels) and an offset (channels,): every scheme is linear.
 
     Where the model is given values as they are, black stands for the least value of each channel and white for the greatest.
     """
-    if ranges is not None:
-        low, high = np.array(ranges, np.float32).T
+    if loaded.ranges is not None:
+        low, high = np.array(loaded.ranges, np.float32).T
         return np.diag((high - low) / np.float32(255)).astype(np.float32), low
-    black = scale(np.zeros((1, 1, 1, channels), np.uint8), scheme)[0, 0, 0]
-    single = scale((255 * np.eye(channels, dtype=np.uint8))[None], scheme)[0]
+    channels = loaded.input_shape[2]
+    black = scale(np.zeros((1, 1, 1, channels), np.uint8), loaded.scheme)[0, 0, 0]
+    single = scale((255 * np.eye(channels, dtype=np.uint8))[None], loaded.scheme)[0]
     return ((single - black) / np.float32(255)).astype(np.float32), black
 
 

@@ -22,7 +22,7 @@ from ..loading.loaded import Loaded, as_array
 from ..loading.schemes import scale
 from ..probe import INPUT, ChannelOrder, LayerCall, ModelFacts, Ranges
 from ..tensors import TensorFigures, figures_of, tensor_digest
-from .ascent import Ascent
+from .ascent import Ascent, colours_as_given
 from .asking import Asking
 from .colours import order_behind
 from .initial import initial_laws
@@ -115,7 +115,7 @@ class KerasNetwork:
 
     @property
     def scheme(self) -> str:
-        return self.loaded.scheme
+        return self.loaded.scheme.name
 
     @property
     def ranges(self) -> Ranges:
@@ -210,7 +210,7 @@ class KerasNetwork:
         """Under what each filter's picture is kept between runs; "" where it is not."""
         if not may_be_kept(self.model, self.structure.heard):
             return dict.fromkeys(channels, "")
-        scheme = self.loaded.scheme if self.loaded.ranges is None else f"values {self.loaded.ranges}"
+        scheme = str([each.tolist() for each in colours_as_given(self.loaded)])
         if self.loaded.inputs is not None:
             scheme += "".join(f" {name} {tensor_digest(value)}" for name, value in self.loaded.inputs.values.items())
         about = (self.digest, scheme, self.loaded.input_shape, self.head, path)

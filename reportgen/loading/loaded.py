@@ -10,13 +10,13 @@ import numpy as np
 
 from ..backend import keras, tf
 from ..errors import ModelError, OptionError
-from ..options import Options
+from ..options import Fit, Options, Resample
 from ..probe import ChannelOrder, Ranges
 from .assigned import Assigned
 from .budget import WeightBudget
 from .inputs import Inputs, image_input, inputs_of
 from .losses import Losses
-from .schemes import BLUE_FIRST, SCHEMES, scale
+from .schemes import BLUE_FIRST, SCHEMES, Scheme, scale
 
 SCALING_LAYERS = (keras.layers.Rescaling, keras.layers.Normalization)
 ARITHMETIC = ("TrueDivide", "Divide", "Subtract", "Multiply", "Add")
@@ -35,7 +35,8 @@ class Loaded:
 
     model: the `keras.Model`.
     name: short, as the report calls it. source: where it came from, without any folder.
-    scheme: how pixels are scaled, a key of `schemes.SCHEMES`; preprocessing: the same in words.
+    scheme: how pixels are scaled; preprocessing: the same in words.
+    fit, resample: how an image is brought to the size of the input, unless the user says otherwise.
     input_shape: (h, w, channels) of the pictures it takes, channels last even where the model wants them first.
     scheme_known: whether the scheme was asked for or belongs to the model, and is no guess.
     labels: of its classes, or None. warnings: what a reader of its report must know.
@@ -50,7 +51,7 @@ class Loaded:
     model: Any
     name: str
     source: str
-    scheme: str
+    scheme: Scheme
     preprocessing: str
     input_shape: tuple[int, int, int]
     channels_first: bool
@@ -63,19 +64,21 @@ class Loaded:
     losses: Losses = None
     ranges: Ranges = None
     inputs: Inputs | None = None
+    fit: Fit = "stretch"
+    resample: Resample = "bicubic"
 
     @property
     def channel_order(self) -> ChannelOrder | None:
         """The order of the colours in what the model is given; None where how it wants them is a guess."""
         if not self.scheme_known:
             return None
-        return "bgr" if self.scheme in BLUE_FIRST else "rgb"
+        return "bgr" if self.scheme.name in BLUE_FIRST else "rgb"
 
     def taking_values(self, ranges: Ranges) -> Loaded:
         """The same for values that are no pixels: nothing scales them, and no guess how pixels are scaled matters."""
         return replace(
             self,
-            scheme="none",
+            scheme=SCHEMES["none"],
             preprocessing=AS_THEY_ARE,
             scheme_known=False,
             ranges=ranges,
@@ -194,6 +197,6 @@ def _operations(model: Any) -> Iterator[Any]:
             yield operation
 
 
-def described(scheme: str) -> str:
+def described(scheme: Scheme) -> str:
     """A scheme in words, as the report shows it."""
-    return f"{scheme}: {SCHEMES[scheme][1]}"
+    return f"{scheme.name}: {scheme.words}"

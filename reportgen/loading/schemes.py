@@ -1,19 +1,29 @@
-"""How pixels are scaled before a model sees them: the few schemes there are, by name. No TensorFlow here."""
+"""How pixels are scaled before a model sees them: the known schemes, by name. No TensorFlow here."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from ..errors import OptionError
 from .applications import APPLICATIONS
 
-Scheme = Callable[[np.ndarray], np.ndarray]
+OWN = "own"  # the name of a scheme that a model brings itself
 
 IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 IMAGENET_STD = np.array([0.229, 0.224, 0.225], np.float32)
 CAFFE_MEAN_BGR = np.array([103.939, 116.779, 123.68], np.float32)
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """A way to scale pixels: its name, what it does in words, and the function of float32 images (n, h, w, channels)."""
+
+    name: str
+    words: str
+    apply: Callable[[np.ndarray], np.ndarray]
 
 
 def _caffe(images: np.ndarray) -> np.ndarray:
@@ -24,33 +34,52 @@ def _torch(images: np.ndarray) -> np.ndarray:
     return (images / np.float32(255) - IMAGENET_MEAN) / IMAGENET_STD
 
 
-SCHEMES: dict[str, tuple[Scheme, str]] = {
-    "none": (lambda images: images, "pixels as they are, 0 to 255"),
-    "unit": (lambda images: images / np.float32(255), "pixel / 255, so 0 to 1"),
-    "symmetric": (lambda images: images / np.float32(127.5) - 1, "pixel / 127.5 - 1, so -1 to 1"),
-    "caffe": (_caffe, "blue, green, red, less ImageNet's mean colour (103.939, 116.779, 123.68)"),
-    "torch": (_torch, "pixel / 255, less ImageNet's mean (0.485, 0.456, 0.406), divided by its deviation (0.229, 0.224, 0.225)"),
+SCHEMES = {
+    scheme.name: scheme
+    for scheme in (
+        Scheme("none", "pixels as they are, 0 to 255", lambda images: images),
+        Scheme("unit", "pixel / 255, so 0 to 1", lambda images: images / np.float32(255)),
+        Scheme("symmetric", "pixel / 127.5 - 1, so -1 to 1", lambda images: images / np.float32(127.5) - 1),
+        Scheme("caffe", "blue, green, red, less ImageNet's mean colour (103.939, 116.779, 123.68)", _caffe),
+        Scheme(
+            "torch",
+            "pixel / 255, less ImageNet's mean (0.485, 0.456, 0.406), divided by its deviation (0.229, 0.224, 0.225)",
+            _torch,
+        ),
+    )
 }
 SUMMARY = f"auto, {', '.join(SCHEMES)}, or the name of an application such as resnet50"  # what --preprocess takes
 NEED_THREE_CHANNELS = ("caffe", "torch")
 BLUE_FIRST = ("caffe",)  # the schemes that turn red, green, blue around
 
 
-def scheme_name(name: str) -> str:
-    """The scheme that `name` stands for, an application's name standing for its own; raises `OptionError`."""
+def scheme_called(name: str) -> Scheme:
+    """Return the scheme of this name, or that of the application of this name; raises `OptionError`."""
     lowered = name.lower()
     if lowered in SCHEMES:
-        return lowered
+        return SCHEMES[lowered]
     if lowered in APPLICATIONS:
-        return APPLICATIONS[lowered].scheme
+        return SCHEMES[APPLICATIONS[lowered].scheme]
     raise OptionError(f"--preprocess {name}: expected {SUMMARY}.")
 
 
-def scale(images: np.ndarray, scheme: str) -> np.ndarray:
-    """uint8 images (n, h, w, channels) as float32 of the same shape; a fresh array. Raises `OptionError` for "caffe" and
-    "torch" where there are not three channels.
+def own_scheme(factors: np.ndarray, offsets: np.ndarray) -> Scheme:
+    """Return the scheme of a model that brings its own: pixel * factor + offset, one of each or (channels,)."""
+    words = f"pixel × {_numbers(factors)} + {_numbers(offsets)}, as the model's own preprocessor scales it"
+    return Scheme(OWN, words, lambda images: images * factors.astype(np.float32) + offsets.astype(np.float32))
+
+
+def scale(images: np.ndarray, scheme: Scheme) -> np.ndarray:
+    """Scale uint8 images (n, h, w, channels) to a new float32 array of the same shape.
+
+    Raises `OptionError` for "caffe" and "torch" where there are not three channels.
     """
-    if scheme in NEED_THREE_CHANNELS and images.shape[-1] != 3:
-        raise OptionError(f"--preprocess {scheme} is for three channels; the model takes {images.shape[-1]}.")
-    function, _ = SCHEMES[scheme]
-    return np.ascontiguousarray(function(images.astype(np.float32)), np.float32)
+    if scheme.name in NEED_THREE_CHANNELS and images.shape[-1] != 3:
+        raise OptionError(f"--preprocess {scheme.name} is for three channels; the model takes {images.shape[-1]}.")
+    return np.ascontiguousarray(scheme.apply(images.astype(np.float32)), np.float32)
+
+
+def _numbers(values: np.ndarray) -> str:
+    distinct = dict.fromkeys(f"{value:.6g}" for value in values.ravel())
+    texts = list(distinct) if len(distinct) == 1 else [f"{value:.6g}" for value in values.ravel()]
+    return texts[0] if len(texts) == 1 else f"({', '.join(texts)})"

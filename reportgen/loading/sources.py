@@ -26,8 +26,9 @@ from .labels import given_labels, imagenet_labels, minivgg_labels
 from .loaded import GUESSED, MAX_MEMORY, Loaded, described, input_shape_of, scales_its_own_input, takes_integers
 from .losses import losses_in, losses_of
 from .opening import fresh_names, from_file
+from .preprocessor import Preprocessor, preprocessor_of
 from .references import Reference, check_weights, find_reference
-from .schemes import scheme_name
+from .schemes import SCHEMES, Scheme, scheme_called
 
 Announce = Callable[[str], TextIO]
 IMAGENET_CLASSES = 1000
@@ -56,7 +57,7 @@ def load(
     is told of a download before it starts, and returns the stream for its progress bar.
     """
     user_labels = given_labels(labels)
-    scheme = None if preprocess == "auto" else scheme_name(preprocess)
+    scheme = None if preprocess == "auto" else scheme_called(preprocess)
     file_warnings: tuple[str, ...] = ()
     assigned: Assigned | None = None
     budget: WeightBudget | None = None
@@ -74,8 +75,9 @@ def load(
     else:
         raise ModelError(f"a {type(reference).__name__} is no model: expected a name, a path or a keras.Model.")
     _check_steps(model)
+    own, own_warnings = preprocessor_of(model) if scheme is None else (None, ())
     try:
-        input_shape, channels_first, size_warnings = input_shape_of(model, size or _own_size(found))
+        input_shape, channels_first, size_warnings = input_shape_of(model, size or _own_size(found, model, own))
     except ReportgenError:
         raise
     except Exception as error:  # what a file says of its model's input may be anything
@@ -83,7 +85,7 @@ def load(
             f"{found.name}: what it takes cannot be told from it ({reason_of(error)}); expected pictures."
         ) from error
     _check_pixels(found.name, *input_shape)
-    scheme, scheme_warnings = _scheme(scheme, found, model)
+    scheme, scheme_warnings = (own.scheme, ()) if own is not None else _scheme(scheme, found, model)
     return Loaded(
         model=model,
         name=found.name,
@@ -99,7 +101,9 @@ def load(
         inputs=inputs_of(model),
         losses=losses_of(model) if found.file is None else losses_in(found.file),
         scheme_known=not scheme_warnings,
-        warnings=(*file_warnings, *_weight_warnings(found, weights), *scheme_warnings, *size_warnings),
+        fit=own.fit if own is not None else "stretch",
+        resample=own.resample if own is not None else "bicubic",
+        warnings=(*file_warnings, *_weight_warnings(found, weights), *own_warnings, *scheme_warnings, *size_warnings),
     )
 
 
@@ -188,10 +192,11 @@ def _source(found: Reference, weights: str | None, seed: int) -> str:
     return f"{function}, {'ImageNet weights' if weights in (None, 'imagenet') else f'weights of {Path(str(weights)).name}'}"
 
 
-def _own_size(found: Reference) -> tuple[int, int] | None:
-    """The size an application was made for, where its architecture would take any."""
+def _own_size(found: Reference, model: Any, own: Preprocessor | None) -> tuple[int, int] | None:
+    """The size that an application was made for, or that a model's preprocessor makes, where the architecture takes any."""
     if found.application is None:
-        return None
+        takes_any = own is not None and None in (*getattr(model, "input_shape", ())[1:],)
+        return own.size if own is not None and takes_any else None
     side = APPLICATIONS[found.application].size
     return side, side
 
@@ -205,14 +210,14 @@ def _weight_warnings(found: Reference, weights: str | None) -> tuple[str, ...]:
     return ()
 
 
-def _scheme(asked: str | None, found: Reference, model: Any) -> tuple[str, tuple[str, ...]]:
+def _scheme(asked: Scheme | None, found: Reference, model: Any) -> tuple[Scheme, tuple[str, ...]]:
     if asked is not None:
         return asked, ()
     if found.application is not None:
-        return APPLICATIONS[found.application].scheme, ()
+        return SCHEMES[APPLICATIONS[found.application].scheme], ()
     if takes_integers(model) or scales_its_own_input(model):
-        return "none", ()
-    return "unit", (GUESSED,)
+        return SCHEMES["none"], ()
+    return SCHEMES["unit"], (GUESSED,)
 
 
 def _labels(asked: tuple[str, ...] | None, found: Reference, model: Any) -> tuple[str, ...] | None:

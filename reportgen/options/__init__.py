@@ -50,7 +50,22 @@ __all__ = [
 ]
 
 Fit = Literal["stretch", "crop", "pad"]
-Resample = Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "tf-bilinear", "tf-nearest"]
+Resample = Literal[
+    "nearest",
+    "bilinear",
+    "bicubic",
+    "lanczos",
+    "box",
+    "tf-bilinear",
+    "tf-nearest",
+    "tf-bicubic",
+    "tf-lanczos3",
+    "tf-lanczos5",
+    "tf-bilinear-antialias",
+    "tf-bicubic-antialias",
+    "tf-lanczos3-antialias",
+    "tf-lanczos5-antialias",
+]
 Scale = Literal["map", "layer"]
 Sort = Literal["index", "activity"]
 
@@ -109,18 +124,21 @@ class Options:
     size: tuple[int, int] | None = option(
         None, SIZE, "model", "The size to give the image, for a model that accepts any size.", shown_default="the model's own"
     )
-    fit: Fit = option(
-        "stretch",
+    fit: Fit | None = option(
+        None,
         choice(*get_args(Fit)),
         "image",
         "How to fit an image of another shape to the model's input: stretch it, crop to its middle, or pad it with black.",
+        shown_default="stretch, or what the model's own preprocessor does",
     )
-    resample: Resample = option(
-        "bicubic",
-        choice(*get_args(Resample)),
+    resample: Resample | None = option(
+        None,
+        choice(*get_args(Resample), metavar="METHOD"),
         "image",
-        "How to resize the image: as Pillow does, averaging where it shrinks (nearest alone picks pixels), or as tf.image.resize "
-        "does, which averages nothing (tf-bilinear, tf-nearest). Choose what the model was trained with.",
+        "How to resize the image: as Pillow does (nearest, bilinear, bicubic, lanczos, box; all but nearest average where it "
+        "shrinks), or as tf.image.resize does (tf-nearest, tf-bilinear, tf-bicubic, tf-lanczos3, tf-lanczos5; these average only "
+        "with -antialias behind the name). Choose what the model was trained with.",
+        shown_default="bicubic, or what the model's own preprocessor does",
     )
     maps: int | Literal["all"] = option(64, COUNT, "looks", "How many feature maps to show per layer.")
     layers: str | None = option(

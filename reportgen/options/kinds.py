@@ -198,8 +198,8 @@ def whole_number(low: int, high: int) -> Kind:
     return Kind(lambda value: _read_whole(value, low, high), f"a whole number from {low} to {high}", "N")
 
 
-def choice(*words: str) -> Kind:
-    """One of `words`."""
+def choice(*words: str, metavar: str = "") -> Kind:
+    """One of `words`; `metavar` stands for them in a help text that would be too long with all of them."""
 
     def read(value: Any) -> str:
         word = _read_text(value).lower()
@@ -207,7 +207,7 @@ def choice(*words: str) -> Kind:
             raise ValueError
         return word
 
-    return Kind(read, one_of(words), "|".join(words), words=words)
+    return Kind(read, one_of(words), metavar or "|".join(words), words=words)
 
 
 TEXT = Kind(_read_text, "Unicode text without null characters", "TEXT")

@@ -1,0 +1,94 @@
+"""Where a report comes from: model, image, versions, options, the command that makes it again, and what was done to the image."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .arrays import GivenArray
+from .image import GivenImage
+from .loading.references import Reference
+from .metrics import metrics_of
+from .options import Options, files_of
+from .options.other_inputs import HeldValue, without_folders
+from .picture import WHOLE
+from .probe import Probe
+from .report import Provenance, Versions
+from .request import command_line
+from .tensors import tensor_digest
+from .truth import Truth
+from .version import __version__
+
+if TYPE_CHECKING:
+    from .inspection.inspect import KerasProbe
+
+
+def provenance_of(
+    given: GivenImage | GivenArray, probe: KerasProbe, asked: Options, *, command: str, truth: Truth | None
+) -> Provenance:
+    """Return the provenance of a report; `asked` says what was done, also where the user left it to the model."""
+    from .backend import versions
+
+    tensorflow, keras = versions()
+    # only a fourth channel that is not opaque counts: the digest of all other pixels is the one that earlier versions wrote
+    is_whole = probe.given.dtype == np.uint8 and probe.numbers is None
+    opaque = is_whole and (probe.given.shape[2] < 4 or probe.given[:, :, 3].min() == 255)
+    return Provenance(
+        model=probe.network.facts,
+        image=given.facts,
+        versions=Versions(reportgen=__version__, tensorflow=tensorflow, keras=keras, numpy=np.__version__),
+        options=_without_folders(asked),
+        command=command,
+        notes=(*_given_notes(given, probe), *_resize_notes(given, probe, asked), *_cut_notes(probe)),
+        input_digest=_input_digest(probe, tensor_digest(probe.pixels if opaque else probe.given)),
+        output=asked.head or probe.heads[0],
+        truth=truth,
+        metrics=metrics_of(asked.metric),
+    )
+
+
+def command_of(reference: Reference | None, given: GivenImage | GivenArray, asked: Options) -> str:
+    """Return the command line that makes the report again; "" where something came from memory."""
+    named = _without_folders(asked)
+    from_memory = not given.in_file or any(isinstance(each, HeldValue) for each in named.inputs)
+    return "" if reference is None or from_memory else command_line(reference, given.facts.name, named)
+
+
+def _input_digest(probe: Probe, image: str) -> str:
+    """The digest of all that the model was given: that of the image, where it takes no more."""
+    others = [f"{each.name} {each.digest}" for each in probe.others_given]
+    return hashlib.sha256("\n".join([image, *others]).encode()).hexdigest() if others else image
+
+
+def _given_notes(given: GivenImage | GivenArray, probe: Probe) -> tuple[str, ...]:
+    channels = probe.given.shape[2]
+    if isinstance(given, GivenImage):
+        return given.notes_for(channels)
+    return given.notes_for(channels, scaled="" if probe.network.ranges is not None else probe.network.facts.preprocessing)
+
+
+def _without_folders(asked: Options) -> Options:
+    """The options with the names of files alone: a report does not tell where they lie."""
+    names: dict[str, Any] = {name: Path(file).name for name, file in files_of(asked).items()}
+    return replace(asked, inputs=without_folders(asked.inputs), **names)
+
+
+def _resize_notes(given: GivenImage | GivenArray, probe: Probe, asked: Options) -> tuple[str, ...]:
+    """How the image was resized, where it was, and by another method than the usual one."""
+    height, width = probe.given.shape[:2]
+    method = asked.resample or "bicubic"
+    if method == "bicubic" or (given.facts.height, given.facts.width) == (height, width):
+        return ()
+    averaging = "with antialiasing" if method.endswith("-antialias") else "without averaging"
+    maker = f"tf.image.resize, {averaging}" if method.startswith("tf-") else "Pillow"
+    return (f"Resized to {width} × {height} by {method.removeprefix('tf-').removesuffix('-antialias')} ({maker}).",)
+
+
+def _cut_notes(probe: Probe) -> tuple[str, ...]:
+    if not probe.explained or probe.explained[0].kept == WHOLE:
+        return ()
+    return ("The model's own layers cut off the edges of the image first; where it looked is drawn on the part that they leave.",)
