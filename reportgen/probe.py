@@ -8,7 +8,7 @@ Both answer with numpy arrays and records of these. A section knows no TensorFlo
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Literal, Protocol
@@ -176,6 +176,13 @@ class Network(Protocol):
 
         Raises `NotApplicable` where no gradient leads from y to x: a layer beside or after the logits, such as the softmax
         itself, a layer that is never called, or integers; and with `guided` where no ReLU lies on the way.
+        """
+
+    def gradients(self, batch: np.ndarray, class_index: int, paths: Sequence[str]) -> tuple[np.ndarray, ...]:
+        """`gradient` at each of several layers, from one pass for all of them.
+
+        The pass is traced, and the trace is kept: it serves the same layers on the next image. Raises as `gradient` does, also
+        where only one of the layers has no gradient.
         """
 
     def excite(self, path: str, channels: tuple[int, ...]) -> tuple[Excited, ...]:

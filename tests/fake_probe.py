@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -81,6 +81,9 @@ class FakeNetwork:
 
     def gradient(self, batch: np.ndarray, class_index: int, at: str = INPUT, *, guided: bool = False) -> np.ndarray:
         return np.full(batch.shape, class_index / batch[0].size, np.float32)
+
+    def gradients(self, batch: np.ndarray, class_index: int, paths: Sequence[str]) -> tuple[np.ndarray, ...]:
+        return tuple(self.gradient(batch, class_index, path) for path in paths)
 
     def excite(self, path: str, channels: tuple[int, ...]) -> tuple[Excited, ...]:
         pixels = [np.full((4, 4, self.facts.input_shape[2] or 1), 10 * channel, np.uint8) for channel in channels]

@@ -108,7 +108,7 @@ def test_functions_of_kerashub_are_refused(tmp_path: Path) -> None:
         reportgen.load(with_layer(tmp_path, "keras", gadget))
 
 
-def prepared_task(image_shape: tuple[int | None, int | None, int] = SIZE, **converter: Any) -> Any:
+def prepared_task(*, image_shape: tuple[int | None, int | None, int] = SIZE, **converter: Any) -> Any:
     """A classifier with a preprocessor of its own."""
     own = keras_hub.layers.ImageConverter(**{"image_size": (64, 64), **converter})
     return hub.ImageClassifier(
@@ -118,7 +118,7 @@ def prepared_task(image_shape: tuple[int | None, int | None, int] = SIZE, **conv
 
 
 WIDE = np.random.default_rng(2).integers(0, 256, (70, 130, 3)).astype(np.uint8)
-TORCH = {"scale": [0.017, 0.0175, 0.0174], "offset": [-2.1, -2.0, -1.8]}
+TORCH: dict[str, Any] = {"scale": [0.017, 0.0175, 0.0174], "offset": [-2.1, -2.0, -1.8]}
 
 
 def scores_of(report: Report) -> dict[int | None, float]:
@@ -154,7 +154,7 @@ def test_a_tasks_own_preprocessor_prepares_the_image(settings: dict[str, Any], f
 
 
 def test_it_gives_the_size_where_the_model_takes_any(tmp_path: Path) -> None:
-    made = prepared_task((None, None, 3), image_size=(48, 80), scale=1 / 255)
+    made = prepared_task(image_shape=(None, None, 3), image_size=(48, 80), scale=1 / 255)
     made.save(tmp_path / "task.keras")
     report = reportgen.generate(tmp_path / "task.keras", WIDE)
     assert report.provenance.model.input_shape == (48, 80, 3)

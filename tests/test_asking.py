@@ -44,6 +44,33 @@ def test_it_is_traced_once_for_all_classes_and_batches(ask: str, monkeypatch: py
     assert runs == [2, 1]
 
 
+def test_gradients_of_several_layers_come_from_one_trace_which_is_kept() -> None:
+    model = built("functional")
+    network = network_of(model)
+    images = images_for(network, 3)
+    paths = ["conv1", "pool1", "conv2"]
+    together = network.gradients(images, 1, paths)
+    for path, gradients in zip(paths, together, strict=True):
+        np.testing.assert_allclose(gradients, network.gradient(images, 1, path), rtol=1e-4, atol=1e-7)
+    runs = count_runs(model)
+    for class_index in (0, 1):
+        alone = network.gradients(images[:1], class_index, paths)
+    assert runs == [1]
+    for one, gradients in zip(alone, together, strict=True):
+        np.testing.assert_allclose(one, gradients[:1], rtol=1e-4, atol=1e-7)
+    none = network.gradients(images[:0], 1, paths)
+    assert [each.shape for each in none] == [(0, *each.shape[1:]) for each in together]
+
+
+def test_gradients_of_several_layers_need_a_way_to_each() -> None:
+    network = network_of(built("functional"))
+    images = images_for(network, 1)
+    with pytest.raises(NotApplicable, match="none leads back to it"):
+        network.gradients(images, 0, ["conv1", network.layers[-1].path])
+    with pytest.raises(OptionError, match="no such layer"):
+        network.gradients(images, 0, ["conv1", "nothing"])
+
+
 def test_the_batch_is_chosen_so_that_few_images_run_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     model = built("functional")
     network = network_of(model)

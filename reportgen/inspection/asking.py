@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+import itertools
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from ..probe import INPUT
 from .answer import class_scores, differentiated
 from .guiding import guided_gradient, guided_relus
 from .listening import Heard
+from .parts import channels_last, in_parts
 from .running import Structure, derivative, run
 
 BUDGET = 400_000_000  # bytes of activations at once; the graph of a large model takes up to 100 MB beside them
@@ -54,7 +57,7 @@ class Asking:
             raise NotApplicable("The model returns one number for the whole batch, and no scores for each image.")
 
         def compute(images: Any, _class_index: Any) -> Any:
-            output, _ = self._forward(images, None, None)
+            output, _ = self._forward(images)
             return class_scores(output, self.structure.channels_first)
 
         return self._for_all("the scores", compute, batch, self._bytes_per_image())
@@ -63,7 +66,7 @@ class Asking:
         """See `Network.logits`."""
 
         def compute(images: Any, _class_index: Any) -> Any:
-            output, _ = self._forward(images, None, None)
+            output, _ = self._forward(images)
             by_class = differentiated(output, self.structure.channels_first)
             return class_scores(output, self.structure.channels_first) if by_class is None else by_class
 
@@ -76,44 +79,73 @@ class Asking:
         heard = self._row(path)
 
         def compute(images: Any, _class_index: Any) -> Any:
-            _, found = self._forward(images, heard, None)
+            _, (found,) = self._forward(images, heard)
             return tf.cast(found, tf.float32)
 
-        return _channels_last(heard, self._for_all(f"the output of {heard.row.path}", compute, batch, self._bytes_per_image()))
+        return channels_last(heard, self._for_all(f"the output of {heard.row.path}", compute, batch, self._bytes_per_image()))
 
     def gradient(self, batch: np.ndarray, class_index: int, at: str, guided: bool = False) -> np.ndarray:
         """See `Network.gradient`."""
         heard = self._row(at)
-        where = "the model's input" if heard.row.index == 0 else heard.row.path
+        self._check_class(class_index)
+
+        def compute(images: Any, index: Any) -> Any:
+            return self._guided(heard, images, index) if guided else self._gradients((heard,), images, index)[0]
+
+        needed = self._bytes_per_image(heard.row.index)
+        question = f"the {'guided ' if guided else ''}gradient at {_place(heard)}"
+        return channels_last(heard, self._for_all(question, compute, batch, needed, class_index))
+
+    def gradients(self, batch: np.ndarray, class_index: int, paths: Sequence[str]) -> tuple[np.ndarray, ...]:
+        """See `Network.gradients`."""
+        rows = [self._row(path) for path in paths]
+        self._check_class(class_index)
+
+        def compute(images: Any, index: Any) -> Any:
+            found = self._gradients(rows, images, index)
+            return tf.concat([tf.reshape(each, (images.shape[0], -1)) for each in found], axis=1)
+
+        question = f"the gradients at {', '.join(map(_place, rows))}"
+        needed = self._bytes_per_image(min(heard.row.index for heard in rows))
+        side_by_side = self._for_all(question, compute, batch, needed, class_index, always_traced=True)
+        parts = np.split(side_by_side, list(itertools.accumulate(heard.values for heard in rows))[:-1], axis=1)
+        found = []
+        for heard, part in zip(rows, parts, strict=True):
+            shape = tuple(length or 0 for length in heard.row.output_shape)
+            rows_per_image = heard.values // max(1, math.prod(shape))  # several where a layer splits an image into windows
+            found.append(channels_last(heard, part.reshape(len(batch) * rows_per_image, *shape)))
+        return tuple(found)
+
+    def _check_class(self, class_index: int) -> None:
         if not 0 <= class_index < self.structure.classes:
             raise OptionError(f"class {class_index}: the model has {self.structure.classes} classes, counted from 0.")
 
-        def compute(images: Any, index: Any) -> Any:
-            if guided:
-                return self._guided(heard, images, index, where)
-            with tf.GradientTape(watch_accessed_variables=False) as tape:
-                output, found = self._forward(images, heard, tape)
-                by_class = differentiated(output, self.structure.channels_first)
-                if by_class is None or not found.dtype.is_floating:
-                    integers = "the model's output" if by_class is None else where
-                    raise NotApplicable(f"There is no gradient at {where}: {integers} consists of integers.")
-                # the images do not depend on each other, so the gradient of the sum holds that of every image
-                score = tf.reduce_sum(tf.gather(by_class, index, axis=1))
-            gradient = derivative(tape, score, found)
+    def _gradients(self, rows: Sequence[Heard], images: Any, index: Any) -> list[Any]:
+        """The gradient of the class's score at each of the rows, float32, from one pass."""
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            output, found = self._forward(images, *rows, tape=tape)
+            by_class = differentiated(output, self.structure.channels_first)
+            for heard, tensor in zip(rows, found, strict=True):
+                if by_class is None or not tensor.dtype.is_floating:
+                    integers = "the model's output" if by_class is None else _place(heard)
+                    raise NotApplicable(f"There is no gradient at {_place(heard)}: {integers} consists of integers.")
+            # the images do not depend on each other, so the gradient of the sum holds that of every image
+            score = tf.reduce_sum(tf.gather(by_class, index, axis=1))
+        gradients = derivative(tape, score, found)
+        for heard, gradient in zip(rows, gradients, strict=True):
             if gradient is None:
-                raise NotApplicable(f"There is no gradient at {where}: none leads back to it from the score of the class.")
-            return tf.cast(tf.convert_to_tensor(gradient), tf.float32)
+                raise NotApplicable(
+                    f"There is no gradient at {_place(heard)}: none leads back to it from the score of the class."
+                )
+        return [tf.cast(tf.convert_to_tensor(each), tf.float32) for each in gradients]
 
-        needed = self._bytes_per_image(heard.row.index)
-        question = f"the {'guided ' if guided else ''}gradient at {where}"
-        return _channels_last(heard, self._for_all(question, compute, batch, needed, class_index))
-
-    def _guided(self, heard: Heard, images: Any, index: Any, where: str) -> Any:
+    def _guided(self, heard: Heard, images: Any, index: Any) -> Any:
         """The gradient at a row, through ReLUs that let no negative gradient back; only inside a trace."""
         if tf.executing_eagerly():
             raise _OtherWay
+        where = _place(heard)
         with guided_relus() as seen:
-            output, found = self._forward(images, heard, None)
+            output, (found,) = self._forward(images, heard)
         by_class = differentiated(output, self.structure.channels_first)
         if by_class is None or not found.dtype.is_floating:
             raise NotApplicable(f"There is no gradient at {where}: it goes by way of integers.")
@@ -137,13 +169,14 @@ class Asking:
             raise NotApplicable(f"{path} is never called, so it has no output.")
         return heard
 
-    def _forward(self, images: Any, heard: Heard | None, tape: Any) -> tuple[Any, Any]:
-        """The model's output, and that of the layer in the row `heard`, which is watched by the tape if one is given."""
-        found: list[Any] = []
+    def _forward(self, images: Any, *rows: Heard, tape: Any = None) -> tuple[Any, list[Any]]:
+        """The model's output, and those of the layers in `rows`, which are watched by the tape if one is given."""
+        found: dict[str, Any] = {}
+        wanted = {heard.row.path for heard in rows}
 
         def listen(each: Heard, _inputs: tuple[Any, ...], output: Any) -> None:
-            if heard is not None and each.row.path == heard.row.path:
-                found.append(output)
+            if each.row.path in wanted and each.row.path not in found:
+                found[each.row.path] = output
                 if tape is not None and output.dtype.is_floating:
                     tape.watch(output)
 
@@ -153,9 +186,10 @@ class Asking:
             paths = [each.row.path for each in forward.structure.heard]
             if paths != list(self._rows) or forward.output.shape[0] != images.shape[0]:
                 raise _OtherWay
-        if heard is not None and not found:
-            raise NotApplicable(f"{heard.row.path} is not called for this image.")
-        return forward.output, found[0] if found else None
+        for heard in rows:
+            if heard.row.path not in found:
+                raise NotApplicable(f"{heard.row.path} is not called for this image.")
+        return forward.output, [found[heard.row.path] for heard in rows]
 
     def _bytes_per_image(self, start: int | None = None) -> int:
         """An estimate of the memory that an image needs; with `start`, that of a gradient at that row.
@@ -167,8 +201,20 @@ class Asking:
         return 4 * HELD * max(held, *values)
 
     @deep_models()
-    def _for_all(self, question: str, compute: Compute, batch: np.ndarray, needed: int, class_index: int = 0) -> np.ndarray:
-        """What is asked, for all images; `needed` is the memory that one of them takes, in bytes."""
+    def _for_all(
+        self,
+        question: str,
+        compute: Compute,
+        batch: np.ndarray,
+        needed: int,
+        class_index: int = 0,
+        *,
+        always_traced: bool = False,
+    ) -> np.ndarray:
+        """What is asked, for all images; `needed` is the memory that one of them takes, in bytes.
+
+        always_traced: also for one image, for what is asked about one image after the other. The trace is kept.
+        """
         height, width, channels = self.loaded.input_shape
         if batch.shape[1:] != (height, width, channels) or not np.issubdtype(batch.dtype, np.floating):
             raise OptionError(
@@ -176,13 +222,14 @@ class Asking:
                 f" got {batch.dtype} of shape {batch.shape}."
             )
         if len(batch) == 0:
-            return self._for_all(question, compute, np.zeros((1, *self.loaded.input_shape), np.float32), needed, class_index)[:0]
+            black = np.zeros((1, *self.loaded.input_shape), np.float32)
+            return self._for_all(question, compute, black, needed, class_index, always_traced=always_traced)[:0]
         index = tf.constant(class_index, tf.int32)
-        for size in self._ways(question, len(batch), needed):
+        for size in self._ways(question, len(batch), needed, always_traced):
             try:
                 if size == EAGERLY:
-                    return _in_parts(batch, 1, lambda part: compute(self._tensor(part), index).numpy())
-                return _in_parts(batch, size, lambda part: self._traced(question, compute, self._tensor(part), index))
+                    return in_parts(batch, 1, lambda part: compute(self._tensor(part), index).numpy())
+                return in_parts(batch, size, lambda part: self._traced(question, compute, self._tensor(part), index))
             except NotApplicable:
                 raise
             except Exception as error:  # whatever the user's code raises; another way may suit it
@@ -194,13 +241,13 @@ class Asking:
             raise failure
         raise NotApplicable(f"TensorFlow cannot compute {question}: {reason_of(failure)}") from failure
 
-    def _ways(self, question: str, images: int, needed: int) -> list[int]:
+    def _ways(self, question: str, images: int, needed: int, always_traced: bool) -> list[int]:
         """The sizes of batches to try in turn, without those that failed before.
 
         One image runs eagerly, unless its memory is safe in a trace alone. A trace of one image suits models that were made for
         one at a time, and layers whose own gradient only works in a graph.
         """
-        if images == 1 and needed <= BUDGET:
+        if images == 1 and needed <= BUDGET and not always_traced:
             ways = [EAGERLY, 1]
         else:
             safe = max(1, min(images, LARGEST, BUDGET // needed))
@@ -236,23 +283,6 @@ class Asking:
         return tf.constant(np.clip(np.rint(images), bounds.min, bounds.max).astype(dtype))
 
 
-def _in_parts(batch: np.ndarray, size: int, ask: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """What `ask` returns for a batch of at least `size` images, asked `size` at a time.
-
-    A layer that splits an image into windows returns several rows for each image; they stay together.
-    """
-    whole = np.empty(0, np.float32)
-    for start in range(0, len(batch), size):
-        start = min(start, len(batch) - size)
-        part = ask(batch[start : start + size])
-        rows = len(part) // size
-        if start == 0:
-            whole = np.empty((len(batch) * rows, *part.shape[1:]), np.float32)
-        whole[start * rows : (start + size) * rows] = part
-    return whole
-
-
-def _channels_last(heard: Heard, values: np.ndarray) -> np.ndarray:
-    if values.ndim != 4 or not heard.channels_first:
-        return values
-    return np.ascontiguousarray(values.transpose(0, 2, 3, 1))
+def _place(heard: Heard) -> str:
+    """What a message calls the output of the row."""
+    return "the model's input" if heard.row.index == 0 else heard.row.path

@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import hashlib
 import itertools
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from typing import Any
@@ -164,6 +164,9 @@ class KerasNetwork:
 
     def gradient(self, batch: np.ndarray, class_index: int, at: str = INPUT, *, guided: bool = False) -> np.ndarray:
         return self._asked().gradient(batch, class_index, at, guided)
+
+    def gradients(self, batch: np.ndarray, class_index: int, paths: Sequence[str]) -> tuple[np.ndarray, ...]:
+        return self._asked().gradients(batch, class_index, paths)
 
     def excite(self, path: str, channels: tuple[int, ...]) -> tuple[Excited, ...]:
         keys = self._keys(path, channels)

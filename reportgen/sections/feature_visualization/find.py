@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -99,17 +100,13 @@ def find_feature_visualization(probe: Probe, options: Options) -> FeatureVisuali
         _check_affordable(probe.network)
     ends = block_ends((maps.index, maps.shape) for maps in probe.maps)
     shown = [maps for maps in probe.maps if maps.index in ends]
-    importance = {maps.path: _contributions(probe, maps) for maps in shown}
-    by_contribution = all(each is not None for each in importance.values())
-    filters, contributions = {}, {}
+    contributions = _contributions(probe, shown)
+    filters = {}
     for maps in shown:
-        contribution = importance[maps.path]
-        values = contribution if by_contribution and contribution is not None else maps.mean
+        values = contributions.get(maps.path, maps.mean)
         order = np.argsort(-np.nan_to_num(values, nan=-np.inf), kind="stable")
         filters[maps.path] = tuple(order[: len(order) if asked == "all" else int(asked or PER_LAYER)].tolist())
-        if by_contribution:
-            contributions[maps.path] = values
-    return _found(probe, options, filters, "contribution" if by_contribution else "activity", contributions)
+    return _found(probe, options, filters, "contribution" if contributions else "activity", contributions)
 
 
 def _check_affordable(network: Network) -> None:
@@ -142,29 +139,33 @@ def _named(asked: str, network: Network) -> dict[str, tuple[int, ...]]:
     return filters
 
 
-def _contributions(probe: Probe, maps: FeatureMaps) -> np.ndarray | None:
-    """Each filter's contribution to the explained score, (channels,): the sum over its map of value times gradient.
+def _contributions(probe: Probe, shown: Sequence[FeatureMaps]) -> dict[str, np.ndarray]:
+    """Each filter's contribution to the explained score, (channels,) by layer: the sum over its map of value times gradient.
 
-    None where no score is explained, or no gradient leads to the layer.
+    Empty where no score is explained, or no gradient leads to one of the layers.
     """
     if not probe.questions:
-        return None
-    at = maps.after[-1] if maps.after else maps.path
+        return {}
+    at = {maps.path: maps.after[-1] if maps.after else maps.path for maps in shown}
     batch = probe.network.prepared(probe.given[None])
     try:
-        gradient = _gradient(probe.network, batch, probe.questions[0], at)
-        values = maps.values if maps.values is not None else probe.network.maps(at, batch)[0]
+        gradients = _gradients(probe.network, batch, probe.questions[0], tuple(at.values()))
+        values = [maps.values if maps.values is not None else probe.network.maps(at[maps.path], batch)[0] for maps in shown]
     except NotApplicable:
-        return None
-    contributions: np.ndarray = np.einsum("hwc,hwc->c", values, gradient, dtype=np.float64)
-    return contributions
+        return {}
+    return {
+        maps.path: np.einsum("hwc,hwc->c", value, gradient, dtype=np.float64)
+        for maps, value, gradient in zip(shown, values, gradients, strict=True)
+    }
 
 
-def _gradient(network: Network, batch: np.ndarray, question: Question, at: str) -> np.ndarray:
-    gradient: np.ndarray = network.gradient(batch, question.class_index, at)[0]
+def _gradients(network: Network, batch: np.ndarray, question: Question, paths: tuple[str, ...]) -> list[np.ndarray]:
+    """The gradient of what is asked at each of the layers, (h, w, channels)."""
+    gradients = [each[0] for each in network.gradients(batch, question.class_index, paths)]
     if question.against is not None:
-        gradient = gradient - network.gradient(batch, question.against, at)[0]
-    return -gradient if question.negated else gradient
+        against = network.gradients(batch, question.against, paths)
+        gradients = [each - other[0] for each, other in zip(gradients, against, strict=True)]
+    return [-each for each in gradients] if question.negated else gradients
 
 
 def _found(
@@ -225,8 +226,14 @@ def _rows(
 def _as_picture(pixels: np.ndarray) -> Picture:
     """uint8 (h, w, channels) as a picture: three channels, and the first three of four, are colours; others are their mean."""
     if pixels.shape[2] in (3, 4):
-        return Picture(few_colours(np.ascontiguousarray(pixels[:, :, :3])), 0.0, 255.0, RGB)
+        colours = np.ascontiguousarray(pixels[:, :, :3])
+        return Picture(_few_colours(colours.tobytes(), colours.shape), 0.0, 255.0, RGB)
     return Picture(np.rint(pixels.mean(axis=2)).astype(np.uint8), 0.0, 255.0, GREY)
+
+
+@lru_cache(maxsize=500)  # a filter's picture is the same in every report of the model
+def _few_colours(pixels: bytes, shape: tuple[int, ...]) -> np.ndarray:
+    return few_colours(np.frombuffer(pixels, np.uint8).reshape(shape))
 
 
 def _map(maps: FeatureMaps, channel: int, colormap: str) -> Picture | None:
