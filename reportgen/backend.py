@@ -1,4 +1,4 @@
-"""TensorFlow and Keras, imported quietly: the only place that imports them."""
+"""TensorFlow and Keras, imported without their log output. No other module imports them directly."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ with without_native_log():
 
     try:
         from keras.src.ops.symbolic_arguments import SymbolicArguments
-    except ImportError:  # private, and only used to save memory
+    except ImportError:  # private in Keras, and only used to save memory
         SymbolicArguments = None
     try:
         from tensorflow.python.framework import op_callbacks
-    except ImportError:  # private, and only used to tell what feeds a layer across bare operations
+    except ImportError:  # private in TensorFlow, and only used to find a layer's inputs across bare operations
         op_callbacks = None
 
 if keras.backend.backend() != "tensorflow":
@@ -49,19 +49,19 @@ __all__ = [
     "tf",
     "versions",
 ]
-DEEPEST = 20_000  # calls in each other
+DEEPEST = 20_000  # nested calls
 
 
 def versions() -> tuple[str, str]:
-    """TensorFlow's and Keras's."""
+    """Return the versions of TensorFlow and Keras."""
     return tf.__version__, keras.__version__
 
 
 @contextmanager
 def deep_models() -> Iterator[None]:
-    """Room for a model of thousands of layers: Keras follows a graph by calls in each other, one and more for every layer.
+    """Raise Python's recursion limit for models with thousands of layers.
 
-    Raises `ModelError` where that is not enough.
+    Keras walks a graph recursively, with one or more nested calls per layer. Raises `ModelError` if the limit is still exceeded.
     """
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(max(before, DEEPEST))
