@@ -1,4 +1,4 @@
-"""`Reporter`: a model opened once, and a report of it on any number of images."""
+"""`Reporter`: opens a model once and makes reports of it on any number of images."""
 
 from __future__ import annotations
 
@@ -48,23 +48,24 @@ def generate(
     progress: Progress = lambda step: None,
     **options: Any,
 ) -> Report:
-    """A report of `model` on `image`; raises a `ReportgenError` that says in a line or two what is wrong.
+    """Return a report of `model` on `image`; raises a `ReportgenError` that says in one or two lines what is wrong.
 
-    model: a reference (`reportgen models` lists the names; else a path) or a `keras.Model`, whose weights stay as they are.
-    image: a path, or an array (h, w, channels): uint8 pixels, or numbers that the model is given as they are. options: those of
-    `reportgen.Options`. announce: is told of a download before it starts, and returns the stream for
-    its progress bar. progress: is called with the name of each step.
+    model: a name (`reportgen models` lists them), a path, or a `keras.Model`, whose weights are not changed.
+    image: a path, or an array (h, w, channels): uint8 pixels, or numbers that the model is given unchanged.
+    options: those of `reportgen.Options`.
+    announce: called before a download starts; returns the stream for its progress bar.
+    progress: called with the name of each step.
     """
     check_request(model, check_options(**options), image)
-    given = given_image(image)  # before TensorFlow is imported: a mistake is told at once
+    given = given_image(image)  # before TensorFlow is imported, so that a mistake is reported at once
     return Reporter(model, announce=announce, progress=progress, **options).report(given)
 
 
 def generate_alike(models: Sequence[Any], image: AnyImage, **options: Any) -> list[Report]:
-    """A report of each model on one image, in which all explain the best class of each; arguments as for `generate`.
+    """Return a report of each model on one image, each explaining the best classes of all models; arguments as for `generate`.
 
-    Where the models do not answer with the same classes, each explains its own; where classes are asked for, all explain those.
-    One model is open at a time: one whose report lacks a class is opened again.
+    If the models do not have the same classes, each explains its own; if the options name classes, all explain those. Only one
+    model is open at a time: a model whose report lacks a class is opened again.
     """
     given = given_image(image)
     made = [generate(model, given, **options) for model in models]
@@ -80,7 +81,7 @@ def generate_alike(models: Sequence[Any], image: AnyImage, **options: Any) -> li
 
 
 def load(model: Any, *, announce: Announce | None = None, **options: Any) -> KerasNetwork:
-    """The model that a reference (a name, a path, or a `keras.Model`) stands for, with all that is needed to show it an image.
+    """Load a model by its name or path, or take a `keras.Model`, with everything needed to run it on an image.
 
     options: those of `reportgen.Options` that concern the model. Raises `ModelError`, `OptionError` or `LabelsError`.
     """
@@ -101,10 +102,10 @@ def _network(model: Any, asked: Options, announce: Announce | None) -> KerasNetw
 
 
 def check_request(model: Any, asked: Options, image: Any = None) -> Reference | None:
-    """The reference that `model` is, or None for one in memory.
+    """Return the reference for `model`, or None for a model in memory.
 
-    Raises a `ReportgenError` for everything that is seen to be wrong with the model, the image and the options before TensorFlow
-    is imported and the image decoded.
+    Raises a `ReportgenError` for any problem with the model, the image or the options that can be found before TensorFlow is
+    imported and the image decoded.
     """
     if isinstance(image, (str, Path)):
         check_image(Path(image))
@@ -125,7 +126,7 @@ class Reporter:
         for path in paths:
             report = reporter.report(path)
 
-    What is true of the model alone (its layers, filters and weights) is found with the first image, and shared by all reports.
+    The sections about the model alone (its layers, filters and weights) are made with the first image and shared by all reports.
     """
 
     def __init__(
@@ -145,10 +146,10 @@ class Reporter:
         self._of_model: list[tuple[Any, dict[str, Any]]] = []
 
     def report(self, image: AnyImage, *, truth: int | str | None = None, **options: Any) -> Report:
-        """A report of the model on `image`, a path or an array; see `generate`.
+        """Return a report of the model on `image`, a path or an array; see `generate`.
 
-        truth: the class that is truly on the image, by index or label; the report says whether the model found it.
-        `options` go before those that the reporter was made with; what concerns the model is settled there, and refused here.
+        truth: the true class of the image, by index or label; the report says whether the model predicted it.
+        options: override those given to the reporter. Options that concern the model are fixed there and rejected here.
         """
         asked = self._options(options)
         given, probe = self._shown(image, asked)
@@ -165,7 +166,7 @@ class Reporter:
         return fitted(report, probe, asked.max_size, Path(asked.templates) if asked.templates else None)
 
     def show(self, image: AnyImage) -> tuple[GivenImage | GivenArray, Probe]:
-        """What a model makes of `image`, without a report."""
+        """Run the model on `image` without making a report; return the image and the probe."""
         return self._shown(image, self.options)
 
     def _shown(self, image: AnyImage, asked: Options) -> tuple[GivenImage | GivenArray, KerasProbe]:
@@ -195,7 +196,7 @@ class Reporter:
         return given, inspect(network, pixels, shown, asked, original, seen, numbers, others)
 
     def _beside(self, network: KerasNetwork, asked: Options) -> tuple[KerasNetwork, tuple[OtherInput, ...]]:
-        """The network whose other inputs are given what was asked for, and what that is."""
+        """Return the network with the requested values for its other inputs, and what they were given."""
         given, inputs = given_inputs(asked.inputs), network.loaded.inputs
         if inputs is None:
             if given:
@@ -218,7 +219,7 @@ class Reporter:
         return check_options(**{**vars(self.options), **options}) if options else self.options
 
     def _known(self, probe: Probe, asked: Options) -> dict[str, Any]:
-        """The sections about the model that were found so far, for this way through its layers and these looks."""
+        """Return the sections about the model found so far for the same layers, appearance options, ranges and other inputs."""
         way = probe.network.layers, concerning(asked, "looks"), probe.network.ranges, asked.inputs
         for known, sections in self._of_model:
             if known == way:
@@ -234,7 +235,7 @@ def _provenance(
 
     tensorflow, keras = versions()
     named = _without_folders(asked)
-    # only a fourth channel that is not opaque counts: the digest of all other pixels is the one that earlier versions wrote
+    # a fourth channel counts only if it is not fully opaque: other pixels keep the digest that earlier versions wrote
     is_whole = probe.given.dtype == np.uint8 and probe.numbers is None
     opaque = is_whole and (probe.given.shape[2] < 4 or probe.given[:, :, 3].min() == 255)
     return Provenance(
@@ -252,13 +253,13 @@ def _provenance(
 
 
 def _command(reference: Reference | None, given: GivenImage | GivenArray, named: Options) -> str:
-    """The command line that makes the report again; "" where something came from memory."""
+    """Return the command line that makes the report again; "" if the model, the image or another input came from memory."""
     from_memory = not given.in_file or any(isinstance(each, HeldValue) for each in named.inputs)
     return "" if reference is None or from_memory else command_line(reference, given.facts.name, named)
 
 
 def _input_digest(probe: Probe, image: str) -> str:
-    """The digest of all that the model was given: that of the image, where it takes no more."""
+    """Return the digest of everything the model was given; the image's digest if the image is its only input."""
     others = [f"{each.name} {each.digest}" for each in probe.others_given]
     return hashlib.sha256("\n".join([image, *others]).encode()).hexdigest() if others else image
 
@@ -276,13 +277,13 @@ def _warnings(given: GivenImage | GivenArray) -> tuple[str, ...]:
 
 
 def _without_folders(asked: Options) -> Options:
-    """The options with the names of files alone: a report does not tell where they lie."""
+    """Return the options with file names only: a report does not reveal folders."""
     names: dict[str, Any] = {name: Path(file).name for name, file in files_of(asked).items()}
     return replace(asked, inputs=without_folders(asked.inputs), **names)
 
 
 def _resize_notes(given: GivenImage | GivenArray, probe: Probe, asked: Options) -> tuple[str, ...]:
-    """How the image was resized, where it was and another way than the usual was asked for."""
+    """Return a note on how the image was resized, if it was and `--resample` is not the default."""
     height, width = probe.given.shape[:2]
     if asked.resample == Options().resample or (given.facts.height, given.facts.width) == (height, width):
         return ()

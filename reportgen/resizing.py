@@ -1,4 +1,4 @@
-"""Pixels resized to what a model takes, in each of the ways that Keras resizes images in."""
+"""Resizes pixels to a model's input size, by each of the methods that Keras has for images."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ PILLOW = {
 def fit(
     pixels: np.ndarray, height: int, width: int, how: Fit = "stretch", rest: int = 0, resample: Resample = "bicubic"
 ) -> np.ndarray:
-    """`pixels` (h, w, 3) as (height, width, 3), or one channel (h, w) as (height, width): uint8, float32 for "tf-bilinear".
+    """Resize `pixels` (h, w, 3) to (height, width, 3), or one channel (h, w) to (height, width); float32 for "tf-bilinear".
 
-    "stretch" takes the whole image and lets its proportions go, "crop" takes the largest middle part of the right
-    proportions, "pad" brings the whole image into the frame and leaves the rest black, or of one channel at `rest`.
+    "stretch" resizes the whole image and ignores its aspect ratio, "crop" takes the largest centred part with the right aspect
+    ratio, "pad" fits the whole image into the frame and fills the rest with black, or with `rest` for one channel.
     """
     return fitted(Image.fromarray(pixels), height, width, how, rest, resample)
 
 
 def fitted(image: Image.Image, height: int, width: int, how: Fit, rest: int = 0, resample: Resample = "bicubic") -> np.ndarray:
-    """The same of an image of Pillow's."""
+    """Do the same as `fit` for a Pillow image."""
     if how == "crop" and resample in PILLOW:
         return np.asarray(ImageOps.fit(image, (width, height), PILLOW[resample]))
     if how == "crop":
         return _resized(_middle(image, height, width), height, width, resample)
     if how == "stretch":
         return _resized(image, height, width, resample)
-    # not by `ImageOps.pad`, which fails on an image so long that its shorter side rounds to nothing
+    # not `ImageOps.pad`, which fails on an image so long that its shorter side rounds to 0 pixels
     scale = min(width / image.width, height / image.height)
     inner_width, inner_height = max(1, round(image.width * scale)), max(1, round(image.height * scale))
     inner = _resized(image, inner_height, inner_width, resample)
@@ -46,7 +46,7 @@ def fitted(image: Image.Image, height: int, width: int, how: Fit, rest: int = 0,
 
 
 def _middle(image: Image.Image, height: int, width: int) -> Image.Image:
-    """The largest middle part of the proportions of (height, width), in whole pixels, as Keras's `smart_resize` takes it."""
+    """Crop the largest centred part with the aspect ratio of (height, width), in whole pixels, as Keras's `smart_resize` does."""
     tall = min(image.height, max(1, int(float(image.width * height) / width)))
     wide = min(image.width, max(1, int(float(image.height * width) / height)))
     top, left = int(float(image.height - tall) / 2), int(float(image.width - wide) / 2)
@@ -56,7 +56,7 @@ def _middle(image: Image.Image, height: int, width: int) -> Image.Image:
 def _resized(image: Image.Image, height: int, width: int, resample: Resample) -> np.ndarray:
     if resample in PILLOW:
         return np.asarray(image.resize((width, height), PILLOW[resample]))
-    from .backend import tf  # only here: Pillow's ways need no TensorFlow
+    from .backend import tf  # imported only here: Pillow's methods need no TensorFlow
 
     pixels = np.asarray(image)
     whole = pixels.reshape(*pixels.shape[:2], -1)

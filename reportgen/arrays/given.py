@@ -1,4 +1,4 @@
-"""`GivenArray`: numbers of any kind and any number of channels, and how they are fitted to what a model takes."""
+"""`GivenArray`: numbers of any type with any number of channels, and how they are fitted to a model's input."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ..picture import finite_range, quantize, striped
 from ..records import record
 from ..resizing import fit
 
-NUMBERS = "iufb"  # the kinds of NumPy's types that are numbers of one part
+NUMBERS = "iufb"  # the kinds of NumPy's types that are real numbers
 LUMINANCE = np.array([[0.299], [0.587], [0.114]], np.float32)  # ITU-R 601
-MOST_NAMED = 8  # channels that a note names
+MOST_NAMED = 8  # channels named in a note
 
 
 @record
 class Range:
-    """The least and greatest finite value of a channel, and how many of its values are nan or infinite."""
+    """The min and max of a channel's finite values, and how many of its values are nan or infinite."""
 
     low: float
     high: float
@@ -32,10 +32,10 @@ class Range:
 
 @record(kw_only=True)
 class GivenArray:
-    """Numbers (h, w, channels) for a model: uint8, which are pixels and are scaled as the model wants them, or float32.
+    """Numbers (h, w, channels) for a model: uint8 pixels, which are scaled as the model expects, or float32.
 
-    `kind` is the type that they had. `picture` is what an image viewer would show of the file, for a model that does not take as
-    many channels; None where there is none. `in_file` says whether a file holds them.
+    `kind` is their original type. `picture` is what an image viewer would show of the file, for a model that takes a different
+    number of channels; None if there is none. `in_file` says whether they came from a file.
     """
 
     values: np.ndarray
@@ -47,17 +47,17 @@ class GivenArray:
 
     @property
     def is_image(self) -> bool:
-        """Whether these are pixels that an image has as well: 8 bits in 1, 3 or 4 channels."""
+        """Return whether these are ordinary image pixels: 8 bits in 1, 3 or 4 channels."""
         return self.values.dtype == np.uint8 and self.values.shape[2] in (1, 3, 4) and self.picture is None
 
     def fits(self, channels: int) -> bool:
-        """Whether the numbers, rather than the picture, are given to a model that takes so many channels."""
+        """Return whether a model with this many channels is given the numbers rather than the picture."""
         return self.picture is None or self.values.shape[2] == channels
 
     def fitted(self, height: int, width: int, channels: int, how: Fit, resample: Resample = "bicubic") -> np.ndarray:
-        """What a model is given, (height, width, channels): each channel is resized on its own, where the size is another one.
+        """Return the model's input, (height, width, channels): each channel is resized on its own if the size differs.
 
-        One channel becomes three alike, and three become their luminance. Raises `ImageError` for any other number of channels.
+        One channel is repeated to three, and three become their luminance. Raises `ImageError` for any other number of channels.
         """
         values = _with_channels(self.values, channels, self.facts.name)
         if values.shape[:2] == (height, width):
@@ -66,7 +66,7 @@ class GivenArray:
         return np.dstack(resized)
 
     def notes_for(self, channels: int, *, scaled: str) -> tuple[str, ...]:
-        """What was done to the numbers on their way to the model; `scaled` is how they were scaled, "" for not at all."""
+        """Return notes on how the numbers were converted for the model; `scaled` says how they were scaled, "" if not at all."""
         found = list(self.notes)
         own = self.values.shape[2]
         if own == 1 and channels == 3:
@@ -80,7 +80,7 @@ class GivenArray:
         return tuple(found)
 
     def not_finite(self) -> str:
-        """A sentence on its values that are nan or infinite; "" where there are none."""
+        """Return a sentence on the values that are nan or infinite; "" if there are none."""
         broken = ~np.isfinite(self.values)
         if not broken.any():
             return ""
@@ -102,31 +102,31 @@ def given_array(
     notes: tuple[str, ...] = (),
     picture: GivenImage | None = None,
 ) -> GivenArray:
-    """An array (h, w), (h, w, channels) or (1, h, w, channels) of numbers as an input; raises `ImageError` for any other.
+    """Return an array of numbers (h, w), (h, w, channels) or (1, h, w, channels) as an input; raises `ImageError` for any other.
 
-    `name` is its file, or "array" in memory. Types other than uint8 become float32.
+    `name` is its file, or "array" for an array in memory. Types other than uint8 become float32.
     """
     if values.dtype.kind not in NUMBERS:
         raise ImageError(f"{name}: an array of {values.dtype}; expected whole numbers or floats.")
     pixels = _of_one_image(values, name)
     in_file = bool(digest) and Path(name).name != STANDARD_INPUT
     facts = ImageFacts(_file_name(name) if digest else name, digest or _digest(values, pixels), pixels.shape[1], pixels.shape[0])
-    with np.errstate(over="ignore", invalid="ignore"):  # what float32 cannot hold becomes infinite, and is named
+    with np.errstate(over="ignore", invalid="ignore"):  # values too large for float32 become infinite, and are reported
         kept = np.ascontiguousarray(pixels if pixels.dtype == np.uint8 else pixels.astype(np.float32))
     return GivenArray(values=kept, kind=values.dtype.name, facts=facts, notes=notes, picture=picture, in_file=in_file)
 
 
 def ranges_of(values: np.ndarray) -> tuple[Range, ...]:
-    """The range of each channel of (h, w, channels)."""
+    """Return the range of each channel of (h, w, channels)."""
     channels = (values[:, :, each] for each in range(values.shape[2]))
     return tuple(Range(*finite_range(each), int((~np.isfinite(each)).sum())) for each in channels)
 
 
 def as_colours(values: np.ndarray) -> np.ndarray:
-    """Numbers (h, w, channels) as something to look at, uint8 (h, w, 3), with stripes where they are nan or infinite.
+    """Draw numbers (h, w, channels) as uint8 (h, w, 3), with stripes where they are nan or infinite.
 
-    One channel becomes grey by its own range, three become colours on one scale. Of any other number it is the mean, each channel
-    by its own range: only a ground to lay maps over.
+    One channel becomes grey by its own range, three become colours on one scale. For any other number, the result is the mean of
+    the channels, each scaled by its own range: only a background for overlaid maps.
     """
     channels = values.shape[2]
     if channels == 3:
@@ -171,11 +171,11 @@ def _digest(values: np.ndarray, image: np.ndarray) -> str:
 
 
 def _file_name(path: str) -> str:
-    """The name without its folder, as text that a report can hold."""
+    """Return the name without its folder, as text that can be stored in a report."""
     return os.fsencode(Path(path).name).decode("utf-8", "replace")
 
 
 def range_words(ranges: tuple[Range, ...]) -> str:
-    """The range of one channel, or of three on one scale, in words."""
+    """Describe the range of one channel, or of three on one scale."""
     low, high = min(each.low for each in ranges), max(each.high for each in ranges)
     return f"{number(low)} is black, {number(high)} white"

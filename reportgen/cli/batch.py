@@ -1,4 +1,4 @@
-"""`reportgen batch` and `reportgen index`: many reports at once, and the site over them."""
+"""`reportgen batch` and `reportgen index`: make many reports at once, and the site that lists them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .usage import Command
 if TYPE_CHECKING:
     from ..batching.batch import Batch
 
-LISTED = 10  # failures that are told on the terminal; the index has all
+LISTED = 10  # failures listed on the terminal; the index has all
 BATCH_HELP = """Make the reports of one or more models on many images, and a site over them.
 
 Run it again to go on: what is there and up to date is kept. Exits with 1 where an image or a model failed.

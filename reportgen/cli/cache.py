@@ -1,4 +1,4 @@
-"""`reportgen cache`: what is kept between runs, and letting go of it."""
+"""`reportgen cache`: shows and clears the cache."""
 
 from __future__ import annotations
 

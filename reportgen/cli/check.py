@@ -1,4 +1,4 @@
-"""`reportgen check`: what is wrong with a model, without a page."""
+"""`reportgen check`: prints the problems of a model without making a page."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Checks about what the model makes of an image need an image; whether a channel i
 
 
 @app.command(help=CHECK_HELP, cls=CommandWithOptions)
-# the checks read the map of one method alone
+# the checks use the map of only one method
 @with_options(
     Options, "model", "image", given_as="options", without=("explain", "baseline", "score_channels", "quality", "sanity")
 )
@@ -97,7 +97,7 @@ def check(
 
 
 def _lines(found: Checked) -> Iterator[str]:
-    """What was found, for a terminal: names in it come from files of others."""
+    """Yield the findings as lines for a terminal, without control characters: names may come from untrusted files."""
     from ..formatting import counted, printable
 
     on = f" on {counted(found.images, 'image')}" if found.images else ""
@@ -116,7 +116,7 @@ def _lines(found: Checked) -> Iterator[str]:
 
 
 def _on(occurrence: Occurrence) -> str:
-    """The image that a finding is told of, and on how many others the like was found."""
+    """Return the image of a finding, and on how many other images the same was found."""
     if not occurrence.images:
         return ""
     others = len(occurrence.images) - 1

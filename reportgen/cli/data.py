@@ -1,4 +1,4 @@
-"""`reportgen data` and `reportgen models`: what is in a report, and which models have a name."""
+"""`reportgen data` and `reportgen models`: print the data of a report, and the models that have a name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`reportgen diff`: what changed between two reports, or through more."""
+"""`reportgen diff`: shows what changed between two or more reports."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def diff(
     from ..page.read import read
     from ..request import check_options
 
-    # a flag takes two models; those that follow them are read as arguments
+    # the flag takes two models; further ones are parsed as arguments
     given, of_models = (reports or [], ()) if models is None else ([], (*models, *map(str, reports or [])))
     _check_usage(given, of_models, image, as_json and as_markdown, options)
     asked, compared = check_options(**options), read_options(ComparisonOptions, limits)
@@ -178,9 +178,9 @@ def _as_text(found: Diff | Series, as_json: bool) -> str:
 
     data = Encoder().encode(found)
     for step in data.get("steps", [data]):
-        # those of sections without a `compare` are the changes that stand in "sections", too
+        # for sections without a `compare`, the part only repeats the changes in "sections"
         step.update({name: part for name, part in step.pop("parts").items() if isinstance(part, dict)})
-        step["weights"].setdefault("rows", [])  # also where there are none to compare, for those who read it
+        step["weights"].setdefault("rows", [])  # present even if there is nothing to compare, for consumers of the JSON
     return json_text(data)
 
 

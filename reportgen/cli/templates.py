@@ -1,4 +1,4 @@
-"""`reportgen templates`: hands out the templates of the page, to be changed and given back with --templates."""
+"""`reportgen templates`: copies the page's templates into a folder, to be edited and used with --templates."""
 
 from __future__ import annotations
 

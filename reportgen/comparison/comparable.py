@@ -1,4 +1,4 @@
-"""Whether two reports or more can be compared: what they rest on, each the same or not."""
+"""Finds out whether two or more reports can be compared: lists what they depend on, each the same or not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PACKAGES = ("reportgen", "tensorflow", "keras", "numpy")
 
 
 def find_alike(pair: Pair) -> tuple[Alike, ...]:
-    """Image, preparation, output, what the sections rest on (labels, classes, ...), and versions."""
+    """Return whether the reports share the image, its preparation, the output, labels, classes and so on, and the versions."""
     return tuple(_alike(pair))
 
 
@@ -35,7 +35,7 @@ def _alike(pair: Pair) -> Iterator[Alike]:
 
 
 def _preparation(pair: Pair) -> Alike:
-    """Whether the image was brought to one size in one way, and its pixels were scaled in one way."""
+    """Return whether the image was resized to the same size in the same way, and its pixels were scaled in the same way."""
     old, new = pair.old.provenance, pair.new.provenance
     apart = []
     if old.model.input_shape != new.model.input_shape:
@@ -49,7 +49,7 @@ def _preparation(pair: Pair) -> Alike:
 
 
 def of_all(steps: Sequence[tuple[Alike, ...]]) -> tuple[Alike, ...]:
-    """The same of a series, from each step between two versions: the first that differs says how."""
+    """Combine the results of a series' steps between two versions; the first step that differs says how."""
     names = dict.fromkeys(each.name for step in steps for each in step)
     return tuple(_of_all(called, [{each.name: each for each in step}.get(called) for step in steps]) for called in names)
 
@@ -66,7 +66,7 @@ def _of_all(called: str, steps: Sequence[Alike | None]) -> Alike:
 
 
 def comparable(alike: Sequence[Alike]) -> str:
-    """The answer to "Comparable?", in a sentence."""
+    """Return a sentence that answers the question whether the reports can be compared."""
     apart = [each.name for each in alike if each.same is False]
     if "Image" in apart:
         return "Only the models: they were shown different images, so what they answered cannot be compared."

@@ -1,4 +1,4 @@
-"""Whether the answers are right and the models better, where the user said what is on the image and how good they are."""
+"""Says whether the answers are right and the metrics better, if the user gave the true class or metrics."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..truth import Truth
 
 
 def tell_truth(old: Truth | None, new: Truth | None) -> Iterator[str]:
-    """Whether the answer is right now and was before; nothing where that is known of neither."""
+    """Yield a clause on whether the answer was right before and is right now; nothing if neither is known."""
     known = [truth for truth in (old, new) if truth is not None and truth.correct is not None]
     if not known:
         return
@@ -40,7 +40,7 @@ def _ranks(old: Truth, new: Truth) -> str:
 
 
 def tell_truths(truths: Sequence[Truth | None]) -> Iterator[str]:
-    """In which of several versions the answer is right; nothing where that is not known of two or more."""
+    """Yield a clause on which versions have the right answer; nothing if that is known for fewer than two versions."""
     known = [(number, truth) for number, truth in enumerate(truths, start=1) if truth is not None and truth.correct is not None]
     if len(known) < 2:
         return
@@ -55,7 +55,7 @@ def tell_truths(truths: Sequence[Truth | None]) -> Iterator[str]:
 
 
 def tell_metrics(metrics: Sequence[Sequence[Metric]]) -> Iterator[str]:
-    """How each metric went through the versions, for those that two or more of them give."""
+    """Yield a clause on how each metric changed over the versions, for metrics that at least two versions have."""
     names = dict.fromkeys(metric.name.lower() for of in metrics for metric in of)
     for called in names:
         known = [(number, metric) for number, of in enumerate(metrics, start=1) for metric in of if metric.name.lower() == called]

@@ -1,4 +1,4 @@
-"""What can be asked of a report and of a comparison: each option declared once, with its default, kind, flag and help text."""
+"""The options of reports and comparisons: each is declared once, with its default, kind, flag and help text."""
 
 from __future__ import annotations
 
@@ -222,5 +222,5 @@ class ComparisonOptions:
 
     @property
     def most_maps(self) -> int:
-        """How many feature maps of a layer are shown at most."""
+        """Return the maximum number of feature maps shown per layer."""
         return sys.maxsize if self.maps == "all" else self.maps

@@ -1,4 +1,4 @@
-"""Where in a site's folder what lies, and whether a folder is a site of ours.
+"""The layout of a site's folder, and the check whether a folder is a site of ours.
 
 index.html  index-2.html  model-NAME.html  site.css  site.js   reports/MODEL/IMAGE.html   thumbnails/MODEL/IMAGE.jpg
 data/site.json (marks the folder as ours)   data/reports.jsonl (the journal)   data/lock
@@ -26,27 +26,27 @@ TEMPORARY = re.compile(r"\..*\.tmp")
 
 
 def report_file(model: str, stem: str) -> str:
-    """Where in the site a report lies."""
+    """Return the path of a report within the site."""
     return f"{REPORTS}/{model}/{stem}.html"
 
 
 def thumbnail_file(model: str, stem: str) -> str:
-    """Where in the site a report's thumbnail lies."""
+    """Return the path of a report's thumbnail within the site."""
     return f"{THUMBNAILS}/{model}/{stem}.jpg"
 
 
 def index_file(page: int) -> str:
-    """The name of a page of the index, counted from 1."""
+    """Return the file name of a page of the index, counted from 1."""
     return INDEX if page == 1 else f"index-{page}.html"
 
 
 def is_site(path: Path) -> bool:
-    """Whether the folder is a site of ours."""
+    """Return whether the folder is a site of ours."""
     return is_folder(path) and (path / MARK).is_file()
 
 
 def check_site(path: Path) -> None:
-    """Raise `ReportFileError` unless the folder is a site that this version reads."""
+    """Raise `ReportFileError` unless the folder is a site that this version can read."""
     if not is_site(path):
         raise ReportFileError(f"{path}: not a site; expected a folder that reportgen batch wrote.")
     try:
@@ -58,7 +58,7 @@ def check_site(path: Path) -> None:
 
 
 def check_site_writable(path: Path) -> None:
-    """Raise `OutputError` unless a site can be written at `path`: nothing is there, an empty folder, or a site of ours."""
+    """Raise `OutputError` unless a site can be written at `path`: it does not exist, is empty, or is a site of ours."""
     try:
         if not os.path.lexists(path):
             parent = path.absolute().parent
@@ -83,16 +83,16 @@ def _check_access(folder: Path, path: Path) -> None:
 
 
 def _holds_nothing(path: Path) -> bool:
-    """Whether a folder is empty, or holds only what a run leaves that was killed at its very beginning."""
+    """Return whether a folder is empty, or contains only what a run leaves behind if it is killed at its very beginning."""
     names = [each.relative_to(path).as_posix() for each in path.rglob("*")]
     return all(name in (DATA, LOCK) or TEMPORARY.fullmatch(name.removeprefix(f"{DATA}/")) for name in names)
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Hold the site's lock, which a process that died does not hold, in a folder that is marked as ours.
+    """Hold the site's lock, which is released if the process dies, and mark the folder as ours.
 
-    Raises `OutputError` where another run writes into the same site.
+    Raises `OutputError` if another run is writing into the same site.
     """
     try:
         (path / DATA).mkdir(parents=True, exist_ok=True)
@@ -112,7 +112,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def _sweep(path: Path) -> None:
-    """Remove what a killed run has left half-written beside its place."""
+    """Remove temporary files that a killed run left behind."""
     for folder in (path, path / DATA, *path.glob(f"{REPORTS}/*"), *path.glob(f"{THUMBNAILS}/*")):
         if folder.is_dir() and not folder.is_symlink():
             for name in [each.name for each in os.scandir(folder) if TEMPORARY.fullmatch(each.name)]:
@@ -120,7 +120,7 @@ def _sweep(path: Path) -> None:
 
 
 def write_in(site: Path, file: str, content: bytes) -> None:
-    """Write a file of the site, whole or not at all; raises `OutputError`."""
+    """Write a file of the site atomically; raises `OutputError`."""
     path = site / file
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
