@@ -74,7 +74,7 @@ class Entry:
 
 
 def entry_of(report: Report, model: str, stem: str, wanted: str, image: str = "") -> Entry:
-    """Return the entry of a report, without its files' digests; `image` is the image's name in the site, or "" for the report's."""
+    """Return the entry of a report, without its files' digests; `image` is its name in the site, "" for the report's own."""
     made, predictions = report.provenance, present(report.predictions)
     truth = made.truth
     findings = sorted({f"{finding.level} {finding.name}" for finding in report.findings()})
