@@ -15,7 +15,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 
 if os.environ["KERAS_BACKEND"] != "tensorflow" and "keras" not in sys.modules:
-    raise ModelError(f"KERAS_BACKEND is {os.environ['KERAS_BACKEND']}; reportgen needs tensorflow: set it so, or unset it.")
+    raise ModelError(f"KERAS_BACKEND is {os.environ['KERAS_BACKEND']}; expected tensorflow. Set it to tensorflow, or unset it.")
 
 with without_native_log():
     import keras
@@ -34,7 +34,7 @@ with without_native_log():
         op_callbacks = None
 
 if keras.backend.backend() != "tensorflow":
-    raise ModelError(f"Keras runs on {keras.backend.backend()} here; reportgen needs TensorFlow. Set KERAS_BACKEND=tensorflow.")
+    raise ModelError(f"Keras uses the backend {keras.backend.backend()}; expected tensorflow. Set KERAS_BACKEND=tensorflow.")
 
 __all__ = [
     "SymbolicArguments",
@@ -68,6 +68,6 @@ def deep_models() -> Iterator[None]:
     try:
         yield
     except RecursionError as error:
-        raise ModelError("The model's layers lie too deep in each other to be followed.") from error
+        raise ModelError("The model's graph of layers is too deep: following it exceeds Python's recursion limit.") from error
     finally:
         sys.setrecursionlimit(before)

@@ -83,11 +83,11 @@ def decode_report(data: Any, pictures: Pictures) -> Report:
     `ReportFileError`.
     """
     if not isinstance(data, dict) or type(data.get("format")) is not int:
-        raise ReportFileError("this is no report: its data lack a format number.")
+        raise ReportFileError("this is not a report: its data have no format number.")
     if data["format"] > FORMAT:
         raise ReportFileError(_made_by_newer(data))
     if data["format"] < 1:
-        raise ReportFileError(f"this report has format {str(data['format'])[:20]}, which no released reportgen wrote.")
+        raise ReportFileError(f"this report has format {str(data['format'])[:20]}, which no version of reportgen writes.")
     report = _Decoder(pictures, older=data["format"] < FORMAT).decode(Report, data, "report")
     assert isinstance(report, Report)
     return replace(report, format=FORMAT)
@@ -102,8 +102,8 @@ def _made_by_newer(data: dict[str, Any]) -> str:
     which = f"reportgen {version}" if known else "a newer version of reportgen"
     wanted = f"cnn-reportgen>={version}" if known else "cnn-reportgen"
     return (
-        f"{which} wrote this, in format {str(data['format'])[:20]}; this version reads formats up to {FORMAT}.\n"
-        f"Install it: pip install --upgrade '{wanted}'"
+        f"written by {which} in format {str(data['format'])[:20]}; this version reads formats up to {FORMAT}.\n"
+        f"Upgrade: pip install --upgrade '{wanted}'"
     )
 
 
@@ -200,13 +200,13 @@ class _Decoder:
         _checked(data, type(data) is dict and data.keys() == {"picture", "low", "high", "colormap"}, where)
         png = self.pictures.get(_checked(data["picture"], type(data["picture"]) is str, where))
         if png is None:
-            raise ReportFileError(f"the report lacks a picture that it names ({where}).")
+            raise ReportFileError(f"the report refers to a picture that it does not contain ({where}).")
         colormap = _checked(data["colormap"], type(data["colormap"]) is str, where)
         _checked(colormap, colormap == RGB or is_colormap(colormap), where)
         values = values_from_png(png, rgb=colormap == RGB)
         self.pixels += values.size
         if self.pixels > MOST_PIXELS:  # a small PNG can unpack to a large picture, and be referred to many times
-            raise ReportFileError("its pictures are larger than those of any report of ours.")
+            raise ReportFileError(f"its pictures are too large; at most {MOST_PIXELS:,} bytes of pixels are read.")
         return Picture(values, self._float(data["low"], where), self._float(data["high"], where), colormap)
 
 
@@ -214,7 +214,7 @@ def _check_keys(items: tuple[Any, ...], where: str) -> None:
     """Raise `ReportFileError` if two rows of a table have the same key: a comparison could not tell them apart."""
     keys = [tuple(getattr(row, name) for name in row.KEY) for row in items if hasattr(row, "KEY")]
     if len(set(keys)) < len(keys):
-        raise ReportFileError(f"the report's data hold the same row twice at {where[:200]}.")
+        raise ReportFileError(f"the report's data contain the same row twice at {where[:200]}.")
 
 
 def _checked(data: Any, fits: bool, where: str) -> Any:

@@ -19,7 +19,7 @@ def check_readable(path: Path, error: type[ReportgenError], wanted: str) -> None
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            what = "a folder" if stat.S_ISDIR(status.st_mode) else "no ordinary file"
+            what = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
             raise error(f"{path}: {what}; expected {wanted}.")
         with path.open("rb") as file:
             if not file.read(1):
@@ -50,11 +50,11 @@ def place_of(path: Path) -> Path:
             if not place.is_symlink():
                 return place.resolve() if place.name in ("", "..") else place.parent.resolve() / place.name
             if hasattr(os, "geteuid") and place.lstat().st_uid != os.geteuid():
-                raise OutputError(f"{place}: another user's link; name the file that it leads to, or choose another --output.")
+                raise OutputError(f"{place}: another user's symbolic link; name its target, or choose another --output.")
             place = place.parent / place.readlink()
     except (OSError, ValueError, RuntimeError) as cause:
         raise OutputError(f"{path}: cannot be written ({getattr(cause, 'strerror', None) or cause}).") from cause
-    raise OutputError(f"{path}: a link that leads on and on; choose another --output.")
+    raise OutputError(f"{path}: too many symbolic links in a chain; choose another --output.")
 
 
 def check_writable(path: Path, *inputs: Path | None) -> None:
@@ -62,10 +62,10 @@ def check_writable(path: Path, *inputs: Path | None) -> None:
     place = place_of(path)
     try:
         if path.exists() and not path.is_file():
-            raise OutputError(f"{path}: this is {'a folder' if path.is_dir() else 'no ordinary file'}; name the file to write.")
+            raise OutputError(f"{path}: this is {'a folder' if path.is_dir() else 'not a regular file'}; name the file to write.")
         check_place(place if path.is_symlink() else path)
         if any(each is not None and each.exists() and path.exists() and path.samefile(each) for each in inputs):
-            raise OutputError(f"{path}: the report would overwrite what it is made from; choose another --output.")
+            raise OutputError(f"{path}: the output would overwrite one of its inputs; choose another --output.")
     except (OSError, ValueError) as cause:
         raise OutputError(f"{path}: cannot be written ({getattr(cause, 'strerror', None) or cause}).") from cause
 
@@ -74,9 +74,9 @@ def check_place(path: Path) -> None:
     """Raise `OutputError` unless the parent folder of `path` exists and is writable."""
     try:
         if not path.parent.is_dir():
-            raise OutputError(f"{path}: there is no folder {path.parent}; make it first, or choose another --output.")
+            raise OutputError(f"{path}: there is no folder {path.parent}; create it, or choose another --output.")
         if not os.access(path.parent, os.W_OK | os.X_OK):
-            raise OutputError(f"{path}: the folder {path.parent} cannot be written to; choose another --output.")
+            raise OutputError(f"{path}: the folder {path.parent} is not writable; choose another --output.")
     except (OSError, ValueError) as cause:
         raise OutputError(f"{path}: cannot be written ({getattr(cause, 'strerror', None) or cause}).") from cause
 

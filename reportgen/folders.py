@@ -21,9 +21,9 @@ def check_folder_writable(path: Path, is_ours: IsOurs, *inputs: Path | None) -> 
     check_place(place if path.is_symlink() else path)
     try:
         if path.exists() and not (path.is_dir() and (is_ours(path) or not any(path.iterdir()))):
-            raise OutputError(f"{path}: something other than a report's folder stands there; choose another --output.")
+            raise OutputError(f"{path}: this exists and is not a folder that reportgen wrote; choose another --output.")
         if any(each is not None and each.resolve().is_relative_to(place) for each in inputs):
-            raise OutputError(f"{path}: the report would overwrite what it is made from; choose another --output.")
+            raise OutputError(f"{path}: the output would overwrite one of its inputs; choose another --output.")
     except (OSError, ValueError) as cause:
         raise OutputError(f"{path}: cannot be written ({getattr(cause, 'strerror', None) or cause}).") from cause
 

@@ -127,7 +127,7 @@ def relative_change(value: float, resolution: float = 0.0) -> str:
     A change below `resolution`, the precision with which it is known, reads like "< 0.5 %".
     """
     if math.isnan(value):
-        return "not numbers on one side"
+        return "not finite on one side"
     if math.isinf(value):
         return "from zero"
     if 0 <= value < resolution < math.inf:

@@ -28,10 +28,10 @@ LARGEST_IMAGE = 100_000_000  # pixels; this many take 0.4 to 0.8 GB of memory wh
 LARGEST_OF_FORMAT = {"WEBP": 50_000_000, "AVIF": 50_000_000}  # their decoders take twice as much
 BAND = 2_000_000  # pixels converted at a time: a copy of a whole large image for every step would not fit in a gigabyte
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "PPM")
-TURNED_NOTE = "Turned upright, as the camera's orientation mark says."
-WHITE_NOTE = "Transparent parts are shown, and were given to the model, on white."
-ALPHA_NOTE = "The model was given the colours and the transparency as they are; the page shows them on white."
-FOUR_NOTE = "The model was given the four channels as they are; the page shows the first three as colours."
+TURNED_NOTE = "The image was turned upright by its EXIF orientation."
+WHITE_NOTE = "Transparent areas were filled with white, for the model and on the page."
+ALPHA_NOTE = "The model was given the alpha channel unchanged; the page shows transparent areas on white."
+FOUR_NOTE = "The model was given all four channels unchanged; the page shows the first three as colours."
 
 
 @record
@@ -121,7 +121,7 @@ def check_image(path: Path) -> None:
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: not a possible file name
         raise ImageError(f"{path}: no such file; check the name.") from error
     except OSError as error:
-        raise ImageError(f"{path}: cannot be read ({error.strerror}); name an image you may read.") from error
+        raise ImageError(f"{path}: cannot be read ({error.strerror}); check the file and its permissions.") from error
     if not stat.S_ISREG(status.st_mode):  # a pipe or a device could block forever
         raise ImageError(f"{path}: this is not a file; name one image.")
     if status.st_size == 0:
@@ -144,7 +144,7 @@ def load_image(path: Path) -> GivenImage:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             colours, fourth = _channels(_decoded(file, path, notes), notes)
     except OSError as error:
-        raise ImageError(f"{path}: cannot be read ({error.strerror or error}); name an image you may read.") from error
+        raise ImageError(f"{path}: cannot be read ({error.strerror or error}); check the file and its permissions.") from error
     # a name with undecodable bytes could not be written into a report
     name = os.fsencode(path.name).decode("utf-8", "replace")
     facts = ImageFacts(name, digest, colours.shape[1], colours.shape[0])
@@ -174,7 +174,7 @@ def _decoded(file: io.BufferedReader, path: Path, notes: list[str]) -> Image.Ima
         # both before loading: afterwards a GIF would be decoded again to look for a second frame, and Pillow would have
         # rotated a TIFF and dropped its orientation tag
         if getattr(image, "is_animated", False):
-            notes.append("The file holds several frames; this is the first.")
+            notes.append("The file contains several frames; only the first was used.")
         if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(ExifTags.Base.Orientation) in range(2, 9):
             notes.append(TURNED_NOTE)
         # libtiff writes its warnings to standard error directly, bypassing Python
@@ -185,7 +185,7 @@ def _decoded(file: io.BufferedReader, path: Path, notes: list[str]) -> Image.Ima
     except UnidentifiedImageError as error:
         raise ImageError(f"{path}: not an image that can be read; expected {', '.join(FORMATS[:7])}.") from error
     except Exception as error:  # Pillow's decoders raise all kinds of exceptions on damaged files
-        raise ImageError(f"{path}: the image is damaged or cut short ({error}).") from error
+        raise ImageError(f"{path}: the image is damaged or truncated ({error}).") from error
     return image
 
 
@@ -254,7 +254,7 @@ def _depth(image: Image.Image, notes: list[str]) -> Turn:
     if image.mode.startswith("I;") or (image.mode, image.format) == ("I", "PPM"):
         return _upper_byte
     low, high = _number_range(image)
-    notes.append(f"Its values are shown by their own range: {low:.6g} is black, {high:.6g} white.")
+    notes.append(f"The image's values were scaled by their own range: {low:.6g} is black, {high:.6g} white.")
     return lambda band: Image.fromarray(quantize(np.asarray(band), low, high))
 
 
@@ -294,6 +294,6 @@ def with_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
     """Return pixels (h, w, 3) as (h, w, channels): 1 is luminance (ITU-R 601), 4 adds an opaque alpha; raises `ImageError`."""
     modes = {1: "L", 3: "RGB", 4: "RGBA"}
     if channels not in modes:
-        raise ImageError(f"the model takes {channels} channels; a picture gives 1, 3 or 4.")
+        raise ImageError(f"the model takes {channels} channels; an image gives 1, 3 or 4.")
     converted = np.asarray(Image.fromarray(pixels).convert(modes[channels]))
     return converted.reshape(*pixels.shape[:2], channels)

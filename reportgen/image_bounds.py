@@ -41,7 +41,7 @@ def check_no_address(path: Path) -> None:
     match = ADDRESS.match(str(path))
     if match:
         address = f"{match[1]}://{str(path)[match.end() :]}"
-        raise ImageError(f"{address}: an image is read from a file; download it first, and name the file.")
+        raise ImageError(f"{address}: expected a file, not a web address; download the image and name the file.")
 
 
 @contextmanager
@@ -83,9 +83,9 @@ def _check_jpeg(file: io.BufferedReader, path: Path) -> None:
     for count, code in enumerate(_segments(file)):
         scans += code == START_OF_SCAN
         if scans > MOST_SCANS:
-            raise ImageError(f"{path}: a JPEG of more than {MOST_SCANS} scans; others have up to 20. Save it anew.")
+            raise ImageError(f"{path}: a JPEG with more than {MOST_SCANS} scans; expected up to 20. Save it again.")
         if count > MOST_SEGMENTS:
-            raise ImageError(f"{path}: a JPEG of more than {MOST_SEGMENTS:,} segments; others have up to 100. Save it anew.")
+            raise ImageError(f"{path}: a JPEG with more than {MOST_SEGMENTS:,} segments; expected up to 100. Save it again.")
 
 
 def _segments(file: io.BufferedReader) -> Iterator[int]:
@@ -111,17 +111,17 @@ def _segments(file: io.BufferedReader) -> Iterator[int]:
 
 def _check_tiff(file: io.BufferedReader, path: Path, mark: bytes) -> None:
     if mark == b"MM\x00\x2b":  # Pillow and libtiff read different images from it
-        raise ImageError(f"{path}: a BigTIFF in big-endian order, which is not read. Save it anew.")
+        raise ImageError(f"{path}: a big-endian BigTIFF, which is not supported. Save it in another format.")
     sizes: dict[int, int] = {}
     for tag, value in _tiff_sizes(file, "<" if mark.startswith(b"II") else ">", mark == b"II\x2b\x00"):
         if tag in sizes:  # Pillow takes the last, libtiff the first
-            raise ImageError(f"{path}: a TIFF that says one of its sizes twice (tag {tag}). Save it anew.")
+            raise ImageError(f"{path}: a TIFF that gives one of its sizes twice (tag {tag}). Save it again.")
         sizes[tag] = value
     width, length = sizes.get(TILE_WIDTH, 0), sizes.get(TILE_LENGTH, 0)
     # tile sizes are multiples of 16: an image in a single tile is a little smaller than the tile
     whole = sizes.get(WIDTH, 0) * sizes.get(LENGTH, 0) * 5 // 4
     if width * length > max(LARGEST_TILE, whole):
-        raise ImageError(f"{path}: a TIFF in tiles of {width} x {length} pixels, larger than the picture. Save it anew.")
+        raise ImageError(f"{path}: a TIFF with tiles of {width} x {length} pixels, larger than the image. Save it again.")
 
 
 def _tiff_sizes(file: io.BufferedReader, order: str, big: bool) -> Iterator[tuple[int, int]]:
@@ -141,4 +141,4 @@ def _check_bmp(start: bytes, path: Path) -> None:
     width, height, method = struct.unpack_from("<ii4xI", start, 18)
     # a run can skip up to 255 rows
     if method in (1, 2) and abs(width) * max(255, abs(height)) > LARGEST_RUNS:
-        raise ImageError(f"{path}: a BMP of {abs(width)} x {abs(height)} pixels in run lengths. Save it without compression.")
+        raise ImageError(f"{path}: a run-length-encoded BMP of {abs(width)} x {abs(height)} pixels. Save it without compression.")

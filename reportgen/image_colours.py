@@ -19,11 +19,11 @@ def into_srgb(image: Image.Image, notes: list[str]) -> Turn:
     try:
         transform = _transform(mode, image.info.get("icc_profile"))
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        notes.append("Its colour profile cannot be read and was left aside.")
+        notes.append("The image's colour profile could not be read and was ignored.")
         transform = None
     if transform is None:
         return lambda band: in_mode(band, "RGB")
-    notes.append("Its colours were turned into sRGB.")
+    notes.append("The image's colours were converted to sRGB.")
     return lambda band: transform.apply(in_mode(band, mode))
 
 

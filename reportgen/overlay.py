@@ -96,7 +96,7 @@ def laid_over(pixels: np.ndarray, layer: Picture) -> Picture:
     """
     values = layer.values
     if pixels.ndim != 3 or pixels.shape[2] != 3 or values.ndim != 2:
-        raise ReportFileError("an attribution map or the image below it is not as expected: the report is damaged.")
+        raise ReportFileError("an attribution map or its image has an unexpected shape: the report is damaged.")
     if values.shape != pixels.shape[:2]:
         values = np.asarray(Image.fromarray(values).resize((pixels.shape[1], pixels.shape[0]), Image.Resampling.BILINEAR))
     colours = np.frombuffer(palette(layer.colormap), np.uint8).reshape(256, 3)[values].astype(np.float32)

@@ -272,7 +272,7 @@ def values_from_png(png: bytes, rgb: bool) -> np.ndarray:
             warnings.simplefilter("ignore")  # Pillow warns about large images; our own limit applies
             with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
                 if image.mode not in (("RGB", "P") if rgb else ("P",)) or image.width * image.height > LARGEST_PICTURE:
-                    raise ReportFileError(f"a picture in the report is {image.mode} {image.size}, not one of ours.")
+                    raise ReportFileError(f"a picture in the report is {image.mode} {image.size}; reportgen did not write it.")
                 return np.array(image.convert("RGB") if rgb else image)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ReportFileError("a picture in the report is damaged.") from error

@@ -88,7 +88,7 @@ def load(model: Any, *, announce: Announce | None = None, **options: Any) -> Ker
     asked = check_options(**options)
     for name in options:
         if options_of(Options)[name].concerns != "model":
-            raise OptionError(f"{name}: does not concern the model; give it to generate(...) or Reporter(...).")
+            raise OptionError(f"{name}: not an option for loading a model; pass it to generate(...) or Reporter(...).")
     return _network(model, asked, announce)
 
 
@@ -200,7 +200,7 @@ class Reporter:
         given, inputs = given_inputs(asked.inputs), network.loaded.inputs
         if inputs is None:
             if given:
-                raise OptionError(f"--input {next(iter(given))}: {network.name} takes one input, which is given the image.")
+                raise OptionError(f"--input {next(iter(given))}: {network.name} has no input other than the image; leave it out.")
             return network, ()
         inputs.check_names(given, network.name)
 
@@ -215,7 +215,7 @@ class Reporter:
     def _options(self, options: dict[str, Any]) -> Options:
         for name in concerning(self.options, "model"):
             if name in options:
-                raise OptionError(f"{name}: concerns the model; give it to Reporter(...), which opens the model once.")
+                raise OptionError(f"{name}: an option for loading the model; pass it to Reporter(...), which opens it once.")
         return check_options(**{**vars(self.options), **options}) if options else self.options
 
     def _known(self, probe: Probe, asked: Options) -> dict[str, Any]:
@@ -294,4 +294,4 @@ def _resize_notes(given: GivenImage | GivenArray, probe: Probe, asked: Options) 
 def _cut_notes(probe: Probe) -> tuple[str, ...]:
     if not probe.explained or probe.explained[0].kept == WHOLE:
         return ()
-    return ("The model's own layers cut off the edges of the image first; where it looked is drawn on the part that they leave.",)
+    return ("The model's own layers crop the image first; attribution maps are drawn on the part that remains.",)

@@ -30,7 +30,7 @@ class Words(NamedTuple):
 _SECTION_WORDS = Words(lambda: SECTIONS, one_of(list(SECTIONS)))
 WORDS = {
     "preprocess": Words(lambda: ("auto", *SCHEMES, *APPLICATIONS), SUMMARY),
-    "colormap": Words(colormap_names, "a colormap of matplotlib, such as viridis, magma, inferno, cividis or gray"),
+    "colormap": Words(colormap_names, "a matplotlib colormap, such as viridis, magma, inferno, cividis or gray"),
     "explain": Words(lambda: (*METHODS, "all"), one_of([*METHODS, "all"])),
     "only": _SECTION_WORDS,
     "skip": _SECTION_WORDS,

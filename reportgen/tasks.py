@@ -16,8 +16,8 @@ TASK_WORDS: dict[str, str] = {
     "classification": "classification: one class of several",
     "binary": "a yes/no answer",
     "multilabel": "independent labels, each present or not",
-    "regression": "regression: values, and no classes",
-    "segmentation": "segmentation: a class for each place",
-    "image-to-image": "an image made from the image",
-    "features": "features: numbers for another model to use",
+    "regression": "regression: values rather than classes",
+    "segmentation": "segmentation: a class for each position",
+    "image-to-image": "an image computed from the input image",
+    "features": "features: numbers for use by another model",
 }

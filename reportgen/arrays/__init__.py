@@ -32,7 +32,7 @@ def given_image(image: Any) -> GivenImage | GivenArray:
         return _from_array(image)
     if isinstance(image, (str, Path)):
         return _from_file(Path(image))
-    raise ImageError(f"a {type(image).__name__} is no image: expected a path, or an array (h, w, channels).")
+    raise ImageError(f"a {type(image).__name__} is not an image: expected a path, or an array (h, w, channels).")
 
 
 def image_from_stream(stream: IO[bytes]) -> GivenImage | GivenArray:
@@ -44,7 +44,7 @@ def image_from_stream(stream: IO[bytes]) -> GivenImage | GivenArray:
             while size <= LARGEST_FILE and (part := stream.read(AT_ONCE)):
                 size += file.write(part)
         if size > LARGEST_FILE:
-            raise ImageError(f"{STANDARD_INPUT}: more than {LARGEST_FILE:,} bytes; at most as many are read. Make it smaller.")
+            raise ImageError(f"{STANDARD_INPUT}: at most {LARGEST_FILE:,} bytes are read. Make the image smaller.")
         try:
             return _from_file(path)
         except ImageError as error:

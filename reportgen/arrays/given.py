@@ -70,13 +70,13 @@ class GivenArray:
         found = list(self.notes)
         own = self.values.shape[2]
         if own == 1 and channels == 3:
-            found.append("Its one channel was given to the model three times.")
+            found.append("The array's single channel was repeated three times for the model.")
         elif own != channels:
-            found.append("Its three channels were turned into one by their luminance.")
+            found.append("The array's three channels were converted to luminance for the model.")
         if scaled:
-            found.append(f"Its {self.kind} values were scaled as pixels are: {scaled}.")
+            found.append(f"The array's {self.kind} values were scaled like pixels: {scaled}.")
         else:
-            found.append(f"Its {self.kind} values were given to the model as they are: no preprocessing scaled them.")
+            found.append(f"The array's {self.kind} values were given to the model unchanged, without preprocessing.")
         return tuple(found)
 
     def not_finite(self) -> str:
@@ -90,8 +90,8 @@ class GivenArray:
         *front, last = map(str, channels if len(channels) <= MOST_NAMED else [*channels[:MOST_NAMED], "more"])
         where = f", in channels {', '.join(front)} and {last}" if front else f", in channel {last}"
         count = int(broken.sum())
-        told = f"{counted(count, 'value')} that {'is' if count == 1 else 'are'} no number ({kinds})"
-        return f"The input holds {told}{where if self.values.shape[2] > 1 else ''}."
+        told = f"{counted(count, 'value')} that {'is' if count == 1 else 'are'} not finite ({kinds})"
+        return f"The input contains {told}{where if self.values.shape[2] > 1 else ''}."
 
 
 def given_array(
@@ -107,7 +107,7 @@ def given_array(
     `name` is its file, or "array" for an array in memory. Types other than uint8 become float32.
     """
     if values.dtype.kind not in NUMBERS:
-        raise ImageError(f"{name}: an array of {values.dtype}; expected whole numbers or floats.")
+        raise ImageError(f"{name}: an array of {values.dtype}; expected integers or floats.")
     pixels = _of_one_image(values, name)
     in_file = bool(digest) and Path(name).name != STANDARD_INPUT
     facts = ImageFacts(_file_name(name) if digest else name, digest or _digest(values, pixels), pixels.shape[1], pixels.shape[0])
@@ -149,7 +149,7 @@ def _with_channels(values: np.ndarray, channels: int, name: str) -> np.ndarray:
         grey = values.astype(np.float32) @ LUMINANCE
         return np.rint(grey).astype(np.uint8) if values.dtype == np.uint8 else grey
     first = values.shape[0] == channels
-    remedy = " Its channels come first: move them last, as np.moveaxis(array, 0, -1) does." if first else ""
+    remedy = " Its channels come first; move them last with np.moveaxis(array, 0, -1)." if first else ""
     raise ImageError(f"{name}: {counted(own, 'channel')} in {shape(values.shape)}; the model takes {channels}.{remedy}")
 
 
@@ -157,9 +157,9 @@ def _of_one_image(values: np.ndarray, name: str) -> np.ndarray:
     if values.ndim == 4 and values.shape[0] != 1:
         raise ImageError(f"{name}: a batch of {values.shape[0]} images; expected one, such as array[0].")
     if values.ndim not in (2, 3, 4):
-        raise ImageError(f"{name}: an array {values.shape}; expected (h, w), (h, w, channels) or one batch of one.")
+        raise ImageError(f"{name}: an array {values.shape}; expected (h, w), (h, w, channels) or a batch of one image.")
     if values.size == 0:
-        raise ImageError(f"{name}: an array {values.shape}, which is empty; expected (h, w), (h, w, channels).")
+        raise ImageError(f"{name}: an empty array {values.shape}; expected (h, w) or (h, w, channels).")
     image: np.ndarray = values[0] if values.ndim == 4 else values[:, :, None] if values.ndim == 2 else values
     return image
 

@@ -32,22 +32,24 @@ class _Header:
                 warnings.simplefilter("ignore")  # about headers written by Python 2
                 self.shape, self.columns_first, self.type = read(file)
         except Exception as error:  # a damaged header can raise any exception
-            raise ImageError(f"{name}: its header cannot be read; expected an array, as numpy.save writes it.") from error
+            raise ImageError(f"{name}: its header cannot be read; expected an array written by numpy.save.") from error
 
     def check(self, size: int, name: str) -> None:
         """Raise `ImageError` unless it is an array of numbers that fits into `size` bytes."""
         if self.type.hasobject:
-            raise ImageError(f"{name}: an array of Python objects, which are not read; expected whole numbers or floats.")
+            raise ImageError(f"{name}: an array of Python objects, which are not read; expected integers or floats.")
         if self.type.kind not in "iufb" or self.type.itemsize > 8:
-            raise ImageError(f"{name}: an array of {plain(self.type)[:60]}; expected whole numbers or floats.")
+            raise ImageError(f"{name}: an array of {plain(self.type)[:60]}; expected integers or floats.")
         if any(each < 0 for each in self.shape) or not 0 < len(self.shape) <= 8:
-            raise ImageError(f"{name}: an array {str(self.shape)[:60]}; expected (h, w), (h, w, channels) or one batch of one.")
+            raise ImageError(
+                f"{name}: an array {str(self.shape)[:60]}; expected (h, w), (h, w, channels) or a batch of one image."
+            )
         count = math.prod(self.shape)
         if count > MOST_VALUES:
             raise ImageError(f"{name}: {count:,} values; at most {MOST_VALUES:,} are read. Make it smaller.")
         needed = count * self.type.itemsize
         if needed > size:
-            raise ImageError(f"{name}: cut short; {shape(self.shape)} values of {self.type.name} are {needed:,} bytes.")
+            raise ImageError(f"{name}: truncated; an array {shape(self.shape)} of {self.type.name} takes {needed:,} bytes.")
 
 
 def is_numpy(path: Path) -> bool:
@@ -69,7 +71,7 @@ def load_numpy(path: Path) -> tuple[np.ndarray, str, tuple[str, ...]]:
             values, notes = _of_archive(file, str(path))
             return values, digest, notes
     except OSError as error:
-        raise ImageError(f"{path}: cannot be read ({error.strerror or error}); name an image you may read.") from error
+        raise ImageError(f"{path}: cannot be read ({error.strerror or error}); check the file and its permissions.") from error
 
 
 def _start(path: Path) -> bytes:
@@ -77,7 +79,7 @@ def _start(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(6)
     except OSError as error:
-        raise ImageError(f"{path}: cannot be read ({error.strerror}); name an image you may read.") from error
+        raise ImageError(f"{path}: cannot be read ({error.strerror}); check the file and its permissions.") from error
 
 
 def _of_archive(file: IO[bytes], name: str) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -95,18 +97,18 @@ def _of_archive(file: IO[bytes], name: str) -> tuple[np.ndarray, tuple[str, ...]
             if len(images) != 1:
                 listed = ", ".join(f"{plain(called)[:60]} {str(each)[:60]}" for called, each in list(shapes.items())[:5])
                 raise ImageError(
-                    f"{name}: expected one array (h, w) or (h, w, channels), got {listed or 'none'}. Save the image by itself: "
-                    "numpy.save."
+                    f"{name}: expected one array (h, w) or (h, w, channels), got {listed or 'none'}. Save the image on its own "
+                    "with numpy.save."
                 )
             member = members[images[0]]
             with archive.open(member) as content:
                 values = _read(content, member.file_size, name)
-            others = f" The file holds {len(shapes) - 1} more, which are no images." if len(shapes) > 1 else ""
-            return values, (f"The array is {plain(images[0])[:60]!r} of the file.{others}",)
+            others = f", the only one of {len(shapes)} that can be an image" if len(shapes) > 1 else ""
+            return values, (f"The image is the array {plain(images[0])[:60]!r} in the file{others}.",)
     except (ImageError, OSError):
         raise
     except Exception as error:  # zipfile can raise any exception on a damaged archive
-        raise ImageError(f"{name}: the file is damaged or cut short ({str(error)[:100]}).") from error
+        raise ImageError(f"{name}: the file is damaged or truncated ({str(error)[:100]}).") from error
 
 
 def _read(file: IO[bytes], size: int, name: str) -> np.ndarray:
@@ -119,6 +121,6 @@ def _read(file: IO[bytes], size: int, name: str) -> np.ndarray:
         now = min(AT_ONCE, count - start)
         content = file.read(now * header.type.itemsize)
         if len(content) < now * header.type.itemsize:
-            raise ImageError(f"{name}: the file is damaged or cut short.")
+            raise ImageError(f"{name}: the file is damaged or truncated.")
         values[start : start + now] = np.frombuffer(content, header.type)
     return np.asarray(values.reshape(header.shape, order="F" if header.columns_first else "C"))

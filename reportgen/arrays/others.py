@@ -84,7 +84,7 @@ def _read(
         raise ImageError(f"an image for an input of shape {_words(shape)}; expected an array (.npy) or numbers.")
     array = load_numpy(given)[0] if isinstance(given, Path) else np.asarray(given)
     if array.dtype.kind not in "iufb":
-        raise ImageError(f"an array of {array.dtype}; expected whole numbers or floats.")
+        raise ImageError(f"an array of {array.dtype}; expected integers or floats.")
     told = given.name if isinstance(given, Path) else f"an array {shape_in_words(array.shape)}"
     return _reshaped(array, shape, name), told, None
 

@@ -71,7 +71,7 @@ def load_bands(path: Path) -> Bands | None:
             file.seek(0)
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise ImageError(f"{path}: cannot be read ({error.strerror or error}); name an image you may read.") from error
+        raise ImageError(f"{path}: cannot be read ({error.strerror or error}); check the file and its permissions.") from error
     note = f"The {len(shown)} pages of the file are the channels." if len(shown) > 1 else ""
     return Bands(values=values, digest=digest, notes=(note,) if note else (), viewable=viewable)
 
@@ -88,17 +88,17 @@ def _check(pages: list[Page], path: Path) -> None:
     """Raise `ImageError` unless the pages can be read as numbers."""
     first = pages[0]
     if not all(page.layout == first.layout for page in pages):
-        raise ImageError(f"{path}: its {len(pages)} pages differ in size or type; expected pages alike.")
+        raise ImageError(f"{path}: its {len(pages)} pages differ in size or type; expected pages of one size and type.")
     for page in pages:
         if (page.kind, page.bits) not in TYPES:
-            raise ImageError(f"{path}: a TIFF of numbers of {page.bits} bits and kind {page.kind}, which is not read.")
+            raise ImageError(f"{path}: a TIFF with {page.bits} bits and sample format {page.kind}, which is not supported.")
         if page.compression not in COMPRESSIONS or page.predictor not in (1, 2, 3) or page.fill_order != 1:
             known = ", ".join(dict.fromkeys(COMPRESSIONS.values()))
             raise ImageError(
-                f"{path}: a TIFF of {counted(page.samples, 'band')} in compression {page.compression}; expected {known}."
+                f"{path}: a TIFF of {counted(page.samples, 'band')} with compression {page.compression}; expected {known}."
             )
         if min(page.width, page.height, page.samples, *page.block) < 1:
-            raise ImageError(f"{path}: the image is damaged or cut short (a size of 0).")
+            raise ImageError(f"{path}: the image is damaged or truncated (a size of 0).")
         padded_row = -(-page.width // page.block[1]) * page.block[1] * page.samples * page.bits // 8
         padded = padded_row * -(-page.height // page.block[0]) * page.block[0]
         if padded_row >= ROW_BYTES or padded > PAGE_BYTES:
@@ -116,7 +116,7 @@ def _stacked(pages: list[Page], file: Any, path: Path) -> np.ndarray:
         try:
             whole[:, :, place * first.samples : (place + 1) * first.samples] = _numbers(page, file)
         except Exception as error:  # Pillow's decoders raise all kinds of exceptions on damaged files
-            raise ImageError(f"{path}: the image is damaged or cut short ({error}).") from error
+            raise ImageError(f"{path}: the image is damaged or truncated ({error}).") from error
     if first.orientation == 1:
         return whole
     upright = np.empty_like(whole if first.orientation < 5 else whole.swapaxes(0, 1), order="C")

@@ -88,7 +88,7 @@ def _fitting(pattern: str) -> Iterator[tuple[Path, str]]:
     fitting = sorted(path for path in map(Path, glob.iglob(pattern, recursive=True)) if path.suffix.lower() in SUFFIXES)  # noqa: PTH207
     found = [path for path in fitting if path.is_file()]
     if not found:
-        raise ImageError(f"{pattern}: no image fits this pattern; check the name.")
+        raise ImageError(f"{pattern}: no image matches this pattern; check the pattern.")
     base = Path(*front) if front else Path()
     yield from ((path, path.relative_to(base).as_posix() if path.is_relative_to(base) else path.name) for path in found)
 
@@ -129,7 +129,7 @@ def shard_of(images: Sequence[Source], shard: tuple[int, int]) -> list[Source]:
     part, parts = shard
     found = list(images[part - 1 :: parts])
     if not found:
-        raise OptionError(f"--shard {part}/{parts}: there are {len(images)} images only, so that this part is empty.")
+        raise OptionError(f"--shard {part}/{parts}: this part is empty; expected at most {len(images)} parts, one per image.")
     return found
 
 

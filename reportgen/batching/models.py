@@ -62,7 +62,7 @@ def candidates_of(models: Sequence[Any], asked: Options) -> list[Candidate]:
     invalid option.
     """
     if not models:
-        raise ModelError("no model was given; name one, or more.")
+        raise ModelError("no model was given; name one or more.")
     found: list[tuple[Any, str, str, Reference | None]] = []
     errors: list[ReportgenError] = []
     for given in models:

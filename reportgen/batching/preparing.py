@@ -41,7 +41,7 @@ def check_overlap(site: Path, sources: Sequence[Source]) -> None:
     place = site.resolve()
     inside = next((each for each in sources if place in each.path.resolve().parents), None)
     if inside is not None:
-        raise OutputError(f"{site}: the image {inside.path} lies in it; choose another --output.")
+        raise OutputError(f"{site}: this folder contains the image {inside.path}; choose another --output.")
 
 
 def check_truths(

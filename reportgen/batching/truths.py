@@ -67,7 +67,7 @@ def _in_table(table: Path, images: Sequence[Source]) -> Truths:
         if found.setdefault(path, label) != label:
             raise LabelsError(f"{table}, line {line}: {plain(image)} has two labels, {plain(found[path])} and {plain(label)}.")
     if not found:
-        raise LabelsError(f"{table}: names none of the images; expected their paths, or their names, in the column image.")
+        raise LabelsError(f"{table}: lists none of the images; expected their paths, or their names, in the column image.")
     return found
 
 
@@ -75,14 +75,14 @@ def _rows(table: Path) -> list[tuple[int, str, str]]:
     """Return the rows of a table as (line number, image, label); raises `LabelsError`."""
     check_readable(table, LabelsError, f"{FOLDERS}, or a CSV file with the columns image and label")
     if table.stat().st_size > LARGEST_TABLE:
-        raise LabelsError(f"{table}: larger than {LARGEST_TABLE // 1_000_000} MB; no table of labels is.")
+        raise LabelsError(f"{table}: larger than {LARGEST_TABLE // 1_000_000} MB; expected a smaller table of labels.")
     try:
         with table.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, skipinitialspace=True, strict=True)
             names = {(name or "").strip().lower(): name for name in reader.fieldnames or ()}
             missing = [column for column in COLUMNS if column not in names]
             if missing:
-                raise LabelsError(f"{table}: there is no column {' or '.join(missing)}; expected a first line image,label.")
+                raise LabelsError(f"{table}: there is no column {' or '.join(missing)}; expected the header line image,label.")
             rows = []
             for row in reader:
                 image, label = ((row[names[column]] or "").strip() for column in COLUMNS)

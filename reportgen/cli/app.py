@@ -30,7 +30,7 @@ LONG = 2.0  # seconds; longer work gets a progress bar
 app = typer.Typer(
     name="reportgen",
     cls=CommandsInOrder,
-    help="Opens up a trained Keras CNN on one image and writes what it saw as one HTML file.",
+    help="Runs a trained Keras CNN on one image and writes an HTML report of what the network sees.",
     epilog="Start with: [bold]reportgen report cat.png[/bold]",
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -73,7 +73,7 @@ def main() -> None:
             sys.exit(2)
         # a bug of ours; not exit code 1, as Python would use, because 1 means that a diff found changes
         traceback.print_exc()
-        tell("reportgen: this is a defect of reportgen's own; please report it with the lines above.")
+        tell("reportgen: this is a bug in reportgen; please report it with the lines above.")
         sys.exit(2)
     sys.exit(code if isinstance(code, int) else 0)
 
@@ -90,7 +90,7 @@ def _root(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Opens up a trained Keras CNN on one image and writes what it saw as one HTML file."""
+    """Runs a trained Keras CNN on one image and writes an HTML report of what the network sees."""
 
 
 def say(result: str | bytes | Path) -> None:

@@ -19,9 +19,9 @@ from .standard_input import PIPED, image_from_standard_input
 if TYPE_CHECKING:
     from ..checking import Checked, Occurrence
 
-CHECK_HELP = """Print what is wrong with a model. Exits with 1 where something as serious as --fail-on was found.
+CHECK_HELP = """Check a model for problems. Exits with 1 if a finding is at least as serious as --fail-on (default: error).
 
-Checks about what the model makes of an image need an image; whether a channel is dead shows on 20 or more.
+Checks on how the model processes an image need an image; the check for dead channels needs at least 20.
 
 [bold]Examples[/bold]
 
@@ -51,7 +51,7 @@ def check(
         typer.Argument(
             readable=False,
             metavar="IMAGE",
-            help="Images, to check what the model makes of them; - reads one from standard input.",
+            help="Images to check the model on; - reads one from standard input.",
         ),
     ] = None,
     options: dict[str, Any],
@@ -75,7 +75,7 @@ def check(
     reference = check_request(model, asked)
     files = [image for image in images or () if image != PIPED]
     if len(images or ()) - len(files) > 1:
-        raise OptionError("check: - stands for one image, which comes through standard input; give it once.")
+        raise OptionError("check: - stands for the one image on standard input; give it only once.")
     for image in files:
         check_image(image)
     if junit_file is not None:
@@ -120,4 +120,4 @@ def _on(occurrence: Occurrence) -> str:
     if not occurrence.images:
         return ""
     others = len(occurrence.images) - 1
-    return f" ({occurrence.images[0]}{f'; with other figures on {others:,} more' if others else ''})"
+    return f" ({occurrence.images[0]}{f'; with other values on {others:,} more' if others else ''})"

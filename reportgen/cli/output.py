@@ -29,14 +29,14 @@ FailOn = Annotated[
     Optional[str],
     typer.Option(
         "--fail-on",
-        help="Exit with 1 where a check found something as serious as this, or more (error, warning or note).",
+        help="Exit with 1 if a check found something at least this serious (error, warning or note).",
         metavar="LEVEL",
         show_default=False,
         autocompletion=lambda incomplete: [word for word in LEVELS if word.startswith(incomplete)],
         rich_help_panel=OUTPUT,
     ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the result and errors only.", rich_help_panel=OUTPUT)]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the result and errors.", rich_help_panel=OUTPUT)]
 
 
 def level_of(fail_on: str | None) -> Level | None:
@@ -62,7 +62,7 @@ def check_output(path: Path, folder: bool, *inputs: Path | None, force: bool = F
     if path == STANDARD_OUTPUT:
         if folder or open_page:
             flag = "--folder" if folder else "--open"
-            raise OutputError(f"--output -: {flag} needs a place on the disk; name one, or leave out {flag}.")
+            raise OutputError(f"--output -: {flag} needs a path instead of standard output; name one, or leave out {flag}.")
         return
     if folder:
         if path.suffix.lower() in (".html", ".htm"):
@@ -78,7 +78,7 @@ def default_output(name: str, folder: bool) -> Path:
     """Return where a page goes without --output: a file or folder in the current one. Raises `OutputError` if that is a link."""
     path = Path(name if folder else f"{name}.html")
     if path.is_symlink():  # the user did not name it, and in a shared folder someone else may have put it there
-        raise OutputError(f"{path}: a link, which is followed only when --output names it; remove it, or name another file.")
+        raise OutputError(f"{path}: a symbolic link, only followed if --output names it; remove it, or choose another --output.")
     return path
 
 

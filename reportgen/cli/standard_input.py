@@ -20,7 +20,7 @@ def image_from_standard_input(example: str) -> GivenImage | GivenArray:
     from ..arrays import image_from_stream
 
     if sys.stdin is None or sys.stdin.isatty():
-        raise ImageError(f"-: standard input is a terminal; send an image into it, as in: {example} < cat.png")
+        raise ImageError(f"-: standard input is a terminal; redirect an image into it, as in: {example} < cat.png")
     try:
         return image_from_stream(sys.stdin.buffer)
     except OSError as error:

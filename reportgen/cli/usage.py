@@ -62,7 +62,7 @@ def _no_command(word: str, commands: list[str]) -> str:
         return f"{plain(word)}: there is no such command; did you mean {close[0]}?"
     if Path(word).suffix:  # most likely an image
         return f"{plain(word)}: there is no such command; did you mean: reportgen report {plain(word)}"
-    return f"{plain(word)}: there is no such command; there are {', '.join(commands)}."
+    return f"{plain(word)}: there is no such command; expected one of {', '.join(commands)}."
 
 
 def usage_line(error: Any) -> str:
@@ -75,7 +75,7 @@ def usage_line(error: Any) -> str:
         known = [flag for param in context.command.params for flag in param.opts] if context is not None else []
         close = get_close_matches(option, known, n=1)
         return f"{plain(option)}: there is no such option; " + (
-            f"did you mean {close[0]}?" if close else f"see {command} --help for those there are."
+            f"did you mean {close[0]}?" if close else f"see {command} --help for the options."
         )
     message = " ".join(error.format_message().split()).rstrip(".")
     return f"{message[:1].lower()}{message[1:]}; see {command} --help."

@@ -19,7 +19,7 @@ def find_check_changes(pair: Pair) -> CheckChanges | Absent:
     """Return the findings that are new and those that are gone; absent if one of the reports has no checks."""
     old, new = present(pair.old.checks), present(pair.new.checks)
     if old is None or new is None:
-        return Absent("A report without checks cannot be compared by them.")
+        return Absent("The checks cannot be compared: one of the reports has none.")
     both = set(old.checked) & set(new.checked)
     if not pair.same_image:
         both &= {check.name for check in checks_about("model")}

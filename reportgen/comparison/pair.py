@@ -14,7 +14,7 @@ from ..sections.section import Section
 from .provenance import OTHER_SIZE, image_difference, provenance_changes, same_image
 from .result import SectionChanges
 
-NOT_IN_BOTH = Absent("A report without this section cannot be compared by it.")
+NOT_IN_BOTH = Absent("This section cannot be compared: one of the reports does not have it.")
 UNTOLD = (LEFT_OUT.reason, MADE_BEFORE.reason)  # reasons for an absent section that say nothing about the model
 
 

@@ -13,20 +13,21 @@ from ..records import equal, record
 from ..report import Report
 
 OTHER_IMAGE = (
-    "The two models were shown different images: answers, maps and where they looked differ for that reason too. "
-    "Only architecture and weights can be compared; make both reports of one image for the rest."
+    "The two models were given different images: answers, feature maps and attribution maps differ for that reason too. "
+    "Only architecture and weights can be compared; to compare the rest, make both reports on the same image."
 )
 OTHER_SIZE = (
-    "The image was given at two sizes: maps and where they looked cannot be compared, and answers may differ for that reason too."
+    "The image was given at different sizes: feature maps and attribution maps cannot be compared, and answers may differ for "
+    "that reason too."
 )
 OTHER_FIT = (
-    "The image was cut or stretched otherwise: answers, maps and where they looked cannot be compared. "
-    "Make both reports with one --fit and --size."
+    "The image was fitted or resized differently: answers, feature maps and attribution maps cannot be compared. "
+    "Make both reports with the same --fit, --size and --resample."
 )
-OTHER_PIXELS = "The pixels were scaled in two ways, so answers and maps would differ even if the models were the same."
+OTHER_PIXELS = "The pixels were scaled differently, so answers and maps would differ even if the models were the same."
 OTHER_OUTPUT = (
-    "The reports look at two outputs of the model: the answers and where the models looked differ for that reason too. "
-    "Make both reports with one --head."
+    "The reports are about different outputs of the model: answers and attribution maps differ for that reason too. "
+    "Make both reports with the same --head."
 )
 EXPLAINED = 0.0  # the distance of a change that is explained by other changes
 
@@ -155,15 +156,15 @@ def tell_provenance(old: Report, new: Report) -> Iterator[str]:
     names = name(old.provenance.image.name), name(new.provenance.image.name)
     difference = image_difference(old, new)
     if difference == OTHER_IMAGE:
-        yield f"another image ({names[0]}, now {names[1]})" if names[0] != names[1] else f"another image of the name {names[0]}"
+        yield f"another image ({names[0]}, now {names[1]})" if names[0] != names[1] else f"another image, also named {names[0]}"
     elif difference:
-        yield f"the image given {'at another size' if difference == OTHER_SIZE else 'cut or stretched otherwise'}"
+        yield f"the image was {'given at another size' if difference == OTHER_SIZE else 'fitted or resized differently'}"
     if not same_preprocessing(old, new):
         was, now = name(old.provenance.model.preprocessing), name(new.provenance.model.preprocessing)
-        yield f"pixels scaled otherwise ({was}, now {now})"
+        yield f"the pixels were scaled differently ({was}, now {now})"
     if not same_output(old, new):
         was, now = ("the first" if output is None else name(output) for output in _outputs(old, new))
-        yield f"another output was looked at: {was}, now {now}"
+        yield f"the reports are about different outputs: {was}, now {now}"
 
 
 def _outputs(old: Report, new: Report) -> tuple[str | None, str | None]:
@@ -175,4 +176,4 @@ def _outputs(old: Report, new: Report) -> tuple[str | None, str | None]:
 def tell_digest(changes: Iterable[Change]) -> Iterator[str]:
     """Yield a clause if the models differ in something that no section shows."""
     if any(change.where == "model.digest" and change.distance is None for change in changes):
-        yield "the models differ in something that the reports do not show (their digests are not the same)"
+        yield "the models differ in something that the reports do not show (their digests differ)"

@@ -16,7 +16,7 @@ def tell_truth(old: Truth | None, new: Truth | None) -> Iterator[str]:
         return
     if len(known) == 1 or old is None or new is None:
         which = "new" if known[0] is new else "old"
-        yield f"the {which} answer is {_judged(known[0])}; of the other the truth is not known"
+        yield f"the {which} answer is {_judged(known[0])}; whether the other is right is not known"
     elif old.label != new.label:
         yield f"the old answer is {_judged(old)}, the new one {_judged(new)}"
     elif old.correct and new.correct:
@@ -48,7 +48,7 @@ def tell_truths(truths: Sequence[Truth | None]) -> Iterator[str]:
     truly = f": it is {name(next(iter(labels)))}" if len(labels) == 1 else ""
     right = [str(number) for number, truth in known if truth.correct]
     if len(right) in (0, len(known)):
-        yield f"{'no' if not right else 'every'} version of which that is known is right{truly}"
+        yield f"the answer is {'right' if right else 'wrong'} in every version for which that is known{truly}"
     else:
         those = f"version{'s' if len(right) > 1 else ''} {', '.join(right)}"
         yield f"the answer is right in {len(right):,} of {counted(len(known), 'version')}, {those}{truly}"

@@ -84,7 +84,7 @@ class _Row:
         models = [text for topic in TOPICS if topic != "answer" for text in self._told_of(topic)]
         provenance = [report.provenance for report in self.reports]
         within = f"All {count} versions are the same {within_what(tolerance)}" if same else ""
-        images = "" if self.same_image else "The versions were shown different images, or one image in different ways"
+        images = "" if self.same_image else "The versions were given different images, or one image prepared in different ways"
         clauses = [within, images, *answered, *tell_truths([each.truth for each in provenance])]
         clauses += [*tell_metrics([each.metrics for each in provenance]), *models]
         return " ".join(f"{text[:1].upper()}{text[1:]}." for text in clauses if text)

@@ -51,7 +51,7 @@ def _within(same: bool, tolerance: float) -> tuple[str, ...]:
 
 def within_what(tolerance: float) -> str:
     """Return the condition under which reports that differ count as the same."""
-    return f"within a tolerance of {number(tolerance)}" if tolerance else "but for names"
+    return f"within a tolerance of {number(tolerance)}" if tolerance else "except for names"
 
 
 def _tell_rounding(pair: Pair, sections: Sections) -> tuple[str, ...]:
@@ -83,7 +83,7 @@ def _same(pair: Pair) -> str:
         if section.topic == topic and section.noun and pair.found(section) is not None
     ]
     if not held:
-        return "The same model, by its digest, and the same image; the reports hold nothing else to compare."
+        return "The same model, by its digest, and the same image; the reports contain nothing else to compare."
     return f"The same: {', '.join(held[:-1])}{' and ' if len(held) > 1 else ''}{held[-1]}."
 
 

@@ -91,7 +91,7 @@ def read_options(record: Callable[..., Record], values: Mapping[str, Any]) -> Re
     known = options_of(record)
     for name in values:
         if name not in known:
-            raise OptionError(f"{plain(name)}: no such option; there are {', '.join(sorted(known))}.")
+            raise OptionError(f"{plain(name)}: no such option; expected one of {', '.join(sorted(known))}.")
     return record(**{name: known[name].read(value) for name, value in values.items()})
 
 

@@ -195,7 +195,7 @@ def _metric_pair(text: Any) -> tuple[str, str]:
 
 def whole_number(low: int, high: int) -> Kind:
     """Return the kind for an integer from `low` to `high`."""
-    return Kind(lambda value: _read_whole(value, low, high), f"a whole number from {low} to {high}", "N")
+    return Kind(lambda value: _read_whole(value, low, high), f"an integer from {low} to {high}", "N")
 
 
 def choice(*words: str) -> Kind:
@@ -219,7 +219,7 @@ WEIGHTS = Kind(
 )
 SEED = whole_number(0, LARGEST_SEED)
 FLAG = Kind(_read_flag, "True or False", "", takes="nothing")
-SHARE = Kind(_read_share, "a share, 0 or more, such as 0.001", "SHARE", write=repr)
+SHARE = Kind(_read_share, "a number, 0 or more, such as 0.001", "SHARE", write=repr)
 COUNT = Kind(_read_count, "a number, 1 or more, or all", "N|all", words=("all",))
 SIZE = Kind(_read_size, "HEIGHTxWIDTH in pixels, such as 224x224", "HEIGHTxWIDTH", lambda size: f"{size[0]}x{size[1]}")
 FILE_SIZE = Kind(_read_file_size, "a size such as 5MB, from 1 byte to less than 1000 TB", "SIZE")
@@ -231,8 +231,8 @@ VISUALIZE = Kind(
     "N|all|classes|LAYER:CHANNEL,...",
     words=("all", "classes"),
 )
-MODULES = Kind(_read_modules, "the name of a module, such as mylayers", "MODULE", takes="each")
-LABELS = Kind(_read_labels, "a file of labels, or in Python a list of texts", "FILE", is_file=True)
+MODULES = Kind(_read_modules, "the name of a Python module, such as mylayers", "MODULE", takes="each")
+LABELS = Kind(_read_labels, "a file of labels, or in Python a list of strings", "FILE", is_file=True)
 BASELINE = Kind(_read_baseline, "black, mean, blur, or a colour such as #808080", "black|mean|blur|COLOUR", words=BASELINES)
 LAYER = Kind(_read_path, "the path of a layer, such as block3_conv2", "PATH")
 CLASSES = Kind(

@@ -121,7 +121,7 @@ def read_entries(site: Path) -> dict[tuple[str, str], Entry]:
         if not journal.exists():
             return found
         if journal.stat().st_size > LARGEST_JOURNAL:
-            raise ReportFileError(f"{journal}: larger than any journal of ours.")
+            raise ReportFileError(f"{journal}: larger than {LARGEST_JOURNAL:,} bytes, the most that is read.")
         with journal.open("rb") as file:
             for line in file:
                 entry = _entry_in(line)

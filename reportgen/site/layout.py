@@ -52,7 +52,7 @@ def check_site(path: Path) -> None:
     try:
         written = json.loads((path / MARK).read_text("utf-8"))["format"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ReportFileError(f"{path / MARK}: damaged; write the site anew into an empty folder.") from error
+        raise ReportFileError(f"{path / MARK}: damaged; make the site again in an empty folder.") from error
     if written != FORMAT:
         raise ReportFileError(f"{path}: a site of format {written}; this version reads format {FORMAT}. Use a newer reportgen.")
 
@@ -63,23 +63,23 @@ def check_site_writable(path: Path) -> None:
         if not os.path.lexists(path):
             parent = path.absolute().parent
             if not parent.is_dir():
-                raise OutputError(f"{path}: there is no folder {path.parent}; make it first, or choose another --output.")
+                raise OutputError(f"{path}: there is no folder {path.parent}; create it, or choose another --output.")
             _check_access(parent, path)
             return
         if not path.is_dir():
-            raise OutputError(f"{path}: a file, where a folder for the site was expected; choose another --output.")
+            raise OutputError(f"{path}: expected a folder for the site, got a file; choose another --output.")
         _check_access(path, path)
         if is_site(path):
             check_site(path)
         elif not _holds_nothing(path):
-            raise OutputError(f"{path}: the folder holds files that are no site of reportgen's; choose another --output.")
+            raise OutputError(f"{path}: the folder contains files and is not a site of reportgen's; choose another --output.")
     except (OSError, ValueError) as cause:
         raise OutputError(f"{path}: cannot be written ({getattr(cause, 'strerror', None) or cause}).") from cause
 
 
 def _check_access(folder: Path, path: Path) -> None:
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputError(f"{path}: the folder {folder} cannot be written to; choose another --output.")
+        raise OutputError(f"{path}: the folder {folder} is not writable; choose another --output.")
 
 
 def _holds_nothing(path: Path) -> bool:
@@ -125,7 +125,7 @@ def write_in(site: Path, file: str, content: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.parent.resolve() != (site.resolve() / file).parent:  # a link that leads out of the site
-            raise OutputError(f"{path.parent}: a link; expected a folder of the site's own.")
+            raise OutputError(f"{path.parent}: a symbolic link; expected a folder inside the site.")
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror}).") from error
     write_atomically(path, content)

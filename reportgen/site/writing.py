@@ -65,11 +65,11 @@ def index(sites: Sequence[str | Path], output: str | Path | None = None, templat
     """
     given = [Path(each) for each in sites]
     if not given:
-        raise ReportFileError("index: no site was given.")
+        raise ReportFileError("index: no site was given; name one or more.")
     for each in given:
         check_site(each)
     if output is None and len(given) > 1:
-        raise OutputError("index: several sites are merged into another one; name it with --output.")
+        raise OutputError("index: several sites are merged into one; name the merged site with --output.")
     place = given[0] if output is None else Path(output)
     check_site_writable(place)
     with writing(place):
