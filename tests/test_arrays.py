@@ -85,7 +85,7 @@ def test_a_file_of_any_type_and_order(tmp_path: Path, kind: str, order: Any) -> 
     report = report_of(saved(tmp_path / "a.npy", values), 2)
     assert scores(report) == called(values)
     assert report.provenance.image.name == "a.npy"
-    assert f"Its {values.dtype.name} values were given" in report.provenance.notes[0]
+    assert f"The array's {values.dtype.name} values were given" in report.provenance.notes[0]
 
 
 @pytest.mark.parametrize("shape", [(12, 10), (12, 10, 1), (1, 12, 10, 1)])
@@ -402,8 +402,8 @@ def test_an_archive_that_claims_more_than_it_holds(tmp_path: Path) -> None:
         (256, 2_000_000_000, "at most|damaged"),  # the width
         (277, 60_000, "at most|damaged"),  # the bands
         (273, 1_000_000, "damaged or truncated"),  # where the strip begins
-        (259, 7, "in compression 7; expected"),  # JPEG
-        (258, 24, "numbers of 24 bits"),
+        (259, 7, "with compression 7; expected"),  # JPEG
+        (258, 24, "a TIFF with 24 bits"),
     ],
 )
 def test_a_tiff_that_lies(tmp_path: Path, tag: int, value: int, reason: str) -> None:

@@ -89,7 +89,7 @@ def test_somebody_elses_page_is_left_alone(tmp_path: Path) -> None:
 
 def test_the_pictures_that_a_report_is_made_from_are_not_overwritten(folder: Path) -> None:
     picture = picture_in(folder)
-    with pytest.raises(OutputError, match="made from"):
+    with pytest.raises(OutputError, match="overwrite one of its inputs"):
         check_folder_writable(folder, is_our_folder, picture)
 
 

@@ -163,7 +163,7 @@ def test_the_default_name_follows_no_link_at_all(tmp_path: Path, victim: Path, f
     link.symlink_to("thesis.html")
     result = run("diff", "a.html", "b.html", *(["--folder"] if folder else []), cwd=tmp_path)
     assert (result.returncode, result.stdout) == (2, b"")
-    assert result.stderr.decode().startswith(f"reportgen: {link.name}: a link")
+    assert result.stderr.decode().startswith(f"reportgen: {link.name}: a symbolic link")
     assert "--output" in result.stderr.decode()
     assert len(result.stderr.splitlines()) == 1
     assert victim.read_text() == "thesis"

@@ -44,7 +44,7 @@ def image_from_stream(stream: IO[bytes]) -> GivenImage | GivenArray:
             while size <= LARGEST_FILE and (part := stream.read(AT_ONCE)):
                 size += file.write(part)
         if size > LARGEST_FILE:
-            raise ImageError(f"{STANDARD_INPUT}: at most {LARGEST_FILE:,} bytes are read. Make the image smaller.")
+            raise ImageError(f"{STANDARD_INPUT}: more than {LARGEST_FILE:,} bytes, the most that is read. Make it smaller.")
         try:
             return _from_file(path)
         except ImageError as error:
