@@ -231,7 +231,7 @@ VISUALIZE = Kind(
     "N|all|classes|LAYER:CHANNEL,...",
     words=("all", "classes"),
 )
-MODULES = Kind(_read_modules, "the name of a Python module, such as mylayers", "MODULE", takes="each")
+MODULES = Kind(_read_modules, "the name of a module, such as mylayers", "MODULE", takes="each")
 LABELS = Kind(_read_labels, "a file of labels, or in Python a list of strings", "FILE", is_file=True)
 BASELINE = Kind(_read_baseline, "black, mean, blur, or a colour such as #808080", "black|mean|blur|COLOUR", words=BASELINES)
 LAYER = Kind(_read_path, "the path of a layer, such as block3_conv2", "PATH")
