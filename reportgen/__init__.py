@@ -1,4 +1,4 @@
-"""reportgen opens up a trained Keras CNN on one image and writes what it saw as one HTML file.
+"""reportgen runs a trained Keras CNN on one image and writes an HTML report of what the network sees.
 
 import reportgen
 report = reportgen.generate("minivgg", "cat.png")
@@ -73,7 +73,7 @@ __all__ = [
     "series",
 ]
 
-# fetched when first asked for: numpy, Jinja and above all TensorFlow are not needed to print a help text
+# imported on first access: printing a help text needs neither NumPy nor Jinja nor, above all, TensorFlow
 _ROOMS = {
     "batch": "batching.batch",
     "check": "checking",

@@ -1,4 +1,4 @@
-"""`python -m reportgen` is `reportgen`."""
+"""Makes `python -m reportgen` the same as `reportgen`."""
 
 from .cli import run
 

@@ -1,4 +1,4 @@
-"""TensorFlow and Keras, imported quietly: the only place that imports them."""
+"""TensorFlow and Keras, imported without their log output. No other module imports them directly."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 
 if os.environ["KERAS_BACKEND"] != "tensorflow" and "keras" not in sys.modules:
-    raise ModelError(f"KERAS_BACKEND is {os.environ['KERAS_BACKEND']}; reportgen needs tensorflow: set it so, or unset it.")
+    raise ModelError(f"KERAS_BACKEND is {os.environ['KERAS_BACKEND']}; expected tensorflow. Set it to tensorflow, or unset it.")
 
 with without_native_log():
     import keras
@@ -26,15 +26,15 @@ with without_native_log():
 
     try:
         from keras.src.ops.symbolic_arguments import SymbolicArguments
-    except ImportError:  # private, and only used to save memory
+    except ImportError:  # private in Keras, and only used to save memory
         SymbolicArguments = None
     try:
         from tensorflow.python.framework import op_callbacks
-    except ImportError:  # private, and only used to tell what feeds a layer across bare operations
+    except ImportError:  # private in TensorFlow, and only used to find a layer's inputs across bare operations
         op_callbacks = None
 
 if keras.backend.backend() != "tensorflow":
-    raise ModelError(f"Keras runs on {keras.backend.backend()} here; reportgen needs TensorFlow. Set KERAS_BACKEND=tensorflow.")
+    raise ModelError(f"Keras uses the backend {keras.backend.backend()}; expected tensorflow. Set KERAS_BACKEND=tensorflow.")
 
 __all__ = [
     "SymbolicArguments",
@@ -49,25 +49,25 @@ __all__ = [
     "tf",
     "versions",
 ]
-DEEPEST = 20_000  # calls in each other
+DEEPEST = 20_000  # nested calls
 
 
 def versions() -> tuple[str, str]:
-    """TensorFlow's and Keras's."""
+    """Return the versions of TensorFlow and Keras."""
     return tf.__version__, keras.__version__
 
 
 @contextmanager
 def deep_models() -> Iterator[None]:
-    """Room for a model of thousands of layers: Keras follows a graph by calls in each other, one and more for every layer.
+    """Raise Python's recursion limit for models with thousands of layers.
 
-    Raises `ModelError` where that is not enough.
+    Keras walks a graph recursively, with one or more nested calls per layer. Raises `ModelError` if the limit is still exceeded.
     """
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(max(before, DEEPEST))
     try:
         yield
     except RecursionError as error:
-        raise ModelError("The model's layers lie too deep in each other to be followed.") from error
+        raise ModelError("The model's graph of layers is too deep: following it exceeds Python's recursion limit.") from error
     finally:
         sys.setrecursionlimit(before)

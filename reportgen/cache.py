@@ -1,4 +1,4 @@
-"""What is kept between runs in the user's cache folder: small files under a digest, the least recently used let go first."""
+"""The cache between runs in the user's cache folder: small files named by a digest, the least recently used evicted first."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from .files import write_atomically
 
 PLACE = "REPORTGEN_CACHE"  # the environment variable that names another folder
 MOST = 500_000_000  # bytes of all files together
-LARGEST = 2_000_000  # bytes of one
+LARGEST = 2_000_000  # bytes of one file
 SUFFIX = ".kept"
-CHECKSUM = 32  # bytes in front of the content
+CHECKSUM = 32  # bytes before the content
 
 
 def cache_folder() -> Path:
-    """Where everything is kept; it may not exist."""
+    """Return the cache folder, which may not exist."""
     asked = os.environ.get(PLACE)
     if asked:
         return Path(asked)
@@ -29,7 +29,7 @@ def cache_folder() -> Path:
 
 
 def kept(key: str) -> bytes | None:
-    """What was kept under `key`, a hexadecimal digest; None where there is nothing, or something that was not kept whole."""
+    """Return the content stored under `key`, a hexadecimal digest; None if there is none or its checksum does not match."""
     path = _place_of(key)
     try:
         if path.is_symlink() or not path.is_file() or path.stat().st_size > LARGEST:
@@ -38,14 +38,14 @@ def kept(key: str) -> bytes | None:
         checksum, content = found[:CHECKSUM], found[CHECKSUM:]
         if hashlib.sha256(key.encode() + content).digest() != checksum:
             return None
-        os.utime(path)  # it was used just now
+        os.utime(path)  # marks it as just used
     except (OSError, ValueError):
         return None
     return content
 
 
 def keep(contents: dict[str, bytes]) -> None:
-    """Keep contents by their keys, each file written whole or not at all; nothing where the folder cannot be written to."""
+    """Store contents by their keys, writing each file atomically; does nothing if the folder cannot be written to."""
     try:
         folder = cache_folder()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -58,13 +58,13 @@ def keep(contents: dict[str, bytes]) -> None:
 
 
 def size_of_cache() -> tuple[int, int]:
-    """How many things are kept, and their bytes."""
+    """Return the number of cached files and their total size in bytes."""
     sizes = [size for _, size, _ in _files()]
     return len(sizes), sum(sizes)
 
 
 def clear_cache() -> tuple[int, int]:
-    """Let go of everything; how many things that were, and their bytes."""
+    """Empty the cache; return the number of files removed and their total size in bytes."""
     before = size_of_cache()
     _let_go(0)
     after = size_of_cache()
@@ -72,19 +72,19 @@ def clear_cache() -> tuple[int, int]:
 
 
 def _let_go(most: int) -> None:
-    """Remove the files that were used least recently until the others take up to `most` bytes."""
+    """Remove the least recently used files until the rest take at most `most` bytes."""
     files = sorted(_files())
     total = sum(size for _, size, _ in files)
     for _, size, path in files:
         if total <= most:
             return
-        with suppress(OSError):  # another process was faster, or may do what we may not
+        with suppress(OSError):  # another process removed it first, or we lack the permission
             path.unlink()
         total -= size
 
 
 def _files() -> Iterator[tuple[int, int, Path]]:
-    """(when it was last used, bytes, path) of everything kept."""
+    """Yield (time of last use, bytes, path) for each cached file."""
     try:
         paths = [path for path in cache_folder().iterdir() if path.name.endswith((SUFFIX, ".tmp"))]
     except (OSError, ValueError, RuntimeError):

@@ -1,4 +1,4 @@
-"""`check`: what is wrong with a model, alone or on images, without a page."""
+"""`check`: runs the checks on a model, with or without images, and makes no report."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NO_IMAGE = "No image was given."
 
 @record
 class Occurrence:
-    """A finding, and the names of the images that it was found on; none where it is true of the model alone."""
+    """A finding and the names of the images it was found on; no names for a finding about the model itself."""
 
     finding: Finding
     images: tuple[str, ...] = ()
@@ -31,7 +31,7 @@ class Occurrence:
 
 @dataclass(frozen=True, kw_only=True)
 class Checked:
-    """What the checks found of the model called `model` on so many images, the most serious first."""
+    """What the checks found about the model named `model` on `images` images, the most serious first."""
 
     model: str
     images: int
@@ -39,7 +39,7 @@ class Checked:
     checks: Checks
 
     def rows(self) -> list[dict[str, Any]]:
-        """The findings as JSON values: as in a report's data, with the names of the images."""
+        """Return the findings as JSON values, as in a report's data, with the names of the images."""
         return [{**Encoder().encode(each.finding), "images": list(each.images)} for each in self.occurrences]
 
 
@@ -51,11 +51,11 @@ def check(
     progress: Progress = lambda step: None,
     **options: Any,
 ) -> Checked:
-    """Run all checks on `model`; arguments as for `generate`.
+    """Run all checks on `model`; the arguments are those of `generate`.
 
-    Some checks are about what the model makes of an image, and one needs 20 images or more.
+    Some checks look at how the model processes an image, and one needs at least 20 images.
 
-    Raises a `ReportgenError` where the model or an image cannot be read, or an option means nothing.
+    Raises a `ReportgenError` if the model or an image cannot be read, or if an option is invalid.
     """
     reporter = Reporter(model, announce=announce, progress=progress, **options)
     parts: list[Checks] = []
@@ -69,7 +69,7 @@ def check(
         for finding in parts[-1].rows:
             before = found.get(_key(finding), Occurrence(finding))
             found[_key(finding)] = Occurrence(before.finding, (*before.images, given.facts.name))
-    # the model after the images: it is known from their passes
+    # the model's checks run after the images: they use what the images' passes recorded
     of_model = run_checks(checks_about("model"), reporter.network)
     of_all = run_checks(checks_about("images"), seen)
     told = [check.name for check in checks_about("image") if check.told_by in of_all.checked]
@@ -86,7 +86,7 @@ def check(
 
 
 def _as_one(parts: Sequence[Checks], rows: tuple[Finding, ...], with_images: bool) -> Checks:
-    """Which checks ran at least once; of the others, the first reason."""
+    """Combine the runs: the checks that ran at least once, and for each of the others the first reason why it did not."""
     checked = tuple(dict.fromkeys(name for part in parts for name in part.checked))
     reasons = [each for part in parts for each in part.not_checked]
     if not with_images:
@@ -96,7 +96,7 @@ def _as_one(parts: Sequence[Checks], rows: tuple[Finding, ...], with_images: boo
 
 
 def junit(checked: Checked, fail_on: Level) -> bytes:
-    """The checks as a JUnit file: a test case for each, a failure for each finding as serious as `fail_on`."""
+    """Return the checks as a JUnit file: a test case per check, and a failure per finding at least as serious as `fail_on`."""
     failures = [each for each in checked.occurrences if LEVELS.index(each.finding.level) <= LEVELS.index(fail_on)]
     names = [*checked.checks.checked, *(each.name for each in checked.checks.not_checked)]
     suite = ElementTree.Element(

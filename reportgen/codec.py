@@ -1,11 +1,11 @@
-"""The report's records to and from JSON values, by their type hints; and the JSON Schema that says what comes out.
+"""Converts the report's records to and from JSON values by their type hints, and gives the JSON Schema of the result.
 
     record           {"field": ..}          tuple       [..]
     mapping          {name: ..}
     float            number, or "nan", "inf", "-inf"
-    Picture          {"picture": id, "low": .., "high": .., "colormap": ..}, the pixels go to a table of PNGs by id
+    Picture          {"picture": id, "low": .., "high": .., "colormap": ..}; the pixels go into a table of PNGs by id
 
-What does not match is refused, not guessed at.
+Data that do not match the type hints are rejected; nothing is guessed.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from .records import FORMER_NAMES, FORMER_VALUES
 from .report import FORMAT, Absent, Report
 
 Pictures = dict[str, bytes]
-MOST_PIXELS = 1_000_000_000  # bytes of all pictures unpacked; all maps of EfficientNetB7 are a quarter of it
+MOST_PIXELS = 1_000_000_000  # bytes of all pictures unpacked; all maps of EfficientNetB7 take a quarter of this
 VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){0,3}(?:(?:a|b|rc|\.dev)[0-9]{1,4})?")
-LARGEST_INTEGER = 2**63 - 1  # NumPy counts no further; none of a report's is negative
+LARGEST_INTEGER = 2**63 - 1  # NumPy's limit; no integer in a report is negative
 NON_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
 class Encoder:
-    """Encodes values and gathers the pictures in them: `pictures` holds each PNG by its id, which comes from its content."""
+    """Encodes values and collects their pictures: `pictures` holds each PNG by its id, a digest of its content."""
 
     def __init__(self) -> None:
         self.pictures: Pictures = {}
-        self.colormaps: dict[str, None] = {}  # those of the pictures, in the order in which they first come
+        self.colormaps: dict[str, None] = {}  # the pictures' colormaps, in order of first use
         self._ids: dict[int, str] = {}
 
     def encode(self, value: Any) -> Any:
-        """`value` as JSON values."""
+        """Return `value` as JSON values."""
         if isinstance(value, Picture):
             return {
                 "picture": self.identify(value),
@@ -60,7 +60,7 @@ class Encoder:
         return _number(value) if isinstance(value, float) else value
 
     def identify(self, picture: Picture) -> str:
-        """The picture's id, its PNG made once."""
+        """Return the picture's id; its PNG is made only once."""
         if id(picture) not in self._ids:
             png = to_png(picture)
             identity = hashlib.sha256(png).hexdigest()[:16]
@@ -77,23 +77,24 @@ def _number(value: float) -> float | str:
 
 
 def decode_report(data: Any, pictures: Pictures) -> Report:
-    """The report that `data` and its PNGs were encoded from, by this version or an earlier one; raises `ReportFileError`.
+    """Return the report that `data` and its PNGs were encoded from, by this version or an earlier one.
 
-    Of an earlier format, what a record lacks is its default, and what it no longer has is passed over.
+    In data of an earlier format, missing fields take their defaults, and fields that no longer exist are ignored. Raises
+    `ReportFileError`.
     """
     if not isinstance(data, dict) or type(data.get("format")) is not int:
-        raise ReportFileError("this is no report: its data lack a format number.")
+        raise ReportFileError("this is not a report: its data have no format number.")
     if data["format"] > FORMAT:
         raise ReportFileError(_made_by_newer(data))
     if data["format"] < 1:
-        raise ReportFileError(f"this report has format {str(data['format'])[:20]}, which no released reportgen wrote.")
+        raise ReportFileError(f"this report has format {str(data['format'])[:20]}, which no version of reportgen writes.")
     report = _Decoder(pictures, older=data["format"] < FORMAT).decode(Report, data, "report")
     assert isinstance(report, Report)
     return replace(report, format=FORMAT)
 
 
 def _made_by_newer(data: dict[str, Any]) -> str:
-    """That a later version made the report, and which to install, where its data say so."""
+    """Return the message that a later version made the report, naming the version to install if the data give it."""
     provenance = data.get("provenance")
     versions = provenance.get("versions") if isinstance(provenance, dict) else None
     version = versions.get("reportgen") if isinstance(versions, dict) else None
@@ -101,13 +102,13 @@ def _made_by_newer(data: dict[str, Any]) -> str:
     which = f"reportgen {version}" if known else "a newer version of reportgen"
     wanted = f"cnn-reportgen>={version}" if known else "cnn-reportgen"
     return (
-        f"{which} wrote this, in format {str(data['format'])[:20]}; this version reads formats up to {FORMAT}.\n"
-        f"Install it: pip install --upgrade '{wanted}'"
+        f"written by {which} in format {str(data['format'])[:20]}; this version reads formats up to {FORMAT}.\n"
+        f"Upgrade: pip install --upgrade '{wanted}'"
     )
 
 
 class _Decoder:
-    """Decodes values by their type hints; `older` data may lack fields, have fields that are no more, and call them otherwise."""
+    """Decodes values by their type hints; `older` data may lack fields, have removed fields, or use former names."""
 
     def __init__(self, pictures: Pictures, *, older: bool) -> None:
         self.pictures = pictures
@@ -137,7 +138,7 @@ class _Decoder:
         return hint(**{name: self.decode(hints[name], values[name], f"{where}.{name}") for name in values})
 
     def _values(self, hint: Any, data: dict[str, Any]) -> dict[str, Any]:
-        """The values of a record's fields by the names that they have today; without those that the data lack."""
+        """Return the values of a record's fields by their current names, leaving out fields missing from the data."""
         if not self.older:
             return data
         values = {}
@@ -156,12 +157,12 @@ class _Decoder:
         raise _mismatch(where)
 
     def _could_be(self, hint: Any, data: Any) -> bool:
-        """Whether data have the form of `hint`, as far as one look tells."""
+        """Return whether data look like `hint`, judged by their top level only."""
         if hint is type(None):
             return data is None
         if hint is Picture:
             return type(data) is dict and "picture" in data
-        if hint is Absent:  # sections have a field of this name, too: one that lost others is not absent
+        if hint is Absent:  # sections have a `reason` field, too: a section that lost its other fields is not absent
             return type(data) is dict and data.keys() == {"reason"}
         if is_dataclass(hint):
             return type(data) is dict and self._has_fields_of(hint, data)
@@ -199,21 +200,21 @@ class _Decoder:
         _checked(data, type(data) is dict and data.keys() == {"picture", "low", "high", "colormap"}, where)
         png = self.pictures.get(_checked(data["picture"], type(data["picture"]) is str, where))
         if png is None:
-            raise ReportFileError(f"the report lacks a picture that it names ({where}).")
+            raise ReportFileError(f"the report refers to a picture that it does not contain ({where}).")
         colormap = _checked(data["colormap"], type(data["colormap"]) is str, where)
         _checked(colormap, colormap == RGB or is_colormap(colormap), where)
         values = values_from_png(png, rgb=colormap == RGB)
         self.pixels += values.size
-        if self.pixels > MOST_PIXELS:  # a small PNG can be a large picture, and be named again and again
-            raise ReportFileError("its pictures are larger than those of any report of ours.")
+        if self.pixels > MOST_PIXELS:  # a small PNG can unpack to a large picture, and be referred to many times
+            raise ReportFileError(f"its pictures are too large; at most {MOST_PIXELS:,} bytes of pixels are read.")
         return Picture(values, self._float(data["low"], where), self._float(data["high"], where), colormap)
 
 
 def _check_keys(items: tuple[Any, ...], where: str) -> None:
-    """Raise `ReportFileError` for two rows of a table that nothing tells apart: a comparison could not say which is which."""
+    """Raise `ReportFileError` if two rows of a table have the same key: a comparison could not tell them apart."""
     keys = [tuple(getattr(row, name) for name in row.KEY) for row in items if hasattr(row, "KEY")]
     if len(set(keys)) < len(keys):
-        raise ReportFileError(f"the report's data hold the same row twice at {where[:200]}.")
+        raise ReportFileError(f"the report's data contain the same row twice at {where[:200]}.")
 
 
 def _checked(data: Any, fits: bool, where: str) -> Any:
@@ -234,7 +235,7 @@ def _hints(record: Hashable) -> dict[str, Any]:
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of what `reportgen data` prints."""
+    """Return the JSON Schema (2020-12) of the output of `reportgen data`."""
     definitions: dict[str, Any] = {}
     root = _schema_of(Report, definitions)
     return {
@@ -263,7 +264,7 @@ def _schema_of(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:
 
 def _record_schema(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     if hint.__name__ not in definitions:
-        definitions[hint.__name__] = {}  # taken, so that a record that holds itself would end
+        definitions[hint.__name__] = {}  # reserves the name, so that a record that contains itself would not recurse forever
         properties = dict(_properties(hint, definitions))
         definitions[hint.__name__] = {
             "type": "object",

@@ -1,4 +1,4 @@
-"""What a chart of curves shows: numbers and words, without how they are drawn."""
+"""The content of a chart of curves, numbers and labels, independent of how it is drawn."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Line(NamedTuple):
-    """One curve; `floor` marks the one that the others are held against."""
+    """One curve; `floor` marks the one that the others are compared with."""
 
     label: str
     values: tuple[float, ...]
@@ -14,7 +14,7 @@ class Line(NamedTuple):
 
 
 class Panel(NamedTuple):
-    """Curves over the same `across`, one axis each way."""
+    """Curves over the same x values `across`, with one x axis and one y axis."""
 
     title: str
     across_title: str

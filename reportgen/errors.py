@@ -1,21 +1,21 @@
-"""Everything that can go wrong for a reason of the user's, as a tree:
+"""The errors that the user can cause, and can fix, as a tree:
 
     ReportgenError
-    ├── ModelError            a reference that names no model, or a file that holds none we can run
-    │   └── UnsafeModelError  a model file that would run code of its own, or reach into other files
-    ├── ImageError            a file that is no image we can read, or one too large
-    ├── LabelsError           a label file that does not fit the model
-    ├── OptionError           an option whose value means nothing here
-    ├── ReportFileError       a file that is no report, or one of another format
-    ├── OutputError           a place where nothing can be written
-    └── NotApplicable         a section has nothing to say of this model; the report shows the reason
+    ├── ModelError            a reference that names no model, or a file without a model that can run
+    │   └── UnsafeModelError  a model file that would run its own code, or access other files
+    ├── ImageError            a file that is not a readable image, or is too large
+    ├── LabelsError           a label file that does not match the model
+    ├── OptionError           an option with an invalid value
+    ├── ReportFileError       a file that is not a report, or has an unsupported format
+    ├── OutputError           a path that cannot be written
+    └── NotApplicable         a section does not apply to this model; the report shows the reason
 
 Each message is one or two lines: the thing, what was expected, what to do.
 """
 
 import re
 
-NODE = re.compile(r"\{\{.*?\}\}|\[Op:\w+\]")  # by which TensorFlow calls the place in a graph
+NODE = re.compile(r"\{\{.*?\}\}|\[Op:\w+\]")  # how TensorFlow names a node of a graph
 COLOUR_CODE = re.compile(r"\x1b\[[0-9;]*m")
 WRAPPED = "Exception encountered when calling "
 CAUSE = "Exception encountered: "
@@ -26,11 +26,11 @@ class ReportgenError(Exception):
 
 
 class ModelError(ReportgenError):
-    """The model cannot be had or cannot be run."""
+    """The model cannot be loaded or cannot run."""
 
 
 class UnsafeModelError(ModelError):
-    """The model file would run code of its own, or reach into other files."""
+    """The model file would run its own code, or access other files."""
 
 
 class ImageError(ReportgenError):
@@ -38,27 +38,27 @@ class ImageError(ReportgenError):
 
 
 class LabelsError(ReportgenError):
-    """The labels do not fit the model."""
+    """The labels do not match the model."""
 
 
 class OptionError(ReportgenError):
-    """An option's value means nothing here."""
+    """An option has an invalid value."""
 
 
 class ReportFileError(ReportgenError):
-    """The file is not a report that this version reads."""
+    """The file is not a report that this version can read."""
 
 
 class OutputError(ReportgenError):
-    """The result cannot be written where it was asked for."""
+    """The output cannot be written to the given path."""
 
 
-class NotApplicable(ReportgenError):  # noqa: N818 - no error to anyone: the word that the report uses
-    """A section has nothing to say of this model; the message is the reason shown in its place."""
+class NotApplicable(ReportgenError):  # noqa: N818 - not an error for the user: the name is the report's own term
+    """A section or check does not apply to this model; the message is the reason shown in its place."""
 
 
 def reason_of(error: BaseException) -> str:
-    """What somebody else's exception says, in one line: Keras wraps a layer's message in colours and a page of arguments."""
+    """Return the message of another library's exception in one line, without the colours and arguments that Keras adds."""
     text = NODE.sub("", COLOUR_CODE.sub("", str(error)))
     lines = [line.strip() for line in text.rpartition(CAUSE)[2].splitlines() if line.strip()]
     if not lines:

@@ -1,4 +1,4 @@
-"""`Excited`: the picture that excites a filter, and how much."""
+"""`Excited`: a picture that maximizes a filter's activation, and the activation it reaches."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import numpy as np
 
 from .records import record
 
-OUTPUT = ""  # in place of a layer's path: the model's output, before its softmax or sigmoid
+OUTPUT = ""  # stands for a layer's path: the model's output, before its softmax or sigmoid
 STEPS = 64  # of gradient ascent
 
 
 @record
 class Excited:
-    """A filter's picture: uint8 (h, w, channels), unscaled pixels.
+    """A picture that maximizes a filter's activation: uint8 (h, w, channels), unscaled pixels.
 
-    `activation` is the mean of the channel over its map before the activation function, and `start` the same on a grey picture.
+    `activation` is the mean of the channel over its map before the activation function; `start` is the same on a grey picture.
     """
 
     channel: int

@@ -1,4 +1,4 @@
-"""What is explained of a model's answer, and where: a class score, and the layer at which it is looked at."""
+"""What is explained, and where: a class score, and the layer at which its gradient is taken."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy as np
 from .picture import WHOLE, Part
 from .records import record
 
-# "not" explains the other answer of a yes-or-no model: minus the score of its one class; "raised" and "lowered" are of a value:
-# what moved it up and down
+# "not" explains the negative answer of a binary model: minus the score of its one class; "raised" and "lowered" explain a
+# predicted value: what moved it up and what moved it down
 Sense = Literal["", "not", "raised", "lowered"]
 
 
 @record(kw_only=True)
 class Question:
-    """Why the score y is what it is: that of a class, or with `against` that of the class minus that of another one.
+    """The score y to explain: that of a class or, with `against`, that of the class minus that of the class `against`.
 
-    `unit` says what y is: a "logit", or the model's raw "output" where no logit could be had.
+    `unit` says what y is: a "logit", or the model's raw "output" if no logit is available.
     """
 
     class_index: int
@@ -28,7 +28,7 @@ class Question:
 
     @property
     def negated(self) -> bool:
-        """Whether minus the score is explained."""
+        """Return whether minus the score is explained."""
         return self.sense in ("not", "lowered")
 
 
@@ -36,10 +36,10 @@ class Question:
 class Explained(Question):
     """A score y and the layer it is explained at: `activations` A and `gradients` dy/dA, both (h, w, channels).
 
-    A is what the layer at `path` returned or, with `into`, what went into it: the model's own code made that, and no layer.
-    `reason` is a sentence that says why this layer was chosen, its names between backticks. The cells of A are spread evenly over
-    `part` of the model's input, each in the middle of what it sees; `placed` is False where a layer's arithmetic is not known, so
-    that this is only roughly so. `kept` is the part of the input that the model's own layers did not cut off.
+    A is the output of the layer at `path` or, with `into`, its input: the model's own code computed that, not a layer. `reason`
+    is a sentence that says why this layer was chosen, with names between backticks. The cells of A are spread evenly over `part`
+    of the model's input, each at the middle of what it sees; `placed` is False if some layer's arithmetic is unknown, and this
+    holds only roughly. `kept` is the part of the input that the model's own layers did not crop.
     """
 
     path: str

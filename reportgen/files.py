@@ -1,4 +1,4 @@
-"""Files: what can be read, told in one line where it cannot; and writing the whole file or none of it."""
+"""Checks whether files can be read or written, with one-line errors, and writes files atomically."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from pathlib import Path
 
 from .errors import OutputError, ReportgenError
 
-MOST_LINKS = 40  # that lead to each other, as on Linux
+MOST_LINKS = 40  # symbolic links in a chain; Linux has the same limit
 
 
 def check_readable(path: Path, error: type[ReportgenError], wanted: str) -> None:
-    """Raise `error` unless `path` is an ordinary file with something in it that we may read; `wanted` says what was expected."""
+    """Raise `error` unless `path` is a readable regular file that is not empty; `wanted` says what was expected."""
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            what = "a folder" if stat.S_ISDIR(status.st_mode) else "no ordinary file"
+            what = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
             raise error(f"{path}: {what}; expected {wanted}.")
         with path.open("rb") as file:
             if not file.read(1):
@@ -31,7 +31,7 @@ def check_readable(path: Path, error: type[ReportgenError], wanted: str) -> None
 
 
 def is_folder(path: Path) -> bool:
-    """Whether there is a folder; a name that none could have is none."""
+    """Return whether `path` is a folder; False for a name that no folder can have."""
     try:
         return path.is_dir()
     except (OSError, ValueError):
@@ -39,10 +39,10 @@ def is_folder(path: Path) -> bool:
 
 
 def place_of(path: Path) -> Path:
-    """Where writing to `path` puts a file or a folder: there, or where a link there leads to.
+    """Return where writing to `path` puts a file or a folder: at `path`, or at the target if `path` is a symbolic link.
 
-    Raises `OutputError` for a link of another user's: in a folder that both can write to, it may have been laid to have the file
-    behind it replaced.
+    Raises `OutputError` for a link owned by another user: in a folder that both can write to, it may be a trap that makes us
+    replace its target.
     """
     place = path
     try:
@@ -50,33 +50,33 @@ def place_of(path: Path) -> Path:
             if not place.is_symlink():
                 return place.resolve() if place.name in ("", "..") else place.parent.resolve() / place.name
             if hasattr(os, "geteuid") and place.lstat().st_uid != os.geteuid():
-                raise OutputError(f"{place}: another user's link; name the file that it leads to, or choose another --output.")
+                raise OutputError(f"{place}: another user's symbolic link; name its target, or choose another --output.")
             place = place.parent / place.readlink()
     except (OSError, ValueError, RuntimeError) as cause:
         raise OutputError(f"{path}: cannot be written ({getattr(cause, 'strerror', None) or cause}).") from cause
-    raise OutputError(f"{path}: a link that leads on and on; choose another --output.")
+    raise OutputError(f"{path}: too many symbolic links in a chain; choose another --output.")
 
 
 def check_writable(path: Path, *inputs: Path | None) -> None:
-    """Raise `OutputError` where `path` could not be written, or is one of `inputs`, before any work is done for it."""
+    """Raise `OutputError` if `path` cannot be written or is one of `inputs`; called before any work is done."""
     place = place_of(path)
     try:
         if path.exists() and not path.is_file():
-            raise OutputError(f"{path}: this is {'a folder' if path.is_dir() else 'no ordinary file'}; name the file to write.")
+            raise OutputError(f"{path}: this is {'a folder' if path.is_dir() else 'not a regular file'}; name the file to write.")
         check_place(place if path.is_symlink() else path)
         if any(each is not None and each.exists() and path.exists() and path.samefile(each) for each in inputs):
-            raise OutputError(f"{path}: the report would overwrite what it is made from; choose another --output.")
+            raise OutputError(f"{path}: the output would overwrite one of its inputs; choose another --output.")
     except (OSError, ValueError) as cause:
         raise OutputError(f"{path}: cannot be written ({getattr(cause, 'strerror', None) or cause}).") from cause
 
 
 def check_place(path: Path) -> None:
-    """Raise `OutputError` unless something new can be put into the folder that `path` names a place in."""
+    """Raise `OutputError` unless the parent folder of `path` exists and is writable."""
     try:
         if not path.parent.is_dir():
-            raise OutputError(f"{path}: there is no folder {path.parent}; make it first, or choose another --output.")
+            raise OutputError(f"{path}: there is no folder {path.parent}; create it, or choose another --output.")
         if not os.access(path.parent, os.W_OK | os.X_OK):
-            raise OutputError(f"{path}: the folder {path.parent} cannot be written to; choose another --output.")
+            raise OutputError(f"{path}: the folder {path.parent} is not writable; choose another --output.")
     except (OSError, ValueError) as cause:
         raise OutputError(f"{path}: cannot be written ({getattr(cause, 'strerror', None) or cause}).") from cause
 
@@ -84,7 +84,7 @@ def check_place(path: Path) -> None:
 def write_atomically(path: Path, content: bytes) -> None:
     """Write `content` to a temporary file beside `path`, then move it into place; raises `OutputError`.
 
-    Where `path` is a symbolic link of the user's own, what it leads to is replaced. What is replaced keeps its mode.
+    If `path` is a symbolic link owned by the user, its target is replaced. A file that is replaced keeps its mode.
     """
     check_writable(path)
     place = place_of(path)
@@ -100,7 +100,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def give_mode(new: Path, before: os.stat_result | None) -> None:
-    """Give a new file, or a new folder, the mode and group of what it replaces; where there was nothing, those of any new one."""
+    """Give a new file or folder the mode and group of the one it replaces; the default mode if it replaces nothing."""
     if before is None:
         new.chmod((0o777 if new.is_dir() else 0o666) & ~_umask())
         return
@@ -109,7 +109,7 @@ def give_mode(new: Path, before: os.stat_result | None) -> None:
         if hasattr(os, "chown"):
             os.chown(new, -1, before.st_gid)
     except OSError:
-        mode &= ~0o070  # it stays in another group, which the mode does not speak of
+        mode &= ~0o070  # the group could not be kept, and the mode's group permissions were not meant for another one
     new.chmod(mode)
 
 

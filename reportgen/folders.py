@@ -1,4 +1,4 @@
-"""Folders of files written whole or not at all, over nothing but an older one of the same make."""
+"""Writes folders of files atomically, replacing only an older folder of the same kind."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ IsOurs = Callable[[Path], bool]
 
 
 def check_folder_writable(path: Path, is_ours: IsOurs, *inputs: Path | None) -> None:
-    """Raise `OutputError` unless a folder may be written at `path`: nothing stands there, or an empty folder, or one of ours.
+    """Raise `OutputError` unless a folder may be written at `path`: nothing exists there, or an empty folder, or one of ours.
 
-    And none of `inputs` lies in it.
+    None of `inputs` may lie in it.
     """
     place = place_of(path)
     check_place(place if path.is_symlink() else path)
     try:
         if path.exists() and not (path.is_dir() and (is_ours(path) or not any(path.iterdir()))):
-            raise OutputError(f"{path}: something other than a report's folder stands there; choose another --output.")
+            raise OutputError(f"{path}: this exists and is not a folder that reportgen wrote; choose another --output.")
         if any(each is not None and each.resolve().is_relative_to(place) for each in inputs):
-            raise OutputError(f"{path}: the report would overwrite what it is made from; choose another --output.")
+            raise OutputError(f"{path}: the output would overwrite one of its inputs; choose another --output.")
     except (OSError, ValueError) as cause:
         raise OutputError(f"{path}: cannot be written ({getattr(cause, 'strerror', None) or cause}).") from cause
 
@@ -31,7 +31,7 @@ def check_folder_writable(path: Path, is_ours: IsOurs, *inputs: Path | None) -> 
 def write_folder(path: Path, files: Mapping[str, bytes], is_ours: IsOurs) -> None:
     """Write `files`, by their names inside the folder, into a new folder beside `path`, then move it into place.
 
-    An older folder of ours goes only when the new one is whole, and the new one keeps its modes; raises `OutputError`.
+    An older folder of ours is removed only when the new one is complete, and the new one keeps its modes. Raises `OutputError`.
     """
     check_folder_writable(path, is_ours)
     place = place_of(path)
@@ -50,7 +50,7 @@ def write_folder(path: Path, files: Mapping[str, bytes], is_ours: IsOurs) -> Non
 
 
 def _keep_modes(old: Path, new: Path) -> None:
-    """Give the new folder the mode of the old one, and what is in it a mode that allows no more than any in the old one did."""
+    """Give the new folder the mode of the old one, and its content the most restrictive mode found in the old folder."""
     for kind in (Path.is_file, Path.is_dir):
         modes = [path.stat() for path in sorted(old.rglob("*")) if kind(path)]
         least = min(modes, key=lambda status: (status.st_mode & 0o777).bit_count(), default=None)

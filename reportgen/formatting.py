@@ -1,4 +1,4 @@
-"""Numbers, shares, scores, shapes, sizes and names in words: for the page, verdicts, Markdown and the terminal."""
+"""Formats numbers, shares, scores, shapes, sizes and names as text for the page, verdicts, Markdown and the terminal."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 FILE_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) ?([KMG]?I?B|)", re.IGNORECASE)
 NOT_ASCII = re.compile(r"[^\x00-\x7e]+")
-DIGITS = 4  # significant, of any figure that needs no more
-MOST_DIGITS = 17  # as many tell any two floats apart
-ROUNDED = 1e-6  # by so much float32 may add up to more than 1
+DIGITS = 4  # significant digits, unless a number needs more
+MOST_DIGITS = 17  # enough to tell any two floats apart
+ROUNDED = 1e-6  # how far float32 probabilities may exceed 1 by rounding
 
 
 def number(value: float, digits: int = DIGITS) -> str:
-    """Write a figure with four significant digits, or with more where four would wrongly read as 0, 1, -1 or infinite."""
+    """Format a number with four significant digits, or with more if four would wrongly read as 0, 1, -1 or infinite."""
     if value == 0 or not math.isfinite(value):
         return "0" if value == 0 else str(value)
     texts = (f"{value:.{count}g}" for count in range(digits, MOST_DIGITS + 1))
@@ -25,7 +25,7 @@ def number(value: float, digits: int = DIGITS) -> str:
 
 
 def two_numbers(old: float, new: float, digits: int = DIGITS) -> tuple[str, str]:
-    """Two figures with as many digits as tell them apart; the same text only where they are equal."""
+    """Format two numbers with enough digits to tell them apart; the texts are the same only if the numbers are equal."""
     for count in range(digits, MOST_DIGITS + 1):
         texts = number(old, count), number(new, count)
         if texts[0] != texts[1] or old == new or not (math.isfinite(old) and math.isfinite(new)):
@@ -34,54 +34,54 @@ def two_numbers(old: float, new: float, digits: int = DIGITS) -> tuple[str, str]
 
 
 def with_error(value: float, error: float) -> str:
-    """An estimated figure and its standard error: "0.9951 ± 0.004"; the figure alone where it is exact."""
+    """Format an estimate and its standard error: "0.9951 ± 0.004"; only the estimate if it is exact."""
     return f"{number(value)} ± {error:.1g}" if error else number(value)
 
 
 def score(value: float) -> str:
-    """A class score with three decimals where it is of the size of a probability, else as `number`."""
+    """Format a class score with three decimals if its size is that of a probability, else as `number` does."""
     if 0.001 <= abs(value) < 0.9995:
         return f"{value:.3f}"
     return number(value)
 
 
 def two_scores(old: float, new: float) -> tuple[str, str]:
-    """Two class scores with as many decimals as tell them apart."""
+    """Format two class scores with enough decimals to tell them apart."""
     first, second = scores([old, new])
     return first, second
 
 
 def numbers(values: Iterable[float | None]) -> list[str]:
-    """Figures that stand beside each other, with as many digits as tell those apart that differ; a dash for None."""
+    """Format numbers shown next to each other, with enough digits to tell different ones apart; a dash for None."""
     return _apart(values, number)
 
 
 def scores(values: Iterable[float | None]) -> list[str]:
-    """Class scores that stand beside each other, with as many decimals as tell those apart that differ; a dash for None."""
+    """Format class scores shown next to each other, with enough decimals to tell different ones apart; a dash for None."""
     return _apart(values, score)
 
 
 def probability(value: float) -> str:
-    """A probability in percent, as `percent` words it: "98.7 %", "< 0.1 %". What is no share 0..1 stays a score."""
+    """Format a probability as `percent` does: "98.7 %", "< 0.1 %". A value outside 0..1 is formatted as a score."""
     return percent(min(value, 1.0)) if 0 <= value <= 1 + ROUNDED else score(value)
 
 
 def probabilities(values: Iterable[float | None], apart: bool = True) -> list[str]:
-    """Probabilities that stand beside each other in percent, with as many digits as tell those apart that differ.
+    """Format probabilities shown next to each other in percent, with enough digits to tell different ones apart.
 
-    Without `apart`, "< 0.1 %" and "> 99.9 %" may stand beside the like: of the ranks of a list, where the order tells more.
+    Without `apart`, several may read "< 0.1 %" or "> 99.9 %": in a ranked list, the order says more.
     """
     vague = () if apart else (percent(0.0001), percent(0.9999))
     return _apart(values, probability, _percent, vague)
 
 
 def probability_change(change: float) -> str:
-    """How far a probability moved, in percentage points: "+65.5 points"; "0" for none."""
+    """Format the change of a probability in percentage points: "+65.5 points"; "0" for no change."""
     return f"{signed(change * 100)} points" if change else "0"
 
 
 def _percent(share: float, digits: int) -> str:
-    """A share 0..1 in percent with this many digits, or with more where it would wrongly read as 0 % or 100 %."""
+    """Format a share 0..1 in percent with this many digits, or with more if it would wrongly read as 0 % or 100 %."""
     if not 0 < share < 1:
         return probability(share)
     texts = (number(share * 100, count) for count in range(digits, MOST_DIGITS + 1))
@@ -94,7 +94,7 @@ def _apart(
     precise: Callable[[float, int], str] = number,
     vague: Collection[str] = (),
 ) -> list[str]:
-    """The values in words; those that share a text and differ more precisely, but for the texts in `vague`."""
+    """Format the values; different values with the same text get more digits, except for the texts in `vague`."""
     given = list(values)
     texts = ["–" if value is None else worded(value) for value in given]
     for digits in range(DIGITS, MOST_DIGITS + 1):
@@ -111,7 +111,7 @@ def _apart(
 
 
 def percent(share: float) -> str:
-    """A share 0..1 in percent with one decimal; "0 %" only for nothing at all, "100 %" only for all of it."""
+    """Format a share 0..1 in percent with one decimal; "0 %" only for exactly 0, "100 %" only for exactly 1."""
     if not math.isfinite(share):
         return str(share)
     if 0 < share < 0.001:
@@ -122,12 +122,12 @@ def percent(share: float) -> str:
 
 
 def relative_change(value: float, resolution: float = 0.0) -> str:
-    """How far something moved, as a share of its size before: "31 %", "0.02 %"; "100 %" only for exactly that.
+    """Format a change relative to the size before: "31 %", "0.02 %"; "100 %" only for exactly that.
 
-    Of a change below the `resolution` that it is known to, "< 0.5 %".
+    A change below `resolution`, the precision with which it is known, reads like "< 0.5 %".
     """
     if math.isnan(value):
-        return "not numbers on one side"
+        return "not finite on one side"
     if math.isinf(value):
         return "from zero"
     if 0 <= value < resolution < math.inf:
@@ -142,17 +142,17 @@ def relative_change(value: float, resolution: float = 0.0) -> str:
 
 
 def signed(value: float) -> str:
-    """A change with its sign and three digits, or as many as it needs: "+0.29", "-0.004", "+0.9997"; "0" for none."""
+    """Format a change with its sign and three digits, or more if needed: "+0.29", "-0.004", "+0.9997"; "0" for none."""
     return f"{'+' if value > 0 else ''}{number(value, 3)}"
 
 
 def shape(sizes: tuple[Any, ...] | None) -> str:
-    """Write a shape as Python does, such as "(3, 3, 3, 64)"; a dash where there is none."""
+    """Format a shape as Python does, such as "(3, 3, 3, 64)"; a dash if there is none."""
     return "–" if sizes is None or sizes == () else str(tuple(sizes))
 
 
 def any_value(value: str | float | None) -> str:
-    """Whatever a comparison names: a dash for nothing, long words cut."""
+    """Format any value of a comparison: a dash for None, long text truncated."""
     if value is None:
         return "–"
     if isinstance(value, float):
@@ -162,7 +162,7 @@ def any_value(value: str | float | None) -> str:
 
 
 def two_values(old: str | float | None, new: str | float | None) -> tuple[str, str]:
-    """What was and what is, as `any_value`; two figures with as many digits as tell them apart."""
+    """Format the old and the new value as `any_value` does; two numbers get enough digits to tell them apart."""
     numeric = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in (old, new))
     if numeric and (isinstance(old, float) or isinstance(new, float)):
         return two_numbers(float(old or 0), float(new or 0))
@@ -170,7 +170,7 @@ def two_values(old: str | float | None, new: str | float | None) -> tuple[str, s
 
 
 def file_size(size: int) -> str:
-    """Bytes as a reader wants them: 5 MB, 812 kB, 2.3 GB."""
+    """Format a number of bytes for a reader: 5 MB, 812 kB, 2.3 GB."""
     if size < 1000:
         return f"{size} bytes"
     if size >= 999_500_000:
@@ -179,7 +179,7 @@ def file_size(size: int) -> str:
 
 
 def parse_file_size(text: str) -> int:
-    """The bytes that a text such as "5MB", "800 kB" or "1.5 MiB" stands for; raises `ValueError` where it is no size."""
+    """Return the number of bytes in a text such as "5MB", "800 kB" or "1.5 MiB"; raises `ValueError` if it is not a size."""
     found = FILE_SIZE.fullmatch(text.strip())
     unit = UNITS.get(found[2].upper()) if found else None
     if found is None or unit is None:
@@ -188,41 +188,41 @@ def parse_file_size(text: str) -> int:
 
 
 def counted(count: int, noun: str, plural: str = "") -> str:
-    """ "one layer", "3 layers"."""
+    """Format a count with its noun: "one layer", "3 layers"."""
     return f"one {noun}" if count == 1 else f"{count:,} {plural or noun + 's'}"
 
 
 def one_of(words: Sequence[str]) -> str:
-    """ "map or layer", "stretch, crop or pad"."""
+    """Join words with "or": "map or layer", "stretch, crop or pad"."""
     return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def name(text: object) -> str:
-    """A name from outside, between backticks and without any of its own."""
+    """Return an untrusted name between backticks, without backticks of its own."""
     return f"`{plain(text) or '(no name)'}`"
 
 
 def plain(text: object) -> str:
-    """Text from outside in one line without backticks; of a long one the beginning and the end."""
+    """Return untrusted text in one line without backticks; a long text keeps only its beginning and its end."""
     line = one_line(text)
     return line if len(line) <= 100 else f"{line[:64]} … {line[-32:]}"
 
 
 def one_line(text: object) -> str:
-    """Text from outside in one line without backticks, all of it."""
+    """Return the whole of an untrusted text in one line without backticks."""
     printable = "".join(each if each.isprintable() else " " for each in str(text))
     return " ".join(printable.replace("`", "'").split())
 
 
 def printable(text: str) -> str:
-    """Text from outside without what could command a terminal."""
+    """Return untrusted text without characters that could control a terminal."""
     return "".join(each if each.isprintable() else "\ufffd" for each in text)
 
 
 def json_text(value: Any) -> str:
-    """A value as JSON, indented. What is not printable is escaped: a terminal or a reader might obey it.
+    """Return a value as indented JSON. Unprintable characters are escaped: they could control a terminal or mislead a reader.
 
-    Letters of any language stay as they are; half of a surrogate pair, which is no text, becomes U+FFFD.
+    Letters of any language stay as they are; a lone surrogate, which is not valid text, becomes U+FFFD.
     """
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     return NOT_ASCII.sub(lambda found: "".join(map(_escaped, found[0])), text)
@@ -235,12 +235,12 @@ def _escaped(character: str) -> str:
 
 
 def pieces(sentence: str) -> list[tuple[str, bool]]:
-    """A sentence in pieces, with whether each is a name: one that stood between backticks."""
+    """Split a sentence into pieces, each with whether it is a name, which stood between backticks."""
     return [(text, place % 2 == 1) for place, text in enumerate(sentence.split("`")) if text]
 
 
 def shortened(text: str, most: int) -> str:
-    """A text that may come from anywhere, in one line of at most `most` letters; its end tells names apart best."""
+    """Return untrusted text in one line of at most `most` characters. It keeps the end, which tells names apart best."""
     line = "".join(letter if letter.isprintable() else " " for letter in text)
     most = max(most, 4)
     return line if len(line) <= most else "…" + line[-(most - 1) :]

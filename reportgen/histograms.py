@@ -1,4 +1,4 @@
-"""`Histogram`: the distribution of a tensor's values, in a few counts."""
+"""`Histogram`: the distribution of a tensor's values as counts in bins."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import numpy as np
 from .records import record
 
 BINS = 32
-SPREAD = 4.0  # standard deviations to each side of the mean that the bins cover: one far value must not flatten all others
-ORDINARY = (1e-30, 1e30)  # widths of bins with which single precision neither overflows nor loses digits
-CHUNK = 1 << 18  # values at a time, which stay in the processor's cache
+SPREAD = 4.0  # standard deviations on each side of the mean that the bins cover: one outlier must not flatten the rest
+ORDINARY = (1e-30, 1e30)  # bin widths for which single precision neither overflows nor loses digits
+CHUNK = 1 << 18  # values at a time, few enough for the processor's cache
 
 
 @record(kw_only=True)
 class Histogram:
-    """How many values lie where: `counts` (32,) over bins of one width from `low` to `high`, without the values that are 0.
-    A value within single-precision rounding of a bin's edge may count for the neighbour; the other counts are exact.
+    """The distribution of values: `counts` (32,) over bins of equal width from `low` to `high`, without values equal to 0.
+    A value within single-precision rounding of a bin's edge may count for the adjacent bin; the other counts are exact.
 
-    `zeros` are those; `below` and `above` lie outside of the bins, `not_finite` are nan or infinite. All counts together are the
-    tensor's values. `low` and `high` are the least and greatest finite value or, where that is nearer, four standard deviations
-    from the mean.
+    `zeros` counts the values equal to 0, `below` and `above` those outside the bins, `not_finite` those that are nan or infinite.
+    All counts add up to the number of values. `low` and `high` are the min and max of the finite values or, where that is nearer
+    to the mean, four standard deviations from it.
     """
 
     low: float
@@ -35,16 +35,16 @@ class Histogram:
 
     @property
     def total(self) -> int:
-        """How many values there are."""
+        """Return the number of values."""
         return sum(self.counts) + self.zeros + self.below + self.above + self.not_finite
 
     @property
     def share_of_zeros(self) -> float:
-        """The share of the values that are 0, 0..1; 0 of none."""
+        """Return the share of values equal to 0, 0..1; 0 if there are no values."""
         return self.zeros / self.total if self.total else 0.0
 
     def density(self) -> list[tuple[float, float, float]]:
-        """The bins as (from, to, share of all values for each unit of their width); a bin without width holds a share alone."""
+        """Return the bins as (from, to, share of all values per unit of width); for a bin of width 0, the share itself."""
         bins = max(1, len(self.counts))  # a damaged report may have none
         edges = [self.low + (self.high - self.low) * (place / bins) for place in range(bins + 1)]
         width = (self.high - self.low) / bins
@@ -53,9 +53,10 @@ class Histogram:
 
 
 def histogram_of(values: np.ndarray, mean: float, std: float, low: float, high: float) -> Histogram:
-    """The histogram of a tensor of any shape and numeric type, given its figures (`tensors.statistics_of`).
+    """Return the histogram of a tensor of any shape and numeric type, given its statistics (`tensors.statistics_of`).
 
-    Values are taken as float32, as for those figures. Figures that are not finite are taken anew over the finite values.
+    Values are converted to float32, as for those statistics. If a statistic is not finite, all are computed again over the
+    finite values.
     """
     flat = values.reshape(-1)
     all_finite = all(map(math.isfinite, (mean, std, low, high)))
@@ -71,11 +72,11 @@ def histogram_of(values: np.ndarray, mean: float, std: float, low: float, high: 
     width = (float(last) / 2 - float(first) / 2) / (BINS / 2)
     scale = 1 / width if width > 0 and math.isfinite(1 / width) else 0.0
 
-    # single precision is twice as fast; a value within its rounding of a bin's edge may count for the neighbour
+    # single precision is twice as fast; a value within its rounding of a bin's edge may count for the adjacent bin
     precision = np.float32 if ORDINARY[0] < width < ORDINARY[1] else np.float64
 
     def place(value: np.ndarray) -> np.ndarray:
-        """The bin of each value; the first for what lies below, the last for what lies above."""
+        """Return the bin of each value; the first bin for values below the range, the last for values above."""
         of_bin = np.subtract(value, precision(first), dtype=precision)
         of_bin *= precision(scale)
         places: np.ndarray = np.clip(of_bin, 0, BINS - 1, out=of_bin).astype(np.uint8)
@@ -109,7 +110,7 @@ def histogram_of(values: np.ndarray, mean: float, std: float, low: float, high: 
 
 
 def _counted(places: np.ndarray) -> np.ndarray:
-    """How often each place (n,) uint8 occurs; two are counted at a time, as one number of 16 bits."""
+    """Return how often each place (n,) uint8 occurs; pairs are counted at once, as 16-bit numbers."""
     even = places.size // 2 * 2
     pairs = np.bincount(places[:even].view(np.uint16), minlength=1 << 16).reshape(256, 256)
     found: np.ndarray = (pairs.sum(axis=0) + pairs.sum(axis=1))[:BINS]
@@ -119,7 +120,7 @@ def _counted(places: np.ndarray) -> np.ndarray:
 
 
 def _figures(finite: np.ndarray) -> tuple[float, float, float, float]:
-    """Mean, standard deviation, least and greatest of values that are finite; zeros of none."""
+    """Return mean, standard deviation, min and max of finite values; zeros if there are no values."""
     if not finite.size:
         return 0.0, 0.0, 0.0, 0.0
     return float(finite.mean()), float(finite.std()), float(finite.min()), float(finite.max())

@@ -1,4 +1,4 @@
-"""An image file, safely, to pixels and its facts; and pixels fitted to what a model takes."""
+"""Reads an image file safely into pixels and facts, and resizes the pixels to a model's input."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from .records import record
 from .resizing import fit as fit, fitted as _fitted
 
 LARGEST_FILE = 500_000_000  # bytes
-LARGEST_IMAGE = 100_000_000  # pixels; as many take 0.4 to 0.8 GB of memory while they are read
-LARGEST_OF_FORMAT = {"WEBP": 50_000_000, "AVIF": 50_000_000}  # whose decoders take twice as much
-BAND = 2_000_000  # pixels turned at a time: a copy of a whole large picture for every step would not fit in a gigabyte
+LARGEST_IMAGE = 100_000_000  # pixels; this many take 0.4 to 0.8 GB of memory while they are read
+LARGEST_OF_FORMAT = {"WEBP": 50_000_000, "AVIF": 50_000_000}  # their decoders take twice as much
+BAND = 2_000_000  # pixels converted at a time: a copy of a whole large image for every step would not fit in a gigabyte
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "PPM")
-TURNED_NOTE = "Turned upright, as the camera's orientation mark says."
-WHITE_NOTE = "Transparent parts are shown, and were given to the model, on white."
-ALPHA_NOTE = "The model was given the colours and the transparency as they are; the page shows them on white."
-FOUR_NOTE = "The model was given the four channels as they are; the page shows the first three as colours."
+TURNED_NOTE = "The image was turned upright by its EXIF orientation."
+WHITE_NOTE = "Transparent areas were filled with white, for the model and on the page."
+ALPHA_NOTE = "The model was given the alpha channel unchanged; the page shows transparent areas on white."
+FOUR_NOTE = "The model was given all four channels unchanged; the page shows the first three as colours."
 
 
 @record
 class ImageFacts:
-    """What the report says of the image: the file's name without its folder, sha256 of the file, size upright."""
+    """What the report says about the image: the file's name without its folder, its sha256, and its upright size in pixels."""
 
     name: str
     digest: str
@@ -46,11 +46,11 @@ class ImageFacts:
 
 @record(kw_only=True)
 class GivenImage:
-    """An upright image: its colours, its fourth channel, its facts, what was done to it, and whether a file holds it.
+    """An upright image: its colours, its fourth channel, its facts, notes on how it was converted, and where it came from.
 
-    `colours` is uint8 (h, w, 3), in sRGB for a file. `fourth` is uint8 (h, w): the transparency of a file (0 is transparent), or
-    the fourth channel of an array, whatever it means. None where there is none, and for a file that is opaque throughout.
-    `from_file` says that it is an image file, `from_array_file` that a file holds the array.
+    `colours` is uint8 (h, w, 3), in sRGB for a file. `fourth` is uint8 (h, w): the alpha channel of a file (0 is transparent), or
+    the fourth channel of an array, whatever it means. It is None if there is none, and for a file that is fully opaque.
+    `from_file` means that it came from an image file, `from_array_file` from a file that holds an array.
     """
 
     colours: np.ndarray
@@ -61,12 +61,12 @@ class GivenImage:
     from_array_file: bool = False
 
     @property
-    def in_file(self) -> bool:  # so that a command line can name it
+    def in_file(self) -> bool:  # then a command line can name it
         return self.facts.name != STANDARD_INPUT and (self.from_file or self.from_array_file)
 
     @property
     def pixels(self) -> np.ndarray:
-        """The image as three channels, uint8 (h, w, 3): its colours, on white where they are transparent."""
+        """Return the image as uint8 (h, w, 3): its colours, composited onto white where they are transparent."""
         if self.fourth is None:
             return self.colours
         pixels = np.empty_like(self.colours)
@@ -77,18 +77,18 @@ class GivenImage:
     def fitted(
         self, height: int, width: int, channels: int, how: Fit, resample: Resample = "bicubic"
     ) -> tuple[np.ndarray, np.ndarray]:
-        """What a model is given, (height, width, channels), and what the page shows of it, uint8 (height, width, 3).
+        """Return the model's input, (height, width, channels), and what the page shows of it, uint8 (height, width, 3).
 
-        What it is given is uint8, or float32 between 0 and 255 for "tf-bilinear", which does not round. A model of four channels
-        is given them as they are, each resized on its own; 255 as the fourth where there is none. What "pad" adds is black: 0 in
-        every channel of an array, and opaque in a file. Raises `ImageError` for other than 1, 3 or 4.
+        The input is uint8, or float32 between 0 and 255 for "tf-bilinear", which does not round. A model with four channels gets
+        them unchanged, each resized on its own, with 255 as the fourth if there is none. "pad" adds black: 0 in every channel of
+        an array, opaque black in a file. Raises `ImageError` for channels other than 1, 3 or 4.
         """
         if channels == 4 and self.fourth is not None:
             colours = fit(self.colours, height, width, how, 0, resample)
             fourth = fit(self.fourth, height, width, how, 255 if self.from_file else 0, resample)
             on_white = self.on_white(height, width, how, resample) if self.from_file else colours
             return np.dstack([colours, fourth]), _rounded(on_white)
-        if channels == 1:  # grey first, then resized, as Keras's `load_img` does it
+        if channels == 1:  # converted to grey, then resized, as Keras's `load_img` does
             grey = fit(np.asarray(Image.fromarray(self.pixels).convert("L")), height, width, how, 0, resample)[:, :, None]
             return grey, np.repeat(_rounded(grey), 3, axis=2)
         values = self.on_white(height, width, how, resample)
@@ -96,7 +96,7 @@ class GivenImage:
         return with_channels(shown, channels) if values.dtype == np.uint8 else _float_channels(values, channels), shown
 
     def on_white(self, height: int, width: int, how: Fit, resample: Resample = "bicubic") -> np.ndarray:
-        """`fit` of `pixels`, which are not held beside Pillow's copy of them: that would not fit in a gigabyte."""
+        """Return `fit` of `pixels` without holding them next to Pillow's copy of them, which would not fit in a gigabyte."""
         if self.fourth is None:
             return fit(self.colours, height, width, how, 0, resample)
         image = Image.new("RGB", (self.facts.width, self.facts.height))
@@ -105,7 +105,7 @@ class GivenImage:
         return _fitted(image, height, width, how, 0, resample)
 
     def notes_for(self, channels: int) -> tuple[str, ...]:
-        """What was done to the image on its way to a model of so many channels, and to the page."""
+        """Return notes on how the image was converted for the page and for a model with this many channels."""
         if self.fourth is None:
             return self.notes
         if channels == 4:
@@ -114,15 +114,15 @@ class GivenImage:
 
 
 def check_image(path: Path) -> None:
-    """Raise `ImageError` unless `path` is a file of a size that is read; cheap enough to ask before anything else."""
+    """Raise `ImageError` unless `path` is a file of an accepted size; cheap enough to call before anything else."""
     check_no_address(path)
     try:
         status = path.stat()
-    except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: a name that no file can have
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: not a possible file name
         raise ImageError(f"{path}: no such file; check the name.") from error
     except OSError as error:
-        raise ImageError(f"{path}: cannot be read ({error.strerror}); name an image you may read.") from error
-    if not stat.S_ISREG(status.st_mode):  # a pipe or a device would keep us waiting for ever
+        raise ImageError(f"{path}: cannot be read ({error.strerror}); check the file and its permissions.") from error
+    if not stat.S_ISREG(status.st_mode):  # a pipe or a device could block forever
         raise ImageError(f"{path}: this is not a file; name one image.")
     if status.st_size == 0:
         raise ImageError(f"{path}: the file is empty; name an image.")
@@ -131,11 +131,11 @@ def check_image(path: Path) -> None:
 
 
 def load_image(path: Path) -> GivenImage:
-    """The image in `path`, upright by its EXIF orientation, in sRGB; raises `ImageError`.
+    """Return the image in `path`, upright by its EXIF orientation, in sRGB; raises `ImageError`.
 
-    Of an animation the first frame is taken; 16 bits a channel become 8; colours that were multiplied by their transparency are
-    divided by it. Of a file's metadata nothing stays but what the notes say. Larger files than `LARGEST_FILE`, and pictures than
-    `LARGEST_IMAGE`, are refused.
+    An animation gives its first frame; 16 bits per channel become 8; premultiplied colours are divided by their alpha. No
+    metadata of the file is kept except what the notes say. Files larger than `LARGEST_FILE` bytes, and images larger than
+    `LARGEST_IMAGE` pixels, are rejected.
     """
     check_image(path)
     notes: list[str] = []
@@ -144,15 +144,15 @@ def load_image(path: Path) -> GivenImage:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             colours, fourth = _channels(_decoded(file, path, notes), notes)
     except OSError as error:
-        raise ImageError(f"{path}: cannot be read ({error.strerror or error}); name an image you may read.") from error
-    # a name of undecodable bytes could not be written into a report
+        raise ImageError(f"{path}: cannot be read ({error.strerror or error}); check the file and its permissions.") from error
+    # a name with undecodable bytes could not be written into a report
     name = os.fsencode(path.name).decode("utf-8", "replace")
     facts = ImageFacts(name, digest, colours.shape[1], colours.shape[0])
     return GivenImage(colours=colours, fourth=fourth, facts=facts, notes=tuple(notes), from_file=True)
 
 
 def image_from_array(pixels: np.ndarray) -> GivenImage:
-    """The same for an array, uint8 (h, w), (h, w, 1), (h, w, 3) or (h, w, 4); raises `ImageError`. The array is not changed."""
+    """Return the image of an array, uint8 (h, w), (h, w, 1), (h, w, 3) or (h, w, 4), not changing it; raises `ImageError`."""
     fits = pixels.ndim in (2, 3) and (pixels.ndim == 2 or pixels.shape[2] in (1, 3, 4)) and pixels.size > 0
     if pixels.dtype != np.uint8 or not fits:
         raise ImageError(f"an image of {pixels.dtype} {pixels.shape}: expected uint8 (h, w, channels), 1, 3 or 4 channels.")
@@ -171,21 +171,21 @@ def _decoded(file: io.BufferedReader, path: Path, notes: list[str]) -> Image.Ima
     try:
         image = Image.open(file, formats=FORMATS)
         _check_size(image, path)
-        # both before loading: then a GIF would be decoded again to look for a second frame, and Pillow would have
-        # turned a TIFF and forgotten its mark
+        # both before loading: afterwards a GIF would be decoded again to look for a second frame, and Pillow would have
+        # rotated a TIFF and dropped its orientation tag
         if getattr(image, "is_animated", False):
-            notes.append("The file holds several frames; this is the first.")
+            notes.append("The file contains several frames; only the first was used.")
         if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(ExifTags.Base.Orientation) in range(2, 9):
             notes.append(TURNED_NOTE)
-        # libtiff says on standard error, past Python, what it finds wrong
+        # libtiff writes its warnings to standard error directly, bypassing Python
         with without_native_log() if image.format == "TIFF" else nullcontext():
             image.load()
     except ImageError:
         raise
     except UnidentifiedImageError as error:
         raise ImageError(f"{path}: not an image that can be read; expected {', '.join(FORMATS[:7])}.") from error
-    except Exception as error:  # of damaged files Pillow's decoders raise whatever they come upon
-        raise ImageError(f"{path}: the image is damaged or cut short ({error}).") from error
+    except Exception as error:  # Pillow's decoders raise all kinds of exceptions on damaged files
+        raise ImageError(f"{path}: the image is damaged or truncated ({error}).") from error
     return image
 
 
@@ -197,7 +197,7 @@ def _check_size(image: Image.Image, path: Path) -> None:
 
 
 def _channels(image: Image.Image, notes: list[str]) -> tuple[np.ndarray, np.ndarray | None]:
-    """The upright colours, uint8 (h, w, 3), of a decoded image, and its alpha channel (h, w) unless opaque; adds to `notes`."""
+    """Return a decoded image's upright colours, uint8 (h, w, 3), and its alpha channel (h, w) unless opaque; adds to `notes`."""
     orientation = _orientation(image)
     if orientation > 1:
         notes.append(TURNED_NOTE)
@@ -209,14 +209,14 @@ def _channels(image: Image.Image, notes: list[str]) -> tuple[np.ndarray, np.ndar
         as_stored(colours, orientation)[rows] = np.asarray(in_srgb(shallow))
         opacity = in_mode(shallow, "RGBA").getchannel("A") if shallow.has_transparency_data else None
         if opacity is not None and opacity.getextrema() != (255, 255):
-            if alpha is None:  # only now: most images are opaque, and a channel of a large one is a tenth of a gigabyte
+            if alpha is None:  # allocated only now: most images are opaque, and a large channel takes a tenth of a gigabyte
                 alpha = np.full(upright, 255, np.uint8)
             as_stored(alpha, orientation)[rows] = np.asarray(opacity)
     return colours, alpha
 
 
 def _on_white(colours: np.ndarray, alpha: np.ndarray) -> Iterator[tuple[int, Image.Image]]:
-    """Colours (h, w, 3) on white where they are transparent, in bands, each with its first row."""
+    """Yield colours (h, w, 3) composited onto white by their alpha, in bands, each with its first row."""
     height = max(1, BAND // colours.shape[1])
     for top in range(0, colours.shape[0], height):
         rows = slice(top, top + height)
@@ -227,15 +227,15 @@ def _on_white(colours: np.ndarray, alpha: np.ndarray) -> Iterator[tuple[int, Ima
 def _orientation(image: Image.Image) -> int:
     try:
         mark: Any = image.getexif().get(ExifTags.Base.Orientation)
-    except Exception:  # Pillow raises anything on damaged metadata; the picture is none the worse for it
+    except Exception:  # Pillow raises all kinds of exceptions on damaged metadata; the pixels are unaffected
         return 1
     return int(mark) if mark in range(1, 9) else 1
 
 
 def as_stored(upright: np.ndarray, orientation: int) -> np.ndarray:
-    """A view of upright pixels in the order in which a file of that EXIF orientation holds them."""
+    """Return a view of upright pixels in the order in which a file with that EXIF orientation stores them."""
     view = upright.swapaxes(0, 1) if orientation in (5, 6, 7, 8) else upright
-    rows, columns = orientation in (3, 4, 6, 7), orientation in (2, 3, 7, 8)  # what runs backwards
+    rows, columns = orientation in (3, 4, 6, 7), orientation in (2, 3, 7, 8)  # which of them are reversed
     return view[:: -1 if rows else 1, :: -1 if columns else 1]
 
 
@@ -247,19 +247,19 @@ def _bands(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
 
 
 def _depth(image: Image.Image, notes: list[str]) -> Turn:
-    """Greys that Pillow would clip, as 8 bits: unsigned 16 bits by their upper byte, others by their own range."""
+    """Return what converts greys that Pillow would clip to 8 bits: unsigned 16 bits by upper byte, others by their own range."""
     _narrow_transparency(image)
     if not image.mode.startswith(("I", "F")):
         return lambda band: band
     if image.mode.startswith("I;") or (image.mode, image.format) == ("I", "PPM"):
         return _upper_byte
     low, high = _number_range(image)
-    notes.append(f"Its values are shown by their own range: {low:.6g} is black, {high:.6g} white.")
+    notes.append(f"The image's values were scaled by their own range: {low:.6g} is black, {high:.6g} white.")
     return lambda band: Image.fromarray(quantize(np.asarray(band), low, high))
 
 
 def _narrow_transparency(image: Image.Image) -> None:
-    """Of a 16-bit PNG, Pillow gives 8 bits of the pixels but all 16 of the colour that is transparent."""
+    """Reduce the transparent colour of a 16-bit PNG to 8 bits: Pillow reduces the pixels but not this colour."""
     mark = image.info.get("transparency")
     if isinstance(mark, int) and image.mode.startswith("I"):
         image.info["transparency"] = mark >> 8
@@ -284,16 +284,16 @@ def _rounded(values: np.ndarray) -> np.ndarray:
 
 
 def _float_channels(values: np.ndarray, channels: int) -> np.ndarray:
-    """`with_channels` of float32 values, which stay unrounded; for three channels or four."""
+    """Return `with_channels` of float32 values; they stay unrounded for three or four channels."""
     if channels not in (3, 4):
         return with_channels(_rounded(values), channels)
     return values if channels == 3 else np.dstack([values, np.full(values.shape[:2], 255, np.float32)])
 
 
 def with_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
-    """Pixels (h, w, 3) as (h, w, channels): 1 by luminance (ITU-R 601), 4 with an opaque alpha channel; raises `ImageError`."""
+    """Return pixels (h, w, 3) as (h, w, channels): 1 is luminance (ITU-R 601), 4 adds an opaque alpha; raises `ImageError`."""
     modes = {1: "L", 3: "RGB", 4: "RGBA"}
     if channels not in modes:
-        raise ImageError(f"the model takes {channels} channels; a picture gives 1, 3 or 4.")
+        raise ImageError(f"the model takes {channels} channels; an image gives 1, 3 or 4.")
     converted = np.asarray(Image.fromarray(pixels).convert(modes[channels]))
     return converted.reshape(*pixels.shape[:2], channels)

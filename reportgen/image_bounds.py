@@ -1,4 +1,4 @@
-"""What an image file asks of a decoder, read before one is given it: a small file can ask for hours, or for all memory."""
+"""Checks image files before they are decoded: a small file can take hours, or all memory, to decode."""
 
 from __future__ import annotations
 
@@ -16,37 +16,37 @@ from PIL import Image
 
 from .errors import ImageError
 
-STANDARD_INPUT = "standard input"  # what an image is called that came from there
-MOST_SCANS = 100  # of a JPEG: a decoder goes over the whole picture for each; cameras and optimizers write up to about 20
-MOST_SEGMENTS = 20_000  # of a JPEG; metadata of 100 MB take 1,600
-WINDOW = 65_536  # bytes of a JPEG looked through at a time
-# a marker with a length behind it: neither a restart (or 01), which has none, nor FF 00, which stands for a byte of the picture
+STANDARD_INPUT = "standard input"  # the name of an image that came from there
+MOST_SCANS = 100  # of a JPEG: a decoder passes over the whole image for each; cameras and optimizers write up to about 20
+MOST_SEGMENTS = 20_000  # of a JPEG; 100 MB of metadata take 1,600
+WINDOW = 65_536  # bytes of a JPEG searched at a time
+# a marker followed by a length: neither a restart (or 01), which has none, nor FF 00, which stands for a byte of image data
 MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])")
 START_OF_IMAGE, END_OF_IMAGE, START_OF_SCAN = 0xD8, 0xD9, 0xDA
 
-LARGEST_TILE = 4096 * 4096  # pixels, of a TIFF that is not as large itself: a decoder takes memory for a whole tile
-# how a TIFF begins that Pillow would read
+LARGEST_TILE = 4096 * 4096  # pixels, in a TIFF smaller than that: a decoder allocates a whole tile
+# the first bytes of the TIFFs that Pillow would read
 TIFF_MARKS = (b"II\x2a\x00", b"II\x00\x2a", b"II\x2b\x00", b"MM\x00\x2a", b"MM\x2a\x00", b"MM\x00\x2b")
-INTEGERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 16: "Q", 17: "q"}  # TIFF's types, and how `struct` reads them
+INTEGERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 16: "Q", 17: "q"}  # TIFF's types and their `struct` formats
 WIDTH, LENGTH, BITS, SAMPLES, ROWS, TILE_WIDTH, TILE_LENGTH = 256, 257, 258, 277, 278, 322, 323
 SIZES = {WIDTH, LENGTH, BITS, SAMPLES, ROWS, TILE_WIDTH, TILE_LENGTH}
 
-LARGEST_RUNS = 10_000_000  # pixels, of a BMP of run lengths: Pillow fills what these skip pixel by pixel
+LARGEST_RUNS = 10_000_000  # pixels, of a run-length-encoded BMP: Pillow fills skipped pixels one by one
 ADDRESS = re.compile("(https?|ftp|s3|gs):/+", re.IGNORECASE)
 PILLOW_SETTINGS = threading.Lock()
 
 
 def check_no_address(path: Path) -> None:
-    """Raise `ImageError` for the address of a page or an image, of which a path has lost a slash."""
+    """Raise `ImageError` if `path` is a web address, which has lost a slash as a path."""
     match = ADDRESS.match(str(path))
     if match:
         address = f"{match[1]}://{str(path)[match.end() :]}"
-        raise ImageError(f"{address}: an image is read from a file; download it first, and name the file.")
+        raise ImageError(f"{address}: expected a file, not a web address; download the image and name the file.")
 
 
 @contextmanager
 def pillow_silent() -> Iterator[None]:
-    """Pillow's own limit of pixels off, for ours is asked; and its warnings and log, which tell of metadata that nobody uses."""
+    """Turn off Pillow's pixel limit, since ours applies, and its warnings and log, which are about unused metadata."""
     log = logging.getLogger("PIL")
     with PILLOW_SETTINGS, warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -61,9 +61,9 @@ def pillow_silent() -> Iterator[None]:
 
 
 def check_bounds(file: io.BufferedReader, path: Path) -> None:
-    """Raise `ImageError` for a JPEG of too many scans, a TIFF of too large tiles, or a BMP of too many run lengths.
+    """Raise `ImageError` for a JPEG with too many scans, a TIFF with too large tiles, or a too large run-length-encoded BMP.
 
-    `file` may be at any place, and is at its beginning afterwards.
+    `file` may be at any position, and is at its beginning afterwards.
     """
     file.seek(0)
     start = file.read(54)
@@ -83,13 +83,13 @@ def _check_jpeg(file: io.BufferedReader, path: Path) -> None:
     for count, code in enumerate(_segments(file)):
         scans += code == START_OF_SCAN
         if scans > MOST_SCANS:
-            raise ImageError(f"{path}: a JPEG of more than {MOST_SCANS} scans; others have up to 20. Save it anew.")
+            raise ImageError(f"{path}: a JPEG with more than {MOST_SCANS} scans; expected up to 20. Save it again.")
         if count > MOST_SEGMENTS:
-            raise ImageError(f"{path}: a JPEG of more than {MOST_SEGMENTS:,} segments; others have up to 100. Save it anew.")
+            raise ImageError(f"{path}: a JPEG with more than {MOST_SEGMENTS:,} segments; expected up to 100. Save it again.")
 
 
 def _segments(file: io.BufferedReader) -> Iterator[int]:
-    """The markers that a JPEG's segments begin with, as a decoder comes upon them: it passes over whatever lies between."""
+    """Yield the markers of a JPEG's segments in the order in which a decoder meets them, skipping what lies between."""
     window, place = file.read(WINDOW), 0
     while window:
         match = MARKER.search(window, place)
@@ -97,7 +97,7 @@ def _segments(file: io.BufferedReader) -> Iterator[int]:
             more = file.read(WINDOW)
             if not more:
                 return
-            window, place = window[match.start() if match else -1 :] + more, 0  # a marker may lie across the edge
+            window, place = window[match.start() if match else -1 :] + more, 0  # a marker may straddle two windows
             continue
         code, length = match[1][0], int.from_bytes(window[match.end() : match.end() + 2])
         if code in (START_OF_IMAGE, END_OF_IMAGE) or length < 2:
@@ -110,22 +110,22 @@ def _segments(file: io.BufferedReader) -> Iterator[int]:
 
 
 def _check_tiff(file: io.BufferedReader, path: Path, mark: bytes) -> None:
-    if mark == b"MM\x00\x2b":  # Pillow and libtiff read different pictures in it
-        raise ImageError(f"{path}: a BigTIFF in big-endian order, which is not read. Save it anew.")
+    if mark == b"MM\x00\x2b":  # Pillow and libtiff read different images from it
+        raise ImageError(f"{path}: a big-endian BigTIFF, which is not supported. Save it in another format.")
     sizes: dict[int, int] = {}
     for tag, value in _tiff_sizes(file, "<" if mark.startswith(b"II") else ">", mark == b"II\x2b\x00"):
         if tag in sizes:  # Pillow takes the last, libtiff the first
-            raise ImageError(f"{path}: a TIFF that says one of its sizes twice (tag {tag}). Save it anew.")
+            raise ImageError(f"{path}: a TIFF that gives one of its sizes twice (tag {tag}). Save it again.")
         sizes[tag] = value
     width, length = sizes.get(TILE_WIDTH, 0), sizes.get(TILE_LENGTH, 0)
-    # tiles are multiples of 16: a picture in a single one is a little smaller than it
+    # tile sizes are multiples of 16: an image in a single tile is a little smaller than the tile
     whole = sizes.get(WIDTH, 0) * sizes.get(LENGTH, 0) * 5 // 4
     if width * length > max(LARGEST_TILE, whole):
-        raise ImageError(f"{path}: a TIFF in tiles of {width} x {length} pixels, larger than the picture. Save it anew.")
+        raise ImageError(f"{path}: a TIFF with tiles of {width} x {length} pixels, larger than the image. Save it again.")
 
 
 def _tiff_sizes(file: io.BufferedReader, order: str, big: bool) -> Iterator[tuple[int, int]]:
-    """The tags of the first picture that tell sizes, with the value of each; `file` is behind the mark."""
+    """Yield the first image's tags that give sizes, with their values; `file` is positioned after the first bytes."""
     head, count, row = (struct.Struct(order + form) for form in (("HHQ", "Q", "HHQ8s") if big else ("I", "H", "HHI4s")))
     try:
         file.seek(head.unpack(file.read(head.size))[-1])
@@ -134,11 +134,11 @@ def _tiff_sizes(file: io.BufferedReader, order: str, big: bool) -> Iterator[tupl
             if tag in SIZES and kind in INTEGERS:
                 yield tag, struct.unpack_from(order + INTEGERS[kind], value)[0] if number == 1 else 0
     except (struct.error, OSError, OverflowError):
-        return  # cut short: the decoder says so
+        return  # truncated: the decoder reports it
 
 
 def _check_bmp(start: bytes, path: Path) -> None:
     width, height, method = struct.unpack_from("<ii4xI", start, 18)
-    # what a run can skip are 255 rows
+    # a run can skip up to 255 rows
     if method in (1, 2) and abs(width) * max(255, abs(height)) > LARGEST_RUNS:
-        raise ImageError(f"{path}: a BMP of {abs(width)} x {abs(height)} pixels in run lengths. Save it without compression.")
+        raise ImageError(f"{path}: a run-length-encoded BMP of {abs(width)} x {abs(height)} pixels. Save it without compression.")

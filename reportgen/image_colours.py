@@ -1,4 +1,4 @@
-"""What turns the colours of an image, by its colour profile, into sRGB."""
+"""Converts an image's colours to sRGB by its colour profile."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ Turn = Callable[[Image.Image], Image.Image]
 
 
 def into_srgb(image: Image.Image, notes: list[str]) -> Turn:
-    """What turns the colours of a band into sRGB, by the file's colour profile where it has one."""
+    """Return what converts a band's colours to sRGB, by the file's colour profile if it has one; adds to `notes`."""
     mode = _profile_mode(image.mode)
     try:
         transform = _transform(mode, image.info.get("icc_profile"))
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        notes.append("Its colour profile cannot be read and was left aside.")
+        notes.append("The image's colour profile could not be read and was ignored.")
         transform = None
     if transform is None:
         return lambda band: in_mode(band, "RGB")
-    notes.append("Its colours were turned into sRGB.")
+    notes.append("The image's colours were converted to sRGB.")
     return lambda band: transform.apply(in_mode(band, mode))
 
 
@@ -37,19 +37,19 @@ def _transform(mode: str, profile: bytes | None) -> ImageCms.ImageCmsTransform |
 
 
 def _profile_mode(mode: str) -> str:
-    """The mode of the colours that a profile speaks of, for an image of `mode`."""
+    """Return the colour mode that a profile applies to, for an image of `mode`."""
     if mode in ("CMYK", "LAB"):
         return mode
     return "L" if mode in ("1", "L", "LA", "La") or mode.startswith(("I", "F")) else "RGB"
 
 
 def in_mode(band: Image.Image, mode: str) -> Image.Image:
-    straight = band.convert("LA") if band.mode == "La" else band  # Pillow knows no shorter way from premultiplied grey
+    straight = band.convert("LA") if band.mode == "La" else band  # Pillow has no direct conversion from premultiplied grey
     return straight.convert(mode)
 
 
 def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
-    """Whether a transform is sRGB's into itself, but for rounding: most pictures carry sRGB's profile, and stay exact."""
+    """Return whether a transform is the identity up to rounding: most images carry the sRGB profile and so stay exact."""
     steps = np.arange(0, 256, 17, dtype=np.uint8)
     chart = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(64, 64, 3)
     turned = np.asarray(transform.apply(Image.fromarray(chart)))

@@ -1,4 +1,4 @@
-"""`LayerCall`: a row of the layer table, and what a value of its output sees of the image."""
+"""`LayerCall`: a row of the layer table, with the receptive field of its output."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from typing import ClassVar, Literal
 from .records import record
 
 Shape = tuple[int | None, ...]
-# what a layer is set to, as texts "name: value", sorted, the values as JSON; None where that is not known
+# a layer's settings as texts "name: value", sorted, the values as JSON; None if they are not known
 Settings = tuple[str, ...] | None
-DEFAULT = " (default)"  # behind the value of a setting that is as Keras has it by default
+DEFAULT = " (default)"  # follows a setting's value if it is Keras's default
 
 
 @record(kw_only=True)
 class ReceptiveField:
-    """What one value of a layer's output sees of the model's input (Araujo, Norris and Sim 2019, "Computing Receptive Fields of
-    Convolutional Neural Networks").
+    """The part of the model's input that one value of a layer's output depends on (Araujo, Norris and Sim 2019, "Computing
+    Receptive Fields of Convolutional Neural Networks").
 
-    `extent` says whether it sees a "part", the "whole" image, because something on the way takes all places together, or whether
-    that is "unknown". Of a part, each as (down, across) in pixels of the input: `size` is how far it sees, what lies beyond the
-    image included; `stride` how far apart two values look that are next to each other; `offset` where the middle of what the
-    first value sees lies, counted from the middle of the first pixel. All three are None of another extent. With `aligned` False
-    ways of different middles join, and `size` covers all of them. With `exact` False a map was enlarged on the way: its values
-    see more to one side or to the other, and `size` is what none of them goes beyond.
+    `extent` is "part", or "whole" because some layer on the way combines all positions, or "unknown". For a part, each given as
+    (down, across) in pixels of the input: `size` is the size of the field, including what lies beyond the image; `stride` is the
+    distance between the fields of neighbouring values; `offset` is the centre of the first value's field, counted from the
+    centre of the first pixel. All three are None for another extent. `aligned` is False if branches with different centres join;
+    `size` then covers all of them. `exact` is False if a map was upsampled on the way: its values see more on one side or the
+    other, and `size` is an upper bound.
     """
 
     extent: Literal["part", "whole", "unknown"]
@@ -37,13 +37,13 @@ class ReceptiveField:
 class LayerCall:
     """One call of one layer: a row of the layer table, counted from the input layer as 0.
 
-    `path` is the layer's name after the names of those that hold it ("base/conv1"); a second call of the same layer has
-    "#2" behind it and no parameters, so that the column adds up. `inputs` are the paths that feed it. `settings` are what else it
-    is set to ("activation: \"relu\"", "strides: [1, 1] (default)"), None where that is not known, as of reports of format 1.
-    `used` says of a layer that was never called, so that it has no output, whether other code used its weights.
+    `path` is the layer's name after the names of the layers that contain it ("base/conv1"); a second call of the same layer has
+    the suffix "#2" and no parameters, so that the column adds up. `inputs` are the paths of its inputs. `settings` are its other
+    settings ("activation: \"relu\"", "strides: [1, 1] (default)"), None if they are not known, as in reports of format 1. `used`
+    says of a layer that was never called, and so has no output, whether other code used its weights.
 
-    `receptive_field` is None of an output that is no map. `multiply_adds` counts the products that are added up in convolutions
-    and matrix products, for one image; None where that is not known. Older reports have neither.
+    `receptive_field` is None if the output is not a map. `multiply_adds` counts the multiply-adds of convolutions and matrix
+    products for one image; None if it is not known. Older reports have neither.
     """
 
     KEY: ClassVar = ("path",)

@@ -1,4 +1,4 @@
-"""How serious what a check finds is."""
+"""The levels of seriousness of a check's finding."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from typing import Literal
 
 Level = Literal["error", "warning", "note"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "note")  # the most serious first
-RANDOM_WEIGHTS = "The weights are random"  # the beginning of the warning that says so
+RANDOM_WEIGHTS = "The weights are random"  # the beginning of the warning about it

@@ -1,4 +1,4 @@
-"""Figures that say how good a model is, as the user gives them or a batch measured them, and whether one got better."""
+"""Metrics of a model, given by the user or measured by a batch, and whether they improved."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 from .formatting import name, two_numbers
 from .records import record
 
-# words in a metric's name that tell which way is better; the last one that is known decides: "top1_error", "f1_loss"
+# words in a metric's name that say which direction is better; the last known word decides: "top1_error", "f1_loss"
 LOWER = frozenset({
     "loss", "error", "err", "mae", "mse", "rmse", "mape", "smape", "msle", "nll", "crossentropy", "perplexity", "hinge", "brier",
     "fid", "wer", "cer", "eer", "latency",
@@ -23,7 +23,7 @@ WORDS = re.compile(r"[a-z0-9]+")
 
 @record
 class Metric:
-    """A figure of the model, such as accuracy 0.66."""
+    """A metric of the model, such as accuracy 0.66."""
 
     KEY: ClassVar = ("name",)
 
@@ -32,13 +32,13 @@ class Metric:
 
     @property
     def lower_is_better(self) -> bool | None:
-        """Which way is better, by the words in the name; None where none of them tells."""
+        """Return whether lower is better, judged by the words in the name; None if no word is known."""
         known = [word in LOWER for word in WORDS.findall(self.name.lower()) if word in LOWER | HIGHER]
         return known[-1] if known else None
 
 
 class MetricChange(NamedTuple):
-    """A metric in two reports: `better` says whether the new value is, None where it is equal or the name does not tell."""
+    """A metric in two reports: `better` says whether the new value is better, None if it is equal or the direction is unknown."""
 
     name: str
     old: float
@@ -46,7 +46,7 @@ class MetricChange(NamedTuple):
     better: bool | None
 
     def told(self) -> str:
-        """The change as a clause: "`loss` fell from 0.4 to 0.3, which is better"."""
+        """Return the change as a clause: "`loss` fell from 0.4 to 0.3, which is better"."""
         if self.old == self.new:
             return f"{name(self.name)} is {two_numbers(self.old, self.new)[0]} in both"
         was, now = two_numbers(self.old, self.new)
@@ -55,13 +55,13 @@ class MetricChange(NamedTuple):
 
 
 def metrics_of(texts: Iterable[str]) -> tuple[Metric, ...]:
-    """The metrics that texts such as "accuracy=0.66" give, as the option `--metric` reads them."""
+    """Return the metrics in texts such as "accuracy=0.66", the form of the option `--metric`."""
     pairs = (text.rpartition("=") for text in texts)
     return tuple(Metric(called, float(value)) for called, _, value in pairs)
 
 
 def metric_changes(old: Iterable[Metric], new: Iterable[Metric]) -> tuple[MetricChange, ...]:
-    """The metrics that both reports give, in the new order; names in upper or lower case are alike."""
+    """Return the changes of metrics that both reports have, in the new report's order; names are case-insensitive."""
     before = {metric.name.lower(): metric for metric in old}
     return tuple(
         MetricChange(metric.name, before[metric.name.lower()].value, metric.value, _better(before[metric.name.lower()], metric))

@@ -1,4 +1,4 @@
-"""`Output`: one output of a model for one image, and the way it is read."""
+"""`Output`: one output of a model for one image, and how it is interpreted."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from .tasks import ScoreKind, Task
 
 @dataclass(frozen=True, kw_only=True)
 class Output:
-    """One output of a model for one image, and how it is read.
+    """One output of a model for one image, and how it is interpreted.
 
-    `task` says what kind of answer it is, `reason` in a sentence how that is known; `assumed` where it is not, so that a reader
-    must be told how to say otherwise. `values` float32 are the output itself without the batch axis, (k,) for a vector,
-    (h, w, channels) for a map whatever its layout, any other shape as it is. `kind` is that of its values by the operations that
-    made them. `logits` says that yes begins above 0 and not above 0.5, because no sigmoid was applied. `labels` are those of its
-    classes or values, `no_label` that of "no" where one number answers yes or no.
+    `task` is the kind of answer, and `reason` a sentence that says how it is known; `assumed` means that it is a guess, so that
+    the reader must be told how to correct it. `values` float32 are the output without the batch axis: (k,) for a vector,
+    (h, w, channels) for a map whatever its layout, any other shape as it is. `kind` is the kind of the values, known from the
+    operations that computed them. `logits` means that no sigmoid was applied, so that the threshold for yes is 0, not 0.5.
+    `labels` are those of the classes or values; `no_label` is the label of "no" if a single number answers yes or no.
     """
 
     name: str
@@ -32,23 +32,23 @@ class Output:
 
     @property
     def is_map(self) -> bool:
-        """Whether the values are (h, w, channels)."""
+        """Return whether the values are a map (h, w, channels)."""
         return self.values.ndim == 3 and self.task in ("segmentation", "image-to-image", "features")
 
     @property
     def size(self) -> int:
-        """How many classes, values or channels there are."""
+        """Return the number of classes, values or channels."""
         return int(self.values.shape[-1]) if self.values.ndim else 1
 
     @property
     def threshold(self) -> float:
-        """Above which a score that answers for itself says yes."""
+        """Return the threshold above which an independent score means yes."""
         return 0.0 if self.logits else 0.5
 
     def label(self, index: int) -> str:
-        """What the class, value or channel `index` is called.
+        """Return the name of the class, value or channel `index`.
 
-        A single sigmoid is the probability of class 1, as Keras trains it: 0 says no, and 1 says yes.
+        A single sigmoid is the probability of class 1, as Keras trains it: 0 means no, 1 means yes.
         """
         if self.labels:
             return self.labels[index]
@@ -61,15 +61,15 @@ class Output:
 
 
 def label_of_channel(output: Output, index: int) -> str:
-    """The label, or for a map that stands for no classes "channel 17 of the output"."""
+    """Return the label; for a channel that is not a class, "channel 17 of the output"."""
     plain = output.task in ("image-to-image", "features") and not output.labels
     return f"{output.label(index)} of the output" if plain else output.label(index)
 
 
 def class_of_each_place(output: Output) -> np.ndarray:
-    """The class at each place of a segmentation (h, w) int64, -1 for none: the one with the greatest score.
+    """Return the class at each place of a segmentation, (h, w) int64: the class with the highest score, or -1 for none.
 
-    Where scores answer for themselves it must be above the threshold. A place with a score that is not a number has none.
+    An independent score must also exceed the threshold. A place where any score is nan has no class.
     """
     scores = output.values
     best = np.nan_to_num(scores, nan=-np.inf).argmax(axis=-1)
@@ -82,7 +82,7 @@ def class_of_each_place(output: Output) -> np.ndarray:
 
 
 def shares_of(output: Output) -> np.ndarray:
-    """The share of the places of a segmentation that each class has, (classes,) float64; they add up to 1 less those of none."""
+    """Return each class's share of a segmentation's places, (classes,) float64; they add up to 1 minus the share of no class."""
     mask = class_of_each_place(output)
     counts = np.bincount(mask[mask >= 0].reshape(-1), minlength=output.size)
     shares: np.ndarray = counts / max(1, mask.size)

@@ -1,4 +1,4 @@
-"""Maps laid over an image: where their cells lie on it, and how the two are drawn as one picture."""
+"""Overlays maps on an image: places their cells on it, and draws both as one picture."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from .errors import ReportFileError
 from .picture import CLASSES, DIVERGING, NO_CLASS, RGB, WHOLE, Part, Picture, palette
 
 LONGEST_SIDE = 640  # pixels of an image on the page
-LAYER_SIDE = 160  # pixels of what is laid over it: maps are coarse, and a browser enlarges them as smoothly as we would
-COARSE = 16  # cells along the longer side of a map up to which each cell is drawn as one: 4 x 4 are no smooth cloud
-STRONGEST = 0.75  # the share of a map's colour at its hottest place
+LAYER_SIDE = 160  # pixels of an overlay: maps are coarse, and a browser enlarges them as smoothly as we would
+COARSE = 16  # a map with at most this many cells on its longer side is drawn cell by cell: 4 x 4 cells are not a smooth cloud
+STRONGEST = 0.75  # the opacity of a map's colour at its strongest place
 
 
 def within(outer: Part, inner: Part) -> Part:
-    """The part of a whole that is `inner` of its part `outer`."""
+    """Return the part of the whole that `inner`, a part of `outer`, covers."""
     return Part(
         outer.top + inner.top * outer.height,
         outer.left + inner.left * outer.width,
@@ -27,10 +27,10 @@ def within(outer: Part, inner: Part) -> Part:
 
 
 def part_seen(image: tuple[int, int], fitted: tuple[int, int], how: str) -> Part:
-    """The part of an image (height, width) that lies on an input (height, width), which it was fitted to by `how`.
+    """Return the part of an image (height, width) that fills an input (height, width) when fitted by `how`, as `image.fit` does.
 
-    As `image.fit` does it: "crop" takes the largest middle part of the input's proportions; "pad" makes a part that reaches
-    beyond the image; "stretch" takes the whole.
+    "crop" takes the largest centred part with the input's aspect ratio; "pad" gives a part that extends beyond the image;
+    "stretch" takes the whole image.
     """
     if how == "crop":
         height, width = (min(own, other * side) for own, other, side in _proportions(image, fitted))
@@ -44,30 +44,30 @@ def part_seen(image: tuple[int, int], fitted: tuple[int, int], how: str) -> Part
 
 
 def _proportions(image: tuple[int, int], fitted: tuple[int, int]) -> tuple[tuple[float, float, float], ...]:
-    """For each side of the image: its length, that of the other side, and the input's side as a share of its other side."""
+    """Return for each side of the image: its length, that of the other side, and the ratio of the input's two sides."""
     return (image[0], image[1], fitted[0] / fitted[1]), (image[1], image[0], fitted[1] / fitted[0])
 
 
 def size_on_page(height: int, width: int) -> tuple[int, int]:
-    """The size at which an image is drawn: its own, or smaller in its proportions, with a long side of `LONGEST_SIDE`."""
+    """Return the size at which an image is drawn: its own, scaled down if its longer side exceeds `LONGEST_SIDE`."""
     scale = min(1.0, LONGEST_SIDE / max(height, width))
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
 def overlay(pixels: np.ndarray, heatmap: Picture, part: Part = WHOLE, kept: Part = WHOLE) -> Picture:
-    """`heatmap` (h, w), whose cells are spread evenly over `part` of `pixels` (H, W, 3), laid over them.
+    """Overlay `heatmap` (h, w), whose cells are spread evenly over `part` of `pixels` (H, W, 3), on these pixels.
 
-    The hotter a place, the more of the map's colour; a place at 0 keeps the image's own. With a diverging colormap, whose middle
-    is 0, that goes for both ends. The outermost cells reach half a cell further, but not beyond the part of the image that was
-    `kept`. Elsewhere there is no colour.
+    The higher the value of a place, the more opaque the map's colour; a place at 0 shows the image alone. With a diverging
+    colormap, whose middle is 0, this holds for both ends. The outermost cells extend half a cell further, but not beyond the
+    part of the image that was `kept`. There is no colour elsewhere.
     """
     return laid_over(pixels, layer_of(heatmap, part, kept, (pixels.shape[0], pixels.shape[1])))
 
 
 def layer_of(heatmap: Picture, part: Part, kept: Part, size: tuple[int, int]) -> Picture:
-    """What is laid over an image that is drawn at `size` (H, W): the heatmap at its place, on the scale that it has.
+    """Return the overlay for an image drawn at `size` (H, W): the heatmap in its place, on its own scale.
 
-    Places without a cell have the value that has no colour. `opacity` says how much of the image each value covers.
+    Places without a cell get the transparent value. `opacity` gives the opacity of each value.
     """
     coarse = max(heatmap.values.shape[:2]) <= COARSE
     heat, covered = spread(heatmap.values, part, kept, size, Image.Resampling.NEAREST if coarse else Image.Resampling.BICUBIC)
@@ -77,26 +77,26 @@ def layer_of(heatmap: Picture, part: Part, kept: Part, size: tuple[int, int]) ->
 
 
 def layer_size(image: tuple[int, int], cells: tuple[int, int]) -> tuple[int, int]:
-    """The size (H, W) of a layer for an image: no larger than the image, and no finer than its map or `LAYER_SIDE` ask for."""
+    """Return the size (H, W) of an overlay: the larger of `LAYER_SIDE` and the map along its longer side, at most the image's."""
     scale = min(1.0, max(LAYER_SIDE, *cells) / max(image))
     return max(1, round(image[0] * scale)), max(1, round(image[1] * scale))
 
 
 def opacity(layer: Picture) -> np.ndarray:
-    """The share of the image that each of the 256 values of a layer covers, (256,) float64, 0..1."""
+    """Return the opacity of each of the 256 values of an overlay, (256,) float64, 0..1."""
     values = np.arange(256.0)
     strength = np.abs(values - 128).clip(max=127) / 127 if _is_signed(layer) else values / 255
     return STRONGEST * strength
 
 
 def laid_over(pixels: np.ndarray, layer: Picture) -> Picture:
-    """`pixels` (H, W, 3) with a layer over them, as a page shows the two.
+    """Return `pixels` (H, W, 3) blended with an overlay, as a page shows them.
 
-    Raises `ReportFileError` for other shapes: only a report that something else changed holds them.
+    Raises `ReportFileError` for other shapes: only a report that was modified contains them.
     """
     values = layer.values
     if pixels.ndim != 3 or pixels.shape[2] != 3 or values.ndim != 2:
-        raise ReportFileError("an attribution map or the image below it is not as expected: the report is damaged.")
+        raise ReportFileError("an attribution map or its image has an unexpected shape: the report is damaged.")
     if values.shape != pixels.shape[:2]:
         values = np.asarray(Image.fromarray(values).resize((pixels.shape[1], pixels.shape[0]), Image.Resampling.BILINEAR))
     colours = np.frombuffer(palette(layer.colormap), np.uint8).reshape(256, 3)[values].astype(np.float32)
@@ -116,9 +116,9 @@ def spread(
     size: tuple[int, int],
     resampling: Image.Resampling = Image.Resampling.BILINEAR,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A map (h, w), whose cells lie on `part` of an image of `size` (H, W), at each of its pixels; and where there are cells.
+    """Resample a map (h, w), whose cells lie on `part` of an image of `size` (H, W), at each pixel of the image.
 
-    Both (H, W), float32 and bool; 0 where there are none.
+    Returns the values (H, W) float32, 0 where there is no cell, and a mask (H, W) bool of the pixels with a cell.
     """
     rows = _side(values.shape[0], size[0], (part.top, part.height), (kept.top, kept.height))
     columns = _side(values.shape[1], size[1], (part.left, part.width), (kept.left, kept.width))
@@ -138,12 +138,12 @@ def spread(
 
 
 def enlarged(values: np.ndarray, height: int, width: int) -> np.ndarray:
-    """`values` (h, w) as float32 (height, width), bilinearly."""
+    """Resize `values` (h, w) bilinearly to float32 (height, width)."""
     return np.asarray(Image.fromarray(values.astype(np.float32)).resize((width, height), Image.Resampling.BILINEAR))
 
 
 def blurred(pixels: np.ndarray, radius: float) -> np.ndarray:
-    """Pixels (h, w, channels) smoothed by a Gaussian with that standard deviation, each channel on its own; uint8 stay uint8."""
+    """Blur pixels (h, w, channels) by a Gaussian with standard deviation `radius`, each channel on its own; uint8 stays uint8."""
     if pixels.dtype != np.uint8:
         return _blurred_numbers(pixels, radius)
     channels = (Image.fromarray(pixels[:, :, each]) for each in range(pixels.shape[2]))
@@ -151,7 +151,7 @@ def blurred(pixels: np.ndarray, radius: float) -> np.ndarray:
 
 
 def _blurred_numbers(values: np.ndarray, radius: float) -> np.ndarray:
-    """The same of floats, by the weights of the Gaussian up to three standard deviations away; edges are repeated."""
+    """Blur floats by a Gaussian cut off at three standard deviations; edges are repeated."""
     reach = max(1, round(3 * radius))
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(radius, 1e-6)) ** 2)
     weights /= weights.sum()
@@ -163,7 +163,7 @@ def _blurred_numbers(values: np.ndarray, radius: float) -> np.ndarray:
 
 
 class _Side(NamedTuple):
-    """Along one side of a picture: the pixels `first` to `last` - 1 show the cells of a map from `start` to `end`."""
+    """Along one side of a picture, the pixels `first` to `last` - 1 show the cells of a map from `start` to `end`."""
 
     first: int
     last: int
@@ -172,7 +172,7 @@ class _Side(NamedTuple):
 
 
 def _side(cells: int, pixels: int, spread: tuple[float, float], kept: tuple[float, float]) -> _Side:
-    """Which pixels show which cells, where the cells are `spread` over a start and a length, shares of the side."""
+    """Return which pixels show which cells. `spread` and `kept` are each (start, length), as shares of the side."""
     start, length = spread
     half = length / cells / 2
     first = round(max(0.0, start - half, kept[0]) * pixels)
@@ -181,9 +181,9 @@ def _side(cells: int, pixels: int, spread: tuple[float, float], kept: tuple[floa
 
 
 def overlay_classes(pixels: np.ndarray, mask: np.ndarray, part: Part = WHOLE) -> Picture:
-    """A mask (h, w) of colours of classes, spread evenly over `part` of `pixels` (H, W, 3), half over the image in its own grey.
+    """Overlay a class mask (h, w), spread evenly over `part` of `pixels` (H, W, 3), at half opacity on the image in grey.
 
-    Each place of the mask is a rectangle of its own. Where no class is, the image keeps its colours.
+    Each place of the mask is drawn as a rectangle. Where there is no class, the image keeps its colours.
     """
     height, width = size_on_page(*pixels.shape[:2])
     drawn = np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR), np.float32)
@@ -197,6 +197,6 @@ def overlay_classes(pixels: np.ndarray, mask: np.ndarray, part: Part = WHOLE) ->
 
 
 def _cells(pixels: int, cells: int, start: float, length: float) -> tuple[np.ndarray, np.ndarray]:
-    """For each pixel along a side which cell lies there, and whether there is one."""
+    """Return for each pixel along a side which cell lies there, and whether there is one."""
     place = ((np.arange(pixels) + 0.5) / pixels - start) / length * cells
     return np.floor(place).clip(0, cells - 1).astype(np.int64), (place >= 0) & (place < cells)

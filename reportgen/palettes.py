@@ -1,4 +1,4 @@
-"""Pictures in few colours, which take a third of the room of those in all: a palette, and a byte a pixel."""
+"""Pictures with a palette of few colours and one byte per pixel, a third of the size of full-colour pictures."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import numpy as np
 from PIL import Image
 
 MOST_COLOURS = 256  # of a palette
-FEW_COLOURS = 96  # of a picture that is only looked at
-SAMPLE = 4_000  # pixels whose colours are looked at: all of a photograph take twenty times as long and look no better
-LARGEST_PALETTE = 30_000_000  # values: to look through more for their colours takes longer than to write them
+FEW_COLOURS = 96  # of a picture that is only viewed
+SAMPLE = 4_000  # pixels whose colours are looked at: using all of a photograph takes 20 times as long and looks no better
+LARGEST_PALETTE = 30_000_000  # values: searching more for their colours takes longer than writing them
 
 
 def few_colours(pixels: np.ndarray) -> np.ndarray:
-    """Pixels uint8 (h, w, 3) in 96 colours of their own, by median cut: a third of the file, and hardly an eye tells them apart.
+    """Reduce pixels uint8 (h, w, 3) to a palette of 96 colours by median cut: a third of the file size, with hardly visible loss.
 
-    For pictures that are looked at, never for numbers that are read from them.
+    Only for pictures that are viewed, never for pixels whose values are read.
     """
     if len(_colours(pixels)) <= FEW_COLOURS:
         return pixels
@@ -28,7 +28,7 @@ def few_colours(pixels: np.ndarray) -> np.ndarray:
 
 
 def _colours(pixels: np.ndarray) -> np.ndarray:
-    """The different colours of pixels (h, w, 3), each as one number, in order."""
+    """Return the distinct colours of pixels (h, w, 3), each as one number, sorted."""
     return np.unique(_as_numbers(pixels))
 
 
@@ -38,7 +38,7 @@ def _as_numbers(pixels: np.ndarray) -> np.ndarray:
 
 
 def in_palette(pixels: np.ndarray) -> bytes | None:
-    """Pixels (h, w, 3) of up to 256 colours as a palette PNG; None of more."""
+    """Return pixels (h, w, 3) with up to 256 colours as a palette PNG; None if there are more colours."""
     if pixels.size > LARGEST_PALETTE:
         return None
     numbers = _colours(pixels)
@@ -46,7 +46,7 @@ def in_palette(pixels: np.ndarray) -> bytes | None:
         return None
     buffer = io.BytesIO()
     places = np.searchsorted(numbers, _as_numbers(pixels)).astype(np.uint8)
-    # neighbours in such a palette are unlike: what PNG's row filters gain on maps they lose here
+    # adjacent indices of such a palette are unrelated colours: PNG's row filters help with maps, but hurt here
     image = Image.fromarray(places)
     colours = np.stack([numbers >> 16, numbers >> 8 & 255, numbers & 255], axis=1).astype(np.uint8)
     image.putpalette(colours.tobytes())

@@ -1,4 +1,4 @@
-"""`Picture`: pixels with the values they stand for, to and from PNG; and `Grid`: maps laid out in one picture."""
+"""`Picture`: pixels with the values they represent, to and from PNG; and `Grid`: maps laid out in one picture."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from .tensors import figure
 
 RGB = "rgb"
 GREY = "gray"
-CLASSES = "classes"  # a colour for each class index; the last stands for none
+CLASSES = "classes"  # a colour for each class index; the last means no class
 NO_CLASS = 255
 DIVERGING = "RdBu_r"  # blue below the middle, red above it
 GAP = 1  # pixels between the tiles of a grid
-LARGEST_PICTURE = 100_000_000  # pixels; a report that claims more is refused before memory is taken
+LARGEST_PICTURE = 100_000_000  # pixels; a report that claims more is rejected before memory is allocated
 
 
 @record
 class Picture:
     """Pixels and what they mean.
 
-    `values` is uint8: (h, w) places in a colormap, or (h, w, 3) colours where `colormap` is "rgb". 0 stands for the
-    value `low`, 255 for `high`, the others lie evenly between.
+    `values` is uint8: (h, w) indices into a colormap, or (h, w, 3) colours if `colormap` is "rgb". 0 represents the value `low`
+    and 255 `high`, with even steps between them.
     """
 
     values: np.ndarray
@@ -44,13 +44,13 @@ class Picture:
     colormap: str
 
     def numbers(self) -> np.ndarray:
-        """The values that the pixels stand for, float64, each right to half a step of (high - low) / 255."""
+        """Return the values that the pixels represent, float64, each accurate to half a step of (high - low) / 255."""
         with np.errstate(invalid="ignore", over="ignore"):
             numbers: np.ndarray = self.low + self.values * ((np.float64(self.high) - self.low) / 255)
         return numbers
 
     def size_in_page(self) -> int:
-        """The bytes that the picture takes in a page: its PNG as base64."""
+        """Return the picture's size in a page in bytes: its PNG as base64."""
         return 4 * math.ceil(len(to_png(self)) / 3)
 
 
@@ -67,11 +67,11 @@ WHOLE = Part(0.0, 0.0, 1.0, 1.0)
 
 
 def quantize(values: np.ndarray, low: float, high: float) -> np.ndarray:
-    """`values` as uint8, `low` to 0 and `high` to 255, rounded to the nearest step; nan becomes 0.
+    """Map `values` to uint8, `low` to 0 and `high` to 255, rounded to the nearest step; nan becomes 0.
 
-    Where all values are equal, so that `low` is `high`, everything is 0: there is nothing to tell apart.
+    If `low` equals `high` because all values are equal, everything becomes 0.
     """
-    low, high = low * 0.5, high * 0.5  # because high - low overflows for the largest floats
+    low, high = low * 0.5, high * 0.5  # high - low overflows for the largest floats
     if not high > low:
         return np.zeros(values.shape, np.uint8)
     with np.errstate(invalid="ignore", over="ignore"):
@@ -80,9 +80,9 @@ def quantize(values: np.ndarray, low: float, high: float) -> np.ndarray:
 
 
 def striped(pixels: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """`pixels` (n, h, w) or (n, h, w, 3), with stripes of 0 and 255 where `values`, of the same shape, are nan or infinite.
+    """Return `pixels` (n, h, w) or (n, h, w, 3) with stripes of 0 and 255 where `values`, of the same shape, are nan or infinite.
 
-    Drawn in any one colour, a broken map would be taken for an even one.
+    Drawn in a single colour, a broken map would be mistaken for a constant one.
     """
     broken = ~np.isfinite(values)
     if not broken.any():
@@ -93,7 +93,7 @@ def striped(pixels: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def finite_range(values: np.ndarray) -> tuple[float, float]:
-    """The least and greatest finite value; (0, 0) where there is none."""
+    """Return the min and max of the finite values; (0, 0) if there are none."""
     if values.size == 0:
         return 0.0, 0.0
     low, high = float(values.min()), float(values.max())
@@ -104,13 +104,13 @@ def finite_range(values: np.ndarray) -> tuple[float, float]:
 
 
 def scaled_picture(values: np.ndarray, colormap: str) -> Picture:
-    """A picture of `values` (h, w) or (h, w, 3), scaled by their own least and greatest finite value."""
+    """Return a picture of `values` (h, w) or (h, w, 3), scaled from the min to the max of their finite values."""
     low, high = finite_range(values)
     return Picture(quantize(values, low, high), low, high, colormap)
 
 
 def reduced(values: np.ndarray, factor: int) -> np.ndarray:
-    """(h, w, channels) as means over squares of `factor` x `factor`, (ceil(h / factor), ceil(w / factor), channels)."""
+    """Average (h, w, channels) over squares of `factor` x `factor`, to (ceil(h / factor), ceil(w / factor), channels)."""
     for axis in (0, 1):
         length = values.shape[axis]
         step = max(1, min(factor, length))  # a damaged report may ask for any factor
@@ -122,19 +122,19 @@ def reduced(values: np.ndarray, factor: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Grid:
-    """Tiles (n, h, w) or (n, h, w, 3), uint8, row by row in `columns`, with `GAP` pixels between them."""
+    """Tiles (n, h, w) or (n, h, w, 3), uint8, laid out row by row in `columns` columns, with `GAP` pixels between them."""
 
     tiles: np.ndarray
     columns: int
 
     @classmethod
     def of(cls, tiles: np.ndarray) -> Grid:
-        """The tiles in as many columns as `columns_for` gives."""
+        """Return a grid of the tiles with the number of columns that `columns_for` gives."""
         return cls(tiles, columns_for(len(tiles)))
 
     @classmethod
     def cut(cls, pixels: np.ndarray, columns: int, count: int) -> Grid:
-        """The grid of `count` tiles whose `pixels()` (H, W) these are; raises `ReportFileError` for pixels of no such grid."""
+        """Cut the `pixels()` (H, W) of a grid back into its `count` tiles; raises `ReportFileError` if the sizes do not match."""
         rows = -(-count // columns) if columns > 0 else 0
         height, width = ((size + GAP) // max(1, parts) for size, parts in zip(pixels.shape[:2], (rows, columns), strict=True))
         if rows < 1 or min(height, width) <= GAP or (rows * height - GAP, columns * width - GAP) != pixels.shape:
@@ -147,7 +147,7 @@ class Grid:
         return cls(tiles[:count, :-GAP, :-GAP], columns)
 
     def pixels(self, background: int = 0) -> np.ndarray:
-        """The grid as one image; gaps and places without a tile are `background`.
+        """Return the grid as one array of pixels; gaps and empty places are `background`.
 
         64 tiles of (56, 56) in 8 columns give (455, 455).
         """
@@ -160,12 +160,12 @@ class Grid:
         return np.ascontiguousarray(grid[:-GAP, :-GAP])
 
     def picture(self, low: float, high: float, colormap: str) -> Picture:
-        """The grid as a picture."""
+        """Return the grid as a picture."""
         return Picture(self.pixels(), low, high, colormap)
 
 
 def columns_for(count: int) -> int:
-    """How many columns make a grid of `count` tiles nearly square and, where possible, without a gap at its end.
+    """Return the number of columns that makes a grid of `count` tiles nearly square, with a full last row where possible.
 
     64 tiles are 8 x 8, 32 are 8 x 4, 37 are 7 x 6 with five places empty.
     """
@@ -175,7 +175,7 @@ def columns_for(count: int) -> int:
 
 
 def columns_across(count: int) -> int:
-    """How many columns make a grid of `count` tiles that is as wide as a page and low: 16 at most, of few places empty.
+    """Return the number of columns, at most 16, that makes a grid of `count` tiles as wide as a page, with few empty places.
 
     64 tiles are 16 x 4, 37 are 13 x 3 with two places empty, 12 are a single row.
     """
@@ -187,9 +187,9 @@ def columns_across(count: int) -> int:
 def difference_picture(
     old: np.ndarray, new: np.ndarray, draw: Callable[[np.ndarray], np.ndarray] = lambda pixels: pixels
 ) -> Picture:
-    """new - old, (n, h, w) or (h, w), on a scale from minus to plus the greatest change: blue is less, red is more.
+    """Draw new - old, (n, h, w) or (h, w), on a scale from minus to plus the largest change: blue is less, red is more.
 
-    Values (n, h, w, 3) are drawn as colours, where grey is no change. `draw` makes one image of the quantized values.
+    Values (n, h, w, 3) are drawn as colours, where grey means no change. `draw` lays out the quantized values as one picture.
     """
     with np.errstate(invalid="ignore", over="ignore"):
         difference = new - old
@@ -198,7 +198,7 @@ def difference_picture(
 
 
 def colormap_names() -> tuple[str, ...]:
-    """Every colormap that matplotlib knows by name."""
+    """Return the names of all of matplotlib's colormaps."""
     from matplotlib import colormaps
 
     return tuple(colormaps)
@@ -206,8 +206,8 @@ def colormap_names() -> tuple[str, ...]:
 
 @cache
 def is_colormap(name: str) -> bool:
-    """Whether `palette` knows the colours of this one."""
-    if name in (GREY, "viridis", CLASSES):  # most are; matplotlib takes a while to ask
+    """Return whether `palette` knows the colormap `name`."""
+    if name in (GREY, "viridis", CLASSES):  # most are one of these; asking matplotlib takes a while
         return True
     from matplotlib import colormaps
 
@@ -216,18 +216,18 @@ def is_colormap(name: str) -> bool:
 
 @cache
 def palette(colormap: str) -> bytes:
-    """The 256 colours of a matplotlib colormap, or those of classes, as 768 bytes."""
+    """Return the 256 colours of a matplotlib colormap, or those of classes, as 768 bytes."""
     if colormap == CLASSES:
         return class_colours()
     from matplotlib import colormaps
 
-    # 256 whatever a `matplotlibrc` of the user's says of the length of colormaps
+    # resampled to 256 colours: the user's `matplotlibrc` may set another length
     colours = colormaps[colormap].resampled(256)(np.arange(256), bytes=True)
     return bytes(np.ascontiguousarray(colours[:, :3]))
 
 
 def class_colours() -> bytes:
-    """255 colours that neighbours in the list tell apart, and grey for none: hues by the golden ratio, in three strengths."""
+    """Return 255 class colours, adjacent ones distinct, and grey for none: hues by the golden ratio, in three strengths."""
     strengths = ((0.80, 0.92), (0.95, 0.62), (0.45, 0.98))
     hues = ((place * 0.6180339887 + 0.58) % 1 for place in range(NO_CLASS))
     colours = [colorsys.hsv_to_rgb(hue, *strengths[place // 3 % 3]) for place, hue in enumerate(hues)]
@@ -235,25 +235,25 @@ def class_colours() -> bytes:
 
 
 def to_png(picture: Picture) -> bytes:
-    """The picture as PNG: a palette image whose indices are `values` exactly; of colours the pixels exactly."""
+    """Return the picture as a lossless PNG: a palette image whose indices are `values`, or the exact colours."""
     if picture.colormap == RGB and (png := in_palette(picture.values)) is not None:
         return png
     buffer = io.BytesIO()
-    # of zlib's strategies, run lengths make the smallest files of maps, in a third of the time
+    # of zlib's strategies, run lengths give the smallest files for maps, in a third of the time
     Image.fromarray(picture.values).save(buffer, "PNG", compress_level=9, compress_type=zlib.Z_RLE)
     return buffer.getvalue() if picture.colormap == RGB else _with_palette(buffer.getvalue(), palette(picture.colormap))
 
 
 def with_opacity(png: bytes, shares: np.ndarray) -> bytes:
-    """A palette PNG that `to_png` made, each of whose 256 colours covers what lies below by a share (256,) 0..1."""
+    """Return a palette PNG made by `to_png` with an opacity for each of its 256 colours; `shares` (256,) are 0..1."""
     palette_end = 8 + 12 + 13 + 12 + 3 * 256  # signature, and the chunks IHDR and PLTE
     return png[:palette_end] + _chunk(b"tRNS", np.rint(255 * shares).astype(np.uint8).tobytes()) + png[palette_end:]
 
 
 def _with_palette(grey: bytes, colours: bytes) -> bytes:
-    """A grey PNG's very pixels as palette indices.
+    """Turn a grey PNG into a palette PNG with the same pixels as indices.
 
-    Pillow writes palette images without PNG's row filters, which makes maps a seventh larger than the same as grey.
+    Pillow writes palette images without PNG's row filters, which makes maps a seventh larger than grey images.
     """
     header_end = 8 + 12 + 13  # signature, and the chunk IHDR: length, name, 13 bytes, checksum
     header = bytearray(grey[16 : header_end - 4])
@@ -266,13 +266,13 @@ def _chunk(name: bytes, content: bytes) -> bytes:
 
 
 def values_from_png(png: bytes, rgb: bool) -> np.ndarray:
-    """The `values` that `to_png` wrote, (h, w) or, with `rgb`, (h, w, 3); raises `ReportFileError` for any other PNG."""
+    """Return the `values` written by `to_png`, (h, w) or, with `rgb`, (h, w, 3); raises `ReportFileError` for any other PNG."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of large pictures; the limit is ours
+            warnings.simplefilter("ignore")  # Pillow warns about large images; our own limit applies
             with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
                 if image.mode not in (("RGB", "P") if rgb else ("P",)) or image.width * image.height > LARGEST_PICTURE:
-                    raise ReportFileError(f"a picture in the report is {image.mode} {image.size}, not one of ours.")
+                    raise ReportFileError(f"a picture in the report is {image.mode} {image.size}; reportgen did not write it.")
                 return np.array(image.convert("RGB") if rgb else image)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ReportFileError("a picture in the report is damaged.") from error

@@ -1,4 +1,4 @@
-"""How far work that takes a while has come, told to whoever asked to hear it."""
+"""Reports the progress of long-running work to a watcher."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _WATCHER: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
 
 @contextmanager
 def watching(watcher: Watcher) -> Iterator[None]:
-    """While this lasts, `watcher` is called each time work in this thread has come further."""
+    """Call `watcher` on each progress of work in this thread, as long as the context lasts."""
     token = _WATCHER.set(watcher)
     try:
         yield
@@ -22,7 +22,7 @@ def watching(watcher: Watcher) -> Iterator[None]:
 
 
 def advance(name: str, done: int, of: int) -> None:
-    """Say that `done` of the work's `of` parts are done."""
+    """Tell the watcher, if there is one, that `done` of the `of` parts of the work are done."""
     watcher = _WATCHER.get()
     if watcher is not None:
         watcher(name, done, of)

@@ -1,4 +1,4 @@
-"""Where a report comes from: model, image, versions, options, the command that makes it again, and what was done to the image."""
+"""The provenance of a report: model, image, versions, options, the command that makes it again, and notes on the image."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 def provenance_of(
     given: GivenImage | GivenArray, probe: KerasProbe, asked: Options, *, command: str, truth: Truth | None
 ) -> Provenance:
-    """Return the provenance of a report; `asked` says what was done, also where the user left it to the model."""
+    """Return the provenance of a report; `asked` holds what was done, also what the user left to the model."""
     from .backend import versions
 
     tensorflow, keras = versions()
-    # only a fourth channel that is not opaque counts: the digest of all other pixels is the one that earlier versions wrote
+    # a fourth channel counts only if it is not fully opaque: other pixels keep the digest that earlier versions wrote
     is_whole = probe.given.dtype == np.uint8 and probe.numbers is None
     opaque = is_whole and (probe.given.shape[2] < 4 or probe.given[:, :, 3].min() == 255)
     return Provenance(
@@ -52,14 +52,14 @@ def provenance_of(
 
 
 def command_of(reference: Reference | None, given: GivenImage | GivenArray, asked: Options) -> str:
-    """Return the command line that makes the report again; "" where something came from memory."""
+    """Return the command line that makes the report again; "" if the model, the image or another input came from memory."""
     named = _without_folders(asked)
     from_memory = not given.in_file or any(isinstance(each, HeldValue) for each in named.inputs)
     return "" if reference is None or from_memory else command_line(reference, given.facts.name, named)
 
 
 def _input_digest(probe: Probe, image: str) -> str:
-    """The digest of all that the model was given: that of the image, where it takes no more."""
+    """Return the digest of everything the model was given; the image's digest if the image is its only input."""
     others = [f"{each.name} {each.digest}" for each in probe.others_given]
     return hashlib.sha256("\n".join([image, *others]).encode()).hexdigest() if others else image
 
@@ -72,13 +72,13 @@ def _given_notes(given: GivenImage | GivenArray, probe: Probe) -> tuple[str, ...
 
 
 def _without_folders(asked: Options) -> Options:
-    """The options with the names of files alone: a report does not tell where they lie."""
+    """Return the options with file names only: a report does not reveal folders."""
     names: dict[str, Any] = {name: Path(file).name for name, file in files_of(asked).items()}
     return replace(asked, inputs=without_folders(asked.inputs), **names)
 
 
 def _resize_notes(given: GivenImage | GivenArray, probe: Probe, asked: Options) -> tuple[str, ...]:
-    """How the image was resized, where it was, and by another method than the usual one."""
+    """Return a note on how the image was resized, if it was and not by the default method."""
     height, width = probe.given.shape[:2]
     method = asked.resample or "bicubic"
     if method == "bicubic" or (given.facts.height, given.facts.width) == (height, width):
@@ -91,4 +91,4 @@ def _resize_notes(given: GivenImage | GivenArray, probe: Probe, asked: Options) 
 def _cut_notes(probe: Probe) -> tuple[str, ...]:
     if not probe.explained or probe.explained[0].kept == WHOLE:
         return ()
-    return ("The model's own layers cut off the edges of the image first; where it looked is drawn on the part that they leave.",)
+    return ("The model's own layers crop the image first; attribution maps are drawn on the part that remains.",)

@@ -1,4 +1,4 @@
-"""Libraries kept from what they do unasked: writing to standard error past Python, and obeying a file in the current folder."""
+"""Stops libraries from writing to standard error behind Python's back, and from reading settings in the current folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from types import ModuleType
 
 @contextmanager
 def without_native_log() -> Iterator[None]:
-    """Whatever goes to standard error's file descriptor is dropped. Python's exceptions still come."""
+    """Discard everything written to the file descriptor of standard error. Python's exceptions are still raised."""
     try:
         kept = os.dup(2)
     except OSError:  # there is no standard error
@@ -32,10 +32,10 @@ def without_native_log() -> Iterator[None]:
 
 
 def keep_matplotlib_from_the_folder() -> None:
-    """Let matplotlib be imported, by whomever, without the `matplotlibrc` of the current folder, whoever wrote that.
+    """Make any later import of matplotlib ignore a `matplotlibrc` in the current folder, which anyone may have written.
 
-    For our own command line: a program that uses us as a library keeps its settings. matplotlib reads the file while it is being
-    imported, and has no switch against it; so its import runs in a folder of ours.
+    For our own command line only: a program that uses us as a library keeps its settings. matplotlib reads the file during its
+    import and has no option against that, so its import runs in a folder of ours.
     """
     if "matplotlib" not in sys.modules:
         sys.meta_path.insert(0, _Finder())
@@ -67,7 +67,7 @@ class _Loader(importlib.abc.Loader):
         elsewhere: AbstractContextManager[None] = chdir(Path(__file__).parent)
         try:
             Path.cwd()
-        except FileNotFoundError:  # the folder is gone, and with it whatever was in it
+        except FileNotFoundError:  # the current folder was deleted, and any settings file with it
             elsewhere = nullcontext()
         with elsewhere:
             self._loader.exec_module(module)

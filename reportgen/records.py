@@ -1,4 +1,4 @@
-"""`@record`: the frozen dataclasses that a report is made of, nan equal to nan in them."""
+"""`@record`: frozen dataclasses for the report's data, in which nan equals nan."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FORMER_NAMES, FORMER_VALUES = "former_names", "former_values"
 
 
 def formerly(*names: str, values: Mapping[str, str] | None = None, **options: Any) -> Any:
-    """A field that reports of older formats keep under one of `names`, and with the values that are keys of `values`.
+    """Declare a field that older formats stored under one of `names`; `values` maps its former values to the current ones.
 
     `options` are those of `dataclasses.field`.
     """
@@ -25,12 +25,12 @@ def record(cls: type[Class]) -> type[Class]: ...
 def record(*, kw_only: bool) -> Callable[[type[Class]], type[Class]]: ...
 @dataclass_transform(frozen_default=True, field_specifiers=(field, formerly))
 def record(cls: type[Class] | None = None, *, kw_only: bool = False) -> Any:
-    """A frozen dataclass whose equality also holds where a figure is nan or a field is an array.
+    """Make a frozen dataclass whose equality treats nan as equal to nan and compares arrays by element.
 
-    A record of more than four fields is `kw_only`. One that is a row of a table names in `KEY` the fields that tell its rows
-    apart, and any record may name in `NOT_COMPARED` those that a comparison of two reports passes over: places in a table, which
-    shift, and numbers that are kept to compute with. A field whose default is None is unknown where it is None, as in a report of
-    a format that lacks it: what is unknown on one side is no change.
+    A record with more than four fields is `kw_only`. A record that is a row of a table names in `KEY` the fields that identify
+    a row. Any record may name in `NOT_COMPARED` the fields that a comparison of two reports ignores: positions in a table, which
+    shift, and numbers kept only for computing. A field whose default is None is unknown if it is None, as in a report of a format
+    without it; a value unknown on one side does not count as a change.
     """
 
     def decorated(cls: type[Class]) -> type[Class]:
@@ -48,12 +48,12 @@ def _records_equal(self: Any, other: Any) -> bool:
 
 
 def equal(left: Any, right: Any) -> bool:
-    """Whether two values of a report say the same: nan equals nan, arrays by element, tuples and mappings by item."""
+    """Return whether two values of a report are equal: nan equals nan, arrays compare by element, tuples by item."""
     if isinstance(left, tuple) and isinstance(right, tuple):
         return len(left) == len(right) and all(map(equal, left, right))
     if isinstance(left, float) and isinstance(right, float):
         return left == right or (left != left and right != right)
-    numpy = sys.modules.get("numpy")  # where it was not imported there is no array: a help text is shown without it
+    numpy = sys.modules.get("numpy")  # if it was not imported there is no array; a help text must not import it
     if numpy and isinstance(left, numpy.ndarray):
         return isinstance(right, numpy.ndarray) and left.dtype == right.dtype and numpy.array_equal(left, right)
     return bool(left == right)

@@ -1,4 +1,4 @@
-"""`Report`: a field a section, in page order. A new section is registered by its line here."""
+"""`Report`: one field per section, in page order. A new section is registered by adding its field here."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Data = TypeVar("Data")
 
 @record
 class Absent:
-    """Stands where a section has nothing to show: why."""
+    """Stands in for a section that has nothing to show, with the reason."""
 
     reason: str
 
@@ -47,7 +47,7 @@ MADE_BEFORE = Absent("This report was made before reportgen had this section.")
 
 
 def present(section: Data | Absent) -> Data | None:
-    """The section's data, or None where it has nothing to show."""
+    """Return the section's data, or None if it has nothing to show."""
     return None if isinstance(section, Absent) else section
 
 
@@ -63,12 +63,12 @@ class Versions:
 
 @record(kw_only=True)
 class Provenance:
-    """How the report was made. Neither a time nor a folder is in it: the same inputs give the same report.
+    """How the report was made, without times or folders, so that the same inputs give the same report.
 
-    `command` is the command line that makes it again; `notes` what was done to the image on its way to the model.
-    `input_digest` is that of the pixels that the model was given (`tensors.tensor_digest`), `output` the name of the output that
-    the report looks at; both are "" in reports of format 1. `truth` is None where the user did not say what is on the image.
-    `metrics` say how good the model is, as the user gave them or a batch measured them.
+    `command` is the command line that makes it again; `notes` say how the image was converted for the model. `input_digest` is
+    the digest of the pixels that the model was given (`tensors.tensor_digest`), and `output` the name of the output that the
+    report is about; both are "" in reports of format 1. `truth` is None if the user did not say what is on the image. `metrics`
+    are the model's metrics, given by the user or measured by a batch.
     """
 
     model: ModelFacts
@@ -89,7 +89,7 @@ def _section(section: Section[Any, Any], *former_names: str) -> Any:
 
 @record(kw_only=True)
 class Report:
-    """All that one look at one model with one image found; `warnings` are what a reader must know before the rest."""
+    """Everything found about one model on one image; `warnings` are what a reader must know first."""
 
     format: int
     title: str
@@ -110,12 +110,12 @@ class Report:
     weights: Weights | Absent = _section(WEIGHTS)
 
     def findings(self) -> tuple[Finding, ...]:
-        """What the checks found; nothing where there were none."""
+        """Return the findings of the checks; empty if no checks ran."""
         checks = present(self.checks)
         return checks.rows if checks else ()
 
     def notices(self) -> tuple[tuple[Level, str], ...]:
-        """What a reader must know first, each with its level, errors on top: problems of one kind as one, and the warnings."""
+        """Return what a reader must know first, each with its level, errors first: problems grouped by kind, and the warnings."""
         kinds: dict[tuple[Level, str], list[Finding]] = {}
         for finding in self.findings():
             if finding.level != "note":
@@ -125,9 +125,9 @@ class Report:
         return tuple(sorted(found, key=lambda notice: LEVELS.index(notice[0])))
 
     def distrusted(self) -> tuple[str, ...]:
-        """Why the prediction and the maps of it mean nothing, and what to do; nothing where they may be read.
+        """Return why the prediction and its maps are meaningless, and what to do; empty if they can be trusted.
 
-        Because the weights are random or were never trained, or because a check found an error.
+        They are meaningless if the weights are random or were never trained, or if a check found an error.
         """
         untrained = [finding for finding in self.findings() if finding.name == "untrained" and not finding.path]
         reasons = [text for text in self.warnings if text.startswith(RANDOM_WEIGHTS)]
@@ -135,12 +135,12 @@ class Report:
         return (*reasons, *(_told_as_one([each]) for each in untrained))
 
     def answer(self) -> str:
-        """What the model answered, in a few words with labels between backticks; "" where the report does not hold it."""
+        """Return the model's answer in a few words, with labels between backticks; "" if the report does not contain it."""
         answer = self._answer_section()
         return "" if answer is None else answer.in_a_line()
 
     def answer_kind(self) -> tuple[str, str]:
-        """The kind of record that holds the answer, and the task it is read as; "" and "" where the report does not hold it."""
+        """Return the type of the record with the answer, and the task it is read as; ("", "") if the report has no answer."""
         answer = self._answer_section()
         return ("", "") if answer is None else (type(answer).__name__, answer.read_as)
 
@@ -149,47 +149,47 @@ class Report:
         return next((answer for answer in answers if not isinstance(answer, Absent)), None)
 
     def layer_calls(self) -> tuple[LayerCall, ...] | None:
-        """The layers; None where the report has no table of them."""
+        """Return the rows of the layer table; None if the report has no such table."""
         table = present(self.layers)
         return None if table is None else table.rows
 
     def layers_with_weights(self) -> tuple[LayerCall, ...]:
-        """The layers that hold weights, with nothing of them but the path; none where the report has no weights."""
+        """Return the layers with weights, with only their paths filled in; empty if the report has no weights."""
         return tuple(
             LayerCall(index=place, path=path, type="", output_shape=(), parameters=0, trainable=True, inputs=())
             for place, path in enumerate(self.layer_marks())
         )
 
     def layer_marks(self) -> Marks:
-        """What tells each layer by its weights; nothing where the report has none."""
+        """Return the marks that identify each layer by its weights; empty if the report has no weights."""
         weights = present(self.weights)
         return {} if weights is None else weights.marks()
 
     def best_class(self) -> int | None:
-        """The class index of the prediction; None where the answer is no class."""
+        """Return the class index of the prediction; None if the answer is not a class."""
         predictions = present(self.predictions)
         if predictions is None or not predictions.rows or predictions.read_as == "regression":
             return None
         return predictions.rows[0].class_index
 
     def classes(self) -> object:
-        """What the class indices stand for, to be held against that of another report: how many there are, and their labels."""
+        """Return what the class indices mean (task, number of classes, digest of the labels), to compare with another report."""
         predictions = present(self.predictions)
         return None if predictions is None else (predictions.read_as, predictions.classes, predictions.labels_digest)
 
     def explained_classes(self) -> tuple[int, ...]:
-        """The class indices that are explained, in the order in which they are shown."""
+        """Return the class indices that are explained, in the order shown."""
         attributions = present(self.attributions)
         return () if attributions is None else tuple(dict.fromkeys(row.class_index for row in attributions.rows))
 
     def input_digest(self) -> str:
-        """The digest of the pixels that the model was given; "" where the report does not tell."""
+        """Return the digest of the pixels that the model was given; "" if the report does not have it."""
         overview = present(self.overview)
         return self.provenance.input_digest or ("" if overview is None else tensor_digest(overview.picture.values))
 
 
 def _told_as_one(findings: list[Finding]) -> str:
-    """What the first of findings of one kind says, of how many other layers the same was found, and what to do."""
+    """Combine findings of one kind: the first one's text, the number of other layers with the same finding, and its advice."""
     others = len(findings) - 1
     same = f"The same was found in {counted(others, 'other layer')}." if others else ""
     return " ".join(filter(None, (findings[0].text, same, findings[0].advice)))
@@ -202,20 +202,20 @@ SECTIONS: dict[str, Section[Any, Any]] = {
 
 
 def find_sections(probe: Probe, options: Options, of_model: dict[str, Any]) -> dict[str, Any]:
-    """Every section by name, and `checks`.
+    """Return every section by name, and `checks`.
 
-    A section is what its `find` returned, or `Absent` where it does not apply or was not asked for. Those about the model are
-    looked up in `of_model`, and kept there for the next image.
+    A section is what its `find` returned, or `Absent` if it does not apply or was not asked for. Sections about the model are
+    looked up in `of_model`, and stored there for the next image.
     """
     found = {name: _found(name, section, probe, options, of_model) for name, section in SECTIONS.items()}
     if "checks" not in of_model:
         of_model["checks"] = run_checks(checks_about("model"), probe.network)
-    # what holds for the model comes first: what is wrong with it shows in what it makes of the image, too
+    # the model's findings come first: its problems also cause findings on the image
     return {**found, "checks": joined(of_model["checks"], run_checks(checks_about("image"), probe))}
 
 
 def checks_about(about: Subject) -> tuple[Check, ...]:
-    """The checks of all sections that are about the model, or about what it makes of an image or of many."""
+    """Return the checks of all sections that are about `about`: the model, an image, or many images."""
     return tuple(check for section in SECTIONS.values() for check in section.checks if check.about == about)
 
 

@@ -1,4 +1,4 @@
-"""`Reporter`: a model opened once, and a report of it on any number of images."""
+"""`Reporter`: opens a model once and makes reports of it on any number of images."""
 
 from __future__ import annotations
 
@@ -44,23 +44,24 @@ def generate(
     progress: Progress = lambda step: None,
     **options: Any,
 ) -> Report:
-    """A report of `model` on `image`; raises a `ReportgenError` that says in a line or two what is wrong.
+    """Return a report of `model` on `image`; raises a `ReportgenError` that says in one or two lines what is wrong.
 
-    model: a reference (`reportgen models` lists the names; else a path) or a `keras.Model`, whose weights stay as they are.
-    image: a path, or an array (h, w, channels): uint8 pixels, or numbers that the model is given as they are. options: those of
-    `reportgen.Options`. announce: is told of a download before it starts, and returns the stream for
-    its progress bar. progress: is called with the name of each step.
+    model: a name (`reportgen models` lists them), a path, or a `keras.Model`, whose weights are not changed.
+    image: a path, or an array (h, w, channels): uint8 pixels, or numbers that the model is given unchanged.
+    options: those of `reportgen.Options`.
+    announce: called before a download starts; returns the stream for its progress bar.
+    progress: called with the name of each step.
     """
     check_request(model, check_options(**options), image)
-    given = given_image(image)  # before TensorFlow is imported: a mistake is told at once
+    given = given_image(image)  # before TensorFlow is imported, so that a mistake is reported at once
     return Reporter(model, announce=announce, progress=progress, **options).report(given)
 
 
 def generate_alike(models: Sequence[Any], image: AnyImage, **options: Any) -> list[Report]:
-    """A report of each model on one image, in which all explain the best class of each; arguments as for `generate`.
+    """Return a report of each model on one image, each explaining the best classes of all models; arguments as for `generate`.
 
-    Where the models do not answer with the same classes, each explains its own; where classes are asked for, all explain those.
-    One model is open at a time: one whose report lacks a class is opened again.
+    If the models do not have the same classes, each explains its own; if the options name classes, all explain those. Only one
+    model is open at a time: a model whose report lacks a class is opened again.
     """
     given = given_image(image)
     made = [generate(model, given, **options) for model in models]
@@ -76,14 +77,14 @@ def generate_alike(models: Sequence[Any], image: AnyImage, **options: Any) -> li
 
 
 def load(model: Any, *, announce: Announce | None = None, **options: Any) -> KerasNetwork:
-    """The model that a reference (a name, a path, or a `keras.Model`) stands for, with all that is needed to show it an image.
+    """Load a model by its name or path, or take a `keras.Model`, with everything needed to run it on an image.
 
     options: those of `reportgen.Options` that concern the model. Raises `ModelError`, `OptionError` or `LabelsError`.
     """
     asked = check_options(**options)
     for name in options:
         if options_of(Options)[name].concerns != "model":
-            raise OptionError(f"{name}: does not concern the model; give it to generate(...) or Reporter(...).")
+            raise OptionError(f"{name}: not an option for loading a model; pass it to generate(...) or Reporter(...).")
     return _network(model, asked, announce)
 
 
@@ -97,10 +98,10 @@ def _network(model: Any, asked: Options, announce: Announce | None) -> KerasNetw
 
 
 def check_request(model: Any, asked: Options, image: Any = None) -> Reference | None:
-    """The reference that `model` is, or None for one in memory.
+    """Return the reference for `model`, or None for a model in memory.
 
-    Raises a `ReportgenError` for everything that is seen to be wrong with the model, the image and the options before TensorFlow
-    is imported and the image decoded.
+    Raises a `ReportgenError` for any problem with the model, the image or the options that can be found before TensorFlow is
+    imported and the image decoded.
     """
     if isinstance(image, (str, Path)):
         check_image(Path(image))
@@ -121,7 +122,7 @@ class Reporter:
         for path in paths:
             report = reporter.report(path)
 
-    What is true of the model alone (its layers, filters and weights) is found with the first image, and shared by all reports.
+    The sections about the model alone (its layers, filters and weights) are made with the first image and shared by all reports.
     """
 
     def __init__(
@@ -141,10 +142,10 @@ class Reporter:
         self._of_model: list[tuple[Any, dict[str, Any]]] = []
 
     def report(self, image: AnyImage, *, truth: int | str | None = None, **options: Any) -> Report:
-        """A report of the model on `image`, a path or an array; see `generate`.
+        """Return a report of the model on `image`, a path or an array; see `generate`.
 
-        truth: the class that is truly on the image, by index or label; the report says whether the model found it.
-        `options` go before those that the reporter was made with; what concerns the model is settled there, and refused here.
+        truth: the true class of the image, by index or label; the report says whether the model predicted it.
+        options: override those given to the reporter. Options that concern the model are fixed there and rejected here.
         """
         asked = self._options(options)
         given, probe = self._shown(image, asked)
@@ -169,11 +170,11 @@ class Reporter:
         return fitted(report, probe, asked.max_size, Path(asked.templates) if asked.templates else None)
 
     def show(self, image: AnyImage) -> tuple[GivenImage | GivenArray, Probe]:
-        """What a model makes of `image`, without a report."""
+        """Run the model on `image` without making a report; return the image and the probe."""
         return self._shown(image, self.options)
 
     def _ways(self, asked: Options) -> tuple[Fit, Resample]:
-        """How an image is fitted and resized: as the user says, or else as the model's own preprocessor does."""
+        """Return how to fit and resize an image: as the user says, or else as the model's own preprocessor does."""
         return asked.fit or self.network.loaded.fit, asked.resample or self.network.loaded.resample
 
     def _shown(self, image: AnyImage, asked: Options) -> tuple[GivenImage | GivenArray, KerasProbe]:
@@ -204,11 +205,11 @@ class Reporter:
         return given, inspect(network, pixels, shown, asked, original, seen, numbers, others)
 
     def _beside(self, network: KerasNetwork, asked: Options) -> tuple[KerasNetwork, tuple[OtherInput, ...]]:
-        """The network whose other inputs are given what was asked for, and what that is."""
+        """Return the network with the requested values for its other inputs, and what they were given."""
         given, inputs = given_inputs(asked.inputs), network.loaded.inputs
         if inputs is None:
             if given:
-                raise OptionError(f"--input {next(iter(given))}: {network.name} takes one input, which is given the image.")
+                raise OptionError(f"--input {next(iter(given))}: {network.name} has no input other than the image; leave it out.")
             return network, ()
         inputs.check_names(given, network.name)
 
@@ -225,11 +226,11 @@ class Reporter:
     def _options(self, options: dict[str, Any]) -> Options:
         for name in concerning(self.options, "model"):
             if name in options:
-                raise OptionError(f"{name}: concerns the model; give it to Reporter(...), which opens the model once.")
+                raise OptionError(f"{name}: an option for loading the model; pass it to Reporter(...), which opens it once.")
         return check_options(**{**vars(self.options), **options}) if options else self.options
 
     def _known(self, probe: Probe, asked: Options) -> dict[str, Any]:
-        """The sections about the model that were found so far, for this way through its layers and these looks."""
+        """Return the sections about the model found so far for the same layers, appearance options, ranges and other inputs."""
         way = probe.network.layers, concerning(asked, "looks"), probe.network.ranges, asked.inputs
         for known, sections in self._of_model:
             if known == way:

@@ -1,4 +1,4 @@
-"""What is asked of a report: options checked, with the words that higher floors know, and the command line that asks again."""
+"""Checks the options of a report against words that only higher layers know, and builds the command line that repeats it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from .report import SECTIONS
 
 
 class Words(NamedTuple):
-    """The words that an option takes where its declaration does not know them.
+    """The words that an option accepts, if its declaration does not know them.
 
-    names: all of them, for checks and completion. summary: what they are, for help texts and errors.
+    names: all words, for checks and completion. summary: a description of them, for help texts and errors.
     """
 
     names: Callable[[], Collection[str]]
@@ -30,7 +30,7 @@ class Words(NamedTuple):
 _SECTION_WORDS = Words(lambda: SECTIONS, one_of(list(SECTIONS)))
 WORDS = {
     "preprocess": Words(lambda: ("auto", *SCHEMES, *APPLICATIONS), SUMMARY),
-    "colormap": Words(colormap_names, "a colormap of matplotlib, such as viridis, magma, inferno, cividis or gray"),
+    "colormap": Words(colormap_names, "a matplotlib colormap, such as viridis, magma, inferno, cividis or gray"),
     "explain": Words(lambda: (*METHODS, "all"), one_of([*METHODS, "all"])),
     "only": _SECTION_WORDS,
     "skip": _SECTION_WORDS,
@@ -38,19 +38,19 @@ WORDS = {
 
 
 def check_options(**options: Any) -> Options:
-    """The options in canonical form; raises `OptionError` for an unknown name and a value that means nothing.
+    """Return the options in canonical form; raises `OptionError` for an unknown name or an invalid value.
 
-    Values come from Python, or as text from the command line; a word may be in upper or lower case. Needs no TensorFlow.
+    Values are Python values, or text from the command line; words are case-insensitive. Does not need TensorFlow.
     """
     asked = read_options(Options, options)
     values = {name: (option, getattr(asked, name)) for name, option in options_of(Options).items() if name in WORDS}
-    # a default is known to be right, and it takes matplotlib a while to list its colormaps
+    # defaults need no check, and listing matplotlib's colormaps takes a while
     words: dict[str, Any] = {name: _in_words(*each) for name, each in values.items() if each[1] != each[0].default}
     return replace(asked, **words)
 
 
 def _in_words(option: Option, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
-    """The value's words as they are written in the table; raises `OptionError` where one is not in it."""
+    """Return the value's words in the spelling of the table; raises `OptionError` for a word that is not in it."""
     names, summary = WORDS[option.name]
     known = {name.lower(): name for name in names()} | {name: name for name in names()}
     found: dict[str, None] = {}
@@ -63,7 +63,7 @@ def _in_words(option: Option, value: str | tuple[str, ...]) -> str | tuple[str, 
 
 
 def command_line(reference: Reference, image: str, asked: Options) -> str:
-    """The command line that makes the report again, in a folder that holds the files; "" where the labels came from memory."""
+    """Return the command line that makes the report again in a folder with its files; "" if the labels came from memory."""
     if isinstance(asked.labels, tuple):
         return ""
     is_users_file = reference.file is not None and not reference.bundled
@@ -75,5 +75,5 @@ def command_line(reference: Reference, image: str, asked: Options) -> str:
 
 
 def _no_option(name: str) -> str:
-    """A file's name so that no command takes it for an option."""
+    """Return a file's name in a form that no command mistakes for an option."""
     return f"./{name}" if name.startswith("-") else name

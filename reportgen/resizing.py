@@ -1,4 +1,4 @@
-"""Pixels resized to what a model takes, in each of the ways that Keras resizes images in."""
+"""Resizes pixels to a model's input size, by each of the methods that Keras has for images."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ def fit(
 ) -> np.ndarray:
     """Resize `pixels` (h, w, 3) to (height, width, 3), or one channel (h, w) to (height, width).
 
-    The result is uint8; float32 for all of TensorFlow's methods but "tf-nearest", which do not round.
+    The result is uint8, or float32 for TensorFlow's methods except "tf-nearest": these do not round.
 
-    how: "stretch" takes the whole image and changes its proportions, "crop" takes the largest central part of the right
-    proportions, "pad" takes the whole image and fills the rest of the frame with `rest` (0 is black).
+    how: "stretch" resizes the whole image and ignores its aspect ratio, "crop" takes the largest centred part with the right
+    aspect ratio, "pad" fits the whole image into the frame and fills the rest with `rest` (0 is black).
 
-    Raises `ImageError` where "pad" would make too large an image to resize.
+    Raises `ImageError` if "pad" would make an image too large to resize.
     """
     return fitted(Image.fromarray(pixels), height, width, how, rest, resample)
 
 
 def fitted(image: Image.Image, height: int, width: int, how: Fit, rest: int = 0, resample: Resample = "bicubic") -> np.ndarray:
-    """The same of an image of Pillow's."""
+    """Do the same as `fit` for a Pillow image."""
     if how == "crop" and resample in PILLOW:
         return np.asarray(ImageOps.fit(image, (width, height), PILLOW[resample]))
     if how == "crop":
@@ -43,7 +43,7 @@ def fitted(image: Image.Image, height: int, width: int, how: Fit, rest: int = 0,
         return _resized(image, height, width, resample)
     if resample not in PILLOW:
         return _resized(_padded(image, height, width, rest), height, width, resample)
-    # not by `ImageOps.pad`, which fails on an image so long that its shorter side rounds to nothing
+    # not `ImageOps.pad`, which fails on an image so long that its shorter side rounds to 0 pixels
     scale = min(width / image.width, height / image.height)
     inner_width, inner_height = max(1, round(image.width * scale)), max(1, round(image.height * scale))
     inner = _resized(image, inner_height, inner_width, resample)
@@ -54,7 +54,7 @@ def fitted(image: Image.Image, height: int, width: int, how: Fit, rest: int = 0,
 
 
 def _middle(image: Image.Image, height: int, width: int) -> Image.Image:
-    """The largest middle part of the proportions of (height, width), in whole pixels, as Keras's `smart_resize` takes it."""
+    """Crop the largest centred part with the aspect ratio of (height, width), in whole pixels, as Keras's `smart_resize` does."""
     tall = min(image.height, max(1, int(float(image.width * height) / width)))
     wide = min(image.width, max(1, int(float(image.height * width) / height)))
     top, left = int(float(image.height - tall) / 2), int(float(image.width - wide) / 2)
@@ -79,7 +79,7 @@ def _padded(image: Image.Image, height: int, width: int, rest: int) -> Image.Ima
 def _resized(image: Image.Image, height: int, width: int, resample: Resample) -> np.ndarray:
     if resample in PILLOW:
         return np.asarray(image.resize((width, height), PILLOW[resample]))
-    from .backend import tf  # only here: Pillow's ways need no TensorFlow
+    from .backend import tf  # imported only here: Pillow's methods need no TensorFlow
 
     pixels = np.asarray(image)
     whole = pixels.reshape(*pixels.shape[:2], -1)

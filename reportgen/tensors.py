@@ -1,4 +1,4 @@
-"""Figures of a tensor, each computed in one place: statistics, digests, sketches, and numbers as text."""
+"""Figures of a tensor, each computed only here: statistics, digests, sketches, and numbers as text."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from .histograms import Histogram, histogram_of
 from .traces import Traces, traces_of
 
 SKETCH_LENGTH = 257
-SKETCH_VERSION = 2  # how `sketch_of` works; two sketches tell a distance only where they were made in the same way
+SKETCH_VERSION = 2  # of `sketch_of`: only sketches of the same version give a distance
 BLOCK = SKETCH_LENGTH**2
-CHUNK = 4 * BLOCK  # values at a time: 1 MB, which stays in the processor's cache
-# for every byte, the highest bits of eight floats: where set, the float's sign is turned
+CHUNK = 4 * BLOCK  # values at a time: 1 MB, which fits in the processor's cache
+# for every byte, the sign bits of eight floats: where set, the float's sign is flipped
 SIGN_BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little").astype(np.uint32) << 31
 
 
 class Statistics(NamedTuple):
-    """Figures over all values of a tensor; `std` is the population's, `l2_norm` the square root of the sum of squares."""
+    """Statistics over all values of a tensor; `std` is the population's, `l2_norm` the square root of the sum of squares."""
 
     mean: float
     std: float
@@ -33,7 +33,7 @@ class Statistics(NamedTuple):
 
 
 class TensorFigures(NamedTuple):
-    """All that a report keeps of a tensor: see `statistics_of`, `tensor_digest`, `sketch_of`, `histogram_of` and
+    """Everything that a report stores about a tensor: see `statistics_of`, `tensor_digest`, `sketch_of`, `histogram_of` and
     `traces.traces_of`.
     """
 
@@ -45,27 +45,27 @@ class TensorFigures(NamedTuple):
 
 
 def figures_of(values: np.ndarray) -> TensorFigures:
-    """The figures of a tensor of any shape and numeric type."""
+    """Return the figures of a tensor of any shape and numeric type."""
     statistics = statistics_of(values)
     return TensorFigures(statistics, tensor_digest(values), sketch_of(values), spread_of(values, statistics), traces_of(values))
 
 
 def spread_of(values: np.ndarray, statistics: Statistics) -> Histogram:
-    """The histogram of a tensor whose statistics these are."""
+    """Return the histogram of a tensor, given its statistics."""
     return histogram_of(values, statistics.mean, statistics.std, statistics.min, statistics.max)
 
 
 def statistics_of(values: np.ndarray) -> Statistics:
-    """The statistics of a tensor of any shape and numeric type, as the shortest decimals that float32 tells apart.
+    """Return the statistics of a tensor of any shape and numeric type, as the shortest decimals that float32 tells apart.
 
-    The mean comes first, then the deviations from it, in float64: E[x^2] - E[x]^2 would lose the spread of values about a large
-    mean. Chunks are joined as Chan, Golub and LeVeque do (1979, "Updating formulae and a pairwise algorithm for computing
-    sample variances", equation 2.1), so that a large tensor passes through the cache once. nan and infinity spread to every
-    figure that they take part in. A tensor without values has zeros.
+    The mean is computed first, then the deviations from it, in float64: E[x^2] - E[x]^2 would lose the spread of values around a
+    large mean. Chunks are combined as in Chan, Golub and LeVeque (1979, "Updating formulae and a pairwise algorithm for computing
+    sample variances", equation 2.1), so that a large tensor passes through the cache once. nan and infinity propagate to every
+    statistic they affect. The statistics of an empty tensor are zeros.
     """
     if values.size == 0:
         return Statistics(0.0, 0.0, 0.0, 0.0, 0.0)
-    count, total, squares, length = 0, 0.0, 0.0, 0.0  # `squares`: of the deviations from the mean; `length`: of the values
+    count, total, squares, length = 0, 0.0, 0.0, 0.0  # sums of squares: `squares` of the deviations, `length` of the values
     low, high = math.inf, -math.inf
     with np.errstate(invalid="ignore", over="ignore"):
         for part in _chunks(values.reshape(-1)):
@@ -85,12 +85,12 @@ def statistics_of(values: np.ndarray) -> Statistics:
 
 
 def _sum_of_squares(values: np.ndarray) -> float:
-    """Without BLAS: its threads wait for each other at every chunk, which takes 20 times as long where another core is busy."""
+    """Add up the squares without BLAS, whose threads wait for each other at every chunk: 20 times slower if a core is busy."""
     return float(np.einsum("i,i->", values, values))
 
 
 def figure(value: Any) -> float:
-    """A number as a Python float, by the shortest decimals that its own precision (float16, float32, ...) tells apart."""
+    """Return a number as a Python float with the shortest decimals that its precision (float16, float32, ...) tells apart."""
     value = np.asarray(value)
     if value.dtype in (np.float16, np.float32):
         return float(str(value[()]))
@@ -98,44 +98,45 @@ def figure(value: Any) -> float:
 
 
 def tensor_digest(values: np.ndarray) -> str:
-    """sha256 over the tensor's type, shape and bytes."""
+    """Return the sha256 of the tensor's type, shape and bytes."""
     digest = hashlib.sha256(f"{values.dtype.name} {values.shape} ".encode())
     digest.update(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 
 def sketch_of(values: np.ndarray) -> np.ndarray:
-    """A random projection (k,) of a tensor's n values, float64, k = 257 at most.
+    """Return a random projection (k,) of a tensor's n values, float64, with k = 257 at most.
 
-    Up to k values are kept whole. More are cut into rows of k. Each row is rotated by a random number of places, each value gets
-    a random sign, and the rows are added up (a count sketch: Charikar, Chen and Farach-Colton 2002). The norm of the difference
-    of two sketches estimates the norm of the difference of the tensors, with a standard error of at most 1 / sqrt(2k) of it:
-    4.4 %. Where fewer than some 60 scattered values differ, it is nearly always exact, and seldom off by much more than that.
+    Up to k values are kept as they are. More are cut into rows of k. Each row is rotated by a random number of places, each value
+    gets a random sign, and the rows are added up (a count sketch: Charikar, Chen and Farach-Colton 2002). The norm of the
+    difference of two sketches estimates the norm of the difference of the tensors, with a standard error of at most
+    1 / sqrt(2k) of it: 4.4 %. If fewer than about 60 scattered values differ, it is nearly always exact, and rarely off by much
+    more than that.
 
-    Rotations and signs depend on the shape alone, so that any two tensors of one shape can be compared, also under another name.
-    Without the rotations a dimension of 257, or a multiple of it, would send a whole column of a matrix to one place.
+    Rotations and signs depend only on the shape, so any two tensors of the same shape can be compared, even if their names
+    differ. Without the rotations, a dimension of 257 or a multiple of it would send a whole column of a matrix to one place.
     """
     flat = values.reshape(-1)
     if flat.size <= SKETCH_LENGTH:
         return flat.astype(np.float64)
     seed = int.from_bytes(hashlib.sha256(repr(tuple(values.shape)).encode()).digest()[:8], "little")
-    generator = np.random.SFC64(seed)  # its raw stream is the same in every version of numpy
+    generator = np.random.SFC64(seed)  # its raw stream is the same in every version of NumPy
     by_rotation = np.zeros((SKETCH_LENGTH, SKETCH_LENGTH))  # a row for each rotation: they are rotated once, at the end
-    # the same memory for all chunks, as new memory is slow; 64 random bits are drawn at a time
+    # memory reused for all chunks, as allocating is slow; 64 random bits are drawn at a time
     room = np.empty((2, _rounded_up(min(CHUNK, _rounded_up(flat.size, BLOCK)), 64)), np.uint32)
     with np.errstate(invalid="ignore", over="ignore"):
         for part in _chunks(flat):
             by_rotation += _signed_sum(part, generator, room)
-        # side by side twice, so that row r, which is to be rotated by r places, is a slice that begins r places earlier
+        # each row twice in a row, so that row r rotated by r places is a slice that begins r places earlier
         twice = np.concatenate([by_rotation, by_rotation], axis=1).reshape(-1)[SKETCH_LENGTH:]
         sketch: np.ndarray = twice.reshape(SKETCH_LENGTH, -1)[:, :SKETCH_LENGTH].sum(axis=0)
     return sketch
 
 
 def _signed_sum(part: np.ndarray, generator: np.random.SFC64, room: np.ndarray) -> np.ndarray:
-    """The rows of a chunk with random signs, added up by their rotations: (k, k) float32, a row for each rotation.
+    """Return the rows of a chunk with random signs, added up by rotation: (k, k) float32, a row for each rotation.
 
-    The rows are shuffled and dealt out, so that each rotation gets equally many. `room` (2, a chunk) uint32 is written over.
+    The rows are shuffled and dealt out, so that each rotation gets equally many. `room` (2, a chunk) uint32 is overwritten.
     """
     size = _rounded_up(part.size, BLOCK)
     if part.size < size:
@@ -145,7 +146,7 @@ def _signed_sum(part: np.ndarray, generator: np.random.SFC64, room: np.ndarray) 
     signed = rows.take(order, axis=0, out=room[0, :size].reshape(rows.shape), mode="clip")
     words = generator.random_raw(_rounded_up(size, 64) // 64).astype("<u8", copy=False).view(np.uint8)
     SIGN_BITS.take(words, axis=0, out=room[1, : 8 * len(words)].reshape(-1, 8), mode="clip")
-    signed ^= room[1, :size].reshape(rows.shape)  # turning the sign bit is several times faster than multiplying by 1 or -1
+    signed ^= room[1, :size].reshape(rows.shape)  # flipping the sign bit is several times faster than multiplying by 1 or -1
     sums: np.ndarray = signed.view(np.float32).reshape(-1, SKETCH_LENGTH, SKETCH_LENGTH).sum(axis=0)
     return sums
 
@@ -160,12 +161,12 @@ def _chunks(flat: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def packed(values: np.ndarray) -> str:
-    """Numbers as base64 of float32, little-endian, in C order: a third of the room that their digits take."""
+    """Encode numbers as base64 of float32, little-endian, in C order: a third of the size of their decimal digits."""
     return base64.b64encode(np.ascontiguousarray(values, "<f4").tobytes()).decode()
 
 
 def unpacked(text: str, count: int, where: str) -> np.ndarray:
-    """The `count` numbers (count,) float64 that `packed` wrote; raises `ReportFileError`, which names `where`, for other text."""
+    """Decode the numbers (count,) float64 written by `packed`; raises `ReportFileError`, naming `where`, for any other text."""
     try:
         values = np.frombuffer(base64.b64decode(text, validate=True), "<f4")
     except ValueError:

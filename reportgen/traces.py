@@ -1,4 +1,4 @@
-"""What pruning and rounding leave in a tensor: filters of nothing but zeros, and values that lie on a coarse grid."""
+"""Finds traces of pruning and quantization in a tensor: filters that are all zeros, and values that lie on a coarse grid."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-MOST_LEVELS = 256  # as many as 8 bits tell apart
-TELLING = 8  # values between zero and the extremes, as many as it takes: those lie on any grid, and so may a few others
-OFF_GRID = 1e-3  # of a step; float32 rounds values on a grid of 256 steps to within 3e-5 of one
-SAMPLE = 4096  # values that rule out nearly every tensor at once
+MOST_LEVELS = 256  # the number of values of 8 bits
+TELLING = 8  # values needed other than zero and the extremes: those lie on any grid, and so may a few others by chance
+OFF_GRID = 1e-3  # tolerance in steps; float32 rounds values on a grid of 256 steps to within 3e-5 of a step
+SAMPLE = 4096  # values that are enough to rule out nearly every tensor
 
 
 class Traces(NamedTuple):
-    """`zero_filters` counts the slices along the last axis (each an output channel of a kernel) that hold nothing else; 0 for one
-    axis. `levels` is how many values the grid has on which all values lie, 256 at most: one grid for the whole tensor, or
-    one for each slice. It is 0 where there is no such grid, or too few values to tell.
+    """Traces of pruning and quantization in a tensor.
+
+    `zero_filters` counts the slices along the last axis (each an output channel of a kernel) that are all zeros; 0 for a tensor
+    with one axis. `levels` is the number of values on the grid that all values lie on, at most 256: one grid for the whole
+    tensor, or one per slice. It is 0 if there is no such grid, or too few values to tell.
     """
 
     zero_filters: int
@@ -25,7 +27,7 @@ class Traces(NamedTuple):
 
 
 def traces_of(values: np.ndarray) -> Traces:
-    """The traces in a tensor of any shape and numeric type."""
+    """Return the traces in a tensor of any shape and numeric type."""
     if values.size == 0:
         return Traces(0, 0)
     slices = values.reshape(-1, values.shape[-1]) if values.ndim > 1 else None
@@ -36,7 +38,7 @@ def traces_of(values: np.ndarray) -> Traces:
 
 
 def _zero_columns(slices: np.ndarray) -> int:
-    """How many columns of (values, slices) hold nothing but zeros; the first rows rule out nearly all of them."""
+    """Return how many columns of (values, slices) are all zeros; the first rows rule out nearly all columns."""
     candidates = np.flatnonzero(~slices[:64].any(axis=0))
     return int(np.count_nonzero(~slices[:, candidates].any(axis=0))) if len(candidates) else 0
 
@@ -49,9 +51,9 @@ def _levels(whole: np.ndarray, slices: np.ndarray | None) -> int:
 
 
 def _levels_of_rows(rows: np.ndarray) -> int:
-    """How many levels the grids have on which each of `rows` (n, values) lies; 0 where there are none.
+    """Return the number of levels of the grids that each of `rows` (n, values) lies on; 0 if there is no such grid.
 
-    The first row alone is looked at first: it rules out nearly every tensor.
+    The first row alone is checked first: it rules out nearly every tensor.
     """
     first = rows[:1, :SAMPLE].astype(np.float64)
     if not np.isfinite(first).all():
@@ -63,7 +65,7 @@ def _levels_of_rows(rows: np.ndarray) -> int:
 
 
 def _on_grid(rows: np.ndarray, place: int) -> bool:
-    """Whether every row that has values to tell by lies on its own grid of this kind, and some row has."""
+    """Return whether every row with enough values lies on its own grid of this kind, and there is such a row."""
     told = False
     for row in rows:
         values = row[None].astype(np.float64)
@@ -77,13 +79,13 @@ def _on_grid(rows: np.ndarray, place: int) -> bool:
 
 
 def _grids(row: np.ndarray) -> Iterator[tuple[bool, int]]:
-    """For each kind of grid: whether the row (1, values) could tell, and the levels of the grid on which it lies, or 0."""
+    """Yield for each kind of grid whether the row (1, values) has enough values to tell, and the grid's levels or 0."""
     low, high = float(row.min()), float(row.max())
     largest = max(abs(low), abs(high))
     spread = high - low
     for steps in (7, 15, 31, 63, 127, 128):  # coarse ones first; from minus to plus the largest
         yield _fits(row, largest / steps, 0.0, 2 * steps + 1)
-    for steps in (15, 31, 63, 127, 255):  # from the least to the greatest
+    for steps in (15, 31, 63, 127, 255):  # from the min to the max
         yield _fits(row, spread / steps, low, steps + 1)
     for base in (2.0, 10.0):  # fixed point
         exponent = math.floor(math.log(127 / largest, base)) if 1e-30 < largest < 1e30 else 0
@@ -102,7 +104,7 @@ def _fits(row: np.ndarray, step: float, start: float, levels: int) -> tuple[bool
 
 
 def _distinct(rows: np.ndarray) -> int:
-    """How many values a tensor of thousands has where these are few, wherever they lie."""
+    """Return the number of distinct values of a tensor with thousands of values, if there are few, wherever they lie; else 0."""
     flat = rows.reshape(-1)
     if flat.size < SAMPLE or len(np.unique(flat[:SAMPLE])) > MOST_LEVELS:
         return 0

@@ -1,4 +1,4 @@
-"""What is truly on an image, as the user says, held against what the model says."""
+"""Compares the true class of an image, given by the user, with the model's prediction."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ LARGEST_INDEX = 10**9
 
 @record
 class Truth:
-    """What is truly on the image: a label, its class index, and the `rank` that the model gives this class, from 1.
+    """The true class of the image: its label, its class index, and the `rank` that the model gives this class, from 1.
 
-    The index is None for a label that the model does not have. The rank is None there too, and where the model's answer is no
-    list of scores, or its score for the class is nan.
+    The index is None for a label that the model does not have. The rank is None for such a label too, and if the model's answer
+    is not a list of class scores, or its score for the class is nan.
     """
 
     label: str
@@ -30,14 +30,14 @@ class Truth:
 
     @property
     def correct(self) -> bool | None:
-        """Whether the model's best class is this one; None where that is not known."""
+        """Return whether the model's best class is the true class; None if that is not known."""
         return None if self.rank is None else self.rank == 1
 
 
 def truth_of(said: int | str, probe: Probe) -> Truth:
-    """What the user says is on the image, by label or class index, and where the model ranks it.
+    """Return the true class given by the user, by label or class index, and its rank in the model's prediction.
 
-    A single sigmoid has the classes 0 (no) and 1 (yes, the one label that it may have). Raises `LabelsError` for an index that
+    A single sigmoid has the classes 0 (no) and 1 (yes, the only label that it may have). Raises `LabelsError` for an index that
     the model does not have.
     """
     scores, labels, output = probe.scores, probe.network.labels, probe.outputs[0]
@@ -50,7 +50,7 @@ def truth_of(said: int | str, probe: Probe) -> Truth:
         return Truth(str(said), None, None)
     if index >= len(scores):
         raise LabelsError(f"truth {said}: the model has {len(scores)} classes, counted from 0.")
-    # stable, and nan last, as the predictions are ranked
+    # a stable sort with nan last, the same order as in the predictions
     order = np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")
     rank = int(np.flatnonzero(order == index)[0]) + 1
     return Truth(label_of(probe, index), index, None if np.isnan(scores[index]) else rank)
@@ -73,10 +73,10 @@ def _of_one_sigmoid(said: int | str, score: float, labels: Sequence[str] | None,
 
 
 def class_named(said: int | str, labels: Sequence[str]) -> int | None:
-    """The index of a class given by index or label; None for a label that is none of `labels`.
+    """Return the index of a class given by index or label; None for a label that is not in `labels`.
 
-    Upper and lower case are alike, and so are spaces, hyphens and underscores, because folders and files are named in any of
-    these ways. A label that consists of digits is read as a label.
+    Labels match regardless of case, and of spaces, hyphens and underscores, because folders and files are named in any of these
+    ways. A label that consists of digits is matched as a label first.
     """
     for same in (str, _loose):
         for index, label in enumerate(labels):

@@ -70,7 +70,7 @@ def test_floats_go_in_as_they_are(channels: int) -> None:
     report = report_of(values, channels)
     assert scores(report) == called(values)
     assert report.provenance.model.preprocessing == "none: the values of the array as they are"
-    assert "Its float32 values were given to the model as they are: no preprocessing scaled them." in report.provenance.notes
+    assert "The array's float32 values were given to the model unchanged, without preprocessing." in report.provenance.notes
     assert not any("pixel / 255 was assumed" in each for each in report.warnings)
     assert not isinstance(report.overview, Absent)
     assert report.overview.channels is not None
@@ -85,7 +85,7 @@ def test_a_file_of_any_type_and_order(tmp_path: Path, kind: str, order: Any) -> 
     report = report_of(saved(tmp_path / "a.npy", values), 2)
     assert scores(report) == called(values)
     assert report.provenance.image.name == "a.npy"
-    assert f"Its {values.dtype.name} values were given" in report.provenance.notes[0]
+    assert f"The array's {values.dtype.name} values were given" in report.provenance.notes[0]
 
 
 @pytest.mark.parametrize("shape", [(12, 10), (12, 10, 1), (1, 12, 10, 1)])
@@ -99,7 +99,7 @@ def test_the_one_image_of_an_archive(tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / "a.npz", x=BANDS, y=np.array(3), names=np.zeros(4))
     report = report_of(tmp_path / "a.npz", 5)
     assert scores(report) == called(BANDS)
-    assert report.provenance.notes[0] == "The array is 'x' of the file. The file holds 2 more, which are no images."
+    assert report.provenance.notes[0] == "The image is the array 'x' in the file, the only one of 3 that can be an image."
 
 
 @pytest.mark.parametrize("channels", [2, 5])
@@ -107,7 +107,7 @@ def test_bytes_of_any_number_of_channels_are_scaled_as_pixels_are(channels: int)
     values = RANDOM.integers(0, 256, (12, 10, channels), dtype=np.uint8)
     report = report_of(values, channels)
     assert scores(report) == called(values / np.float32(255))
-    assert "Its uint8 values were scaled as pixels are: unit: pixel / 255, so 0 to 1." in report.provenance.notes
+    assert "The array's uint8 values were scaled like pixels: unit: pixel / 255, so 0 to 1." in report.provenance.notes
 
 
 def test_bytes_in_three_channels_are_the_image_that_they_are_in_a_png(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_bytes_in_three_channels_are_the_image_that_they_are_in_a_png(tmp_path: 
 def test_what_the_user_says_of_the_scale_holds_for_floats_too() -> None:
     report = report_of(SENSOR, 2, preprocess="symmetric")
     assert scores(report) == called(SENSOR / np.float32(127.5) - 1)
-    assert any("were scaled as pixels are: symmetric" in each for each in report.provenance.notes)
+    assert any("were scaled like pixels: symmetric" in each for each in report.provenance.notes)
 
 
 def test_channels_that_differ() -> None:
@@ -135,7 +135,7 @@ def test_channels_that_differ() -> None:
     assert scores(report_of(colours, 1)) == called((colours * weights).sum(axis=2, keepdims=True))
     with pytest.raises(ImageError, match=r"^array: 2 channels in \(12, 10, 2\); the model takes 5\.$"):
         report_of(SENSOR, 5)
-    with pytest.raises(ImageError, match=r"channels come first: move them last, as np\.moveaxis"):
+    with pytest.raises(ImageError, match=r"channels come first; move them last with np\.moveaxis"):
         report_of(np.moveaxis(BANDS, -1, 0), 5)
 
 
@@ -152,7 +152,7 @@ def test_values_that_are_no_numbers_are_named() -> None:
     values = BANDS.copy()
     values[0, 0, 1], values[1, 1, 1], values[2, 2, 4] = np.nan, np.nan, -np.inf
     report = report_of(values, 5)
-    assert "The input holds 3 values that are no number (2 nan and 1 infinite), in channels 1 and 4." in report.warnings
+    assert "The input contains 3 values that are not finite (2 nan and 1 infinite), in channels 1 and 4." in report.warnings
     assert not isinstance(report.overview, Absent)
     assert report.overview.channels is not None
     assert [each.not_finite for each in report.overview.channels.ranges] == [0, 2, 0, 0, 1]
@@ -330,7 +330,7 @@ def test_the_pages_of_a_tiff_are_channels_where_the_model_takes_as_many(tmp_path
     assert scores(report) == called(BANDS)
     assert "The 5 pages of the file are the channels." in report.provenance.notes
     first = report_of(tmp_path / "a.tif", 3)
-    assert "The file holds several frames; this is the first." in first.provenance.notes
+    assert "The file contains several frames; only the first was used." in first.provenance.notes
 
 
 def test_a_tiff_of_one_band_of_floats_goes_in_as_it_is(tmp_path: Path) -> None:
@@ -357,13 +357,13 @@ def npy(header: str, content: bytes = b"", version: bytes = b"\x01\x00") -> byte
     ("content", "reason"),
     [
         (npy("{'descr': '<f4', 'fortran_order': False, 'shape': (9999999, 9999999, 3)}"), "at most 30,000,000 are read"),
-        (npy("{'descr': '<f4', 'fortran_order': False, 'shape': (100, 100)}", b"1234"), r"cut short; \(100, 100\) values"),
+        (npy("{'descr': '<f4', 'fortran_order': False, 'shape': (100, 100)}", b"1234"), r"truncated; an array \(100, 100\)"),
         (npy("{'descr': '|O', 'fortran_order': False, 'shape': (2, 2)}", b"cos\nsystem\n"), "Python objects, which are not read"),
         (npy("{'descr': '<c8', 'fortran_order': False, 'shape': (1, 1)}", bytes(8)), "an array of complex64; expected"),
-        (npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1, 1)}", bytes(4)), "expected whole numbers or floats"),
-        (npy("{'descr': '<U4', 'fortran_order': False, 'shape': (1, 1)}", bytes(16)), "expected whole numbers or floats"),
+        (npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1, 1)}", bytes(4)), "expected integers or floats"),
+        (npy("{'descr': '<U4', 'fortran_order': False, 'shape': (1, 1)}", bytes(16)), "expected integers or floats"),
         (npy("{'descr': '<f4', 'fortran_order': False, 'shape': (-1, -1)}"), "expected"),
-        (npy("{'descr': '<f4', 'fortran_order': False, 'shape': (0, 3)}"), "which is empty"),
+        (npy("{'descr': '<f4', 'fortran_order': False, 'shape': (0, 3)}"), "an empty array"),
         (npy("{'descr': '<f4', 'fortran_order': False, 'shape': (5,)}", bytes(20)), r"an array \(5,\); expected \(h, w\)"),
         (npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 1, 1, 1)}", bytes(8)), "a batch of 2 images; expected one"),
         (npy("__import__('os').system('false')"), "its header cannot be read"),
@@ -390,7 +390,7 @@ def test_an_archive_that_claims_more_than_it_holds(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"expected one array .*, got a \(12, 10, 2\), b \(12, 10, 5\)"):
         given_image(path)
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(ImageError, match="damaged or cut short"):
+    with pytest.raises(ImageError, match="damaged or truncated"):
         given_image(path)
     np.savez(path, a=np.array([[{}]], object))
     with pytest.raises(ImageError, match="Python objects, which are not read"):
@@ -402,9 +402,9 @@ def test_an_archive_that_claims_more_than_it_holds(tmp_path: Path) -> None:
     [
         (256, 2_000_000_000, "at most|damaged"),  # the width
         (277, 60_000, "at most|damaged"),  # the bands
-        (273, 1_000_000, "damaged or cut short"),  # where the strip begins
-        (259, 7, "in compression 7; expected"),  # JPEG
-        (258, 24, "numbers of 24 bits"),
+        (273, 1_000_000, "damaged or truncated"),  # where the strip begins
+        (259, 7, "with compression 7; expected"),  # JPEG
+        (258, 24, "a TIFF with 24 bits"),
     ],
 )
 def test_a_tiff_that_lies(tmp_path: Path, tag: int, value: int, reason: str) -> None:
@@ -434,7 +434,7 @@ def test_arrays_of_memory_that_are_refused() -> None:
     ):
         with pytest.raises(ImageError, match=reason):
             given_image(array)
-    with pytest.raises(ImageError, match="a list is no image"):
+    with pytest.raises(ImageError, match="a list is not an image"):
         given_image([[1]])
 
 
@@ -475,7 +475,7 @@ def test_baselines_of_an_array() -> None:
 
 
 def test_a_buffer_in_memory_is_no_image() -> None:
-    with pytest.raises(ImageError, match="a BytesIO is no image"):
+    with pytest.raises(ImageError, match="a BytesIO is not an image"):
         given_image(io.BytesIO())
 
 
@@ -507,6 +507,4 @@ def test_what_check_and_diff_refuse_of_standard_input(
         assert told.count("\n") == 1
     assert not page.exists()
     assert commanded([*check, "-"], Stream(b""), monkeypatch) == 2
-    assert (
-        capfd.readouterr().err == "reportgen: check: - stands for one image, which comes through standard input; give it once.\n"
-    )
+    assert capfd.readouterr().err == "reportgen: check: - stands for the one image on standard input; give it only once.\n"

@@ -200,14 +200,14 @@ def test_bad_input_writes_nothing(folder: Path, tmp_path: Path, options: dict[st
 
 def test_a_folder_of_others_is_left_alone(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(OutputError, match="no site of reportgen's"):
+    with pytest.raises(OutputError, match="not a site of reportgen's"):
         make(folder, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
 def test_a_site_does_not_hold_its_own_images(folder: Path, tmp_path: Path) -> None:
     make(folder, tmp_path / "site")
-    with pytest.raises(OutputError, match="lies in it"):
+    with pytest.raises(OutputError, match="this folder contains the image"):
         reportgen.batch("minivgg", str(tmp_path / "site" / "thumbnails"), tmp_path / "site", **ONLY)
 
 

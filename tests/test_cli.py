@@ -204,16 +204,16 @@ def _is_a_clear_line(code: object, printed: str, told: str) -> None:
 WRONG_USAGE = {
     "report": "missing argument 'IMAGE'; see reportgen report --help.",
     "report cat.png --clas dog": "--clas: there is no such option; did you mean --class?",
-    "report cat.png --zzz": "--zzz: there is no such option; see reportgen report --help for those there are.",
-    "report cat.png -z": "-z: there is no such option; see reportgen report --help for those there are.",
+    "report cat.png --zzz": "--zzz: there is no such option; see reportgen report --help for the options.",
+    "report cat.png -z": "-z: there is no such option; see reportgen report --help for the options.",
     "report cat.png --model": "option '--model' requires an argument; see reportgen --help.",
     "report cat.png cut.png text.jpg": "report: expected one image, got cat.png and 2 more; ",
     "repot cat.png": "repot: there is no such command; did you mean report?",
     "cat.png": "cat.png: there is no such command; did you mean: reportgen report cat.png",
-    "unknown": "unknown: there is no such command; there are report, ",
+    "unknown": "unknown: there is no such command; expected one of report, ",
     "report cat.png --folder -o page.html": "page.html: --folder writes a folder; name one without .html",
-    "report cat.png --folder -o -": "--output -: --folder needs a place on the disk",
-    "report cat.png --open -o -": "--output -: --open needs a place on the disk",
+    "report cat.png --folder -o -": "--output -: --folder needs a path instead of standard output",
+    "report cat.png --open -o -": "--output -: --open needs a path instead of standard output",
     "report cat.png -o text.keras": "text.keras: reportgen did not write this file; choose another --output, ",
 }
 

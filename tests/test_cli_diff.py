@@ -155,7 +155,7 @@ def test_json_of_reports_without_weights_has_rows_all_the_same(folder: Path) -> 
 def test_options_for_models_are_refused_for_reports(folder: Path) -> None:
     result = run("diff", "v1.html", "v2.html", "--class", "cat", "--fit", "crop", folder=folder)
     assert result.returncode == 2
-    assert "--class, --fit is for --models" in result.stderr
+    assert "--class, --fit can only be used with --models" in result.stderr
 
 
 def mutated(value: Any, generator: random.Random) -> Any:
@@ -253,8 +253,8 @@ def test_a_comparison_is_no_report(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("v1.html",), "expected two reports or more"),
-        ((), "expected two reports or more"),
+        (("v1.html",), "expected two or more reports"),
+        ((), "expected two or more reports"),
         (("v1.html", "missing.html"), "missing.html: no such file"),
         (("v1.html", "text.txt"), "text.txt: not a report that reportgen wrote"),
         (("v1.html", "v2.html", "--json", "--markdown"), "choose one"),
@@ -267,7 +267,7 @@ def test_a_comparison_is_no_report(folder: Path) -> None:
         (("--models", "a.keras", "b.keras"), "go together"),
         (("--models", "minivgg", "missing.keras", "--image", "cat.png"), "cat.png: no such file"),
         (("v1.html", "v2.html", "--image", "cat.png"), "go together"),
-        (("--models", "minivgg", "vgg16", "v1.html", "--image", "cat.png"), "v1.html: a report, where a model was expected"),
+        (("--models", "minivgg", "vgg16", "v1.html", "--image", "cat.png"), "v1.html: expected a model, got a report"),
         (("--models", "minivgg", "vgg16", "vgg61", "--image", "v1.html"), "vgg61: no model"),
     ],
 )
@@ -297,8 +297,8 @@ def test_a_report_of_another_format_says_which_version_reads_it(folder: Path) ->
     result = run("diff", "v1.html", "newer.html", folder=folder)
     assert result.returncode == 2
     first, second = result.stderr.splitlines()
-    assert "newer.html: reportgen 0 wrote this, in format 99" in first
-    assert second == "Install it: pip install --upgrade 'cnn-reportgen>=0'"
+    assert "newer.html: written by reportgen 0 in format 99" in first
+    assert second == "Upgrade: pip install --upgrade 'cnn-reportgen>=0'"
 
 
 def git(*arguments: str, folder: Path) -> str:

@@ -231,7 +231,7 @@ def test_a_picture_of_many_pixels_is_not_unpacked_again_and_again(monkeypatch: p
     data["feature_maps"]["rows"] = [{**row, "path": str(place)} for place in range(9)]
     assert decode_report(data, encoder.pictures | {"large": large})
     data["feature_maps"]["rows"] = [{**row, "path": str(place)} for place in range(11)]
-    with pytest.raises(ReportFileError, match="larger than those of any report"):
+    with pytest.raises(ReportFileError, match="its pictures are too large"):
         decode_report(data, encoder.pictures | {"large": large})
 
 

@@ -248,7 +248,7 @@ def test_a_section_about_the_image_is_ignored_where_the_images_differ(section: A
     assert section["diffs"]["noise"]["changes"] == []
     assert "toy" not in section["diffs"]["noise"]["verdict"]
     shown = section["diffs"]["noise"]["page"].partition('<section id="toy">')[2].partition("</section>")[0]
-    assert "The two models were shown different images" in shown
+    assert "The two models were given different images" in shown
     assert 'class="toy"' not in shown
 
 

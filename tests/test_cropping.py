@@ -113,4 +113,4 @@ def test_grad_cam_behind_a_centre_crop() -> None:
     assert not colour[:, 12:].any()
     assert row.part == (0.25, 0.25, 0.5, 0.5)
     assert row.placed
-    assert any("cut off the edges of the image" in note for note in report.provenance.notes)
+    assert any("own layers crop the image first" in note for note in report.provenance.notes)

@@ -41,8 +41,8 @@ def test_a_newer_format_is_refused_with_the_version_to_install(version: str) -> 
     with pytest.raises(ReportFileError) as caught:
         decoded(newer(version))
     assert str(caught.value) == (
-        f"reportgen {version} wrote this, in format {FORMAT + 1}; this version reads formats up to {FORMAT}.\n"
-        f"Install it: pip install --upgrade 'cnn-reportgen>={version}'"
+        f"written by reportgen {version} in format {FORMAT + 1}; this version reads formats up to {FORMAT}.\n"
+        f"Upgrade: pip install --upgrade 'cnn-reportgen>={version}'"
     )
 
 
@@ -57,14 +57,14 @@ def test_a_version_that_is_none_is_not_repeated(version: Any) -> None:
     with pytest.raises(ReportFileError) as caught:
         decoded(newer(version))
     assert str(caught.value) == (
-        f"a newer version of reportgen wrote this, in format {FORMAT + 1}; this version reads formats up to {FORMAT}.\n"
-        "Install it: pip install --upgrade 'cnn-reportgen'"
+        f"written by a newer version of reportgen in format {FORMAT + 1}; this version reads formats up to {FORMAT}.\n"
+        "Upgrade: pip install --upgrade 'cnn-reportgen'"
     )
 
 
 @pytest.mark.parametrize("provenance", [None, [], "x", {}, {"versions": None}, {"versions": ["0.2"]}, {"versions": "0.2"}])
 def test_a_newer_format_may_keep_its_version_elsewhere(provenance: Any) -> None:
-    with pytest.raises(ReportFileError, match="a newer version of reportgen wrote this"):
+    with pytest.raises(ReportFileError, match="written by a newer version of reportgen"):
         decoded({"format": FORMAT + 1, "provenance": provenance})
 
 
@@ -77,7 +77,7 @@ def test_a_refusal_is_short_whatever_was_refused() -> None:
 
 @pytest.mark.parametrize("number", [0, -1])
 def test_a_format_that_never_was_is_refused(number: int) -> None:
-    with pytest.raises(ReportFileError, match=f"format {number}, which no released reportgen wrote"):
+    with pytest.raises(ReportFileError, match=f"format {number}, which no version of reportgen writes"):
         decoded({"format": number})
 
 
@@ -88,8 +88,8 @@ def test_a_newer_page_is_refused_in_two_lines(tmp_path: Any) -> None:
     with pytest.raises(ReportFileError) as caught:
         reportgen.read(file)
     first, second = str(caught.value).splitlines()
-    assert first.startswith(f"{file}: reportgen 7.1 wrote this, in format ")
-    assert second == "Install it: pip install --upgrade 'cnn-reportgen>=7.1'"
+    assert first.startswith(f"{file}: written by reportgen 7.1 in format ")
+    assert second == "Upgrade: pip install --upgrade 'cnn-reportgen>=7.1'"
 
 
 def test_an_older_report_is_one_of_today_once_it_is_read() -> None:

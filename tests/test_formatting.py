@@ -164,7 +164,7 @@ def test_a_share_is_none_or_all_only_where_it_is(share: float) -> None:
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        (0.31, "31 %"), (0.000234, "0.023 %"), (12.5, "1,250 %"), (math.inf, "from zero"), (math.nan, "not numbers on one side"),
+        (0.31, "31 %"), (0.000234, "0.023 %"), (12.5, "1,250 %"), (math.inf, "from zero"), (math.nan, "not finite on one side"),
         (0, "0 %"), (1e-7, "< 0.0001 %"), (1, "100 %"), (0.994, "99 %"), (0.999, "99.9 %"), (0.99999, "99.999 %"),
         (1.004, "100.4 %"), (1e9, "1e+11 %"),
     ],
@@ -176,7 +176,7 @@ def test_relative_changes_in_words(value: float, words: str) -> None:
 @pytest.mark.parametrize(
     ("value", "resolution", "words"),
     [(0.0, 0.0043, "< 0.5 %"), (0.00084, 0.0043, "< 0.5 %"), (0.0043, 0.0043, "0.43 %"), (0.0, 0.0, "0 %"), (0.02, 0.05, "< 5 %"),
-     (0.1, 0.96, "< 100 %"), (0.5, math.inf, "50 %"), (math.nan, 1.0, "not numbers on one side")],
+     (0.1, 0.96, "< 100 %"), (0.5, math.inf, "50 %"), (math.nan, 1.0, "not finite on one side")],
 )  # fmt: skip
 def test_changes_that_cannot_be_told_from_none(value: float, resolution: float, words: str) -> None:
     assert relative_change(value, resolution) == words

@@ -16,9 +16,9 @@ from reportgen.tensors import tensor_digest
 
 from .models import keras, layers
 
-WHITE_NOTE = "Transparent parts are shown, and were given to the model, on white."
-ALPHA_NOTE = "The model was given the colours and the transparency as they are; the page shows them on white."
-FOUR_NOTE = "The model was given the four channels as they are; the page shows the first three as colours."
+WHITE_NOTE = "Transparent areas were filled with white, for the model and on the page."
+ALPHA_NOTE = "The model was given the alpha channel unchanged; the page shows transparent areas on white."
+FOUR_NOTE = "The model was given all four channels unchanged; the page shows the first three as colours."
 FITS: tuple[Fit, ...] = ("stretch", "crop", "pad")
 NOISE = np.random.default_rng(5).integers(0, 256, (16, 16, 4), dtype=np.uint8)
 WIDE = np.random.default_rng(6).integers(0, 256, (20, 40, 4), dtype=np.uint8)
@@ -102,7 +102,7 @@ def test_transparency_is_turned_upright_with_the_colours(tmp_path: Path) -> None
     exif[ExifTags.Base.Orientation] = 6  # stored turned to the left
     report = report_of(saved(tmp_path / "a.png", np.rot90(NOISE), exif=exif))
     assert scores(report) == called(NOISE)
-    assert report.provenance.notes == ("Turned upright, as the camera's orientation mark says.", ALPHA_NOTE)
+    assert report.provenance.notes == ("The image was turned upright by its EXIF orientation.", ALPHA_NOTE)
 
 
 def test_the_transparent_entry_of_a_palette_is_transparency(tmp_path: Path) -> None:

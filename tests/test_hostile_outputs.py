@@ -79,7 +79,7 @@ def test_no_link_of_somebody_elses_is_followed(victim: Path, shared: Path, way: 
     before = sorted(path.name for path in shared.parent.rglob("*"))
     attempts: list[Callable[[], None]] = [lambda: check_writable(link), lambda: write_atomically(link, b"new")]
     for attempt in attempts:
-        with pytest.raises(OutputError, match="another user's link") as caught:
+        with pytest.raises(OutputError, match="another user's symbolic link") as caught:
             attempt()
         assert "\n" not in str(caught.value)
     assert victim.read_text() == "thesis"
@@ -97,7 +97,7 @@ def test_no_link_to_a_folder_either(tmp_path: Path, shared: Path) -> None:
         lambda: write_folder(shared / "out", render_folder(replace(REPORT, title="new")), is_our_folder),
     ]
     for attempt in attempts:
-        with pytest.raises(OutputError, match="another user's link"):
+        with pytest.raises(OutputError, match="another user's symbolic link"):
             attempt()
     assert read(older) == REPORT
 
@@ -106,7 +106,7 @@ def test_a_chain_of_which_one_link_is_somebody_elses(victim: Path, shared: Path,
     link = leading_to(victim, shared, "a chain")
     real = Path.lstat
     monkeypatch.setattr(Path, "lstat", lambda path: owned_by_another(real(path)) if path.name == "middle" else real(path))
-    with pytest.raises(OutputError, match="another user's link"):
+    with pytest.raises(OutputError, match="another user's symbolic link"):
         write_atomically(link, b"new")
     assert victim.read_text() == "thesis"
 
@@ -163,7 +163,7 @@ def test_the_default_name_follows_no_link_at_all(tmp_path: Path, victim: Path, f
     link.symlink_to("thesis.html")
     result = run("diff", "a.html", "b.html", *(["--folder"] if folder else []), cwd=tmp_path)
     assert (result.returncode, result.stdout) == (2, b"")
-    assert result.stderr.decode().startswith(f"reportgen: {link.name}: a link")
+    assert result.stderr.decode().startswith(f"reportgen: {link.name}: a symbolic link")
     assert "--output" in result.stderr.decode()
     assert len(result.stderr.splitlines()) == 1
     assert victim.read_text() == "thesis"

@@ -144,7 +144,7 @@ KEYED = [way for way in TABLES if at(DATA, way) and type(at(DATA, way)[0]) is di
 @pytest.mark.parametrize("way", KEYED, ids=named)
 def test_a_row_that_is_there_twice_is_refused(way: tuple[Any, ...]) -> None:
     rows = at(DATA, way)
-    with pytest.raises(ReportFileError, match=r"hold the same row twice at report\."):
+    with pytest.raises(ReportFileError, match=r"contain the same row twice at report\."):
         decode_report(with_value(way, [*rows, rows[0]]), ENCODER.pictures)
 
 

@@ -34,11 +34,11 @@ RED, GREEN, BLUE, WHITE, BLACK = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 25
 # 32 x 48: the four quarters red, green, blue, white; large enough that JPEG's blocks keep the colours apart
 QUARTERS = np.zeros((32, 48, 3), np.uint8)
 QUARTERS[:16, :24], QUARTERS[:16, 24:], QUARTERS[16:, :24], QUARTERS[16:, 24:] = RED, GREEN, BLUE, WHITE
-FRAMES_NOTE = "The file holds several frames; this is the first."
-TURNED_NOTE = "Turned upright, as the camera's orientation mark says."
-WHITE_NOTE = "Transparent parts are shown, and were given to the model, on white."
-PROFILE_NOTE = "Its colours were turned into sRGB."
-NO_PROFILE_NOTE = "Its colour profile cannot be read and was left aside."
+FRAMES_NOTE = "The file contains several frames; only the first was used."
+TURNED_NOTE = "The image was turned upright by its EXIF orientation."
+WHITE_NOTE = "Transparent areas were filled with white, for the model and on the page."
+PROFILE_NOTE = "The image's colours were converted to sRGB."
+NO_PROFILE_NOTE = "The image's colour profile could not be read and was ignored."
 
 
 def saved(path: Path, image: Image.Image, **options: Any) -> Path:
@@ -146,7 +146,7 @@ def test_bands_share_one_range_and_say_a_note_once(tmp_path: Path) -> None:
     numbers = np.full((3000, 1000), np.nan, np.float32)
     numbers[-1] = np.linspace(5, 7, 1000)
     photograph = load_image(saved(tmp_path / "a.tif", Image.fromarray(numbers)))
-    assert photograph.notes_for(3) == ("Its values are shown by their own range: 5 is black, 7 white.",)
+    assert photograph.notes_for(3) == ("The image's values were scaled by their own range: 5 is black, 7 white.",)
     assert photograph.pixels[-1, [0, -1], 0].tolist() == [0, 255]
     clear = Image.new("RGBA", (1000, 3000), (0, 0, 0, 0))
     assert load_image(saved(tmp_path / "a.png", clear, compress_level=1)).notes_for(3) == (WHITE_NOTE,)
@@ -221,7 +221,7 @@ def test_16_bit_pgm_by_its_upper_byte(tmp_path: Path) -> None:
 )
 def test_numbers_of_any_range_by_their_own(tmp_path: Path, values: np.ndarray, expected: list[int], note: str) -> None:
     photograph = load_image(saved(tmp_path / "a.tif", Image.fromarray(values[None])))
-    assert photograph.notes_for(3) == (f"Its values are shown by their own range: {note}.",)
+    assert photograph.notes_for(3) == (f"The image's values were scaled by their own range: {note}.",)
     assert photograph.pixels[0, :, 0].tolist() == expected
 
 
@@ -542,7 +542,7 @@ def test_a_larger_picture_is_refused_before_it_is_decoded(tmp_path: Path, size: 
 def test_a_picture_of_the_limit_is_tried(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(png(LARGEST_IMAGE // 10_000, 10_000, 1, 0, b"not zlib"))
-    with pytest.raises(ImageError, match="damaged or cut short"):
+    with pytest.raises(ImageError, match="damaged or truncated"):
         load_image(path)
 
 
@@ -596,7 +596,7 @@ def test_no_such_file(tmp_path: Path, path: str) -> None:
 
 @pytest.mark.parametrize("address", ["https://example.com/cat.png", "HTTP://example.com/cat.png", "s3://bucket/cat.png"])
 def test_an_address_is_refused_with_what_to_do(address: str) -> None:
-    with pytest.raises(ImageError, match="download it first") as caught:
+    with pytest.raises(ImageError, match="download the image and name the file") as caught:
         load_image(Path(address))
     assert str(caught.value).lower().startswith(f"{address.lower()}: ")
 
@@ -636,7 +636,7 @@ def test_an_image_cut_short(tmp_path: Path, format_: str, share: float) -> None:
     path = tmp_path / "a.image"
     path.write_bytes(whole.getvalue()[: int(len(whole.getvalue()) * share)])
     with pytest.raises(
-        ImageError, match=r"a\.image: (the image is damaged or cut short|not an image that can be read).*\.$"
+        ImageError, match=r"a\.image: (the image is damaged or truncated|not an image that can be read).*\.$"
     ) as caught:
         load_image(path)
     assert len(str(caught.value).splitlines()) == 1
@@ -662,7 +662,7 @@ def test_a_file_that_may_not_be_read(request: pytest.FixtureRequest, tmp_path: P
         folder.chmod(0o755)
     (path if closed == "file" else tmp_path).chmod(0)
     request.getfixturevalue("as_nobody")
-    with pytest.raises(ImageError, match=r"a\.png: cannot be read \(Permission denied\); name an image you may read\.$"):
+    with pytest.raises(ImageError, match=r"a\.png: cannot be read \(Permission denied\); check the file and its permissions\.$"):
         load_image(path)
 
 
@@ -806,5 +806,5 @@ def test_channels(channels: int, expected: Any) -> None:
 
 @pytest.mark.parametrize("channels", [0, 2, 5])
 def test_channels_that_no_picture_has(channels: int) -> None:
-    with pytest.raises(ImageError, match=f"the model takes {channels} channels; a picture gives 1, 3 or 4"):
+    with pytest.raises(ImageError, match=f"the model takes {channels} channels; an image gives 1, 3 or 4"):
         with_channels(QUARTERS, channels)

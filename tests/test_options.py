@@ -190,7 +190,7 @@ def test_a_wrong_value_is_told_in_a_line(name: str, value: Any) -> None:
 
 
 def test_an_unknown_option_is_told() -> None:
-    with pytest.raises(OptionError, match="colour: no such option; there are against, allow_unsafe, baseline, colormap, "):
+    with pytest.raises(OptionError, match="colour: no such option; expected one of against, allow_unsafe, baseline, colormap, "):
         check_options(colour="red")
 
 
@@ -199,7 +199,7 @@ def test_wrong_words_are_answered_with_the_right_ones() -> None:
         ("only", "predictoins", "overview, predictions, "),
         ("explain", "toy", r"grad-cam, grad-cam\+\+, hires-cam, "),
         ("preprocess", "vanilla", "auto, none, unit, symmetric, caffe, torch, or the name of an application such as resnet50"),
-        ("colormap", "ultraviolet", "a colormap of matplotlib, such as viridis"),
+        ("colormap", "ultraviolet", "a matplotlib colormap, such as viridis"),
         ("fit", "squeeze", "stretch, crop or pad"),
     ]:
         with pytest.raises(OptionError, match=rf"--{option} {wrong}: expected {right}"):
@@ -383,7 +383,7 @@ def test_a_reporter_settles_what_concerns_the_model_and_finds_it_anew_for_other_
     assert other.weights == first.weights
     assert reporter.report(cat).weights is first.weights
     for name, value in concerning(Options(), "model").items():
-        with pytest.raises(OptionError, match=f"{name}: concerns the model"):
+        with pytest.raises(OptionError, match=f"{name}: an option for loading the model"):
             reporter.report(cat, **{name: value})
     with pytest.raises(OptionError, match="--maps 0: expected"):
         reporter.report(cat, maps=0)
@@ -391,7 +391,9 @@ def test_a_reporter_settles_what_concerns_the_model_and_finds_it_anew_for_other_
 
 def test_a_model_is_loaded_with_the_options_that_concern_it() -> None:
     assert reportgen.load("minivgg", size="64x64", preprocess="none").loaded.input_shape == (64, 64, 3)
-    with pytest.raises(OptionError, match=r"maps: does not concern the model; give it to generate\(...\) or Reporter\(...\)"):
+    with pytest.raises(
+        OptionError, match=r"maps: not an option for loading a model; pass it to generate\(...\) or Reporter\(...\)"
+    ):
         reportgen.load("minivgg", maps=5)
     with pytest.raises(OptionError, match="--allow-unsafe no: expected True or False"):
         reportgen.load("minivgg", allow_unsafe="no")

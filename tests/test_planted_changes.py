@@ -110,7 +110,7 @@ def test_a_layer_renamed(cat: Path) -> None:
     assert {section.name for section in diff.sections if section.changes} == {"provenance", "layers"}
     within = reportgen.diff(report_of(net(), cat), report_of(net(last="last_convolution"), cat), ignore_names=True)
     assert within.same
-    assert within.verdict.startswith("The same but for names. The answer is `")
+    assert within.verdict.startswith("The same except for names. The answer is `")
 
 
 def test_a_layer_widened(cat: Path) -> None:
@@ -177,9 +177,9 @@ def test_the_same_image_in_another_file_is_the_same(cat: Path, tmp_path: Path) -
 
 def test_another_preprocessing(cat: Path) -> None:
     diff = reportgen.diff(report_of(net(), cat), report_of(net(), cat, preprocess="symmetric"))
-    assert diff.verdict.startswith("Pixels scaled otherwise (`unit: ")
+    assert diff.verdict.startswith("The pixels were scaled differently (`unit: ")
     assert "every weight is the same" in diff.verdict
-    assert "scaled in two ways" in diff.caveats[0]
+    assert "scaled differently" in diff.caveats[0]
     assert not diff.same
 
 
@@ -344,12 +344,12 @@ def test_filters_swapped_and_more_are_not_called_swapped(cat: Path) -> None:
 
 def test_the_same_image_given_otherwise(cat: Path) -> None:
     cropped = reportgen.diff(report_of(net(), cat), report_of(net(), cat, fit="crop"))
-    assert cropped.verdict == "The image given cut or stretched otherwise. Same architecture; every weight is the same."
+    assert cropped.verdict == "The image was fitted or resized differently. Same architecture; every weight is the same."
     assert "--fit" in cropped.caveats[0]
     wide = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(4, 3, name="conv"),
                              keras.layers.GlobalAveragePooling2D(), keras.layers.Softmax()])  # fmt: skip
     sized = reportgen.diff(report_of(wide, cat, size=(20, 20)), report_of(wide, cat, size=(30, 30)))
-    assert sized.verdict.startswith("The image given at another size. The answer ")
+    assert sized.verdict.startswith("The image was given at another size. The answer ")
     assert isinstance(sized.predictions, Answers)
     assert "The answer" in sized.verdict
     assert {section.name for section in sized.sections if section.changes} >= {"provenance", "predictions"}
@@ -419,6 +419,6 @@ def test_weights_that_are_not_numbers(cat: Path) -> None:
         kernel[0, 0, 0, 0] = np.nan
 
     diff = compared(net(), with_kernel(net(), "conv1", broken), cat)
-    assert "`conv1` (not numbers on one side)" in diff.verdict
+    assert "`conv1` (not finite on one side)" in diff.verdict
     assert not diff.same
     assert not reportgen.diff(report_of(net(), cat), report_of(with_kernel(net(), "conv1", broken), cat), tolerance=9).same

@@ -246,7 +246,7 @@ def test_what_is_missing_or_wrong_is_told(
 
 
 def test_a_model_of_one_input_takes_no_other(cat: Path) -> None:
-    with pytest.raises(OptionError, match=r"^--input more: minivgg takes one input, which is given the image"):
+    with pytest.raises(OptionError, match=r"^--input more: minivgg has no input other than the image"):
         reportgen.generate("minivgg", cat, inputs={"more": 1})
 
 

@@ -53,7 +53,7 @@ def test_each_thing_that_differs_is_named() -> None:
     found = reportgen.diff(report, other_image)
     assert found.alike[0].same is False
     assert found.alike[0].how == "`cat.png`, now `dog.png`" or found.alike[0].how.endswith("now `dog.png`")
-    assert found.comparable.startswith("Only the models: they were shown different images")
+    assert found.comparable.startswith("Only the models: they were given different images")
     assert "Kind of answer" not in alike_of(report, other_image)  # which is about an image, and not compared
 
     scaled = with_provenance(report, model=replace(report.provenance.model, preprocessing="symmetric"))
@@ -66,7 +66,8 @@ def test_each_thing_that_differs_is_named() -> None:
     versions = Versions(reportgen="0", tensorflow="9", keras="9", numpy="9")
     newer = with_provenance(report, versions=versions)
     assert (
-        reportgen.diff(report, newer).comparable == "Yes. Other versions of packages made the reports, which may round otherwise."
+        reportgen.diff(report, newer).comparable
+        == "Yes. The reports were made with different package versions, which may round differently."
     )
 
     labelled = [report_with([0.4, 0.6], labels, "probabilities") for labels in (("a", "b"), ("a", "c"))]
@@ -130,7 +131,7 @@ def test_warnings_stand_with_whose_they_are() -> None:
         (Truth("cat", 0, 9), Truth("cat", 0, 2), ["both are wrong: it is `cat`, which ranks 2 now and ranked 9 before"]),
         (Truth("cat", 0, 2), Truth("cat", 0, 2), ["both are wrong: it is `cat`"]),
         (Truth("cat", None, None), Truth("cat", None, None), []),
-        (None, Truth("cat", 0, 1), ["the new answer is right (it is `cat`); of the other the truth is not known"]),
+        (None, Truth("cat", 0, 1), ["the new answer is right (it is `cat`); whether the other is right is not known"]),
         (Truth("cat", 0, 1), Truth("dog", 1, 2), ["the old answer is right (it is `cat`), the new one wrong (it is `dog`)"]),
     ],
 )
@@ -157,8 +158,8 @@ def test_truths_and_metrics_of_a_series() -> None:
     assert list(tell_truths([right, wrong, None, right])) == [
         "the answer is right in 2 of 3 versions, versions 1, 4: it is `cat`"
     ]
-    assert list(tell_truths([right, right])) == ["every version of which that is known is right: it is `cat`"]
-    assert list(tell_truths([wrong, wrong])) == ["no version of which that is known is right: it is `cat`"]
+    assert list(tell_truths([right, right])) == ["the answer is right in every version for which that is known: it is `cat`"]
+    assert list(tell_truths([wrong, wrong])) == ["the answer is wrong in every version for which that is known: it is `cat`"]
     assert list(tell_truths([right, None])) == []
     metrics = [(Metric("loss", value),) for value in (1.0, 2.0, 0.5)]
     assert list(tell_metrics(metrics)) == ["from version 1 to 3 `loss` fell from 1 to 0.5, which is better (1, 2, 0.5)"]

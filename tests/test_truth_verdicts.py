@@ -162,13 +162,13 @@ def test_another_output_is_told(cat: Path) -> None:
     plain, first, second = (reportgen.generate(model, cat, head=head) for head in (None, "h1", "h2"))
     for old in (plain, first):
         diff = reportgen.diff(old, second)
-        assert diff.verdict.startswith("Another output was looked at: `h1`, now `h2`. The answer is still ")
+        assert diff.verdict.startswith("The reports are about different outputs: `h1`, now `h2`. The answer is still ")
         assert "do not show" not in diff.verdict
         assert [text for text in diff.caveats if "--head" in text] == [OTHER_OUTPUT]
         assert not diff.same
     assert reportgen.diff(plain, first).same
     older = [replace(report, provenance=replace(report.provenance, output="")) for report in (plain, second)]
-    assert reportgen.diff(*older).verdict.startswith("Another output was looked at: the first, now `h2`. The")
+    assert reportgen.diff(*older).verdict.startswith("The reports are about different outputs: the first, now `h2`. The")
 
 
 class Scaled(keras.layers.Layer):  # type: ignore[misc]

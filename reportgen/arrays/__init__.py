@@ -1,4 +1,4 @@
-"""Inputs that are no ordinary picture: arrays of any number of channels, from memory, NumPy files and TIFFs of many bands."""
+"""Inputs that are not ordinary images: arrays with any number of channels, from memory, NumPy files and multi-band TIFFs."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from .tiff import load_bands
 
 __all__ = ["AnyImage", "GivenArray", "given_image", "image_from_stream"]
 
-AT_ONCE = 1_000_000  # bytes of a stream
+AT_ONCE = 1_000_000  # bytes read from a stream at a time
 
 AnyImage = str | Path | np.ndarray | GivenImage | GivenArray
 
 
 def given_image(image: Any) -> GivenImage | GivenArray:
-    """The image that a path or an array stands for; raises `ImageError`.
+    """Return the image of a path or an array; raises `ImageError`.
 
-    Pixels of 8 bits in 1, 3 or 4 channels are an image, also where an array holds them; anything else is an array.
+    8-bit pixels with 1, 3 or 4 channels are an image, even if they come as an array; anything else is an array.
     """
     if isinstance(image, (GivenImage, GivenArray)):
         return image
@@ -32,11 +32,11 @@ def given_image(image: Any) -> GivenImage | GivenArray:
         return _from_array(image)
     if isinstance(image, (str, Path)):
         return _from_file(Path(image))
-    raise ImageError(f"a {type(image).__name__} is no image: expected a path, or an array (h, w, channels).")
+    raise ImageError(f"a {type(image).__name__} is not an image: expected a path, or an array (h, w, channels).")
 
 
 def image_from_stream(stream: IO[bytes]) -> GivenImage | GivenArray:
-    """The image that a stream holds, such as standard input; no more than the largest file is read. Raises `ImageError`."""
+    """Read an image from a stream such as standard input, up to `LARGEST_FILE` bytes. Raises `ImageError`."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / STANDARD_INPUT
         size = 0
@@ -44,7 +44,7 @@ def image_from_stream(stream: IO[bytes]) -> GivenImage | GivenArray:
             while size <= LARGEST_FILE and (part := stream.read(AT_ONCE)):
                 size += file.write(part)
         if size > LARGEST_FILE:
-            raise ImageError(f"{STANDARD_INPUT}: more than {LARGEST_FILE:,} bytes; at most as many are read. Make it smaller.")
+            raise ImageError(f"{STANDARD_INPUT}: more than {LARGEST_FILE:,} bytes, the most that is read. Make it smaller.")
         try:
             return _from_file(path)
         except ImageError as error:
@@ -52,13 +52,13 @@ def image_from_stream(stream: IO[bytes]) -> GivenImage | GivenArray:
 
 
 def _from_array(values: np.ndarray) -> GivenImage | GivenArray:
-    """The same for an array (h, w), (h, w, channels) or (1, h, w, channels), which is not changed."""
+    """Return the image of an array (h, w), (h, w, channels) or (1, h, w, channels), which is not changed."""
     given = given_array(values, "array")
     return image_from_array(given.values) if given.is_image else given
 
 
 def _from_file(path: Path) -> GivenImage | GivenArray:
-    """The same for a file: an image, a NumPy file, or a TIFF of several bands or pages."""
+    """Return the image of a file: an ordinary image, a NumPy file, or a TIFF with several bands or pages."""
     check_image(path)
     if is_numpy(path):
         values, digest, notes = load_numpy(path)
@@ -71,7 +71,7 @@ def _from_file(path: Path) -> GivenImage | GivenArray:
 
 
 def _as_image(given: GivenArray) -> GivenImage:
-    """8-bit pixels from a file as an image under the file's name and digest."""
+    """Return 8-bit pixels from a file as an image with the file's name and digest."""
     image = image_from_array(given.values)
     return GivenImage(
         colours=image.colours,

@@ -1,4 +1,4 @@
-"""`GivenArray`: numbers of any kind and any number of channels, and how they are fitted to what a model takes."""
+"""`GivenArray`: numbers of any type with any number of channels, and how they are fitted to a model's input."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ..picture import finite_range, quantize, striped
 from ..records import record
 from ..resizing import fit
 
-NUMBERS = "iufb"  # the kinds of NumPy's types that are numbers of one part
+NUMBERS = "iufb"  # the kinds of NumPy's types that are real numbers
 LUMINANCE = np.array([[0.299], [0.587], [0.114]], np.float32)  # ITU-R 601
-MOST_NAMED = 8  # channels that a note names
+MOST_NAMED = 8  # channels named in a note
 
 
 @record
 class Range:
-    """The least and greatest finite value of a channel, and how many of its values are nan or infinite."""
+    """The min and max of a channel's finite values, and how many of its values are nan or infinite."""
 
     low: float
     high: float
@@ -32,10 +32,10 @@ class Range:
 
 @record(kw_only=True)
 class GivenArray:
-    """Numbers (h, w, channels) for a model: uint8, which are pixels and are scaled as the model wants them, or float32.
+    """Numbers (h, w, channels) for a model: uint8 pixels, which are scaled as the model expects, or float32.
 
-    `kind` is the type that they had. `picture` is what an image viewer would show of the file, for a model that does not take as
-    many channels; None where there is none. `in_file` says whether a file holds them.
+    `kind` is their original type. `picture` is what an image viewer would show of the file, for a model that takes a different
+    number of channels; None if there is none. `in_file` says whether they came from a file.
     """
 
     values: np.ndarray
@@ -47,17 +47,17 @@ class GivenArray:
 
     @property
     def is_image(self) -> bool:
-        """Whether these are pixels that an image has as well: 8 bits in 1, 3 or 4 channels."""
+        """Return whether these are ordinary image pixels: 8 bits in 1, 3 or 4 channels."""
         return self.values.dtype == np.uint8 and self.values.shape[2] in (1, 3, 4) and self.picture is None
 
     def fits(self, channels: int) -> bool:
-        """Whether the numbers, rather than the picture, are given to a model that takes so many channels."""
+        """Return whether a model with this many channels is given the numbers rather than the picture."""
         return self.picture is None or self.values.shape[2] == channels
 
     def fitted(self, height: int, width: int, channels: int, how: Fit, resample: Resample = "bicubic") -> np.ndarray:
-        """What a model is given, (height, width, channels): each channel is resized on its own, where the size is another one.
+        """Return the model's input, (height, width, channels): each channel is resized on its own if the size differs.
 
-        One channel becomes three alike, and three become their luminance. Raises `ImageError` for any other number of channels.
+        One channel is repeated to three, and three become their luminance. Raises `ImageError` for any other number of channels.
         """
         values = _with_channels(self.values, channels, self.facts.name)
         if values.shape[:2] == (height, width):
@@ -66,21 +66,21 @@ class GivenArray:
         return np.dstack(resized)
 
     def notes_for(self, channels: int, *, scaled: str) -> tuple[str, ...]:
-        """What was done to the numbers on their way to the model; `scaled` is how they were scaled, "" for not at all."""
+        """Return notes on how the numbers were converted for the model; `scaled` says how they were scaled, "" if not at all."""
         found = list(self.notes)
         own = self.values.shape[2]
         if own == 1 and channels == 3:
-            found.append("Its one channel was given to the model three times.")
+            found.append("The array's single channel was repeated three times for the model.")
         elif own != channels:
-            found.append("Its three channels were turned into one by their luminance.")
+            found.append("The array's three channels were converted to luminance for the model.")
         if scaled:
-            found.append(f"Its {self.kind} values were scaled as pixels are: {scaled}.")
+            found.append(f"The array's {self.kind} values were scaled like pixels: {scaled}.")
         else:
-            found.append(f"Its {self.kind} values were given to the model as they are: no preprocessing scaled them.")
+            found.append(f"The array's {self.kind} values were given to the model unchanged, without preprocessing.")
         return tuple(found)
 
     def not_finite(self) -> str:
-        """A sentence on its values that are nan or infinite; "" where there are none."""
+        """Return a sentence on the values that are nan or infinite; "" if there are none."""
         broken = ~np.isfinite(self.values)
         if not broken.any():
             return ""
@@ -90,8 +90,8 @@ class GivenArray:
         *front, last = map(str, channels if len(channels) <= MOST_NAMED else [*channels[:MOST_NAMED], "more"])
         where = f", in channels {', '.join(front)} and {last}" if front else f", in channel {last}"
         count = int(broken.sum())
-        told = f"{counted(count, 'value')} that {'is' if count == 1 else 'are'} no number ({kinds})"
-        return f"The input holds {told}{where if self.values.shape[2] > 1 else ''}."
+        told = f"{counted(count, 'value')} that {'is' if count == 1 else 'are'} not finite ({kinds})"
+        return f"The input contains {told}{where if self.values.shape[2] > 1 else ''}."
 
 
 def given_array(
@@ -102,31 +102,31 @@ def given_array(
     notes: tuple[str, ...] = (),
     picture: GivenImage | None = None,
 ) -> GivenArray:
-    """An array (h, w), (h, w, channels) or (1, h, w, channels) of numbers as an input; raises `ImageError` for any other.
+    """Return an array of numbers (h, w), (h, w, channels) or (1, h, w, channels) as an input; raises `ImageError` for any other.
 
-    `name` is its file, or "array" in memory. Types other than uint8 become float32.
+    `name` is its file, or "array" for an array in memory. Types other than uint8 become float32.
     """
     if values.dtype.kind not in NUMBERS:
-        raise ImageError(f"{name}: an array of {values.dtype}; expected whole numbers or floats.")
+        raise ImageError(f"{name}: an array of {values.dtype}; expected integers or floats.")
     pixels = _of_one_image(values, name)
     in_file = bool(digest) and Path(name).name != STANDARD_INPUT
     facts = ImageFacts(_file_name(name) if digest else name, digest or _digest(values, pixels), pixels.shape[1], pixels.shape[0])
-    with np.errstate(over="ignore", invalid="ignore"):  # what float32 cannot hold becomes infinite, and is named
+    with np.errstate(over="ignore", invalid="ignore"):  # values too large for float32 become infinite, and are reported
         kept = np.ascontiguousarray(pixels if pixels.dtype == np.uint8 else pixels.astype(np.float32))
     return GivenArray(values=kept, kind=values.dtype.name, facts=facts, notes=notes, picture=picture, in_file=in_file)
 
 
 def ranges_of(values: np.ndarray) -> tuple[Range, ...]:
-    """The range of each channel of (h, w, channels)."""
+    """Return the range of each channel of (h, w, channels)."""
     channels = (values[:, :, each] for each in range(values.shape[2]))
     return tuple(Range(*finite_range(each), int((~np.isfinite(each)).sum())) for each in channels)
 
 
 def as_colours(values: np.ndarray) -> np.ndarray:
-    """Numbers (h, w, channels) as something to look at, uint8 (h, w, 3), with stripes where they are nan or infinite.
+    """Draw numbers (h, w, channels) as uint8 (h, w, 3), with stripes where they are nan or infinite.
 
-    One channel becomes grey by its own range, three become colours on one scale. Of any other number it is the mean, each channel
-    by its own range: only a ground to lay maps over.
+    One channel becomes grey by its own range, three become colours on one scale. For any other number, the result is the mean of
+    the channels, each scaled by its own range: only a background for overlaid maps.
     """
     channels = values.shape[2]
     if channels == 3:
@@ -149,7 +149,7 @@ def _with_channels(values: np.ndarray, channels: int, name: str) -> np.ndarray:
         grey = values.astype(np.float32) @ LUMINANCE
         return np.rint(grey).astype(np.uint8) if values.dtype == np.uint8 else grey
     first = values.shape[0] == channels
-    remedy = " Its channels come first: move them last, as np.moveaxis(array, 0, -1) does." if first else ""
+    remedy = " Its channels come first; move them last with np.moveaxis(array, 0, -1)." if first else ""
     raise ImageError(f"{name}: {counted(own, 'channel')} in {shape(values.shape)}; the model takes {channels}.{remedy}")
 
 
@@ -157,9 +157,9 @@ def _of_one_image(values: np.ndarray, name: str) -> np.ndarray:
     if values.ndim == 4 and values.shape[0] != 1:
         raise ImageError(f"{name}: a batch of {values.shape[0]} images; expected one, such as array[0].")
     if values.ndim not in (2, 3, 4):
-        raise ImageError(f"{name}: an array {values.shape}; expected (h, w), (h, w, channels) or one batch of one.")
+        raise ImageError(f"{name}: an array {values.shape}; expected (h, w), (h, w, channels) or a batch of one image.")
     if values.size == 0:
-        raise ImageError(f"{name}: an array {values.shape}, which is empty; expected (h, w), (h, w, channels).")
+        raise ImageError(f"{name}: an empty array {values.shape}; expected (h, w) or (h, w, channels).")
     image: np.ndarray = values[0] if values.ndim == 4 else values[:, :, None] if values.ndim == 2 else values
     return image
 
@@ -171,11 +171,11 @@ def _digest(values: np.ndarray, image: np.ndarray) -> str:
 
 
 def _file_name(path: str) -> str:
-    """The name without its folder, as text that a report can hold."""
+    """Return the name without its folder, as text that can be stored in a report."""
     return os.fsencode(Path(path).name).decode("utf-8", "replace")
 
 
 def range_words(ranges: tuple[Range, ...]) -> str:
-    """The range of one channel, or of three on one scale, in words."""
+    """Describe the range of one channel, or of three on one scale."""
     low, high = min(each.low for each in ranges), max(each.high for each in ranges)
     return f"{number(low)} is black, {number(high)} white"

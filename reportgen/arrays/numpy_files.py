@@ -1,4 +1,4 @@
-"""NumPy's files: a `.npy`, or the one image in a `.npz`. No pickle is read, and sizes are checked before memory is taken."""
+"""Reads NumPy files: a `.npy`, or the only image in a `.npz`. Rejects pickles, and checks sizes before allocating memory."""
 
 from __future__ import annotations
 
@@ -16,42 +16,44 @@ from ..formatting import plain, shape
 from ..image import STANDARD_INPUT
 
 NPY_MARK, ZIP_MARK = b"\x93NUMPY", b"PK\x03\x04"
-MOST_VALUES = 30_000_000  # of an array: 120 MB as the model takes them, beside 240 MB of doubles
+MOST_VALUES = 30_000_000  # of an array: 120 MB as float32, next to 240 MB of doubles
 MOST_MEMBERS = 1000  # of a .npz
-AT_ONCE = 1_000_000  # values read at a time: those of eight bytes are not held whole beside those of four
+AT_ONCE = 1_000_000  # values read at a time: the raw bytes are never held as a whole next to the array
 
 
 class _Header:
-    """What a `.npy` file says of its array, read from where `file` stands."""
+    """The header of a `.npy` file, read from the current position of `file`."""
 
     def __init__(self, file: IO[bytes], name: str) -> None:
         try:
             version = np.lib.format.read_magic(file)
             read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of a header that Python 2 wrote
+                warnings.simplefilter("ignore")  # about headers written by Python 2
                 self.shape, self.columns_first, self.type = read(file)
-        except Exception as error:  # whatever a damaged header raises
-            raise ImageError(f"{name}: its header cannot be read; expected an array, as numpy.save writes it.") from error
+        except Exception as error:  # a damaged header can raise any exception
+            raise ImageError(f"{name}: its header cannot be read; expected an array written by numpy.save.") from error
 
     def check(self, size: int, name: str) -> None:
-        """Raise `ImageError` unless it is an array of numbers that lies in `size` bytes."""
+        """Raise `ImageError` unless it is an array of numbers that fits into `size` bytes."""
         if self.type.hasobject:
-            raise ImageError(f"{name}: an array of Python objects, which are not read; expected whole numbers or floats.")
+            raise ImageError(f"{name}: an array of Python objects, which are not read; expected integers or floats.")
         if self.type.kind not in "iufb" or self.type.itemsize > 8:
-            raise ImageError(f"{name}: an array of {plain(self.type)[:60]}; expected whole numbers or floats.")
+            raise ImageError(f"{name}: an array of {plain(self.type)[:60]}; expected integers or floats.")
         if any(each < 0 for each in self.shape) or not 0 < len(self.shape) <= 8:
-            raise ImageError(f"{name}: an array {str(self.shape)[:60]}; expected (h, w), (h, w, channels) or one batch of one.")
+            raise ImageError(
+                f"{name}: an array {str(self.shape)[:60]}; expected (h, w), (h, w, channels) or a batch of one image."
+            )
         count = math.prod(self.shape)
         if count > MOST_VALUES:
             raise ImageError(f"{name}: {count:,} values; at most {MOST_VALUES:,} are read. Make it smaller.")
         needed = count * self.type.itemsize
         if needed > size:
-            raise ImageError(f"{name}: cut short; {shape(self.shape)} values of {self.type.name} are {needed:,} bytes.")
+            raise ImageError(f"{name}: truncated; an array {shape(self.shape)} of {self.type.name} takes {needed:,} bytes.")
 
 
 def is_numpy(path: Path) -> bool:
-    """Whether the file is one of NumPy's, by its first bytes; raises `ImageError` where it cannot be read."""
+    """Return whether the file is a NumPy file, by its first bytes; raises `ImageError` if it cannot be read."""
     start = _start(path)
     return start.startswith(NPY_MARK) or (
         start.startswith(ZIP_MARK) and (path.suffix.lower() == ".npz" or path.name == STANDARD_INPUT)
@@ -59,7 +61,7 @@ def is_numpy(path: Path) -> bool:
 
 
 def load_numpy(path: Path) -> tuple[np.ndarray, str, tuple[str, ...]]:
-    """The array in a file as uint8 or float32, or empty; sha256 of the file; and what must be said of it. Raises `ImageError`."""
+    """Return the array in a file, which may be empty, the sha256 of the file, and notes on it. Raises `ImageError`."""
     try:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -69,7 +71,7 @@ def load_numpy(path: Path) -> tuple[np.ndarray, str, tuple[str, ...]]:
             values, notes = _of_archive(file, str(path))
             return values, digest, notes
     except OSError as error:
-        raise ImageError(f"{path}: cannot be read ({error.strerror or error}); name an image you may read.") from error
+        raise ImageError(f"{path}: cannot be read ({error.strerror or error}); check the file and its permissions.") from error
 
 
 def _start(path: Path) -> bytes:
@@ -77,11 +79,11 @@ def _start(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(6)
     except OSError as error:
-        raise ImageError(f"{path}: cannot be read ({error.strerror}); name an image you may read.") from error
+        raise ImageError(f"{path}: cannot be read ({error.strerror}); check the file and its permissions.") from error
 
 
 def _of_archive(file: IO[bytes], name: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The only array of a `.npz` that could be an image."""
+    """Return the only array in a `.npz` that could be an image, and notes on it."""
     try:
         with zipfile.ZipFile(file) as archive:
             members = {each.filename.removesuffix(".npy"): each for each in archive.infolist() if each.filename.endswith(".npy")}
@@ -95,22 +97,22 @@ def _of_archive(file: IO[bytes], name: str) -> tuple[np.ndarray, tuple[str, ...]
             if len(images) != 1:
                 listed = ", ".join(f"{plain(called)[:60]} {str(each)[:60]}" for called, each in list(shapes.items())[:5])
                 raise ImageError(
-                    f"{name}: expected one array (h, w) or (h, w, channels), got {listed or 'none'}. Save the image by itself: "
-                    "numpy.save."
+                    f"{name}: expected one array (h, w) or (h, w, channels), got {listed or 'none'}. Save the image on its own "
+                    "with numpy.save."
                 )
             member = members[images[0]]
             with archive.open(member) as content:
                 values = _read(content, member.file_size, name)
-            others = f" The file holds {len(shapes) - 1} more, which are no images." if len(shapes) > 1 else ""
-            return values, (f"The array is {plain(images[0])[:60]!r} of the file.{others}",)
+            others = f", the only one of {len(shapes)} that can be an image" if len(shapes) > 1 else ""
+            return values, (f"The image is the array {plain(images[0])[:60]!r} in the file{others}.",)
     except (ImageError, OSError):
         raise
-    except Exception as error:  # of a damaged archive zipfile raises whatever it comes upon
-        raise ImageError(f"{name}: the file is damaged or cut short ({str(error)[:100]}).") from error
+    except Exception as error:  # zipfile can raise any exception on a damaged archive
+        raise ImageError(f"{name}: the file is damaged or truncated ({str(error)[:100]}).") from error
 
 
 def _read(file: IO[bytes], size: int, name: str) -> np.ndarray:
-    """The array that stands at this place of the file, whose `size` bytes are all there can be."""
+    """Read the array at the current position of the file, which has at most `size` bytes."""
     header = _Header(file, name)
     header.check(size, name)
     count, kept = math.prod(header.shape), np.uint8 if header.type == np.uint8 else header.type.newbyteorder("=")
@@ -119,6 +121,6 @@ def _read(file: IO[bytes], size: int, name: str) -> np.ndarray:
         now = min(AT_ONCE, count - start)
         content = file.read(now * header.type.itemsize)
         if len(content) < now * header.type.itemsize:
-            raise ImageError(f"{name}: the file is damaged or cut short.")
+            raise ImageError(f"{name}: the file is damaged or truncated.")
         values[start : start + now] = np.frombuffer(content, header.type)
     return np.asarray(values.reshape(header.shape, order="F" if header.columns_first else "C"))

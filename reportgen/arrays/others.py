@@ -1,4 +1,4 @@
-"""What a model takes beside the image: from numbers, an array or a file to values of the shape that it wants."""
+"""Converts numbers, an array or a file to the values of a model's other inputs, in the shape that the model expects."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from . import given_image
 from .given import GivenArray, as_colours
 from .numpy_files import is_numpy, load_numpy
 
-MOST_TOLD = 16  # numbers that the page names
+MOST_TOLD = 16  # numbers listed on the page
 
 Shape = tuple[int | None, ...]
 
 
 @record(kw_only=True)
 class OtherInput:
-    """An input beside the image: its name, the shape of what it was given, that in words, and a picture where it is an image.
+    """What an input other than the image was given: its shape, a description in `told`, and a picture if it is an image.
 
-    `low` and `high` are the least and greatest finite value.
+    `low` and `high` are the min and max of the finite values.
     """
 
     name: str
@@ -43,10 +43,10 @@ class OtherInput:
 def other_input(
     name: str, shape: Shape, given: Any, *, scale: Callable[[np.ndarray], np.ndarray], fit: Fit, resample: Resample
 ) -> tuple[np.ndarray, OtherInput]:
-    """The values for the input `name` of a shape (None: any length), float32 or as given, and what is told of them.
+    """Return the values for the input `name` of the given shape (None: any length), float32 or as given, and a record of them.
 
-    given: a tuple of numbers, the path of an image or array, or an array. `scale` is how the model's pixels are scaled. Raises
-    `OptionError` where it does not fit.
+    given: a tuple of numbers, the path of an image or array, or an array. scale: scales pixels for the model. Raises
+    `OptionError` if what was given does not fit the shape.
     """
     try:
         values, told, shown = _read(name, shape, given, scale, fit, resample)
@@ -84,13 +84,13 @@ def _read(
         raise ImageError(f"an image for an input of shape {_words(shape)}; expected an array (.npy) or numbers.")
     array = load_numpy(given)[0] if isinstance(given, Path) else np.asarray(given)
     if array.dtype.kind not in "iufb":
-        raise ImageError(f"an array of {array.dtype}; expected whole numbers or floats.")
+        raise ImageError(f"an array of {array.dtype}; expected integers or floats.")
     told = given.name if isinstance(given, Path) else f"an array {shape_in_words(array.shape)}"
     return _reshaped(array, shape, name), told, None
 
 
 def _reshaped(values: np.ndarray, shape: Shape, name: str) -> np.ndarray:
-    """The values in the shape that is wanted: as they are, without a batch axis of one, or a list of as many."""
+    """Return the values in the expected shape: unchanged, without a batch axis of 1, or reshaped from a flat list."""
     for each in (values, values[0] if values.ndim and len(values) == 1 else values):
         if each.ndim == len(shape) and all(wanted in (None, own) for wanted, own in zip(shape, each.shape, strict=True)):
             return each

@@ -1,7 +1,7 @@
-"""TIFFs of several bands, several pages or floats, as arrays: what satellites, microscopes and sensors write.
+"""Reads TIFFs with several bands, several pages or floats as arrays: the files of satellites, microscopes and sensors.
 
-Pillow reads no more than four bands of a page. But libtiff, by way of Pillow, unpacks the bytes of any: each page is handed to
-it as a grey picture whose pixels are the bytes of the page's numbers, in a TIFF of our own that holds nothing else of the file.
+Pillow reads at most four bands of a page. But libtiff, through Pillow, decompresses the bytes of any page: each page is passed
+to it as a grey image whose pixels are the bytes of the page's numbers, in a TIFF built here that has nothing else of the file.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ ROW_BYTES, PAGE_BYTES = 2**31, 500_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Bands:
-    """The numbers of a file, (h, w, bands of all pages), and whether Pillow shows a picture of it as well."""
+    """The numbers in a file, (h, w, bands of all pages), and whether Pillow can also read it as an image."""
 
     values: np.ndarray
     digest: str
@@ -43,12 +43,12 @@ class Bands:
     viewable: bool
 
     def picture(self, path: Path) -> GivenImage | None:
-        """The picture that other programs show of the file: of several pages the first, of floats by their own range."""
+        """Return the image that other programs show of the file: the first of several pages; floats scaled by their range."""
         return load_image(path) if self.viewable else None
 
 
 def load_bands(path: Path) -> Bands | None:
-    """The numbers in a TIFF that is more than a picture; None for a picture, and for what is no TIFF.
+    """Return the numbers in a TIFF that is more than an ordinary image; None for an ordinary image and for other files.
 
     Raises `ImageError` for a TIFF of numbers that cannot be read.
     """
@@ -65,13 +65,13 @@ def load_bands(path: Path) -> Bands | None:
                 _check(shown, path)
                 values = _stacked(shown, file, path)
             except ImageError:
-                if viewable:  # as the picture that it is for other programs
+                if viewable:  # read it as the ordinary image that other programs show
                     return None
                 raise
             file.seek(0)
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise ImageError(f"{path}: cannot be read ({error.strerror or error}); name an image you may read.") from error
+        raise ImageError(f"{path}: cannot be read ({error.strerror or error}); check the file and its permissions.") from error
     note = f"The {len(shown)} pages of the file are the channels." if len(shown) > 1 else ""
     return Bands(values=values, digest=digest, notes=(note,) if note else (), viewable=viewable)
 
@@ -88,17 +88,17 @@ def _check(pages: list[Page], path: Path) -> None:
     """Raise `ImageError` unless the pages can be read as numbers."""
     first = pages[0]
     if not all(page.layout == first.layout for page in pages):
-        raise ImageError(f"{path}: its {len(pages)} pages differ in size or type; expected pages alike.")
+        raise ImageError(f"{path}: its {len(pages)} pages differ in size or type; expected pages of one size and type.")
     for page in pages:
         if (page.kind, page.bits) not in TYPES:
-            raise ImageError(f"{path}: a TIFF of numbers of {page.bits} bits and kind {page.kind}, which is not read.")
+            raise ImageError(f"{path}: a TIFF with {page.bits} bits and sample format {page.kind}, which is not supported.")
         if page.compression not in COMPRESSIONS or page.predictor not in (1, 2, 3) or page.fill_order != 1:
             known = ", ".join(dict.fromkeys(COMPRESSIONS.values()))
             raise ImageError(
-                f"{path}: a TIFF of {counted(page.samples, 'band')} in compression {page.compression}; expected {known}."
+                f"{path}: a TIFF of {counted(page.samples, 'band')} with compression {page.compression}; expected {known}."
             )
         if min(page.width, page.height, page.samples, *page.block) < 1:
-            raise ImageError(f"{path}: the image is damaged or cut short (a size of 0).")
+            raise ImageError(f"{path}: the image is damaged or truncated (a size of 0).")
         padded_row = -(-page.width // page.block[1]) * page.block[1] * page.samples * page.bits // 8
         padded = padded_row * -(-page.height // page.block[0]) * page.block[0]
         if padded_row >= ROW_BYTES or padded > PAGE_BYTES:
@@ -115,8 +115,8 @@ def _stacked(pages: list[Page], file: Any, path: Path) -> np.ndarray:
     for place, page in enumerate(pages):
         try:
             whole[:, :, place * first.samples : (place + 1) * first.samples] = _numbers(page, file)
-        except Exception as error:  # of damaged files Pillow's decoders raise whatever they come upon
-            raise ImageError(f"{path}: the image is damaged or cut short ({error}).") from error
+        except Exception as error:  # Pillow's decoders raise all kinds of exceptions on damaged files
+            raise ImageError(f"{path}: the image is damaged or truncated ({error}).") from error
     if first.orientation == 1:
         return whole
     upright = np.empty_like(whole if first.orientation < 5 else whole.swapaxes(0, 1), order="C")
@@ -125,7 +125,7 @@ def _stacked(pages: list[Page], file: Any, path: Path) -> np.ndarray:
 
 
 def _numbers(page: Page, file: Any) -> np.ndarray:
-    """The numbers of a page, (h, w, bands)."""
+    """Return the numbers of a page, (h, w, bands)."""
     if not page.planar or page.samples == 1:
         return _plane(page, file, page.offsets, page.counts, page.samples)
     each = len(page.offsets) // page.samples
@@ -134,7 +134,7 @@ def _numbers(page: Page, file: Any) -> np.ndarray:
 
 
 def _plane(page: Page, file: Any, offsets: tuple[int, ...], counts: tuple[int, ...], samples: int) -> np.ndarray:
-    """The numbers (h, w, samples) that lie in some strips or tiles."""
+    """Return the numbers (h, w, samples) in the given strips or tiles."""
     down, across = page.block
     rows, columns = -(-page.height // down), -(-page.width // across)
     if len(offsets) < rows * columns or len(counts) < rows * columns:
@@ -150,14 +150,14 @@ def _plane(page: Page, file: Any, offsets: tuple[int, ...], counts: tuple[int, .
 
 
 def _unpredicted(content: np.ndarray, page: Page, samples: int, kind: np.dtype[Any]) -> np.ndarray:
-    """Bytes (h, blocks across, bytes of a row of a block) as numbers (h, blocks across, values of that row)."""
+    """Undo the predictor: bytes (h, blocks across, bytes per row of a block) to numbers (h, blocks across, values per row)."""
     size = kind.itemsize
     height, columns, length = content.shape
     if page.predictor == 3:  # differences of bytes, the most significant bytes of all values first
         summed = content.reshape(height, columns, -1, samples).cumsum(axis=2, dtype=np.uint8)
         significant_first = np.ascontiguousarray(summed.reshape(height, columns, size, length // size).swapaxes(2, 3))
         return significant_first.view(kind.newbyteorder(">"))[..., 0]
-    if page.predictor == 2:  # differences of whole numbers, whatever the bits stand for
+    if page.predictor == 2:  # differences of integers, whatever type the bits have
         whole = content.view(np.dtype(f"{page.order}u{size}")).reshape(height, columns, -1, samples)
         summed = whole.cumsum(axis=2, dtype=np.dtype(f"u{size}")).reshape(height, columns, -1)
         return summed.view(kind)
@@ -165,7 +165,7 @@ def _unpredicted(content: np.ndarray, page: Page, samples: int, kind: np.dtype[A
 
 
 def _grey_tiff(page: Page, file: Any, offsets: tuple[int, ...], counts: tuple[int, ...], size: tuple[int, int]) -> io.BytesIO:
-    """A little-endian TIFF of a grey picture of `size` (w, h), whose pixels are the bytes in these strips or tiles."""
+    """Build a little-endian TIFF of a grey image of `size` (w, h), whose pixels are the bytes in the given strips or tiles."""
     packed, places = io.BytesIO(b"II*\0\0\0\0\0"), []
     packed.seek(8)
     for offset, count in zip(offsets, counts, strict=False):

@@ -1,4 +1,4 @@
-"""What a TIFF says of its pages: sizes, types, and where their strips and tiles lie."""
+"""Reads the description of a TIFF's pages: sizes, types, and the positions of their strips and tiles."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import IO, Any
 
 MOST_TAGS = 1000
 MOST_BLOCKS = 200_000  # strips or tiles of a page
-FORMS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}  # TIFF's whole numbers
-COLOURS = {2: 3, 3: 1, 5: 4, 6: 3, 8: 3, 9: 3}  # how many bands the colours of an interpretation have; 2 is red, green, blue
+FORMS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}  # TIFF's integer types
+COLOURS = {2: 3, 3: 1, 5: 4, 6: 3, 8: 3, 9: 3}  # the number of colour bands of each photometric interpretation; 2 is RGB
 GREY = (0, 1)
 TAGS = {
     254: "subfile", 256: "width", 257: "height", 258: "bits", 259: "compression", 262: "photometric", 266: "fill_order",
@@ -20,10 +20,10 @@ TAGS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """One page. `kind` is 1 for unsigned numbers, 2 for signed ones, 3 for floats; `block` is (h, w) of a strip or tile.
+    """One page. `kind` is 1 for unsigned integers, 2 for signed ones, 3 for floats; `block` is (h, w) of a strip or tile.
 
-    `planar` says that each band lies by itself. `unviewable` says that no picture is meant: bands that are no colours. `reduced`
-    marks a smaller copy of another page, or a mask. `order` is that of the bytes, as `struct` has it.
+    `planar` means that each band is stored separately. `unviewable` means that the bands are not colours, so that the page is not
+    meant as an image. `reduced` marks a smaller copy of another page, or a mask. `order` is the byte order, as in `struct`.
     """
 
     order: str
@@ -46,12 +46,12 @@ class Page:
 
     @property
     def layout(self) -> tuple[int, ...]:
-        """What pages must share to be the channels of one image."""
+        """Return what pages must have in common to be the channels of one image."""
         return self.width, self.height, self.samples, self.bits, self.kind, self.orientation
 
 
 def pages_of(file: IO[bytes], most: int) -> tuple[Page, ...] | None:
-    """The pages of a TIFF; None where it is damaged, or has more than `most`."""
+    """Return the pages of a TIFF; None if it is damaged or has more than `most` pages."""
     try:
         file.seek(0)
         mark = file.read(4)
@@ -68,11 +68,11 @@ def pages_of(file: IO[bytes], most: int) -> tuple[Page, ...] | None:
             pages.append(_page(tags, order))
         return tuple(pages) or None
     except (struct.error, OSError, OverflowError, ValueError, KeyError, IndexError):
-        return None  # cut short: Pillow says so
+        return None  # damaged or truncated: Pillow reports it
 
 
 def _tags(file: IO[bytes], place: int, order: str, big: bool) -> tuple[dict[str, tuple[int, ...]], int]:
-    """The whole numbers of a page's tags by name, and where the next page begins."""
+    """Return the integers in a page's tags by name, and where the next page begins."""
     count, row, following = (struct.Struct(order + form) for form in (("Q", "HHQ8s", "Q") if big else ("H", "HHI4s", "I")))
     file.seek(place)
     number = count.unpack(file.read(count.size))[0]
@@ -109,7 +109,7 @@ def _page(tags: dict[str, tuple[int, ...]], order: str) -> Page:
         height=height,
         samples=samples,
         bits=bits if alike else 0,
-        kind=1 if kind == 4 else kind,  # 4: nobody knows, which is nearly always unsigned
+        kind=1 if kind == 4 else kind,  # 4 is undefined, which nearly always means unsigned
         compression=one("compression", 1),
         predictor=one("predictor", 1),
         planar=one("planar", 1) == 2,
@@ -125,7 +125,7 @@ def _page(tags: dict[str, tuple[int, ...]], order: str) -> Page:
 
 
 def _unviewable(tags: dict[str, Any], samples: int, kind: int, bits: int) -> bool:
-    """Whether the bands are no colours of a picture that Pillow reads."""
+    """Return whether the bands are not the colours of an image that Pillow reads."""
     photometric = tags.get("photometric", (1,))[0]
     if photometric in COLOURS:
         return samples > COLOURS[photometric] + 1 or kind in (2, 3) or (samples > 1 and bits > 16)

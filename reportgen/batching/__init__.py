@@ -1,1 +1,1 @@
-"""Reports of many images under many models: `batch`."""
+"""`batch`: makes the reports of several models on many images."""

@@ -1,4 +1,4 @@
-"""`batch`: every report of some models on many images, and the site over them."""
+"""`batch`: makes the reports of one or more models on many images, and a site that lists them."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ Log = Callable[[dict[str, Any]], None]
 
 @dataclass(kw_only=True)
 class Batch:
-    """What came of a batch: the site's folder, and how many reports were made, were there already, and failed.
+    """The result of a batch: the site's folder, and how many reports were made, kept from an earlier run, and failed.
 
-    `failures` are the entries of what failed, with the reason. `stopped` says that the user stopped it before it was done.
+    `failures` are the entries of failed reports, with the reasons. `stopped` means that the user stopped the batch early.
     """
 
     site: Path
@@ -59,19 +59,21 @@ def batch(
     log: Log = lambda event: None,
     **options: Any,
 ) -> Batch:
-    """Make the reports of all `models` on all `images`, and a site over them in the folder `output`.
+    """Make the reports of all `models` on all `images`, and a site that lists them in the folder `output`.
 
-    models: a reference or a `keras.Model`, or a list of them. images: a file, a folder or a pattern, or a list of them; "-"
-    stands for what `paths` lists. truth: "folders" (the folder of an image is its label), or a CSV file with the columns image
-    and label. shard: "I/N" makes the I-th of N parts. options: those of `reportgen.Options`; the section of feature
-    visualizations, which takes seconds an image, is left out unless `visualize` or `only` asks for it. log: is called with what
-    happened, as JSON values.
+    models: a name, a path or a `keras.Model`, or a list of them.
+    images: a file, a folder or a pattern, or a list of them; "-" stands for the paths listed in `paths`.
+    truth: "folders" (the name of an image's folder is its label), or a CSV file with the columns image and label.
+    shard: "I/N" makes only the I-th of N parts.
+    log: called for each event, with JSON values.
+    options: those of `reportgen.Options`; the section of feature visualizations, which takes seconds per image, is left out
+    unless `visualize` or `only` asks for it.
 
-    A report that the site has is made again only where it is damaged, or where its model, image, options, truth or a version
-    changed. What fails is told in the result and does not stop the rest.
+    A report that exists in the site is made again only if it is damaged, or if its model, image, options, truth or a package
+    version changed. Failures are recorded in the result and do not stop the rest.
 
-    Raises a `ReportgenError`, before anything is written, where nothing can be made: no image, no model, an unknown label, a
-    folder that is no site. Raises `OutputError` where the disk is full.
+    Raises a `ReportgenError`, before anything is written, if nothing can be made: no image, no model, an unknown label, or an
+    output folder that is not a site. Raises `OutputError` if the disk is full.
     """
     asked = without_costly_sections(check_options(**options), options)
     part = read_shard(shard)
@@ -97,7 +99,7 @@ def batch(
 
 @contextmanager
 def _stopping() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C sets; the second one interrupts as usual."""
+    """Yield an event that the first Ctrl-C sets; a second Ctrl-C interrupts as usual."""
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stop
@@ -116,7 +118,7 @@ def _stopping() -> Iterator[threading.Event]:
 
 
 class _Run:
-    """One run: makes the reports of a model that are missing, and takes note of each."""
+    """One run: makes the missing reports of each model, and records them."""
 
     def __init__(
         self,
@@ -141,7 +143,7 @@ class _Run:
         self.templates = Path(asked.templates) if asked.templates else None
 
     def make(self, candidate: Candidate, reporter: Reporter | None) -> None:
-        """The reports of one model; where it cannot be opened, each of its images has failed for that reason."""
+        """Make the missing reports of one model; if it cannot be opened, record that as the failure of each image."""
         if candidate.error:
             self._fail_all(candidate, self.sources, candidate.error)
             return
@@ -177,7 +179,7 @@ class _Run:
             return Reporter(candidate.given, announce=self.announce, progress=self.progress, **vars(self.asked))
         except ReportgenError as error:
             self._fail_all(candidate, self.sources, str(error))
-        except Exception as error:  # whatever a model's own code raises
+        except Exception as error:  # a model's own code can raise any exception
             self._fail_all(candidate, self.sources, f"{candidate.name}: cannot be opened ({reason_of(error)}).")
         return None
 
@@ -186,7 +188,7 @@ class _Run:
             if source.path not in self._images:
                 try:
                     self._images[source.path] = digest_of_files(source.path)
-                except OSError:  # that it cannot be read is told when its turn comes
+                except OSError:  # reported when it is this image's turn
                     self._images[source.path] = ""
             truth = self.truths.get(source.path, "")
             yield source, wanted_digest(digest, self._options, self._images[source.path], source.name, truth)
@@ -196,7 +198,7 @@ class _Run:
         return entry is None or bool(entry.error) or entry.wanted != wanted or not is_whole(self.site, entry)
 
     def _planned(self, candidate: Candidate) -> dict[tuple[str, str], Neighbours]:
-        """The neighbours of each report, if all of this model turn out well; those of what fails are mended at the end."""
+        """Return each report's neighbours, assuming that all reports of this model succeed; links are corrected at the end."""
         planned = {(candidate.key, each.stem): self._bare(candidate, each) for each in self.sources}
         return neighbours_of({**self.entries, **planned}.values())
 
@@ -214,7 +216,7 @@ class _Run:
             small = thumbnail(report)
         except ReportgenError as error:
             return self._bare(candidate, source, str(error).encode("utf-8", "replace").decode())
-        except Exception as error:  # one image must not stop the others, whatever a layer makes of it
+        except Exception as error:  # a failure on one image must not stop the others
             return self._bare(candidate, source, f"{source.name}: {type(error).__name__}: {reason_of(error)}")
         entry = replace(
             entry,
@@ -249,10 +251,10 @@ class _Run:
 
 
 def shown_name(source: Source) -> str:
-    """An image's name as text, also where the bytes of its path are none."""
+    """Return an image's name as valid text, even if the bytes of its path cannot be decoded."""
     return source.name.encode("utf-8", "replace").decode()
 
 
 def standard_input() -> IO[bytes]:
-    """Standard input, for a list of paths."""
+    """Return standard input as bytes, to read a list of paths from."""
     return sys.stdin.buffer

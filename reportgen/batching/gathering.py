@@ -1,4 +1,4 @@
-"""Which images a batch is about: files, whole folders, patterns, and paths from standard input, each with a name of its own."""
+"""Collects the images of a batch from files, folders, patterns and paths on standard input, and gives each a unique name."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from ..errors import ImageError, OptionError
 SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".ppm", ".pgm", ".pnm", ".npy", ".npz")
 )
-FROM_INPUT = "-"  # in place of a path: paths come from standard input
+FROM_INPUT = "-"  # instead of a path: read paths from standard input
 PATTERN = re.compile(r"[*?\[]")
-UNSAFE = re.compile(r"[^\w.+@=-]+")  # what does not go into a file's name or an address as it is
-LONGEST_NAME = 80  # characters of a file's name that come from an image's
-RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # names that mean devices on Windows
+UNSAFE = re.compile(r"[^\w.+@=-]+")  # characters replaced in file names and URLs
+LONGEST_NAME = 80  # bytes of a file's name that come from an image's name
+RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # device names on Windows
 
 
 class Source(NamedTuple):
     """An image of a batch.
 
-    path: where it lies. name: what the report and the site call it, its path within the folder that was given. stem: the name of
-    its report's file, without the suffix; no other image of the batch has the same, also where upper and lower case are alike.
+    path: the image's path. name: its name in the report and the site, which is its path within the given folder. stem: the name
+    of its report's file without the suffix; unique within the batch, even on a case-insensitive file system.
     """
 
     path: Path
@@ -35,16 +35,16 @@ class Source(NamedTuple):
 
 
 def gather(given: Sequence[str | Path], paths: IO[bytes] | None = None) -> list[Source]:
-    """The images that `given` stands for, in that order, each once.
+    """Return the images that `given` names, in order and without duplicates.
 
-    A file is taken as it is. Of a folder and all folders in it, and of what a pattern such as "photos/**/*.jpg" fits, the files
-    with the name of an image are taken, sorted by name; those that begin with a dot are left out. "-" reads from `paths` a path
-    a line, or between zero bytes. Raises `ImageError` where there is none, or no image in a folder.
+    A file is taken as it is. From a folder and its subfolders, and from the matches of a pattern such as "photos/**/*.jpg", the
+    files with an image's suffix are taken, sorted by name; hidden files are left out. "-" reads paths from `paths`,
+    one per line or separated by zero bytes. Raises `ImageError` if there is no image, or none in a folder or for a pattern.
     """
     found: dict[str, tuple[Path, str]] = {}
     for each in given:
         for path, name in _images_of(each, paths):
-            found.setdefault(os.path.abspath(path), (path, name))  # noqa: PTH100 - a link's own name, not what it leads to
+            found.setdefault(os.path.abspath(path), (path, name))  # noqa: PTH100 - keeps a link's own name, not its target
     if not found:
         raise ImageError("no image was given; name files, folders or patterns, or - for paths from standard input.")
     return [Source(path, name, stem) for (path, name), stem in zip(found.values(), _stems(found.values()), strict=True)]
@@ -54,7 +54,7 @@ def _images_of(given: str | Path, paths: IO[bytes] | None) -> Iterator[tuple[Pat
     text = os.fspath(given)
     if text == FROM_INPUT:
         yield from ((path, path.name) for path in _listed(paths))
-    elif os.path.isdir(text):  # noqa: PTH112 - also for a name that no path may have
+    elif os.path.isdir(text):  # noqa: PTH112 - also works for an invalid path
         yield from _in_folder(Path(text))
     elif PATTERN.search(text) and not os.path.lexists(text):
         yield from _fitting(text)
@@ -77,7 +77,7 @@ def _in_folder(folder: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _walked(folder: Path) -> Iterator[Path]:
-    """The files in a folder and in those within, in the order of their names; a link to a folder is not followed."""
+    """Yield the files in a folder and its subfolders, sorted by name; links to folders are not followed."""
     for where, folders, names in os.walk(folder):
         folders[:] = sorted(each for each in folders if not each.startswith("."))
         yield from (Path(where, name) for name in sorted(names) if not name.startswith("."))
@@ -88,13 +88,13 @@ def _fitting(pattern: str) -> Iterator[tuple[Path, str]]:
     fitting = sorted(path for path in map(Path, glob.iglob(pattern, recursive=True)) if path.suffix.lower() in SUFFIXES)  # noqa: PTH207
     found = [path for path in fitting if path.is_file()]
     if not found:
-        raise ImageError(f"{pattern}: no image fits this pattern; check the name.")
+        raise ImageError(f"{pattern}: no image matches this pattern; check the pattern.")
     base = Path(*front) if front else Path()
     yield from ((path, path.relative_to(base).as_posix() if path.is_relative_to(base) else path.name) for path in found)
 
 
 def _stems(images: Iterable[tuple[Path, str]]) -> Iterator[str]:
-    """A file's name for each image: that of the image; where two have the same, with the suffix or a number behind."""
+    """Yield a unique file name for each image: the image's own, with its suffix or a number appended if it is taken."""
     taken: set[str] = set()
     for path, name in images:
         candidates = (safe_name(name.removesuffix(path.suffix)), safe_name(name))
@@ -107,12 +107,12 @@ def _stems(images: Iterable[tuple[Path, str]]) -> Iterator[str]:
 
 
 def safe_name(text: str) -> str:
-    """A text as the name of a file that every system and every address takes: letters, digits and a few signs.
+    """Return a text as a file name that is valid on every system and in URLs: letters, digits and a few other characters.
 
-    Folders in it become "--". Of a long one the beginning is kept, and eight digits that tell it from others.
+    "/" becomes "--". A long name is truncated and gets eight digits of a digest, which keep it unique.
     """
     flat = text.replace("\\", "/").strip("/").replace("/", "--")
-    # half a surrogate pair stands for a byte that is no text
+    # a lone surrogate stands for a byte that could not be decoded
     name = UNSAFE.sub("-", flat.encode("utf-8", "replace").decode()).strip(".-") or "image"
     if len(name.encode()) > LONGEST_NAME or RESERVED.fullmatch(name):
         digest = hashlib.sha256(flat.encode("utf-8", "surrogatepass")).hexdigest()[:8]
@@ -122,19 +122,19 @@ def safe_name(text: str) -> str:
 
 
 def shard_of(images: Sequence[Source], shard: tuple[int, int]) -> list[Source]:
-    """The I-th of N parts of the images: every N-th, so that parts are alike in size and in what they hold.
+    """Return the I-th of N parts of the images: every N-th image, so that the parts are similar in size and content.
 
-    Raises `OptionError` where there are fewer images than parts, so that this one would be empty.
+    Raises `OptionError` if there are so few images that this part is empty.
     """
     part, parts = shard
     found = list(images[part - 1 :: parts])
     if not found:
-        raise OptionError(f"--shard {part}/{parts}: there are {len(images)} images only, so that this part is empty.")
+        raise OptionError(f"--shard {part}/{parts}: this part is empty; expected at most {len(images)} parts, one per image.")
     return found
 
 
 def read_shard(text: str | tuple[int, int] | None) -> tuple[int, int]:
-    """What `--shard` says, from "2/8"; (1, 1) for None. Raises `OptionError`."""
+    """Parse the value of `--shard`, such as "2/8"; (1, 1) for None. Raises `OptionError`."""
     if text is None:
         return 1, 1
     parts = text.split("/") if isinstance(text, str) else list(text)

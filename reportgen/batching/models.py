@@ -1,4 +1,4 @@
-"""The models of a batch: which there are, what they are called in the site, and what tells that a report is out of date."""
+"""The models of a batch: their names in the site, and the digests that show whether a report is out of date."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BLOCK = 1 << 20  # bytes read at a time
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A model of a batch. `key` is the name of its folder in the site; `error` says why it cannot be opened, "" where it may."""
+    """A model of a batch. `key` is the name of its folder in the site; `error` says why it cannot be opened, "" if it can."""
 
     key: str
     given: Any
@@ -37,13 +37,13 @@ class Candidate:
     error: str = ""
 
     def labels(self, asked: Options) -> tuple[str, ...] | None:
-        """The model's labels as far as they are known before it is opened; None where they are not."""
+        """Return the model's labels if they are known before it is opened; otherwise None."""
         if asked.labels is not None:
             return given_labels(asked.labels)
         return labels_by_name(self.name) or None if self.reference and (_is_named(self.reference)) else None
 
     def digest(self) -> str | None:
-        """A digest of the model that needs no TensorFlow; None where only the opened model tells."""
+        """Return a digest of the model made without TensorFlow; None if it needs the opened model."""
         if self.reference is None or self.reference.hub:
             return None
         if self.reference.file is None:
@@ -56,12 +56,13 @@ def _is_named(reference: Reference) -> bool:
 
 
 def candidates_of(models: Sequence[Any], asked: Options) -> list[Candidate]:
-    """The models, each with a key of its own; a model that cannot be opened is one all the same.
+    """Return the models, each with a unique key, including models that cannot be opened.
 
-    Raises `ModelError` where none is given, or none can be opened, and `OptionError` for an option that none takes.
+    If no model can be opened, raises the first model's error; raises `ModelError` if no model is given, and `OptionError` for an
+    invalid option.
     """
     if not models:
-        raise ModelError("no model was given; name one, or more.")
+        raise ModelError("no model was given; name one or more.")
     found: list[tuple[Any, str, str, Reference | None]] = []
     errors: list[ReportgenError] = []
     for given in models:
@@ -85,7 +86,7 @@ def candidates_of(models: Sequence[Any], asked: Options) -> list[Candidate]:
 
 
 def _keys(models: Sequence[tuple[Any, str]]) -> Iterator[str]:
-    """A folder's name for each model: its own; where two have the same, with its folder's name before it, or a number behind."""
+    """Yield a unique folder name for each model: its own name; if two share it, prefixed by its folder or with a number."""
     names = [safe_name(name).casefold() for _, name in models]
     taken: set[str] = set()
     for given, name in models:
@@ -100,7 +101,7 @@ def _keys(models: Sequence[tuple[Any, str]]) -> Iterator[str]:
 
 
 def digest_of_files(path: Path) -> str:
-    """sha256 over a file, or over the names and contents of all files in a folder."""
+    """Return the sha256 of a file, or of the names and contents of all files in a folder."""
     digest = hashlib.sha256()
     for file in sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]:
         digest.update(f"{file.relative_to(path).as_posix()}\0".encode("utf-8", "surrogatepass"))
@@ -111,7 +112,7 @@ def digest_of_files(path: Path) -> str:
 
 
 def digest_of_options(asked: Options) -> str:
-    """A digest of all that is asked of a report, the contents of files included, and of the versions that make it."""
+    """Return a digest of a report's options, including the contents of files, and of the versions of the packages."""
     values: dict[str, Any] = dict(vars(asked))
     for name, file in files_of(asked).items():
         if Path(file).exists():
@@ -122,7 +123,7 @@ def digest_of_options(asked: Options) -> str:
 
 
 def _input_digest(name: str, given: Any) -> str:
-    """What tells what one of the model's other inputs is given from anything else."""
+    """Return text that identifies what one of the model's other inputs is given."""
     if isinstance(given, Path):
         return f"{name} {digest_of_files(given) if given.exists() else given}"
     return f"{name} {tensor_digest(np.asarray(given))}"
@@ -136,6 +137,6 @@ def _version_of(package: str) -> str:
 
 
 def wanted_digest(model: str, options: str, image: str, name: str, truth: str) -> str:
-    """A digest of all that a report is made from."""
+    """Return a digest of everything that a report is made from."""
     parts = json.dumps([model, options, image, name, truth])
     return hashlib.sha256(parts.encode("utf-8", "surrogatepass")).hexdigest()[:32]

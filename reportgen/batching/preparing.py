@@ -1,4 +1,4 @@
-"""What is found to be wrong with a batch before anything is written."""
+"""Checks a batch for problems before anything is written."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .truths import Truths, check_labels
 
 
 def listed(given: Any) -> list[Any]:
-    """What was given, as a list."""
+    """Return what was given as a list."""
     return list(given) if isinstance(given, (list, tuple)) else [given]
 
 
 def without_costly_sections(asked: Options, given: dict[str, Any]) -> Options:
-    """The options without the section that takes seconds an image, unless it was asked for."""
+    """Return the options without the section that takes seconds per image, unless the user asked for it."""
     costly = "feature_visualization"
     if asked.visualize is not None or costly in asked.only or costly in asked.skip or given.get("only"):
         return asked
@@ -30,24 +30,24 @@ def without_costly_sections(asked: Options, given: dict[str, Any]) -> Options:
 
 
 def check_images(sources: Sequence[Source]) -> None:
-    """Raise `ImageError` where none of the images is there: a wrong name, most likely."""
+    """Raise `ImageError` if none of the first 1000 images exists: most likely the name is wrong."""
     if not any(each.path.exists() for each in sources[:1000]):
         check_image(sources[0].path)
         raise ImageError(f"{sources[0].path}: no such file; expected an image.")
 
 
 def check_overlap(site: Path, sources: Sequence[Source]) -> None:
-    """Raise `OutputError` where an image lies in the site."""
+    """Raise `OutputError` if an image lies inside the site's folder."""
     place = site.resolve()
     inside = next((each for each in sources if place in each.path.resolve().parents), None)
     if inside is not None:
-        raise OutputError(f"{site}: the image {inside.path} lies in it; choose another --output.")
+        raise OutputError(f"{site}: this folder contains the image {inside.path}; choose another --output.")
 
 
 def check_truths(
     truths: Truths, candidates: Sequence[Candidate], asked: Options, announce: Announce | None, progress: Progress
 ) -> dict[str, Reporter]:
-    """Raise `LabelsError` where a label is a class of none of the models; the models that were opened to know their labels."""
+    """Raise `LabelsError` if no model has all the labels as classes; return the models opened to find out their labels."""
     if not truths:
         return {}
     opened: dict[str, Reporter] = {}
@@ -56,7 +56,7 @@ def check_truths(
         labels, classes = candidate.labels(asked), 0
         try:
             if labels is None:
-                if opened:  # one model is open at a time; this one is checked when its turn comes
+                if opened:  # only one model is open at a time; this one is checked when it is its turn
                     return opened
                 opened[candidate.key] = Reporter(candidate.given, announce=announce, progress=progress, **vars(asked))
                 network = opened[candidate.key].network
@@ -69,7 +69,7 @@ def check_truths(
             errors.append(error)
         except OptionError:
             raise
-        except ReportgenError:  # it cannot be opened: the site says so
+        except ReportgenError:  # the model cannot be opened, which the site will report
             return opened
         else:
             return opened

@@ -1,4 +1,4 @@
-"""What is truly on each image of a batch: by the folder that it lies in, or by a table of labels."""
+"""The true class of each image of a batch, from the image's folder or from a table of labels."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from .gathering import Source
 FOLDERS = "folders"
 COLUMNS = ("image", "label")
 LARGEST_TABLE = 500_000_000  # bytes
-NAMED = 3  # unknown labels that an error names
+NAMED = 3  # labels listed in an error
 
 Truths = Mapping[Path, str]
 
 
 def truths_of(given: str | None, images: Sequence[Source]) -> Truths:
-    """The label of each image, by its path, as `--truth` says: "folders", or a CSV file with the columns image and label.
+    """Return the label of each image, by its path, as given by `--truth`: "folders", or a CSV file with columns image and label.
 
-    An image of the table is named by its path from the table's folder or from here, or by its name alone where no other image
-    has it. Images that the table does not name have no truth. Raises `LabelsError`.
+    The table names an image by its path relative to the table's folder or to the current one, or by its file name if no other
+    image has the same. Images that are not in the table have no truth. Raises `LabelsError`.
     """
     if given is None:
         return {}
@@ -35,7 +35,7 @@ def truths_of(given: str | None, images: Sequence[Source]) -> Truths:
 
 
 def check_labels(truths: Truths, labels: Sequence[str] | None, classes: int, model: str) -> None:
-    """Raise `LabelsError` where a truth is no class of a model with these `labels`; `classes` is 0 where that is not known."""
+    """Raise `LabelsError` if a truth is not a class of a model with these `labels`; `classes` is 0 if their number is unknown."""
     unknown = dict.fromkeys(said for said in truths.values() if not _is_class(said, labels or (), classes))
     if unknown:
         named = ", ".join(plain(each) for each in list(unknown)[:NAMED])
@@ -63,26 +63,26 @@ def _in_table(table: Path, images: Sequence[Source]) -> Truths:
         places = (os.path.abspath(table.parent / image), os.path.abspath(image), image)  # noqa: PTH100
         path = next((by_place[place] for place in places if place in by_place), None) or by_name.get(Path(image).name)
         if path is None:
-            continue  # a table may say more than this batch, or this part of it, is about
+            continue  # a table may list more images than this batch, or this shard of it, has
         if found.setdefault(path, label) != label:
             raise LabelsError(f"{table}, line {line}: {plain(image)} has two labels, {plain(found[path])} and {plain(label)}.")
     if not found:
-        raise LabelsError(f"{table}: names none of the images; expected their paths, or their names, in the column image.")
+        raise LabelsError(f"{table}: lists none of the images; expected their paths, or their names, in the column image.")
     return found
 
 
 def _rows(table: Path) -> list[tuple[int, str, str]]:
-    """The lines of a table with their number, image and label; raises `LabelsError`."""
+    """Return the rows of a table as (line number, image, label); raises `LabelsError`."""
     check_readable(table, LabelsError, f"{FOLDERS}, or a CSV file with the columns image and label")
     if table.stat().st_size > LARGEST_TABLE:
-        raise LabelsError(f"{table}: larger than {LARGEST_TABLE // 1_000_000} MB; no table of labels is.")
+        raise LabelsError(f"{table}: larger than {LARGEST_TABLE // 1_000_000} MB; expected a smaller table of labels.")
     try:
         with table.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, skipinitialspace=True, strict=True)
             names = {(name or "").strip().lower(): name for name in reader.fieldnames or ()}
             missing = [column for column in COLUMNS if column not in names]
             if missing:
-                raise LabelsError(f"{table}: there is no column {' or '.join(missing)}; expected a first line image,label.")
+                raise LabelsError(f"{table}: there is no column {' or '.join(missing)}; expected the header line image,label.")
             rows = []
             for row in reader:
                 image, label = ((row[names[column]] or "").strip() for column in COLUMNS)

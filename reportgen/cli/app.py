@@ -1,4 +1,4 @@
-"""The app, its entry point, and what every command says and shows while it works."""
+"""The Typer app, its entry point, and the output functions and progress display that all commands share."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from .usage import ClickError, CommandsInOrder, usage_line
 if TYPE_CHECKING:
     from ..reporter import Announce, Progress
 
-LONG = 2.0  # seconds; work that takes longer gets a bar
+LONG = 2.0  # seconds; longer work gets a progress bar
 
 app = typer.Typer(
     name="reportgen",
     cls=CommandsInOrder,
-    help="Opens up a trained Keras CNN on one image and writes what it saw as one HTML file.",
+    help="Runs a trained Keras CNN on one image and writes an HTML report of what the network sees.",
     epilog="Start with: [bold]reportgen report cat.png[/bold]",
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -40,7 +40,7 @@ app = typer.Typer(
 
 
 def run() -> NoReturn:
-    """The entry point: `main`, and an end without more ado. Python would take a second to take TensorFlow apart."""
+    """The entry point: run `main`, then exit immediately. Python would take a second to unload TensorFlow."""
     try:
         main()
     except SystemExit as ended:
@@ -54,26 +54,26 @@ def run() -> NoReturn:
 
 
 def main() -> None:
-    """Run the command: errors of ours become one or two lines and exit code 2. Raises `SystemExit`."""
+    """Run the command: our own errors become one or two lines and exit code 2. Raises `SystemExit`."""
     keep_matplotlib_from_the_folder()
     try:
-        code = app(standalone_mode=False)  # it would word usage errors itself, in a box of six lines
+        code = app(standalone_mode=False)  # in standalone mode, Typer prints usage errors itself, in a box of six lines
     except ReportgenError as error:
         tell(f"reportgen: {error}")
         sys.exit(2)
     except ClickError as error:
-        if type(error).__name__ != "NoArgsIsHelpError":  # which has printed the help text
+        if type(error).__name__ != "NoArgsIsHelpError":  # that one has already printed the help text
             tell(f"reportgen: {usage_line(error)}")
         sys.exit(2)
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
     except Exception as error:
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:  # of a help text of Typer's
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:  # Typer printing a help text
             tell(f"reportgen: {_give_up_standard_output(error)}")
             sys.exit(2)
-        # a bug of ours; 1, which Python would exit with, means that a diff found something
+        # a bug of ours; not exit code 1, as Python would use, because 1 means that a diff found changes
         traceback.print_exc()
-        tell("reportgen: this is a defect of reportgen's own; please report it with the lines above.")
+        tell("reportgen: this is a bug in reportgen; please report it with the lines above.")
         sys.exit(2)
     sys.exit(code if isinstance(code, int) else 0)
 
@@ -90,13 +90,13 @@ def _root(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Opens up a trained Keras CNN on one image and writes what it saw as one HTML file."""
+    """Runs a trained Keras CNN on one image and writes an HTML report of what the network sees."""
 
 
 def say(result: str | bytes | Path) -> None:
     """Print a result on standard output: a text, a page (bytes), or the path of what was written; raises `OutputError`.
 
-    A pipe gets the bytes that are the path, be they text or not; a terminal gets nothing that could command it.
+    A pipe gets the raw bytes of the path, even if they are not valid text; a terminal gets no control characters.
     """
     if isinstance(result, bytes):
         shown: str | bytes = result
@@ -105,8 +105,8 @@ def say(result: str | bytes | Path) -> None:
     else:
         shown = result.encode("utf-8", "replace").decode()
     try:
-        typer.echo(shown, nl=not isinstance(result, bytes))  # a page is written as it is
-    except BrokenPipeError as error:  # whoever read our output has stopped; so do we
+        typer.echo(shown, nl=not isinstance(result, bytes))  # a page is written without a newline after it
+    except BrokenPipeError as error:  # the reader of our output has stopped; so do we
         _give_up_standard_output(error)
         raise typer.Exit from error
     except OSError as error:
@@ -114,23 +114,23 @@ def say(result: str | bytes | Path) -> None:
 
 
 def _give_up_standard_output(error: OSError) -> str:
-    """What is wrong with it; and Python will not try again at exit, and complain."""
+    """Return an error message, and keep Python from flushing standard output again at exit and complaining."""
     sys.stdout = None
     return f"standard output cannot be written to ({error.strerror})."
 
 
 def tell(line: str) -> None:
-    """Say something on standard error, without what could command the terminal: names come from files of others."""
-    with suppress(OSError):  # it is full or gone: the result is what matters
+    """Print a line on standard error without control characters: names may come from untrusted files."""
+    with suppress(OSError):  # standard error is full or gone: the result matters more
         typer.echo("\n".join(map(printable, line.split("\n"))), err=True)
 
 
 @contextmanager
 def showing_progress(quiet: bool) -> Iterator[tuple[Progress, Announce | None]]:
-    """What to call with each step, and before a download.
+    """Yield the functions to call with each step and before a download.
 
-    Where somebody watches standard error, a spinner shows the step under way, and gives way to the bar of a download. Below it a
-    bar shows how far work has come that takes more than two seconds, with the time left.
+    If standard error is a terminal, a spinner shows the current step, and stops for a download's progress bar. Below the spinner,
+    a bar shows the progress of work that takes more than two seconds, with the time left.
     """
     if quiet or not sys.stderr.isatty():
         yield lambda step: None, None if quiet else _announce_in_a_line

@@ -1,4 +1,4 @@
-"""`reportgen batch` and `reportgen index`: many reports at once, and the site over them."""
+"""`reportgen batch` and `reportgen index`: make many reports at once, and the site that lists them."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from .usage import Command
 if TYPE_CHECKING:
     from ..batching.batch import Batch
 
-LISTED = 10  # failures that are told on the terminal; the index has all
-BATCH_HELP = """Make the reports of one or more models on many images, and a site over them.
+LISTED = 10  # failures listed on the terminal; the index has all
+BATCH_HELP = """Make reports of one or more models on many images, and a site that lists them.
 
-Run it again to go on: what is there and up to date is kept. Exits with 1 where an image or a model failed.
+Run it again to resume: reports that are up to date are kept. Exits with 1 if an image or a model failed.
 
 [bold]Examples[/bold]
 
@@ -68,7 +68,7 @@ def batch(
         typer.Option(
             "--truth",
             metavar="folders|FILE",
-            help="What is truly on each image: folders (the name of its folder), or a CSV file with the columns image and label.",
+            help="The true class of each image: folders (its folder's name), or a CSV file with the columns image and label.",
             rich_help_panel=IMAGE,
         ),
     ] = None,
@@ -77,7 +77,7 @@ def batch(
         typer.Option(
             "--shard",
             metavar="I/N",
-            help="Make the I-th of N parts only; merge them with reportgen index.",
+            help="Make only the I-th of N parts; merge the parts with reportgen index.",
             rich_help_panel=IMAGE,
         ),
     ] = None,
@@ -132,7 +132,7 @@ def _tell(made: Batch) -> None:
         tell(f"... and {len(made.failures) - LISTED:,} more; the index lists all.")
     tell(f"{counted(made.made, 'report')} made, {made.kept:,} kept, {len(made.failures):,} failed")
     if made.stopped:
-        tell("Stopped before all were made. Run the same command again to go on.")
+        tell("Stopped early. Run the same command again to resume.")
 
 
 @app.command(help=INDEX_HELP, cls=Command)
@@ -149,7 +149,7 @@ def index(
     from ..site.writing import index as rebuild
 
     if len(sites) > 1 and output is None:
-        raise OptionError("index: several sites are merged into one; name it with --output.")
+        raise OptionError("index: several sites are merged into one; name the merged site with --output.")
     site = rebuild(sites, output, templates)
     if not quiet:
         entries = read_entries(site).values()

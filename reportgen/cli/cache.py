@@ -1,4 +1,4 @@
-"""`reportgen cache`: what is kept between runs, and letting go of it."""
+"""`reportgen cache`: shows and clears the cache."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import typer
 
 from .app import app, say, tell
 
-CACHE_HELP = """Show where pictures of filters are kept between runs, and how much room they take.
+CACHE_HELP = """Show where the pictures of filters are cached, and how much space they take.
 
 [bold]Example[/bold]
 
@@ -17,7 +17,7 @@ CACHE_HELP = """Show where pictures of filters are kept between runs, and how mu
 
 
 @app.command(help=CACHE_HELP)
-def cache(clear: Annotated[bool, typer.Option("--clear", help="Delete what is kept.")] = False) -> None:
+def cache(clear: Annotated[bool, typer.Option("--clear", help="Delete the cached pictures.")] = False) -> None:
     from ..cache import cache_folder, clear_cache, size_of_cache
     from ..formatting import counted, file_size
 

@@ -1,4 +1,4 @@
-"""`reportgen check`: what is wrong with a model, without a page."""
+"""`reportgen check`: prints the problems of a model without making a page."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from .standard_input import PIPED, image_from_standard_input
 if TYPE_CHECKING:
     from ..checking import Checked, Occurrence
 
-CHECK_HELP = """Print what is wrong with a model. Exits with 1 where something as serious as --fail-on was found.
+CHECK_HELP = """Check a model for problems. Exits with 1 if a finding is at least as serious as --fail-on (default: error).
 
-Checks about what the model makes of an image need an image; whether a channel is dead shows on 20 or more.
+Checks on how the model processes an image need an image; the check for dead channels needs at least 20.
 
 [bold]Examples[/bold]
 
@@ -32,7 +32,7 @@ Checks about what the model makes of an image need an image; whether a channel i
 
 
 @app.command(help=CHECK_HELP, cls=CommandWithOptions)
-# the checks read the map of one method alone
+# the checks use the map of only one method
 @with_options(
     Options, "model", "image", given_as="options", without=("explain", "baseline", "score_channels", "quality", "sanity")
 )
@@ -51,7 +51,7 @@ def check(
         typer.Argument(
             readable=False,
             metavar="IMAGE",
-            help="Images, to check what the model makes of them; - reads one from standard input.",
+            help="Images to check the model on; - reads one from standard input.",
         ),
     ] = None,
     options: dict[str, Any],
@@ -75,7 +75,7 @@ def check(
     reference = check_request(model, asked)
     files = [image for image in images or () if image != PIPED]
     if len(images or ()) - len(files) > 1:
-        raise OptionError("check: - stands for one image, which comes through standard input; give it once.")
+        raise OptionError("check: - stands for the one image on standard input; give it only once.")
     for image in files:
         check_image(image)
     if junit_file is not None:
@@ -97,7 +97,7 @@ def check(
 
 
 def _lines(found: Checked) -> Iterator[str]:
-    """What was found, for a terminal: names in it come from files of others."""
+    """Yield the findings as lines for a terminal, without control characters: names may come from untrusted files."""
     from ..formatting import counted, printable
 
     on = f" on {counted(found.images, 'image')}" if found.images else ""
@@ -116,8 +116,8 @@ def _lines(found: Checked) -> Iterator[str]:
 
 
 def _on(occurrence: Occurrence) -> str:
-    """The image that a finding is told of, and on how many others the like was found."""
+    """Return the image of a finding, and on how many other images the same was found."""
     if not occurrence.images:
         return ""
     others = len(occurrence.images) - 1
-    return f" ({occurrence.images[0]}{f'; with other figures on {others:,} more' if others else ''})"
+    return f" ({occurrence.images[0]}{f'; with other values on {others:,} more' if others else ''})"

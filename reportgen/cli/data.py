@@ -1,4 +1,4 @@
-"""`reportgen data` and `reportgen models`: what is in a report, and which models have a name."""
+"""`reportgen data` and `reportgen models`: print the data of a report, and the models that have a name."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def data(
     from ..site.layout import is_site
 
     if not schema and file is None:
-        raise OptionError("data: name a report file, or ask for the --schema.")
+        raise OptionError("data: expected a report or a site, or --schema.")
     if not schema and file is not None and is_site(file):
         say(json_text(site_data(file)))
         return
@@ -38,7 +38,7 @@ def data(
     say(json_text(value))
 
 
-@app.command(cls=Command, help="List the models that can be called by name.\n\n[bold]Example[/bold]\n\n    reportgen models")
+@app.command(cls=Command, help="List the models that can be used by name.\n\n[bold]Example[/bold]\n\n    reportgen models")
 def models() -> None:
     from ..loading.references import listing
 

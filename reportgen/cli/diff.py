@@ -1,4 +1,4 @@
-"""`reportgen diff`: what changed between two reports, or through more."""
+"""`reportgen diff`: shows what changed between two or more reports."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from ..comparison.result import Diff, Series
     from ..report import Report
 
-HELP = """Show what changed between two reports, or through three and more. Needs neither the models nor TensorFlow.
+HELP = """Show what changed between two or more reports. Needs neither the models nor TensorFlow.
 
-Exit code 0: the same; 1: different; 2: something is wrong.
+Exit code 0: the same; 1: different; 2: an error.
 
 [bold]Examples[/bold]
 
@@ -89,7 +89,7 @@ def diff(
     ] = None,
     image: Annotated[
         Optional[Path],
-        typer.Option(help="The image to show to the models; - reads it from standard input.", rich_help_panel=MODELS),
+        typer.Option(help="The image to run the models on; - reads it from standard input.", rich_help_panel=MODELS),
     ] = None,
     options: dict[str, Any],
 ) -> None:
@@ -97,7 +97,7 @@ def diff(
     from ..page.read import read
     from ..request import check_options
 
-    # a flag takes two models; those that follow them are read as arguments
+    # the flag takes two models; further ones are parsed as arguments
     given, of_models = (reports or [], ()) if models is None else ([], (*models, *map(str, reports or [])))
     _check_usage(given, of_models, image, as_json and as_markdown, options)
     asked, compared = check_options(**options), read_options(ComparisonOptions, limits)
@@ -105,7 +105,7 @@ def diff(
     if page is not None:
         if page == STANDARD_OUTPUT and (as_json or as_markdown):
             raise OptionError(
-                f"diff: --output - and {'--json' if as_json else '--markdown'} both print; name a file for the page."
+                f"diff: --output - and {'--json' if as_json else '--markdown'} both use standard output; name a file."
             )
         inputs = (*given, None if image == PIPED else image, *map(Path, files_of(asked).values()))
         check_output(page, folder, *inputs, force=force, open_page=open_page)
@@ -128,17 +128,17 @@ def _check_usage(
     reports: list[Path], models: tuple[str, ...], image: Path | None, two_forms: bool, options: dict[str, Any]
 ) -> None:
     if two_forms:
-        raise OptionError("diff: --json and --markdown are two ways to print it; choose one.")
+        raise OptionError("diff: --json and --markdown cannot be combined; choose one.")
     if bool(models) != (image is not None):
-        raise OptionError("diff: --models OLD NEW and --image IMAGE go together: the models are shown the image.")
+        raise OptionError("diff: --models OLD NEW and --image IMAGE go together; give both.")
     if options and not models:
         flags = ", ".join(options_of(Options)[name].flag for name in options)
-        raise OptionError(f"diff: {flags} is for --models; reports are compared as they were made.")
+        raise OptionError(f"diff: {flags} can only be used with --models; reports are compared as they were made.")
     page = next((each for each in models if each.removesuffix(".gz").endswith((".html", ".htm"))), None)
     if page is not None:
-        raise OptionError(f"diff: {page}: a report, where a model was expected; give either reports or --models, not both.")
+        raise OptionError(f"diff: {page}: expected a model, got a report; give either reports or --models, not both.")
     if not models and len(reports) < 2:
-        raise OptionError("diff: expected two reports or more, oldest first, or --models OLD NEW --image IMAGE.")
+        raise OptionError("diff: expected two or more reports, oldest first, or --models OLD NEW --image IMAGE.")
 
 
 def _page_of(reports: list[Path], models: tuple[str, ...], folder: bool) -> Path:
@@ -178,9 +178,9 @@ def _as_text(found: Diff | Series, as_json: bool) -> str:
 
     data = Encoder().encode(found)
     for step in data.get("steps", [data]):
-        # those of sections without a `compare` are the changes that stand in "sections", too
+        # for sections without a `compare`, the part only repeats the changes in "sections"
         step.update({name: part for name, part in step.pop("parts").items() if isinstance(part, dict)})
-        step["weights"].setdefault("rows", [])  # also where there are none to compare, for those who read it
+        step["weights"].setdefault("rows", [])  # present even if there is nothing to compare, for consumers of the JSON
     return json_text(data)
 
 

@@ -1,4 +1,4 @@
-"""Declared options as parameters of a command: their flags, help texts and completion."""
+"""Turns declared options into parameters of a command, with their flags, help texts and completion."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typer.models import OptionInfo
 from ..options import Concern, Option, options_of
 from . import usage
 
-# the panels of a help text in order, after those that Typer makes itself (None), and where an option stands by what it concerns
+# the panels of a help text in order, after Typer's own (None), and the panel of an option by what it concerns
 MODEL, IMAGE, SHOWN, OUTPUT, MODELS = "Model", "Image", "What to show", "Output", "With --models"
 PANELS = (None, MODEL, IMAGE, SHOWN, OUTPUT, MODELS)
 PANEL_OF = {"model": MODEL, "known": MODEL, "image": IMAGE, "looks": SHOWN, "comparison": SHOWN, "page": OUTPUT}
@@ -22,10 +22,10 @@ Command = Callable[..., None]
 
 
 class CommandWithOptions(usage.Command):
-    """A command whose help texts name the words that options take.
+    """A command whose help texts name the words that options accept.
 
-    They are looked up when the command's own parameters are asked for: the help text of the app needs none of the rooms that
-    know them.
+    They are looked up only when the command's own parameters are requested: the app's help text must not import the modules
+    that define them.
     """
 
     def get_params(self, ctx: Any) -> Any:
@@ -41,10 +41,10 @@ class CommandWithOptions(usage.Command):
 def with_options(
     record: type, *concerns: Concern, given_as: str, panel: str | None = None, without: tuple[str, ...] = ()
 ) -> Callable[[Command], Command]:
-    """Give a command the options that a record declares and that concern one of `concerns`, but those named in `without`.
+    """Give a command the options that a record declares for any of `concerns`, except those named in `without`.
 
-    The command gets those that were given, by name, in its keyword argument `given_as`. They stand in `panel` of its help text,
-    or else in that of what they concern.
+    The command receives the options that the user gave, by name, in its keyword argument `given_as`. The help text lists them in
+    `panel`, or by default in the panel of what they concern.
     """
     declared = [each for each in options_of(record).values() if each.concerns in concerns and each.name not in without]
 
@@ -64,7 +64,7 @@ def with_options(
 
 
 def _parameter(option: Option, panel: str) -> inspect.Parameter:
-    """The option as Typer reads it from a signature. Its value is text, which the option itself reads, or None."""
+    """Return the option as a parameter for Typer. Its value is text, which the option parses itself, or None."""
     kind = {"nothing": bool, "one": str, "many": list[str], "each": list[str]}[option.kind.takes]
     text = f"{option.help.removesuffix('.')} (default: {option.default_text})" if option.default_text else option.help
     declared = typer.Option(
@@ -80,7 +80,7 @@ def _parameter(option: Option, panel: str) -> inspect.Parameter:
 
 
 def _place(parameter: inspect.Parameter) -> tuple[bool, int]:
-    """Arguments come first, then the options, panel by panel; last what another `with_options` puts its options in place of."""
+    """Return the sort key: arguments, then options panel by panel, and last the placeholder of another `with_options`."""
     declared = getattr(parameter.annotation, "__metadata__", [None])[0]
     if declared is None:
         return True, len(PANELS)
@@ -88,7 +88,7 @@ def _place(parameter: inspect.Parameter) -> tuple[bool, int]:
 
 
 def _completing(option: Option) -> Callable[[typer.Context, str], list[str]]:
-    """What completes the option's value: a function that Typer asks, and of whose answer it keeps what fits."""
+    """Return the function that Typer calls to complete the option's value; Typer keeps the words that match."""
 
     def complete(ctx: typer.Context, incomplete: str) -> list[str]:
         before = "".join(incomplete.rpartition(",")[:2]) if option.kind.takes == "many" else ""
@@ -107,7 +107,7 @@ def _words(option: Option, ctx: typer.Context) -> Iterable[str]:
 
 
 def complete_model(incomplete: str) -> list[str]:
-    """The names of models, for completion."""
+    """Return the names of models that start with `incomplete`, for completion."""
     from ..loading.applications import APPLICATIONS
     from ..loading.references import BUNDLED
 

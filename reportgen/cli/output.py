@@ -1,4 +1,4 @@
-"""Where a command's page goes, one file or a folder, and the options that every command with a page has."""
+"""Writes a command's page to a file or a folder, and declares the options shared by all commands with a page."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ FailOn = Annotated[
     Optional[str],
     typer.Option(
         "--fail-on",
-        help="Exit with 1 where a check found something as serious as this, or more (error, warning or note).",
+        help="Exit with 1 if a check found something at least this serious (error, warning or note).",
         metavar="LEVEL",
         show_default=False,
         autocompletion=lambda incomplete: [word for word in LEVELS if word.startswith(incomplete)],
         rich_help_panel=OUTPUT,
     ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the result and errors only.", rich_help_panel=OUTPUT)]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the result and errors.", rich_help_panel=OUTPUT)]
 
 
 def level_of(fail_on: str | None) -> Level | None:
-    """The level that `--fail-on` names; raises `OptionError`."""
+    """Return the level named by `--fail-on`; raises `OptionError`."""
     if fail_on is None:
         return None
     level = next((level for level in LEVELS if level == fail_on.lower()), None)
@@ -50,10 +50,10 @@ def level_of(fail_on: str | None) -> Level | None:
 
 
 def check_output(path: Path, folder: bool, *inputs: Path | None, force: bool = False, open_page: bool = False) -> None:
-    """Raise `OutputError` where the page cannot go to `path`.
+    """Raise `OutputError` if the page cannot be written to `path`.
 
-    The file or the folder could not be written, would take the place of one of `inputs`, or of a file that is no page of ours
-    (unless `force`). `open_page`: the page is to be shown in the browser.
+    That is so if the file or folder is not writable, if it would replace one of `inputs`, or a file that is not a page of ours
+    (unless `force`). open_page: the page will be opened in the browser, so it cannot go to standard output.
     """
     from ..files import check_writable
     from ..folders import check_folder_writable
@@ -62,7 +62,7 @@ def check_output(path: Path, folder: bool, *inputs: Path | None, force: bool = F
     if path == STANDARD_OUTPUT:
         if folder or open_page:
             flag = "--folder" if folder else "--open"
-            raise OutputError(f"--output -: {flag} needs a place on the disk; name one, or leave out {flag}.")
+            raise OutputError(f"--output -: {flag} needs a path instead of standard output; name one, or leave out {flag}.")
         return
     if folder:
         if path.suffix.lower() in (".html", ".htm"):
@@ -75,15 +75,15 @@ def check_output(path: Path, folder: bool, *inputs: Path | None, force: bool = F
 
 
 def default_output(name: str, folder: bool) -> Path:
-    """Where a page goes without --output: a file or a folder here. Raises `OutputError` where a link stands there."""
+    """Return where a page goes without --output: a file or folder in the current one. Raises `OutputError` if that is a link."""
     path = Path(name if folder else f"{name}.html")
-    if path.is_symlink():  # nobody named it: in a folder that others can write to, it may be theirs
-        raise OutputError(f"{path}: a link, which is followed only when --output names it; remove it, or name another file.")
+    if path.is_symlink():  # the user did not name it, and in a shared folder someone else may have put it there
+        raise OutputError(f"{path}: a symbolic link, only followed if --output names it; remove it, or choose another --output.")
     return path
 
 
 def write_page(path: Path, page: str | dict[str, bytes]) -> int:
-    """Write the page's text, or the files of its folder; all of it or nothing. Returns how many bytes that are."""
+    """Write the page's text, or the files of its folder, atomically. Return the number of bytes."""
     if path == STANDARD_OUTPUT and isinstance(page, str):
         content = page.encode()
         say(content)
@@ -101,7 +101,7 @@ def write_page(path: Path, page: str | dict[str, bytes]) -> int:
 
 
 def tell_result(result: str, path: Path, size: int, quiet: bool) -> None:
-    """Say on standard error what came out and where it is; on standard output nothing but the path, for the next program."""
+    """Print the result and its location on standard error, and only the path on standard output, for the next program."""
     if not quiet:
         place = "standard output" if path == STANDARD_OUTPUT else str(path)
         tell(f"{result}{'  ->  ' if result else ''}{place} ({file_size(size)})")
@@ -110,5 +110,5 @@ def tell_result(result: str, path: Path, size: int, quiet: bool) -> None:
 
 
 def open_in_browser(path: Path) -> None:
-    """Show the page."""
+    """Open the page in the browser."""
     typer.launch((path / "index.html" if path.is_dir() else path).resolve().as_uri())

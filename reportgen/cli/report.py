@@ -1,4 +1,4 @@
-"""`reportgen report`: the report of a model on one image."""
+"""`reportgen report`: makes a report of a model on one image."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def report(
     from ..reporter import check_request, generate
     from ..request import check_options
 
-    # everything that can be wrong with the command is found before TensorFlow is imported
+    # every mistake in the command is reported before TensorFlow is imported
     if more:
         raise OptionError(_one_alone(image, more))
     failing = level_of(fail_on)
@@ -128,7 +128,7 @@ def _one_alone(image: Path, more: list[str]) -> str:
 
 
 def _answer(report: Report) -> str:
-    """The model's answer in a line, from the first section that tells it; "" where none does."""
+    """Return the model's answer in one line, from the first section that has it; "" if none has."""
     from ..report import SECTIONS, present
 
     found = (present(getattr(report, name)) for name in SECTIONS)

@@ -1,4 +1,4 @@
-"""An image that comes through standard input, where a command is given `-` for it."""
+"""Reads an image from standard input, for commands that are given `-` as the image."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ PIPED = Path("-")
 
 
 def image_from_standard_input(example: str) -> GivenImage | GivenArray:
-    """The image; raises `ImageError` where none comes, and gives `example` as the command that sends one."""
+    """Read the image; raises `ImageError` if there is none, showing `example` as the command to use."""
     from ..arrays import image_from_stream
 
     if sys.stdin is None or sys.stdin.isatty():
-        raise ImageError(f"-: standard input is a terminal; send an image into it, as in: {example} < cat.png")
+        raise ImageError(f"-: standard input is a terminal; redirect an image into it, as in: {example} < cat.png")
     try:
         return image_from_stream(sys.stdin.buffer)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""`reportgen templates`: hands out the templates of the page, to be changed and given back with --templates."""
+"""`reportgen templates`: copies the page's templates into a folder, to be edited and used with --templates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from .app import app, say
 from .usage import Command
 
-TEMPLATES_HELP = """Copy the page's templates into a folder, to change them and give them back with --templates.
+TEMPLATES_HELP = """Copy the page's templates into a folder, to edit them and use them with --templates.
 
 [bold]Example[/bold]
 
@@ -21,9 +21,7 @@ TEMPLATES_HELP = """Copy the page's templates into a folder, to change them and 
 
 @app.command(help=TEMPLATES_HELP, cls=Command)
 def templates(
-    copy: Annotated[
-        Path, typer.Option("--copy", help="The folder to copy them into; a file that is there is never overwritten.")
-    ],
+    copy: Annotated[Path, typer.Option("--copy", help="The folder to copy them into; existing files are never overwritten.")],
 ) -> None:
     from ..page.environment import copy_templates
 

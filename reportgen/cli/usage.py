@@ -1,4 +1,4 @@
-"""Wrong usage of the command line in one line, and the commands in the order in which a user meets them."""
+"""Reports wrong usage of the command line in one line, and lists the commands by how often they are used."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ..formatting import plain
 
 IN_ORDER = ("report", "batch", "check", "diff", "index", "email", "data", "models", "templates", "cache")
 
-# Typer has brought its own copy of Click since 0.20, and does not show these two by name
+# Typer bundles its own copy of Click since 0.20, and does not export these two by name
 UsageError: Any = typer.BadParameter.__base__
 ClickError: Any = UsageError.__base__
 
 
 class Command(TyperCommand):
-    """A command whose help text shows no type beside a flag, and whose usage line names its arguments as users write them."""
+    """A command whose help text shows no type next to a flag, and whose usage line names its arguments as users write them."""
 
     def get_params(self, ctx: Any) -> Any:
         return _without_bool(super().get_params(ctx))
@@ -33,7 +33,7 @@ class Command(TyperCommand):
 
 
 class CommandsInOrder(TyperGroup):
-    """The commands of the app, the most used first; a name that is none of theirs is told in one line."""
+    """The commands of the app, the most used first; an unknown command is reported in one line."""
 
     def get_params(self, ctx: Any) -> Any:
         return _without_bool(super().get_params(ctx))
@@ -49,7 +49,7 @@ class CommandsInOrder(TyperGroup):
 
 
 def _without_bool(params: Any) -> Any:
-    """Flags of Typer's own as `Option` declares ours: it would write <bool> beside them."""
+    """Remove the metavar of Typer's own flags, as `Option` does for ours: Typer would show <bool> next to them."""
     for param in params:
         if getattr(param, "is_flag", False) and param.metavar is None:
             param.metavar = ""
@@ -60,22 +60,22 @@ def _no_command(word: str, commands: list[str]) -> str:
     close = get_close_matches(word, commands, n=1)
     if close:
         return f"{plain(word)}: there is no such command; did you mean {close[0]}?"
-    if Path(word).suffix:  # an image, most likely
+    if Path(word).suffix:  # most likely an image
         return f"{plain(word)}: there is no such command; did you mean: reportgen report {plain(word)}"
-    return f"{plain(word)}: there is no such command; there are {', '.join(commands)}."
+    return f"{plain(word)}: there is no such command; expected one of {', '.join(commands)}."
 
 
 def usage_line(error: Any) -> str:
-    """What an error of Click's says, in one line with what to do."""
+    """Return a Click error as one line that says what to do."""
     context = getattr(error, "ctx", None)
-    # as the user calls it, `python -m reportgen` or `reportgen`; the context of an unknown option may be missing
+    # as the user called it, `python -m reportgen` or `reportgen`; the context of an unknown option may be missing
     command = context.command_path if context is not None else "reportgen"
     option = getattr(error, "option_name", "")
     if option and hasattr(error, "possibilities"):
         known = [flag for param in context.command.params for flag in param.opts] if context is not None else []
         close = get_close_matches(option, known, n=1)
         return f"{plain(option)}: there is no such option; " + (
-            f"did you mean {close[0]}?" if close else f"see {command} --help for those there are."
+            f"did you mean {close[0]}?" if close else f"see {command} --help for the options."
         )
     message = " ".join(error.format_message().split()).rstrip(".")
     return f"{message[:1].lower()}{message[1:]}; see {command} --help."

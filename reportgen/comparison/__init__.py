@@ -1,4 +1,4 @@
-"""Two reports, or more, set against each other, from the reports alone. Knows no section by name.
+"""Compares two or more reports, using nothing but the reports. Refers to no section by name.
 
-Report, Report ──matching──▶ which layer is which ──each section's compare, changes, tell──▶ Diff
+Report, Report ──matching──▶ pairs of layers ──each section's compare, changes, tell──▶ Diff
 """

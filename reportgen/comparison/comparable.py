@@ -1,4 +1,4 @@
-"""Whether two reports or more can be compared: what they rest on, each the same or not."""
+"""Finds out whether two or more reports can be compared: lists what they depend on, each the same or not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PACKAGES = ("reportgen", "tensorflow", "keras", "numpy")
 
 
 def find_alike(pair: Pair) -> tuple[Alike, ...]:
-    """Image, preparation, output, what the sections rest on (labels, classes, ...), and versions."""
+    """Return whether the reports share the image, its preparation, the output, labels, classes and so on, and the versions."""
     return tuple(_alike(pair))
 
 
@@ -24,7 +24,7 @@ def _alike(pair: Pair) -> Iterator[Alike]:
     yield Alike("Image", not other, name(new.image.name) if not other else f"{name(old.image.name)}, now {name(new.image.name)}")
     yield _preparation(pair)
     if not same_output(pair.old, pair.new):
-        yield Alike("Output", False, "the reports look at two outputs of the model")
+        yield Alike("Output", False, "the reports are about different outputs of the model")
     for section in SECTIONS.values():
         data = pair.both(section)
         if data is not None and section.alike and pair.shown_alike(section):
@@ -35,7 +35,7 @@ def _alike(pair: Pair) -> Iterator[Alike]:
 
 
 def _preparation(pair: Pair) -> Alike:
-    """Whether the image was brought to one size in one way, and its pixels were scaled in one way."""
+    """Return whether the image was resized to the same size in the same way, and its pixels were scaled in the same way."""
     old, new = pair.old.provenance, pair.new.provenance
     apart = []
     if old.model.input_shape != new.model.input_shape:
@@ -51,7 +51,7 @@ def _preparation(pair: Pair) -> Alike:
 
 
 def of_all(steps: Sequence[tuple[Alike, ...]]) -> tuple[Alike, ...]:
-    """The same of a series, from each step between two versions: the first that differs says how."""
+    """Combine the results of a series' steps between two versions; the first step that differs says how."""
     names = dict.fromkeys(each.name for step in steps for each in step)
     return tuple(_of_all(called, [{each.name: each for each in step}.get(called) for step in steps]) for called in names)
 
@@ -63,23 +63,23 @@ def _of_all(called: str, steps: Sequence[Alike | None]) -> Alike:
     known = [each for each in steps if each is not None]
     unknown = next((each for each in known if each.same is None), None)
     if unknown is not None or len(known) < len(steps):
-        return Alike(called, None, unknown.how if unknown else "not known of all versions")
+        return Alike(called, None, unknown.how if unknown else "not known for all versions")
     return known[-1]
 
 
 def comparable(alike: Sequence[Alike]) -> str:
-    """The answer to "Comparable?", in a sentence."""
+    """Return a sentence that answers the question whether the reports can be compared."""
     apart = [each.name for each in alike if each.same is False]
     if "Image" in apart:
-        return "Only the models: they were shown different images, so what they answered cannot be compared."
+        return "Only the models: they were given different images, so their answers cannot be compared."
     counting = [each for each in apart if each != "Versions"]
     if counting:
         differ = "differs" if len(counting) == 1 and not counting[0].startswith(("Labels", "Classes")) else "differ"
         return f"Only in part: {_listed([each.lower() for each in counting])} {differ}."
     if apart:
-        return "Yes. Other versions of packages made the reports, which may round otherwise."
+        return "Yes. The reports were made with different package versions, which may round differently."
     unknown = [each.name.lower() for each in alike if each.same is None]
-    return f"Yes, as far as is known: of {_listed(unknown)} the reports do not tell." if unknown else "Yes."
+    return f"Yes, as far as is known: the reports do not record enough to compare {_listed(unknown)}." if unknown else "Yes."
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -21,20 +21,20 @@ from .warned import find_warned
 Files = tuple[str, str]
 
 
-@np.errstate(all="ignore")  # the figures of a report may be any numbers
+@np.errstate(all="ignore")  # a report may contain any numbers
 def diff(old: Report, new: Report, *, files: Files = ("", ""), **options: Any) -> Diff:
-    """What changed from `old` to `new`. Needs neither model, nor TensorFlow.
+    """Return what changed from `old` to `new`. Needs neither the models nor TensorFlow.
 
-    files: what the reports are called, beside their titles. options: `tolerance`, `maps` and `ignore_names`, as in
-    `reportgen.options.ComparisonOptions`; with a tolerance, figures and maps, which follow from weights and scores, do not count
-    at all. Raises `OptionError` for a wrong option, and `ReportFileError` for a report whose data contradict each other.
+    files: the names of the reports' files, shown with their titles. options: `tolerance`, `maps` and `ignore_names`, as in
+    `reportgen.options.ComparisonOptions`; with a tolerance, figures and maps that follow from weights and scores do not count at
+    all. Raises `OptionError` for an invalid option, and `ReportFileError` for a report with inconsistent data.
     """
     asked = read_options(ComparisonOptions, options)
     return diff_of(Pair(old, new, asked.most_maps, asked.ignore_names), asked.tolerance, files)
 
 
 def diff_of(pair: Pair, tolerance: float, files: Files) -> Diff:
-    """The diff of two reports; see `diff`."""
+    """Return the diff of two reports; see `diff`."""
     old, new = pair.old, pair.new
     sections = pair.all_changes()
     judged = [each for each in sections if tolerance == 0 or each.name == "provenance" or SECTIONS[each.name].cause]
@@ -59,7 +59,7 @@ def diff_of(pair: Pair, tolerance: float, files: Files) -> Diff:
 
 
 def _in_order() -> list[tuple[str, Section[Any, Any]]]:
-    """The sections as a diff shows them: in page order, details last."""
+    """Return the sections in a diff's order: page order, with details last."""
     return sorted(SECTIONS.items(), key=lambda item: item[1].topic == "detail")
 
 

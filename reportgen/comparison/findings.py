@@ -1,4 +1,4 @@
-"""What the checks found in one of two reports only."""
+"""Compares the findings of the checks: those that only one of two reports has."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ..sections.section import Finding
 from .pair import Pair
 from .result import CheckChanges
 
-Key = tuple[str, str, str]  # name, level and path of a finding; the path is "" where it speaks of the whole model
+Key = tuple[str, str, str]  # name, level and path of a finding; the path is "" if it is about the whole model
 
 
 def find_check_changes(pair: Pair) -> CheckChanges | Absent:
-    """What became better or worse; absent where one of the reports tells of no checks."""
+    """Return the findings that are new and those that are gone; absent if one of the reports has no checks."""
     old, new = present(pair.old.checks), present(pair.new.checks)
     if old is None or new is None:
-        return Absent("A report without checks cannot be compared by them.")
+        return Absent("The checks cannot be compared: one of the reports has none.")
     both = set(old.checked) & set(new.checked)
     if not pair.same_image:
         both &= {check.name for check in checks_about("model")}
@@ -37,7 +37,7 @@ def _of(checks: Checks, names: Iterable[str]) -> Iterator[Finding]:
 
 
 def _covered(key: Key, others: Set[Key]) -> bool:
-    """Whether the other report has the finding, too: of that layer or, where either speaks of the whole model, of any."""
+    """Return whether the other report has the finding too: for the same layer, or for any if either is about the whole model."""
     name, level, path = key
     if not path:
         return any(other[:2] == (name, level) for other in others)
@@ -45,7 +45,7 @@ def _covered(key: Key, others: Set[Key]) -> bool:
 
 
 def tell_checks(changes: CheckChanges | Absent) -> Iterator[str]:
-    """Say how many errors and warnings are new or gone, and which checks found them."""
+    """Yield clauses that say how many errors and warnings are new or gone, and which checks found them."""
     found = present(changes)
     if found is None:
         return

@@ -1,4 +1,4 @@
-"""`Pair`: two reports, as the sections see them when they compare."""
+"""`Pair`: two reports, as the sections see them in a comparison."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ..sections.section import Section
 from .provenance import OTHER_SIZE, image_difference, provenance_changes, same_image
 from .result import SectionChanges
 
-NOT_IN_BOTH = Absent("A report without this section cannot be compared by it.")
-UNTOLD = (LEFT_OUT.reason, MADE_BEFORE.reason)  # why a section is absent that says nothing of the model
+NOT_IN_BOTH = Absent("This section cannot be compared: one of the reports does not have it.")
+UNTOLD = (LEFT_OUT.reason, MADE_BEFORE.reason)  # reasons for an absent section that say nothing about the model
 
 
 class Pair:
-    """Two reports: fulfils `sections.section.Comparison`. What a section's `compare` finds is found once."""
+    """Two reports: implements `sections.section.Comparison`. Each section's `compare` runs only once."""
 
     def __init__(self, old: Report, new: Report, maps: int, ignore_names: bool) -> None:
         self.old, self.new = old, new
@@ -31,13 +31,13 @@ class Pair:
 
     @cached_property
     def equal(self) -> bool:
-        """Whether the two reports are equal; then nothing changed, even where their figures are not numbers."""
+        """Return whether the two reports are equal; then nothing changed, even if figures are nan."""
         return self.old == self.new
 
     @cached_property
     def layers(self) -> Alignment:
         old, new = self.old.layer_calls(), self.new.layer_calls()
-        if old is None or new is None:  # what only one of them tells of its layers is no difference
+        if old is None or new is None:  # a layer table that only one report has is not a difference
             old, new = self.old.layers_with_weights(), self.new.layers_with_weights()
         if self.equal:
             return Alignment(tuple(LayerPair((), layer, layer, ()) for layer in old))
@@ -46,7 +46,7 @@ class Pair:
         return align(old, new, self.old.layer_marks(), self.new.layer_marks())
 
     def shown_alike(self, section: Section[Any, Any]) -> bool:
-        """Whether the models were shown what the section needs to be compared."""
+        """Return whether the models were given similar enough inputs for the section to be compared."""
         at_two_sizes = section.at_two_sizes and image_difference(self.old, self.new) == OTHER_SIZE
         return section.about == "model" or self.same_image or at_two_sizes
 
@@ -58,7 +58,7 @@ class Pair:
         return present(self.part(section))
 
     def part(self, section: Section[Any, Any]) -> Any:
-        """What the section's `compare` found, its changes where it has none, or `Absent` with the reason."""
+        """Return what the section's `compare` found, its changes if it has no `compare`, or `Absent` with the reason."""
         if section not in self._parts:
             self._parts[section] = self._compared(section)
         return self._parts[section]
@@ -77,7 +77,7 @@ class Pair:
             return Absent(str(reason))
 
     def all_changes(self) -> tuple[SectionChanges, ...]:
-        """How the reports were made, then every section in page order."""
+        """Return the changes in how the reports were made, then those of every section in page order."""
         if self.equal:
             titles = {"provenance": "How this was made", **{name: section.title for name, section in SECTIONS.items()}}
             return tuple(SectionChanges(name, title, ()) for name, title in titles.items())
@@ -86,7 +86,7 @@ class Pair:
         return (SectionChanges("provenance", "How this was made", made), *found)
 
     def _model_changed(self, found: Iterable[SectionChanges]) -> bool:
-        """Whether a change that a tolerance judges, or a new name, accounts for another digest of the model."""
+        """Return whether the model's new digest is explained by a change that a tolerance applies to, or by changed layers."""
         causes = (each.changes for each in found if SECTIONS[each.name].about == "model" and SECTIONS[each.name].cause)
         return any(causes) or bool(self.layers.changed())
 
@@ -105,7 +105,7 @@ def _name_of(section: Section[Any, Any]) -> str:
 
 
 def _of_absent(old: Any, new: Any) -> Iterator[Change]:
-    """A section that has something to say of one of the models only."""
+    """Yield a change if a section applies to only one of the models."""
     if type(old) is not type(new) and not any(getattr(each, "reason", "") in UNTOLD for each in (old, new)):
         before, after = (f"absent: {each.reason}" if isinstance(each, Absent) else "present" for each in (old, new))
         yield Change("", before, after, None)

@@ -1,4 +1,4 @@
-"""What was compared: models, images, versions, options; and what cannot be compared because they differ."""
+"""Compares how two reports were made (models, images, versions, options), and says what cannot be compared because of it."""
 
 from __future__ import annotations
 
@@ -13,27 +13,28 @@ from ..records import equal, record
 from ..report import Report
 
 OTHER_IMAGE = (
-    "The two models were shown different images: answers, maps and where they looked differ for that reason too. "
-    "Only architecture and weights can be compared; make both reports of one image for the rest."
+    "The two models were given different images: answers, feature maps and attribution maps differ for that reason too. "
+    "Only architecture and weights can be compared; to compare the rest, make both reports on the same image."
 )
 OTHER_SIZE = (
-    "The image was given at two sizes: maps and where they looked cannot be compared, and answers may differ for that reason too."
+    "The image was given at different sizes: feature maps and attribution maps cannot be compared, and answers may differ for "
+    "that reason too."
 )
 OTHER_FIT = (
-    "The image was cut or stretched otherwise: answers, maps and where they looked cannot be compared. "
-    "Make both reports with one --fit and --size."
+    "The image was fitted or resized differently: answers, feature maps and attribution maps cannot be compared. "
+    "Make both reports with the same --fit, --size and --resample."
 )
-OTHER_PIXELS = "The pixels were scaled in two ways, so answers and maps would differ even if the models were the same."
+OTHER_PIXELS = "The pixels were scaled differently, so answers and maps would differ even if the models were the same."
 OTHER_OUTPUT = (
-    "The reports look at two outputs of the model: the answers and where the models looked differ for that reason too. "
-    "Make both reports with one --head."
+    "The reports are about different outputs of the model: answers and attribution maps differ for that reason too. "
+    "Make both reports with the same --head."
 )
-EXPLAINED = 0.0  # the distance of a change that others account for
+EXPLAINED = 0.0  # the distance of a change that is explained by other changes
 
 
 @record
 class Circumstance:
-    """One line of how the two reports were made."""
+    """One fact about how the two reports were made."""
 
     name: str
     old: Value
@@ -42,7 +43,7 @@ class Circumstance:
 
 
 def find_circumstances(old: Report, new: Report) -> tuple[Circumstance, ...]:
-    """List how the two reports were made. Options are listed only where they differ."""
+    """List how the two reports were made. Options are listed only if they differ."""
     return tuple(
         Circumstance(line, brief(before), brief(after), equal(before, after)) for line, before, after in _lines(old, new)
     )
@@ -62,7 +63,7 @@ def _lines(old: Report, new: Report) -> Iterator[tuple[str, Any, Any]]:
         yield f"Metric {called}", metrics[0].get(called), metrics[1].get(called)
     for option in fields(Options):
         if option.name == "metric":
-            continue  # which the metrics tell
+            continue  # already listed with the metrics
         was, now = getattr(before.options, option.name), getattr(after.options, option.name)
         if not equal(was, now):
             yield f"Option {option.name}", was, now
@@ -71,7 +72,7 @@ def _lines(old: Report, new: Report) -> Iterator[tuple[str, Any, Any]]:
 
 
 def image_difference(old: Report, new: Report) -> str:
-    """What differs in the image, as one of the sentences above; "" where the models were shown the same."""
+    """Return how the image differs, as one of the sentences above; "" if the models were given the same."""
     if same_image(old, new):
         return ""
     if old.provenance.image.digest != new.provenance.image.digest:
@@ -80,7 +81,7 @@ def image_difference(old: Report, new: Report) -> str:
 
 
 def same_image(old: Report, new: Report) -> bool:
-    """Whether the models were shown the same: the same pixels, where both reports tell, else the same file."""
+    """Return whether the models were given the same: the same pixels if both reports record them, or else the same file."""
     before, after = old.input_digest(), new.input_digest()
     if before and after:
         return before == after
@@ -88,12 +89,12 @@ def same_image(old: Report, new: Report) -> bool:
 
 
 def same_preprocessing(old: Report, new: Report) -> bool:
-    """Whether the pixels were scaled in the same way."""
+    """Return whether the pixels were scaled in the same way."""
     return old.provenance.model.preprocessing == new.provenance.model.preprocessing
 
 
 def same_way_of_asking(old: Report, new: Report) -> bool:
-    """Whether the image was fitted, and its pixels scaled, in one way, and one output was asked for."""
+    """Return whether both reports fitted the image and scaled its pixels in the same way, and are about the same output."""
     before, after = old.provenance, new.provenance
     same_shape = before.model.input_shape == after.model.input_shape and before.options.size == after.options.size
     return (
@@ -105,13 +106,13 @@ def same_way_of_asking(old: Report, new: Report) -> bool:
 
 
 def same_output(old: Report, new: Report) -> bool:
-    """Whether the reports look at one output of the model, as far as they tell."""
+    """Return whether the reports are about the same output of the model, as far as they record it."""
     asked, now = old.provenance.options.head, new.provenance.options.head
     return asked == now or bool(old.provenance.output and old.provenance.output == new.provenance.output)
 
 
 def provenance_caveats(old: Report, new: Report) -> Iterator[str]:
-    """What makes a comparison say less, in plain sentences."""
+    """Yield sentences on what limits the comparison."""
     if not same_image(old, new):
         yield image_difference(old, new)
     if not same_preprocessing(old, new):
@@ -121,9 +122,9 @@ def provenance_caveats(old: Report, new: Report) -> Iterator[str]:
 
 
 def provenance_changes(old: Report, new: Report, model_changed: bool) -> Iterator[Change]:
-    """What differs in the model and what it was shown; names of files, versions and the looks of a report are no difference.
+    """Yield the differences in the model and its input; file names, versions and the report's appearance do not count.
 
-    `model_changed`: layers or weights differ, which accounts for another digest.
+    `model_changed`: layers or weights differ, which explains a different digest.
     """
     before, after = old.provenance.model, new.provenance.model
     if before.digest != after.digest:
@@ -139,7 +140,7 @@ def provenance_changes(old: Report, new: Report, model_changed: bool) -> Iterato
 
 
 def _image_change(old: Report, new: Report) -> Change:
-    """The first of file, fit and pixels that differs: a size of its own is told by the input's shape."""
+    """Return the first difference among file, fit and pixels; a different size already shows in the input's shape."""
     before, after = old.provenance, new.provenance
     if before.image.digest != after.image.digest:
         return Change("image", before.image.digest, after.image.digest, None)
@@ -151,28 +152,28 @@ def _image_change(old: Report, new: Report) -> Change:
 
 
 def tell_provenance(old: Report, new: Report) -> Iterator[str]:
-    """How the image or its pixels differ."""
+    """Yield clauses on how the image, its pixels or the output differ."""
     names = name(old.provenance.image.name), name(new.provenance.image.name)
     difference = image_difference(old, new)
     if difference == OTHER_IMAGE:
-        yield f"another image ({names[0]}, now {names[1]})" if names[0] != names[1] else f"another image of the name {names[0]}"
+        yield f"another image ({names[0]}, now {names[1]})" if names[0] != names[1] else f"another image, also named {names[0]}"
     elif difference:
-        yield f"the image given {'at another size' if difference == OTHER_SIZE else 'cut or stretched otherwise'}"
+        yield f"the image was {'given at another size' if difference == OTHER_SIZE else 'fitted or resized differently'}"
     if not same_preprocessing(old, new):
         was, now = name(old.provenance.model.preprocessing), name(new.provenance.model.preprocessing)
-        yield f"pixels scaled otherwise ({was}, now {now})"
+        yield f"the pixels were scaled differently ({was}, now {now})"
     if not same_output(old, new):
         was, now = ("the first" if output is None else name(output) for output in _outputs(old, new))
-        yield f"another output was looked at: {was}, now {now}"
+        yield f"the reports are about different outputs: {was}, now {now}"
 
 
 def _outputs(old: Report, new: Report) -> tuple[str | None, str | None]:
-    """The names of the outputs that the two look at, as they were asked for where they do not tell; None: the first."""
+    """Return the names of the two reports' outputs, or else the `head` options, where None means the first output."""
     before, after = old.provenance, new.provenance
     return before.output or before.options.head, after.output or after.options.head
 
 
 def tell_digest(changes: Iterable[Change]) -> Iterator[str]:
-    """That the models differ in what no section shows."""
+    """Yield a clause if the models differ in something that no section shows."""
     if any(change.where == "model.digest" and change.distance is None for change in changes):
-        yield "the models differ in something that the reports do not show (their digests are not the same)"
+        yield "the models differ in something that the reports do not show (their digests differ)"

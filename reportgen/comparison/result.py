@@ -1,4 +1,4 @@
-"""`Diff` and `Series`: all that the page, the JSON and the Markdown of a comparison say, as plain data."""
+"""`Diff` and `Series`: the content of a comparison's page, JSON and Markdown, as plain data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .warned import Warned
 
 @record
 class SectionChanges:
-    """All that changed in one section of the report, or in how it was made ("provenance")."""
+    """The changes in one section of the report, or in how it was made ("provenance")."""
 
     name: str
     title: str
@@ -26,7 +26,7 @@ class SectionChanges:
 
 @record
 class Side:
-    """One of the reports: `file` is the name that it was given by, "" where it was no file."""
+    """One of the reports: `file` is the name of its file, "" if it did not come from a file."""
 
     file: str
     title: str
@@ -35,7 +35,7 @@ class Side:
 
     @property
     def label(self) -> str:
-        """The title, with the file's name before it."""
+        """Return the title, preceded by the file's name if there is one."""
         return f"{self.file}: {self.title}" if self.file else self.title
 
 
@@ -43,7 +43,7 @@ class Side:
 class CheckChanges:
     """The findings that are only in the new report, and those only in the old one, the most serious first.
 
-    A check that did not run in both reports is left out.
+    Checks that did not run in both reports are left out.
     """
 
     new: tuple[Finding, ...]
@@ -52,13 +52,13 @@ class CheckChanges:
 
 @record(kw_only=True)
 class Diff:
-    """Two reports set against each other.
+    """The comparison of two reports.
 
-    `same`: nothing that counts differs, where a change counts if its distance is greater than `tolerance`. `verdict` says it in
-    a sentence or two, names between backticks; `caveats` what cannot be compared, and why; `checks` what they found in one of the
-    two only; `alike` what the comparison rests on, and `comparable` what follows from that; `warned` what either report warns of.
-    `parts` holds, by the section's name, what its `compare` found, its changes where it has no `compare`, or `Absent`:
-    `diff.weights` is `diff.parts["weights"]`.
+    `same` means that nothing relevant differs: a change counts if its distance is greater than `tolerance`. `verdict` sums up the
+    changes in a few sentences, with names between backticks. `caveats` say what cannot be compared, and why. `checks` are the
+    findings that only one of the two has. `alike` lists what the comparison depends on, and `comparable` sums it up. `warned` are
+    the warnings of either report. `parts` holds, by the section's name, what its `compare` found, its changes if it has no
+    `compare`, or `Absent`: `diff.weights` is `diff.parts["weights"]`.
     """
 
     same: bool
@@ -82,16 +82,16 @@ class Diff:
         return parts[name]
 
     def part(self, name: str) -> Any:
-        """What a section found, or None where it is absent."""
+        """Return a section's part, or None if it is absent."""
         return present(self.parts.get(name, Absent("")))
 
 
 @record(kw_only=True)
 class Series:
-    """Versions in a row. `steps` holds the diff of each to the one before it; `same` says that all of them are.
+    """The comparison of successive versions. `steps` are the diffs of each version to the one before it.
 
-    `verdict` says in a few sentences what happened over all; `comparable`, `alike` and `warned` are as those of a `Diff`.
-    `tables` and `pictures` are what the sections show of all versions.
+    `same` means that all steps are the same. `verdict` sums up all versions in a few sentences; `comparable`, `alike` and
+    `warned` are like those of a `Diff`. `tables` and `pictures` are what the sections show of all versions.
     """
 
     same: bool
@@ -106,9 +106,9 @@ class Series:
     pictures: tuple[PictureLine, ...]
 
     def numbered(self) -> list[str]:
-        """What the versions are called where their names would be too long."""
+        """Return short names of the versions, for places where their labels would be too long."""
         return [f"Version {number}" for number in range(1, len(self.versions) + 1)]
 
     def table(self, name: str) -> FigureTable | None:
-        """The table of this name, or None."""
+        """Return the table with this name, or None."""
         return next((table for table in self.tables if table.name == name), None)

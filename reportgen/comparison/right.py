@@ -1,4 +1,4 @@
-"""Whether the answers are right and the models better, where the user said what is on the image and how good they are."""
+"""Says whether the answers are right and the metrics better, if the user gave the true class or metrics."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from ..truth import Truth
 
 
 def tell_truth(old: Truth | None, new: Truth | None) -> Iterator[str]:
-    """Whether the answer is right now and was before; nothing where that is known of neither."""
+    """Yield a clause on whether the answer was right before and is right now; nothing if neither is known."""
     known = [truth for truth in (old, new) if truth is not None and truth.correct is not None]
     if not known:
         return
     if len(known) == 1 or old is None or new is None:
         which = "new" if known[0] is new else "old"
-        yield f"the {which} answer is {_judged(known[0])}; of the other the truth is not known"
+        yield f"the {which} answer is {_judged(known[0])}; whether the other is right is not known"
     elif old.label != new.label:
         yield f"the old answer is {_judged(old)}, the new one {_judged(new)}"
     elif old.correct and new.correct:
@@ -40,7 +40,7 @@ def _ranks(old: Truth, new: Truth) -> str:
 
 
 def tell_truths(truths: Sequence[Truth | None]) -> Iterator[str]:
-    """In which of several versions the answer is right; nothing where that is not known of two or more."""
+    """Yield a clause on which versions have the right answer; nothing if that is known for fewer than two versions."""
     known = [(number, truth) for number, truth in enumerate(truths, start=1) if truth is not None and truth.correct is not None]
     if len(known) < 2:
         return
@@ -48,14 +48,14 @@ def tell_truths(truths: Sequence[Truth | None]) -> Iterator[str]:
     truly = f": it is {name(next(iter(labels)))}" if len(labels) == 1 else ""
     right = [str(number) for number, truth in known if truth.correct]
     if len(right) in (0, len(known)):
-        yield f"{'no' if not right else 'every'} version of which that is known is right{truly}"
+        yield f"the answer is {'right' if right else 'wrong'} in every version for which that is known{truly}"
     else:
         those = f"version{'s' if len(right) > 1 else ''} {', '.join(right)}"
         yield f"the answer is right in {len(right):,} of {counted(len(known), 'version')}, {those}{truly}"
 
 
 def tell_metrics(metrics: Sequence[Sequence[Metric]]) -> Iterator[str]:
-    """How each metric went through the versions, for those that two or more of them give."""
+    """Yield a clause on how each metric changed over the versions, for metrics that at least two versions have."""
     names = dict.fromkeys(metric.name.lower() for of in metrics for metric in of)
     for called in names:
         known = [(number, metric) for number, of in enumerate(metrics, start=1) for metric in of if metric.name.lower() == called]

@@ -1,4 +1,4 @@
-"""Three versions of a model or more: what each section says of them all."""
+"""`series`: compares three or more versions of a model."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from .verdict import within_what
 from .warned import find_warned
 
 
-@np.errstate(all="ignore")  # the figures of a report may be any numbers
+@np.errstate(all="ignore")  # a report may contain any numbers
 def series(reports: Sequence[Report], *, files: Sequence[str] = (), **options: Any) -> Series:
-    """What changed through three reports or more, oldest first; `files` and options as those of `diff`.
+    """Return what changed over several reports, oldest first; `files` and options are those of `diff`.
 
-    Raises `OptionError` for a wrong option, and `ReportFileError` for fewer than two reports.
+    Raises `OptionError` for an invalid option, and `ReportFileError` for fewer than two reports.
     """
     asked = read_options(ComparisonOptions, options)
     if len(reports) < 2:
@@ -51,7 +51,7 @@ def series(reports: Sequence[Report], *, files: Sequence[str] = (), **options: A
 
 
 class _Row:
-    """Reports in a row: fulfils `sections.section.Versions`."""
+    """Successive reports: implements `sections.section.Versions`."""
 
     def __init__(self, reports: Sequence[Report], maps: int, ignore_names: bool) -> None:
         self.reports = reports
@@ -60,23 +60,23 @@ class _Row:
         self.same_image = all(step.same_image for step in self.steps)
 
     def told(self, name: str) -> Sequence[Told]:
-        """What the section shows of all versions."""
+        """Return what the section shows of all versions."""
         section = SECTIONS[name]
         return () if section.follow is None else tuple(section.follow(*self._of(name), self))
 
     def _of(self, name: str) -> tuple[list[Any], list[Any]]:
-        """The section's data in each version, and what its `compare` found of each two in a row."""
+        """Return the section's data in each version, and what its `compare` found for each step."""
         return [present(getattr(report, name)) for report in self.reports], [step.found(SECTIONS[name]) for step in self.steps]
 
     def _told_of(self, topic: Topic) -> list[str]:
-        """What the sections on a topic say of all versions."""
+        """Return what the sections on a topic say about all versions."""
         those = [
             (name, section.tell_series) for name, section in SECTIONS.items() if section.topic == topic and section.tell_series
         ]
         return [clause for name, tell in those for clause in tell(*self._of(name), self)]
 
     def verdict(self, steps: Sequence[Diff], same: bool, tolerance: float) -> str:
-        """What happened over all versions: the answer and whether it is right, how good the models are, the kinds of change."""
+        """Sum up all versions: the answers and whether they are right, the metrics, and the kinds of change."""
         count = len(self.reports)
         if not any(section.changes for step in steps for section in step.sections):
             return f"All {count} versions are the same."
@@ -84,7 +84,7 @@ class _Row:
         models = [text for topic in TOPICS if topic != "answer" for text in self._told_of(topic)]
         provenance = [report.provenance for report in self.reports]
         within = f"All {count} versions are the same {within_what(tolerance)}" if same else ""
-        images = "" if self.same_image else "The versions were shown different images, or one image in different ways"
+        images = "" if self.same_image else "The versions were given different images, or one image prepared in different ways"
         clauses = [within, images, *answered, *tell_truths([each.truth for each in provenance])]
         clauses += [*tell_metrics([each.metrics for each in provenance]), *models]
         return " ".join(f"{text[:1].upper()}{text[1:]}." for text in clauses if text)

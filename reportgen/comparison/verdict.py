@@ -1,4 +1,4 @@
-"""The verdict: what changed in a few sentences, names between backticks. The sections say it; this puts it in order."""
+"""Writes the verdict: a few sentences on what changed, with names between backticks, ordered from the sections' clauses."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .provenance import same_way_of_asking, tell_digest, tell_provenance
 from .result import CheckChanges, SectionChanges
 from .right import tell_truth
 
-ROUNDING = 1e-5  # sums of a network in another order differ by less, as a share of the greatest figure beside them
+ROUNDING = 1e-5  # summing in another order changes a result by less than this, relative to the largest figure in its row
 Sections = tuple[SectionChanges, ...]
 
 
 def find_verdict(pair: Pair, sections: Sections, same: bool, tolerance: float, checks: CheckChanges | Absent) -> str:
-    """A few sentences: what was shown, what was answered and whether it is right, the kind of change, then figures."""
+    """Return a few sentences: the input, the answers and whether they are right, the kinds of change, then details."""
     if not any(section.changes for section in sections):
         return _same(pair)
     told = {topic: tuple(_told(topic, pair, sections)) for topic in TOPICS}
@@ -50,8 +50,8 @@ def _within(same: bool, tolerance: float) -> tuple[str, ...]:
 
 
 def within_what(tolerance: float) -> str:
-    """Under which condition what differs counts as the same."""
-    return f"within a tolerance of {number(tolerance)}" if tolerance else "but for names"
+    """Return the condition under which reports that differ count as the same."""
+    return f"within a tolerance of {number(tolerance)}" if tolerance else "except for names"
 
 
 def _tell_rounding(pair: Pair, sections: Sections) -> tuple[str, ...]:
@@ -60,13 +60,13 @@ def _tell_rounding(pair: Pair, sections: Sections) -> tuple[str, ...]:
 
 
 def _tell_metrics(pair: Pair) -> Iterator[str]:
-    """Whether what is known of both models' quality rose or fell."""
+    """Yield a clause on the change of each metric that both models have."""
     for change in metric_changes(pair.old.provenance.metrics, pair.new.provenance.metrics):
         yield change.told()
 
 
 def _tell_kinds(pair: Pair) -> Iterator[str]:
-    """That the models give answers of two kinds, which no section can compare."""
+    """Yield clauses if the models give answers of two kinds, which no section can compare."""
     (old, old_task), (new, new_task) = pair.old.answer_kind(), pair.new.answer_kind()
     if old and new and old != new:
         words = [TASK_WORDS.get(task, task) for task in (old_task, new_task)]
@@ -75,7 +75,7 @@ def _tell_kinds(pair: Pair) -> Iterator[str]:
 
 
 def _same(pair: Pair) -> str:
-    """That nothing changed, of what both reports hold."""
+    """Return a sentence that lists what is in both reports and did not change."""
     held = [
         section.noun
         for topic in TOPICS
@@ -83,19 +83,19 @@ def _same(pair: Pair) -> str:
         if section.topic == topic and section.noun and pair.found(section) is not None
     ]
     if not held:
-        return "The same model, by its digest, and the same image; the reports hold nothing else to compare."
+        return "The same model, by its digest, and the same image; the reports contain nothing else to compare."
     return f"The same: {', '.join(held[:-1])}{' and ' if len(held) > 1 else ''}{held[-1]}."
 
 
 def _greatest_rounding(pair: Pair, sections: Sections) -> float | None:
-    """The greatest change of two reports of one model on one image that differ by rounding alone, else None."""
+    """Return the largest change if two reports of one model on one image differ only by rounding, or else None."""
     distances = [change.distance for section in sections for change in section.changes]
     known = [distance for distance in distances if distance is not None and distance < ROUNDING]
     return max(known) if pair.same_model and pair.same_image and len(known) == len(distances) else None
 
 
 def _tell_unknown_cause(pair: Pair, sections: Sections) -> Iterator[str]:
-    """That one model, asked for one output, answered the same pixels in two ways, by more than rounding."""
+    """Yield a clause if the same model gave different answers for the same pixels and output, by more than rounding."""
     if not (pair.same_model and pair.same_image and same_way_of_asking(pair.old, pair.new)):
         return
     causes = {name for name, section in SECTIONS.items() if section.about == "image" and section.cause}
@@ -106,7 +106,7 @@ def _tell_unknown_cause(pair: Pair, sections: Sections) -> Iterator[str]:
 
 
 def _told(topic: Topic, pair: Pair, sections: Sections) -> Iterator[str]:
-    """What there is to say on a topic."""
+    """Yield the clauses on a topic."""
     changes = {each.name: each.changes for each in sections}
     if topic == "input":
         yield from tell_provenance(pair.old, pair.new)
@@ -126,7 +126,7 @@ def _told(topic: Topic, pair: Pair, sections: Sections) -> Iterator[str]:
 
 
 def _counted(sections: Iterable[SectionChanges]) -> Iterator[str]:
-    """Count the figures that changed, for each section that has some."""
+    """Yield the number of figures that changed, for each section with changes."""
     for each in sections:
         count = sum(change.exceeds(0) for change in each.changes)
         if count:

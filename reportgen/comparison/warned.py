@@ -1,4 +1,4 @@
-"""What the reports themselves warn of, with whose warning it is."""
+"""Collects the warnings of the compared reports, and which reports each is from."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..report import Report
 
 @record
 class Warned:
-    """A warning of one or several of the reports: `whose` are their places, from 0 on."""
+    """A warning of one or more of the reports: `whose` are the reports' positions, from 0."""
 
     level: Level
     text: str
@@ -19,7 +19,7 @@ class Warned:
 
 
 def find_warned(reports: Sequence[Report]) -> tuple[Warned, ...]:
-    """The notices of all reports, errors first; one that several give stands once."""
+    """Return the notices of all reports, errors first; a notice that several reports have is listed once."""
     whose: dict[tuple[Level, str], list[int]] = {}
     for place, report in enumerate(reports):
         for notice in dict.fromkeys(report.notices()):

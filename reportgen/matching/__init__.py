@@ -1,1 +1,1 @@
-"""Which layer of an old model is which of a new one, and which figures of two records differ. Knows no section."""
+"""Matches the layers of an old model to those of a new one, and finds the figures that differ. Independent of sections."""

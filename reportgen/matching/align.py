@@ -1,4 +1,4 @@
-"""Which layer of the old model is which of the new: aligned as lines of text are, by name, type, shape and weights."""
+"""Aligns the layers of an old and a new model, as lines of text are in a diff, by name, type, shape and weights."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from .settings import changed_settings
 from .wiring import Wiring
 
 Kind = Literal["added", "removed", "changed", "renamed", "moved"]
-# how much each says for two layers being one; weights say most: a name may be given anew, by Keras too ("conv2d_1")
+# how strongly each suggests that two layers are the same; weights count most, since names get reused, by Keras too ("conv2d_1")
 PATH, TYPE, SHAPE, PARAMETERS, WEIGHTS = 300, 200, 100, 100, 2000
-LARGEST_TABLE = 16_000_000  # pairs of layers to weigh; beyond, names alone decide
+LARGEST_TABLE = 16_000_000  # pairs of layers to score; with more, only names decide
 
-FREEZING = ("frozen", "no longer frozen")  # what is said of a layer that is trained no longer, or again
+FREEZING = ("frozen", "no longer frozen")  # details of a layer that is no longer trainable, or is trainable again
 
 
 class LayerMark(NamedTuple):
-    """What tells a layer by its weights.
+    """What identifies a layer by its weights.
 
-    `direction` (k,) is that of its largest tensor, of length 1, or None; `digests` are those of all its tensors, () where they
-    say nothing (all zeros or ones, as in any new layer). Directions of another `version` were made in another way
-    and cannot be held against these.
+    `direction` (k,) is that of its largest tensor, normalized to length 1, or None; `digests` are those of all its tensors, ()
+    if they identify nothing (all zeros or ones, as in any new layer). Directions of different `version`s were computed
+    differently and cannot be compared.
     """
 
     direction: np.ndarray | None
@@ -43,9 +43,9 @@ NO_MARK = LayerMark(None, (), 0)
 
 @record
 class LayerPair:
-    """A layer of the old model, of the new, or the same in both; `kinds` what happened to it (nothing: ()), `details` how.
+    """A layer that is in the old model, in the new one, or in both.
 
-    In `details` names stand between backticks.
+    `kinds` say what happened to it, () if nothing; `details` say how, with names between backticks.
     """
 
     kinds: tuple[Kind, ...]
@@ -55,7 +55,7 @@ class LayerPair:
 
     @property
     def path(self) -> str:
-        """The layer's path, the new one where it has two."""
+        """Return the layer's path; the new path if it has two."""
         layer = self.new or self.old
         assert layer is not None
         return layer.path
@@ -63,35 +63,35 @@ class LayerPair:
 
 @record
 class Alignment:
-    """All layers of both models, in the order of both; layers that moved stand at their new place.
+    """All layers of both models, in order; layers that moved are at their new position.
 
-    Without rows nothing is known of the layers, and one of the same path is taken for the same.
+    Without rows nothing is known about the layers, and layers with the same path are assumed to be the same.
     """
 
     rows: tuple[LayerPair, ...]
 
     def changed(self) -> tuple[LayerPair, ...]:
-        """The rows to which something happened."""
+        """Return the rows with any kind of change."""
         return tuple(row for row in self.rows if row.kinds)
 
     def of_kind(self, kind: Kind) -> tuple[LayerPair, ...]:
-        """The rows to which this happened."""
+        """Return the rows with this kind of change."""
         return tuple(row for row in self.rows if kind in row.kinds)
 
     def without_settings(self) -> tuple[LayerPair, ...]:
-        """The layers in both models of which it is not known in both what they are set to."""
+        """Return the layers in both models whose settings are unknown in at least one of them."""
         return tuple(row for row in self.rows if row.old and row.new and (row.old.settings is None or row.new.settings is None))
 
     def new_paths(self) -> dict[str, str]:
-        """The new path of every layer that is in both models, by its old one."""
+        """Return the new path of every layer that is in both models, by its old path."""
         return {row.old.path: row.new.path for row in self.rows if row.old and row.new}
 
     def new_path(self, old: str) -> str:
-        """The new path of an old layer; "" where it was removed."""
+        """Return the new path of an old layer; "" if it was removed."""
         return self._new_paths.get(old, "") if self.rows else old
 
     def old_path(self, new: str) -> str:
-        """The old path of a new layer; "" where it was added."""
+        """Return the old path of a new layer; "" if it was added."""
         return self._old_paths.get(new, "") if self.rows else new
 
     @cached_property
@@ -104,11 +104,11 @@ class Alignment:
 
 
 def align(old: tuple[LayerCall, ...], new: tuple[LayerCall, ...], old_marks: Marks, new_marks: Marks) -> Alignment:
-    """The layers of two models as pairs, by what they are called and what `old_marks` and `new_marks` say of their weights.
+    """Pair the layers of two models by their names, types, shapes, and weights as described by `old_marks` and `new_marks`.
 
-    The pairs are those, in the order of both models, whose likeness adds up to the most (Needleman and Wunsch 1970, no cost
-    for a gap). What is left over on both sides and has one name, or the very same weights, has moved. Layers that exchanged
-    their weights, with all else as it was, are paired by name.
+    The pairs keep the order of both models and have the largest total similarity (Needleman and Wunsch 1970, with no cost for
+    gaps). Of the remaining layers, those with the same type and either the same path or identical weights have moved. Layers
+    that exchanged their weights but are otherwise unchanged are paired by name.
     """
     pairs = _best_pairs(old, new, old_marks, new_marks)
     moved = dict(_moved(old, new, pairs, old_marks, new_marks))
@@ -121,7 +121,7 @@ def _best_pairs(
     if len(old) * len(new) > LARGEST_TABLE:
         return _by_name(old, new)
     likeness = _likeness(old, new, old_marks, new_marks)
-    # best[i, j]: the most that the first i old and the first j new layers can add up to
+    # best[i, j]: the largest total similarity of the first i old and the first j new layers
     best = np.zeros((len(old) + 1, len(new) + 1), np.int32)
     for i, row in enumerate(likeness, start=1):
         paired = np.where(row > 0, best[i - 1, :-1] + row, 0)
@@ -142,7 +142,7 @@ def _traced_back(best: np.ndarray, likeness: np.ndarray) -> Iterator[tuple[int, 
 
 
 def _by_name(old: tuple[LayerCall, ...], new: tuple[LayerCall, ...]) -> list[tuple[int, int]]:
-    """Pairs of one path, as far as they are in the same order."""
+    """Pair layers with the same path, as long as they are in the same order."""
     places = {layer.path: place for place, layer in enumerate(new)}
     pairs: list[tuple[int, int]] = []
     for i, layer in enumerate(old):
@@ -153,7 +153,7 @@ def _by_name(old: tuple[LayerCall, ...], new: tuple[LayerCall, ...]) -> list[tup
 
 
 def _likeness(old: tuple[LayerCall, ...], new: tuple[LayerCall, ...], old_marks: Marks, new_marks: Marks) -> np.ndarray:
-    """(old layers, new layers) int32; 0 where two cannot be the same layer."""
+    """Return the similarity of each pair, (old layers, new layers) int32; 0 if the two cannot be the same layer."""
     path = _equal([layer.path for layer in old], [layer.path for layer in new])
     kind = _equal([layer.type for layer in old], [layer.type for layer in new])
     shape = _equal([layer.output_shape for layer in old], [layer.output_shape for layer in new])
@@ -179,7 +179,7 @@ def _equal(old: Iterable[object], new: Iterable[object]) -> np.ndarray:
 
 
 def _cosines(old: list[LayerMark], new: list[LayerMark]) -> np.ndarray:
-    """The cosines of two lists of directions, 0 where there is none or they were made in two ways or are of two lengths."""
+    """Return the cosines of two lists of directions, 0 if one is missing or they differ in version or length."""
     cosines = np.zeros((len(old), len(new)), np.float32)
     for kind in {_kind(mark) for mark in old if mark.direction is not None}:
         rows, left = _of_kind(old, kind)
@@ -205,7 +205,7 @@ def _moved(
     old_marks: Marks,
     new_marks: Marks,
 ) -> Iterator[tuple[int, int]]:
-    """Pairs among the layers left over: of one path and type, or of one type and the very same weights."""
+    """Yield pairs among the remaining layers: those with the same type and path, or the same type and identical weights."""
     left = dict.fromkeys(sorted(set(range(len(old))) - {i for i, _ in pairs}))
     right = dict.fromkeys(sorted(set(range(len(new))) - {j for _, j in pairs}))
     before: list[Callable[[LayerCall], object]] = [_type_and_path, lambda layer: _identity(layer, old_marks)]
@@ -231,7 +231,7 @@ def _identity(layer: LayerCall, marks: Marks) -> object:
 def _merged(
     old: tuple[LayerCall, ...], new: tuple[LayerCall, ...], pairs: list[tuple[int, int]], moved: dict[int, int]
 ) -> Iterator[tuple[LayerCall | None, LayerCall | None, bool]]:
-    """Old layer, new layer, and whether it moved; what was removed stands before what was added."""
+    """Yield each old layer, new layer, and whether it moved; removed layers come before added ones."""
     origin = {j: i for i, j in moved.items()}
     i = j = 0
     for next_i, next_j in [*pairs, (len(old), len(new))]:

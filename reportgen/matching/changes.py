@@ -1,4 +1,4 @@
-"""Every figure that changed, found by walking the fields of two records of one kind: no section needs code of its own for it."""
+"""Finds every figure that changed by walking the fields of two records of the same type, without code specific to a section."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from ..formatting import two_numbers
 from ..picture import Picture
 from ..records import equal, record
 
-LEAST = 1e-9  # the distance of what changed by less than can be told
+LEAST = 1e-9  # the distance of a change too small to be measured
 Value = str | int | float | bool | None
 
 
 @record
 class Change:
-    """One figure or word: where it stands, what it was and is (None: not there), and how far apart they are.
+    """One changed figure or word: where it is, its old and new value (None: missing), and the distance between them.
 
-    `distance` of two numbers is a share of the greatest figure in their row, of two pictures the mean change as a share of their
-    range, as far as their 256 steps tell it; None where what changed has no distance (a word, a row that only one report has).
+    The `distance` of two numbers is relative to the largest figure in their row. That of two pictures is the mean change relative
+    to their range, as precise as 256 steps allow. It is None for changes without a distance: a word, or a row that only one
+    report has.
     """
 
     where: str
@@ -31,12 +32,12 @@ class Change:
     distance: float | None
 
     def exceeds(self, tolerance: float) -> bool:
-        """Whether the change counts as one."""
+        """Return whether the change is larger than `tolerance`; always true without a distance."""
         return self.distance is None or math.isnan(self.distance) or self.distance > tolerance
 
 
 def changes_between(old: Any, new: Any, renamed: Mapping[str, str], where: str = "", scale: float = 0.0) -> Iterator[Change]:
-    """The changes from `old` to `new`; rows are matched by their `KEY`, old paths taken as those in `renamed`."""
+    """Yield the changes from `old` to `new`; rows are matched by their `KEY`, with old paths translated by `renamed`."""
     if equal(old, new):
         return
     if isinstance(old, Picture) and isinstance(new, Picture):
@@ -59,9 +60,9 @@ def _of_pictures(old: Picture, new: Picture, where: str) -> Iterator[Change]:
     with np.errstate(invalid="ignore", over="ignore"):
         distance = float(np.abs(old.numbers() - new.numbers()).mean() / (high - low)) if high > low else 0.0
         if distance and np.abs(old.values.astype(np.int16) - new.values).max(initial=0) <= 1:
-            # a single step may be rounding: the ends of the range, which are exact, tell more
+            # a difference of one step may be rounding: the ends of the range, which are exact, are more precise
             distance = max(LEAST, max(abs(new.low - old.low), abs(new.high - old.high)) / (high - low))
-    if distance:  # pictures that differ in their colours alone show the same
+    if distance:  # pictures that differ only in their colormap show the same values
         yield Change(where, brief(old), brief(new), distance)
 
 
@@ -72,12 +73,12 @@ def _of_records(old: Any, new: Any, renamed: Mapping[str, str], where: str) -> I
     for name in names:
         before, after = getattr(old, name), getattr(new, name)
         if name == "path" and renamed.get(before) == after:
-            continue  # told once, of the layer
+            continue  # a renamed layer is reported once, with the layers
         yield from changes_between(before, after, renamed, f"{where}.{name}" if where else name, scale)
 
 
 def _unknown(field: Field[Any], old: Any, new: Any) -> bool:
-    """Whether one of two records was made before its format had the field."""
+    """Return whether one of two records is from a format that did not have the field yet."""
     return field.default is None and (getattr(old, field.name) is None or getattr(new, field.name) is None)
 
 
@@ -105,7 +106,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _scale(values: list[Any]) -> float:
-    """The greatest finite figure of a row."""
+    """Return the largest finite absolute value in a row."""
     return max((abs(value) for value in values if isinstance(value, float) and math.isfinite(value)), default=0.0)
 
 
@@ -116,7 +117,7 @@ def _distance(old: float, new: float, scale: float) -> float:
 
 
 def brief(value: Any) -> Value:
-    """A value in a few words."""
+    """Return a value as a short text, or unchanged if it is a text or a number."""
     if value is None or isinstance(value, (str, int, float)):
         return value
     if isinstance(value, Picture):

@@ -1,4 +1,4 @@
-"""Layers that exchanged their weights: each has the weights of another although all names are still there."""
+"""Finds layers that exchanged their weights: each has the weights of another, although all names still exist."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ import numpy as np
 
 from ..probe import LayerCall
 
-ALIKE = 0.5  # cosine above which two layers' weights must be of one training
-OWN = 0.001  # what a layer's own name adds where several have the same weights
+ALIKE = 0.5  # cosine above which two layers' weights must come from the same training
+OWN = 0.001  # what a layer's own name adds, to break ties if several layers have the same weights
 
 
 def find_exchanged(old: tuple[LayerCall, ...], new: tuple[LayerCall, ...], cosine: np.ndarray) -> dict[int, int]:
-    """The layers whose weights changed places, as places in `old` and `new` by name, from the `cosine` (old, new) of all weights.
+    """Return the layers that exchanged their weights, as positions in `old` and `new` with the same name.
 
-    They form a ring (a has the weights of b, b those of a) and look the same. Where their weights come in the order that they
-    had, the layers exchanged their names alone, and are not among these.
+    `cosine` (old, new) is that of all weights. Such layers form a ring (a has the weights of b, b those of a) and have the same
+    type, shape and number of parameters. If their weights are still in the original order, the layers only exchanged their
+    names, and are not returned.
     """
     places, new_places = ({layer.path: place for place, layer in enumerate(layers)} for layers in (old, new))
     if not places or not new_places:
@@ -38,7 +39,7 @@ def find_exchanged(old: tuple[LayerCall, ...], new: tuple[LayerCall, ...], cosin
 
 
 def _rings(following: Mapping[int, int]) -> Iterator[list[int]]:
-    """The rings of two or more that come back to where they began; no two of `following` lead to one place."""
+    """Yield the cycles of two or more places; no two of `following` lead to the same place."""
     seen: set[int] = set()
     for start in following:
         ring: list[int] = []

@@ -1,4 +1,4 @@
-"""Which settings of a layer changed from one model to another, in words."""
+"""Describes which settings of a layer changed from one model to another."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from ..formatting import name
 from ..probe import DEFAULT, Settings
 
-PLAIN = re.compile(r"[\w.,+\-\[\] ]{1,60}")  # nothing that Markdown or a terminal could take for more than text
+PLAIN = re.compile(r"[\w.,+\-\[\] ]{1,60}")  # text with no special meaning in Markdown or a terminal
 
 
 def changed_settings(old: Settings, new: Settings) -> Iterator[str]:
-    """What each setting was and is: "activation relu, now gelu"; nothing where either side is not known.
+    """Yield the old and new value of each changed setting: "activation relu, now gelu"; nothing if either side is unknown.
 
-    A setting that only one layer has is none on the other side, and no change where it is as Keras has it by default: another
-    version of Keras may know more of them.
+    A setting that only one layer has reads "none" on the other side. It does not count as a change if it has Keras's default:
+    another version of Keras may have more settings.
     """
     if old is None or new is None:
         return
@@ -43,5 +43,5 @@ def _shown(value: str | None) -> str:
 
 
 def _as_text(text: str) -> str:
-    """A word or numbers as they are, anything else from outside as a name."""
+    """Return plain words and numbers as they are, and any other untrusted text as a name."""
     return text if PLAIN.fullmatch(text) else name(text)

@@ -1,4 +1,4 @@
-"""What feeds a layer, in the old model and in the new."""
+"""Compares the inputs of a layer in the old and the new model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..probe import LayerCall
 
 
 class Wiring:
-    """What feeds a layer, seen past the layers that only one of the models has: an insertion does not rewire what follows it."""
+    """The inputs of layers, skipping layers that only one of the models has: an insertion does not rewire what follows it."""
 
     def __init__(self, new_paths: Mapping[str, str], removed: Iterable[LayerCall], added: Iterable[LayerCall]) -> None:
         self.new_paths = new_paths
@@ -17,7 +17,7 @@ class Wiring:
         self.added = {layer.path: layer.inputs for layer in added}
 
     def details(self, old: LayerCall, new: LayerCall) -> Iterator[str]:
-        """In what way other layers feed it now, names between backticks; nothing where the same do."""
+        """Yield how a layer's inputs changed, with names between backticks; nothing if they are the same."""
         if not old.inputs or not new.inputs:
             return
         before = tuple(self.new_paths.get(path, path) for path in _past(old.inputs, self.removed))
@@ -32,7 +32,7 @@ class Wiring:
 
 
 def _past(inputs: tuple[str, ...], passed: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """`inputs` where those in `passed` give way to what feeds them."""
+    """Return `inputs` with each layer in `passed` replaced by its own inputs."""
     seen: set[str] = set()
     found: list[str] = []
     waiting = list(reversed(inputs))

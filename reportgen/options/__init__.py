@@ -1,4 +1,4 @@
-"""What can be asked of a report and of a comparison: each option declared once, with its default, kind, flag and help text."""
+"""The options of reports and comparisons: each is declared once, with its default, kind, flag and help text."""
 
 from __future__ import annotations
 
@@ -111,15 +111,15 @@ class Options:
         (),
         INPUTS,
         "image",
-        "What another input of the model is given beside the image: an image, an array or numbers. May be given more than once.",
+        "The value of an input of the model other than the image: an image, an array or numbers. May be given more than once.",
         flag="--input",
     )
     task: Task | None = option(
         None,
         choice(*get_args(Task)),
         "image",
-        "What kind of answer the output gives, where the model does not tell or tells it wrongly.",
-        shown_default="what the model's operations and its loss tell",
+        "The kind of answer that the output gives, if it cannot be inferred from the model or is inferred wrongly.",
+        shown_default="inferred from the model's operations and its loss",
     )
     size: tuple[int, int] | None = option(
         None, SIZE, "model", "The size to give the image, for a model that accepts any size.", shown_default="the model's own"
@@ -128,16 +128,16 @@ class Options:
         None,
         choice(*get_args(Fit)),
         "image",
-        "How to fit an image of another shape to the model's input: stretch it, crop to its middle, or pad it with black.",
+        "How to fit an image of another shape to the model's input: stretch it, crop it to its centre, or pad it with black.",
         shown_default="stretch, or what the model's own preprocessor does",
     )
     resample: Resample | None = option(
         None,
         choice(*get_args(Resample), metavar="METHOD"),
         "image",
-        "How to resize the image: as Pillow does (nearest, bilinear, bicubic, lanczos, box; all but nearest average where it "
-        "shrinks), or as tf.image.resize does (tf-nearest, tf-bilinear, tf-bicubic, tf-lanczos3, tf-lanczos5; these average only "
-        "with -antialias behind the name). Choose what the model was trained with.",
+        "How to resize the image: as Pillow does (nearest, bilinear, bicubic, lanczos, box; all except nearest average pixels when "
+        "shrinking), or as tf.image.resize does (tf-nearest, tf-bilinear, tf-bicubic, tf-lanczos3, tf-lanczos5; these average only "
+        "with the suffix -antialias). Choose the method that the model was trained with.",
         shown_default="bicubic, or what the model's own preprocessor does",
     )
     maps: int | Literal["all"] = option(64, COUNT, "looks", "How many feature maps to show per layer.")
@@ -171,14 +171,14 @@ class Options:
         "black",
         BASELINE,
         "image",
-        "What stands for the absence of something in methods that hide parts of the image or start from nothing: black, mean, "
-        "blur or a colour such as #808080.",
+        "What replaces the image in methods that hide parts of it or start from a baseline: black, mean, blur or a colour such "
+        "as #808080.",
     )
     score_channels: int | Literal["all"] = option(
-        64, COUNT, "image", "Through how many of a layer's channels Score-CAM looks at the image: the most active ones."
+        64, COUNT, "image", "How many of a layer's channels Score-CAM uses: the most active ones."
     )
     quality: bool = option(
-        False, FLAG, "image", "Measure each attribution map by deletion, insertion and ROAD, beside a random map."
+        False, FLAG, "image", "Measure each attribution map by deletion, insertion and ROAD, compared with a random map."
     )
     sanity: bool = option(
         False, FLAG, "image", "Check whether each attribution map changes when the model's weights become random."
@@ -187,9 +187,9 @@ class Options:
         None,
         VISUALIZE,
         "image",
-        "Make pictures that excite filters: of this many filters per layer, of all, of those named such as conv3:17,conv4:2, or "
-        "of the explained classes.",
-        shown_default="8 filters per layer, where the model is small",
+        "Make pictures that maximize the activation of filters: of this many per layer, of all, of named ones such as "
+        "conv3:17,conv4:2, or of the explained classes.",
+        shown_default="8 filters per layer, if the model is small",
     )
     only: tuple[str, ...] = option((), SECTIONS, "looks", "Show only these sections: {words}.")
     skip: tuple[str, ...] = option((), SECTIONS, "looks", "Leave these sections out: {words}.")
@@ -206,15 +206,15 @@ class Options:
         2_000_000_000,
         FILE_SIZE,
         "model",
-        "The most memory that the outputs of layers may take at once; a model that wants more is not run.",
+        "The maximum memory that the outputs of layers may take at once; a model that needs more is not run.",
         shown_default="2GB",
     )
     imports: tuple[str, ...] = option(
         (),
         MODULES,
         "model",
-        "Import a Python module of yours, which defines layers of the model, before the model is opened. The current folder "
-        "stands last on the path. May be given more than once.",
+        "Import your own Python module, which defines layers of the model, before the model is opened. The current folder is "
+        "last on the import path. May be given more than once.",
         flag="--import",
     )
     allow_unsafe: bool = option(False, FLAG, "model", "Let code inside the model file run. Only for files that you trust.")
@@ -228,7 +228,7 @@ class ComparisonOptions:
         0.0,
         SHARE,
         "comparison",
-        "Changes of scores, and relative changes of weights, up to this count as no change.",
+        "Changes in scores, and relative changes in weights, up to this value do not count as changes.",
         shown_default="0",
     )
     maps: int | Literal["all"] = option(
@@ -240,5 +240,5 @@ class ComparisonOptions:
 
     @property
     def most_maps(self) -> int:
-        """How many feature maps of a layer are shown at most."""
+        """Return the maximum number of feature maps shown per layer."""
         return sys.maxsize if self.maps == "all" else self.maps

@@ -1,4 +1,4 @@
-"""`Option`: the one declaration of an option, and records whose fields carry one each."""
+"""`Option`: the declaration of an option, and functions for records whose fields are options."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ Record = TypeVar("Record")
 
 @dataclass(frozen=True, kw_only=True)
 class Option:
-    """What there is to know of an option.
+    """The declaration of an option.
 
-    name, default: those of its field. kind: what values it takes.
-    concerns: "model": settled when the model is opened; "known": what the user knows of the model; "image": what is asked of the
-        model about an image; "looks": which sections there are, and how they show what was found; "page": the page around them;
-        "comparison": of reports.
-    help: one sentence or two, in which "{words}" stands for the words that a higher floor knows (`request.WORDS`).
-    shown_default: how a help text names the default, where its own text does not say it.
-    flag: where it does not follow from the name.
+    name, default: those of its field. kind: the values it accepts.
+    concerns: "model": fixed when the model is opened; "known": what the user knows about the model; "image": how the model is run
+        on an image and explained; "looks": which sections there are, and how they present their data; "page": the page around
+        them; "comparison": comparisons of reports.
+    help: one or two sentences, in which "{words}" stands for the words that only a higher layer knows (`request.WORDS`).
+    shown_default: the default in a help text, if it is not the text of the default value.
+    flag: the command-line flag, if it does not follow from the name.
     """
 
     kind: Kind
@@ -39,12 +39,12 @@ class Option:
 
     @property
     def default_text(self) -> str:
-        """The default as a help text names it; "" where nothing is to be said of it."""
+        """Return the default for a help text; "" if it need not be mentioned."""
         said_by_itself = self.default is None or self.default is False or self.default == ()
         return self.shown_default or ("" if said_by_itself else self.kind.write(self.default))
 
     def read(self, value: Any) -> Any:
-        """The canonical form of a value from Python, or of text from the command line; raises `OptionError`."""
+        """Return the canonical form of a Python value or of text from the command line; raises `OptionError`."""
         if value is None and self.default is None:
             return None
         try:
@@ -53,11 +53,11 @@ class Option:
             raise self.wrong(value, self.kind.expected) from error
 
     def wrong(self, value: Any, expected: str) -> OptionError:
-        """The error that says in one line what came, and what was expected."""
+        """Return the error that says in one line what was given and what was expected."""
         return OptionError(f"{self.flag} {_shown(value)}: expected {expected}.")
 
     def command_words(self, value: Any) -> list[str]:
-        """The words of a command line that give the option a canonical value; none for the default."""
+        """Return the command-line words that set the option to a canonical value; none for the default."""
         if value == self.default:
             return []
         if self.kind.takes == "each":
@@ -75,48 +75,48 @@ def option(
     shown_default: str = "",
     flag: str = "",
 ) -> Any:
-    """A field that is an option; arguments as the fields of `Option`."""
+    """Declare a field that is an option; the arguments are the fields of `Option`."""
     declared = Option(kind=kind, concerns=concerns, help=help, default=default, shown_default=shown_default, flag=flag)
     return field(default=default, metadata={"option": declared})
 
 
 def options_of(record: Any) -> dict[str, Option]:
-    """The options that the fields of a record are, by name."""
+    """Return the options declared by the fields of a record, by name."""
     declared: dict[str, Option] = {each.name: each.metadata["option"] for each in fields(record)}
     return {name: replace(each, name=name, flag=each.flag or f"--{name.replace('_', '-')}") for name, each in declared.items()}
 
 
 def read_options(record: Callable[..., Record], values: Mapping[str, Any]) -> Record:
-    """A record of options with these values in canonical form; raises `OptionError` for a wrong one and an unknown name."""
+    """Return a record of options with these values in canonical form; raises `OptionError` for invalid values or names."""
     known = options_of(record)
     for name in values:
         if name not in known:
-            raise OptionError(f"{plain(name)}: no such option; there are {', '.join(sorted(known))}.")
+            raise OptionError(f"{plain(name)}: no such option; expected one of {', '.join(sorted(known))}.")
     return record(**{name: known[name].read(value) for name, value in values.items()})
 
 
 def concerning(asked: Any, concern: Concern) -> dict[str, Any]:
-    """The values of those options of a record that concern the model, or the image, ..., by name."""
+    """Return the values of the options with the given concern, by name."""
     return {name: getattr(asked, name) for name, each in options_of(type(asked)).items() if each.concerns == concern}
 
 
 def files_of(asked: Any) -> dict[str, str]:
-    """What the options of a record name in place of a file or folder, by the option's name."""
+    """Return the texts of options that name a file or a folder, by the option's name."""
     values = {name: getattr(asked, name) for name, each in options_of(type(asked)).items() if each.kind.is_file}
     return {name: value for name, value in values.items() if isinstance(value, str)}
 
 
 def _without_numpy(value: Any) -> Any:
-    """Numbers, texts and lists of NumPy's as Python's own; NumPy need not be imported to see that a value is none of its."""
+    """Convert NumPy values to Python's own types, without importing NumPy: if it is not imported, no value is NumPy's."""
     numpy = sys.modules.get("numpy")
     return value.tolist() if numpy and isinstance(value, (numpy.generic, numpy.ndarray)) else value
 
 
 def _shown(value: Any) -> str:
-    """A value from outside in one short line, whatever it is."""
+    """Return any untrusted value as one short line."""
     if isinstance(value, str) and value.isprintable() and value.strip():
         return plain(value)
     try:
         return plain(reprlib.repr(value))
-    except Exception:  # also ValueError: an integer of too many digits
+    except Exception:  # including ValueError, for an integer with too many digits
         return f"a value of type {type(value).__name__}"

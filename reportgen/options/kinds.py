@@ -1,4 +1,4 @@
-"""The kinds of values that options take: how each is read from Python or from a command line, and written to one."""
+"""The kinds of values that options accept: how each is read from Python or the command line, and written back to one."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ LARGEST_FILE_SIZE = 10**15 - 1  # bytes; `parse_file_size` reads as many digits
 
 
 class Kind(NamedTuple):
-    """What an option takes.
+    """The values that an option accepts.
 
-    read: the canonical form of a value from Python or of text from the command line; raises `ValueError` where it is none.
-    expected: what such a value is, for error messages; metavar: the same in a help text.
-    write: the text that a command line gives for a canonical value.
-    words: those that completion offers.
-    takes: "nothing" is a flag that stands alone, "many" a flag that may be repeated or given several values with commas, "each" a
-        flag that is repeated for each value.
+    read: returns the canonical form of a Python value or of text from the command line; raises `ValueError` if it is invalid.
+    expected: a description of valid values for error messages; metavar: the same for a help text.
+    write: returns the command-line text of a canonical value.
+    words: the words that completion offers.
+    takes: "nothing" is a flag without a value, "one" a flag with a single value, "many" a flag that may be repeated or given
+        several values separated by commas, "each" a flag that is repeated for each value.
     is_file: text of this kind names a file or a folder.
     """
 
@@ -44,15 +44,15 @@ class Kind(NamedTuple):
 def _read_text(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError
-    text = str.__str__(value)  # plain, also where it is a member of an enumeration
+    text = str.__str__(value)  # a plain string, even if it is a member of an enumeration
     if "\0" in text:
-        raise ValueError  # no command line can carry it
-    text.encode()  # half of a surrogate pair, which no page can carry, is a UnicodeEncodeError: a ValueError
+        raise ValueError  # not possible on a command line
+    text.encode()  # a lone surrogate, which a page cannot contain, raises UnicodeEncodeError, which is a ValueError
     return text
 
 
 def _read_whole(value: Any, low: int, high: int) -> int:
-    """An integer, also one of NumPy's, or its digits; True and False are no numbers."""
+    """Return an integer, from any integer type or from digits; True and False are rejected."""
     is_digits = isinstance(value, str) and DIGITS.fullmatch(value.strip())
     if not is_digits and (not isinstance(value, Integral) or isinstance(value, bool)):
         raise ValueError
@@ -104,10 +104,10 @@ def _read_labels(value: Any) -> str | tuple[str, ...]:
 
 
 def _read_names(value: Any) -> tuple[str, ...]:
-    """Each name once; a text may hold several, with commas between them."""
+    """Return the names without duplicates; a text may contain several, separated by commas."""
     texts = [value] if isinstance(value, str) else value
     if isinstance(texts, (set, frozenset)):
-        texts = sorted(map(_read_text, texts))  # the same report, whatever order a set happens to have
+        texts = sorted(map(_read_text, texts))  # the order of a set must not change the report
     if not isinstance(texts, (list, tuple)):
         raise ValueError
     names = (name.strip() for text in texts for name in _read_text(text).split(","))
@@ -120,7 +120,7 @@ def _read_class(value: Any) -> int | str:
 
 
 def _read_classes(value: Any) -> int | str | tuple[int | str, ...]:
-    """A class, or several in a list, each once; a list of one is that one."""
+    """Return a class, or several classes without duplicates; a list of one class gives that class."""
     if not isinstance(value, (list, tuple)):
         return _read_class(value)
     classes = tuple(dict.fromkeys(map(_read_class, value)))
@@ -130,7 +130,7 @@ def _read_classes(value: Any) -> int | str | tuple[int | str, ...]:
 
 
 def _read_modules(value: Any) -> tuple[str, ...]:
-    """Names of modules, dotted where they lie in packages, each once."""
+    """Return module names without duplicates, with dots for modules in packages."""
     texts = [value] if isinstance(value, str) else value
     if not isinstance(texts, (list, tuple)):
         raise ValueError
@@ -141,7 +141,7 @@ def _read_modules(value: Any) -> tuple[str, ...]:
 
 
 def _read_baseline(value: Any) -> str:
-    """`black`, `mean`, `blur`, or a colour as #rrggbb in lower case."""
+    """Return `black`, `mean`, `blur`, or a colour as #rrggbb in lower case."""
     text = _read_text(value).strip().lower()
     if text not in BASELINES and not COLOUR.fullmatch(text):
         raise ValueError
@@ -153,7 +153,7 @@ def _read_count(value: Any) -> int | Literal["all"]:
 
 
 def _read_visualize(value: Any) -> int | str:
-    """A number, "all", "classes", or "path:channel" of each filter with commas between them; a list in Python is of filters."""
+    """Return a number, "all", "classes", or filters as comma-separated "path:channel"; a list in Python contains filters."""
     if isinstance(value, str) and value.strip().lower() in ("all", "classes"):
         return value.strip().lower()
     if not isinstance(value, (list, tuple)) and not (isinstance(value, str) and ":" in value):
@@ -170,7 +170,7 @@ def _read_visualize(value: Any) -> int | str:
 
 
 def _read_metrics(value: Any) -> tuple[str, ...]:
-    """Texts "name=value" from texts of that form or, in Python, from a mapping; each name once."""
+    """Return texts "name=value" from texts of that form or, in Python, from a mapping; each name may occur only once."""
     if not isinstance(value, (str, list, tuple, dict)):
         raise ValueError
     pairs = value.items() if isinstance(value, dict) else map(_metric_pair, [value] if isinstance(value, str) else value)
@@ -194,12 +194,12 @@ def _metric_pair(text: Any) -> tuple[str, str]:
 
 
 def whole_number(low: int, high: int) -> Kind:
-    """A whole number from `low` to `high`."""
-    return Kind(lambda value: _read_whole(value, low, high), f"a whole number from {low} to {high}", "N")
+    """Return the kind for an integer from `low` to `high`."""
+    return Kind(lambda value: _read_whole(value, low, high), f"an integer from {low} to {high}", "N")
 
 
 def choice(*words: str, metavar: str = "") -> Kind:
-    """One of `words`; `metavar` stands for them in a help text that would be too long with all of them."""
+    """Return the kind for one of `words`; `metavar` replaces them in a help text that would be too long with all of them."""
 
     def read(value: Any) -> str:
         word = _read_text(value).lower()
@@ -219,7 +219,7 @@ WEIGHTS = Kind(
 )
 SEED = whole_number(0, LARGEST_SEED)
 FLAG = Kind(_read_flag, "True or False", "", takes="nothing")
-SHARE = Kind(_read_share, "a share, 0 or more, such as 0.001", "SHARE", write=repr)
+SHARE = Kind(_read_share, "a number, 0 or more, such as 0.001", "SHARE", write=repr)
 COUNT = Kind(_read_count, "a number, 1 or more, or all", "N|all", words=("all",))
 SIZE = Kind(_read_size, "HEIGHTxWIDTH in pixels, such as 224x224", "HEIGHTxWIDTH", lambda size: f"{size[0]}x{size[1]}")
 FILE_SIZE = Kind(_read_file_size, "a size such as 5MB, from 1 byte to less than 1000 TB", "SIZE")
@@ -232,7 +232,7 @@ VISUALIZE = Kind(
     words=("all", "classes"),
 )
 MODULES = Kind(_read_modules, "the name of a module, such as mylayers", "MODULE", takes="each")
-LABELS = Kind(_read_labels, "a file of labels, or in Python a list of texts", "FILE", is_file=True)
+LABELS = Kind(_read_labels, "a file of labels, or in Python a list of strings", "FILE", is_file=True)
 BASELINE = Kind(_read_baseline, "black, mean, blur, or a colour such as #808080", "black|mean|blur|COLOUR", words=BASELINES)
 LAYER = Kind(_read_path, "the path of a layer, such as block3_conv2", "PATH")
 CLASSES = Kind(

@@ -1,4 +1,4 @@
-"""What a model's other inputs are given: "NAME=FILE" or "NAME=1,2,3" on a command line, a mapping in Python."""
+"""Values for a model's other inputs: "NAME=FILE" or "NAME=1,2,3" on the command line, a mapping in Python."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from typing import Any
 
 from .kinds import Kind
 
-MOST_WRITTEN = 16  # numbers that are spelled out
+MOST_WRITTEN = 16  # numbers written out in full
 NUMBERS = re.compile(r"\s*[-+]?(\d|\.\d|nan|inf)[^=]*", re.IGNORECASE)
 
 
 class HeldValue(str):
-    """The text that stands in a report for an array from memory; `value` is the array."""
+    """The text that represents an array from memory in a report; `value` is the array."""
 
     value: Any
     __slots__ = ("value",)
 
 
 def numbers_in(text: str) -> tuple[float, ...] | None:
-    """The numbers that a value spells out, with commas between them; None where it is the name of a file."""
+    """Return the comma-separated numbers in a text; None if the text is a file name."""
     if not NUMBERS.fullmatch(text):
         return None
     try:
@@ -33,7 +33,7 @@ def numbers_in(text: str) -> tuple[float, ...] | None:
 
 
 def given_inputs(inputs: tuple[str, ...]) -> dict[str, Any]:
-    """What each name was given: a tuple of numbers, a path, or an array."""
+    """Return the value for each input name: a tuple of numbers, a path, or an array."""
     found: dict[str, Any] = {}
     for each in inputs:
         name, _, text = each.partition("=")
@@ -43,12 +43,12 @@ def given_inputs(inputs: tuple[str, ...]) -> dict[str, Any]:
 
 
 def input_files(inputs: tuple[str, ...]) -> dict[str, Path]:
-    """The files among them, by name."""
+    """Return the inputs that are files, by name."""
     return {name: value for name, value in given_inputs(inputs).items() if isinstance(value, Path)}
 
 
 def without_folders(inputs: tuple[str, ...]) -> tuple[str, ...]:
-    """The same with the names of files alone."""
+    """Return the inputs with paths reduced to file names."""
     files = input_files(inputs)
     names = (each.partition("=")[0] for each in inputs)
     return tuple(f"{name}={files[name].name}" if name in files else each for name, each in zip(names, inputs, strict=True))
@@ -78,7 +78,7 @@ def _read(value: Any) -> tuple[str, ...]:
 def _name(name: Any) -> str:
     if not isinstance(name, str) or not name.strip() or "=" in name or "\0" in name:
         raise ValueError
-    name.encode()  # half of a surrogate pair is a UnicodeEncodeError: a ValueError
+    name.encode()  # a lone surrogate raises UnicodeEncodeError, which is a ValueError
     return str(name).strip()
 
 
@@ -95,7 +95,7 @@ def _one(name: str, value: Any) -> str:
         raise ValueError
     if isinstance(value, Real):
         return f"{name}={_written((float(value),))}"
-    import numpy as np  # which takes a while, and only arrays need it
+    import numpy as np  # the import takes a while, and only arrays need it
 
     array = np.asarray(value)
     if array.dtype.kind not in "iufb" or array.size == 0:

@@ -1,1 +1,1 @@
-"""A folder of reports with an index over them: what lies in it, its journal, its pages."""
+"""A site, which is a folder of reports with an index: its layout, its journal and its pages."""

@@ -1,4 +1,4 @@
-"""What `reportgen data SITE` prints: the models and the reports of a site as JSON values."""
+"""The output of `reportgen data SITE`: the models and the reports of a site as JSON values."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from .layout import check_site
 
 
 def site_data(site: Path) -> dict[str, Any]:
-    """`models` (name, digest, images, failed, top1, top5, ece) and `reports` (file, model, image, class_index, label, score,
-    confidence, truth, correct, checks, error), in the order of their names. Raises `ReportFileError`.
+    """Return `models` (name, digest, images, failed, top1, top5, ece) and `reports` (file, model, image, class_index, label,
+    score, confidence, truth, correct, checks, error), sorted by name. Raises `ReportFileError`.
     """
     check_site(site)
     entries = sorted(read_entries(site).values(), key=lambda entry: entry.key)

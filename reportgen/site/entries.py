@@ -1,4 +1,4 @@
-"""What a site knows of each of its reports, and the journal in which that is kept."""
+"""`Entry`: what a site records about each of its reports, and the journal that stores the entries."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ LARGEST_JOURNAL = 4_000_000_000  # bytes
 
 @record(kw_only=True)
 class Entry:
-    """One report of a site, or why there is none (`error`).
+    """One report of a site, or the reason why it could not be made (`error`).
 
-    `model` and `stem` name its folder and its file; `model_name` and `image` are what the pages call them. `wanted` is a digest
-    of all that went into the report (model, image, options, truth, versions); `digest` and `thumbnail_digest` are those of the
-    files. `classes` tells the sets of classes of two models apart. `confidence` is the probability of the predicted class, None
-    where the model gives none; `rank` that of the true class among the scores, from 1. `checks` are "LEVEL NAME", sorted.
+    `model` and `stem` name its folder and its file; `model_name` and `image` are the names shown on the pages. `wanted` is a
+    digest of everything that the report is made from (model, image, options, truth, versions); `digest` and `thumbnail_digest`
+    are those of the files, and `links` is that of its block of links. `classes` identifies the model's set of classes.
+    `confidence` is the probability of the predicted class, None if the model gives none; `rank` is that of the true class among
+    the scores, from 1. `checks` are "LEVEL NAME", sorted.
     """
 
     model: str
@@ -53,27 +54,27 @@ class Entry:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What tells the entry from all others of its site."""
+        """Return the key that identifies the entry within its site."""
         return self.model, self.stem
 
     @property
     def file(self) -> str:
-        """Where in the site the report lies; "" where there is none."""
+        """Return the report's path within the site; "" if there is no report."""
         return "" if self.error else report_file(self.model, self.stem)
 
     @property
     def thumbnail(self) -> str:
-        """Where in the site its thumbnail lies; "" where there is none."""
+        """Return the thumbnail's path within the site; "" if there is none."""
         return thumbnail_file(self.model, self.stem) if self.thumbnail_digest and not self.error else ""
 
     @property
     def worst(self) -> str:
-        """The level of the most serious finding; "" where nothing was found."""
+        """Return the level of the most serious finding; "" if nothing was found."""
         return next((level for level in LEVELS if any(each.startswith(f"{level} ") for each in self.checks)), "")
 
 
 def entry_of(report: Report, model: str, stem: str, wanted: str, image: str = "") -> Entry:
-    """What a site knows of a report, but for its files; `image` is what the site calls its image, else the report's own name."""
+    """Return the entry of a report, without its files' digests; `image` is its name in the site, "" for the report's own."""
     made, predictions = report.provenance, present(report.predictions)
     truth = made.truth
     findings = sorted({f"{finding.level} {finding.name}" for finding in report.findings()})
@@ -113,14 +114,14 @@ def entry_of(report: Report, model: str, stem: str, wanted: str, image: str = ""
 
 
 def read_entries(site: Path) -> dict[tuple[str, str], Entry]:
-    """The entries in the journal of a site, of each the last; a torn or damaged line is passed over. Raises `ReportFileError`."""
+    """Return the latest entry of each report in a site's journal; damaged lines are skipped. Raises `ReportFileError`."""
     journal = site / JOURNAL
     found: dict[tuple[str, str], Entry] = {}
     try:
         if not journal.exists():
             return found
         if journal.stat().st_size > LARGEST_JOURNAL:
-            raise ReportFileError(f"{journal}: larger than any journal of ours.")
+            raise ReportFileError(f"{journal}: larger than {LARGEST_JOURNAL:,} bytes, the most that is read.")
         with journal.open("rb") as file:
             for line in file:
                 entry = _entry_in(line)
@@ -149,13 +150,13 @@ KINDS: dict[Any, tuple[type, ...]] = {
 
 
 def _is_sound(entry: Entry) -> bool:
-    """Whether each value is of its kind, and no name leads out of the site."""
+    """Return whether each value has the right type, and no name leads out of the site."""
     kinds = all(isinstance(getattr(entry, name), KINDS.get(hint, (tuple,))) for name, hint in HINTS.items())
     return kinds and all(map(is_plain_name, entry.key)) and all(isinstance(each, str) for each in entry.checks)
 
 
 def is_plain_name(name: str) -> bool:
-    """Whether a name is that of a file or folder right where it stands."""
+    """Return whether a name is a plain file or folder name, without a path."""
     return bool(name) and not name.startswith(".") and not set(name) & set('/\\\0"<>') and printable(name) == name
 
 
@@ -173,7 +174,7 @@ def append_entry(site: Path, entry: Entry) -> None:
         try:
             size = os.fstat(descriptor).st_size
             if size and os.pread(descriptor, 1, size - 1) != b"\n":
-                line = b"\n" + line  # a line that was torn when a run was killed
+                line = b"\n" + line  # the last line is incomplete, because a run was killed
             while line:
                 line = line[os.write(descriptor, line) :]
         finally:
@@ -183,5 +184,5 @@ def append_entry(site: Path, entry: Entry) -> None:
 
 
 def write_entries(site: Path, entries: Iterable[Entry]) -> None:
-    """Write the journal anew, with these entries alone, in the order of their names."""
+    """Rewrite the journal with only these entries, sorted by name."""
     write_in(site, JOURNAL, b"".join(map(_line_of, sorted(entries, key=lambda entry: entry.key))))

@@ -1,4 +1,4 @@
-"""How good a model is over the images of a site: accuracy, confusion matrix, confidence and calibration."""
+"""The quality of a model over the images of a site: accuracy, confusion matrix, confidence and calibration."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from ..records import record
 from .entries import Entry
 
 BINS = 10  # of confidence, as in Guo et al. 2017
-MOST_CLASSES = 30  # of a confusion matrix on the page: those with the most images
+MOST_CLASSES = 30  # in a confusion matrix on the page: the classes with the most images
 LISTED = 10  # images in each list
 
 
 @record
 class Bin:
-    """The images whose confidence lies in [low, high), the last bin with its end: `count`, their mean confidence and accuracy.
+    """The images whose confidence lies in a bin that starts at `low`: their `count`, mean confidence and accuracy.
 
-    The last two are None of a bin without images, and the accuracy also where no truth is known.
+    A bin includes its lower end but not its upper end; the last bin includes both. The mean confidence and the accuracy are None
+    for a bin without images; the accuracy is None also if no truth is known.
     """
 
     low: float
@@ -29,7 +30,7 @@ class Bin:
 
 @record(kw_only=True)
 class Confusion:
-    """How often each true class (row) was taken for each class (column); `left_out` images belong to rarer classes."""
+    """How often each true class (row) was predicted as each class (column); `left_out` images belong to rarer classes."""
 
     labels: tuple[str, ...]
     counts: tuple[tuple[int, ...], ...]
@@ -38,11 +39,11 @@ class Confusion:
 
 @record(kw_only=True)
 class ModelFigures:
-    """A model over its images.
+    """The figures of a model over its images.
 
     `known` is how many of the `made` images have a known truth that is a class of the model; `top1` and `top5` are shares of
-    these, None where there is none. `ece` is the expected calibration error (Guo et al. 2017, equation 3): the mean over the bins
-    of |accuracy - mean confidence|, weighted by their counts; None where no confidence or no truth is known.
+    these, None if there are none. `ece` is the expected calibration error (Guo et al. 2017, equation 3): the mean over the bins
+    of |accuracy - mean confidence|, weighted by their counts; None if no confidence or no truth is known.
     """
 
     key: str
@@ -64,7 +65,7 @@ class ModelFigures:
 
 
 def figures_of_model(entries: Sequence[Entry]) -> ModelFigures:
-    """The figures of one model, of which `entries` are all."""
+    """Return the figures of one model, given all its entries."""
     made = [each for each in entries if not each.error]
     known = [each for each in made if each.correct is not None]
     sure = [each for each in made if each.confidence is not None and math.isfinite(each.confidence)]
@@ -92,7 +93,7 @@ def figures_of_model(entries: Sequence[Entry]) -> ModelFigures:
 
 
 def _top5(known: Sequence[Entry]) -> float | None:
-    """None also of a model with five classes or fewer, where it would say nothing."""
+    """Return the top-5 accuracy; None if no truth is known, or for five classes or fewer, where it would be meaningless."""
     classes = [_classes_of(each) for each in known]
     if not known or min(classes) <= 5:
         return None

@@ -1,4 +1,4 @@
-"""Where in a site's folder what lies, and whether a folder is a site of ours.
+"""The layout of a site's folder, and the check whether a folder is a site of ours.
 
 index.html  index-2.html  model-NAME.html  site.css  site.js   reports/MODEL/IMAGE.html   thumbnails/MODEL/IMAGE.jpg
 data/site.json (marks the folder as ours)   data/reports.jsonl (the journal)   data/lock
@@ -26,73 +26,73 @@ TEMPORARY = re.compile(r"\..*\.tmp")
 
 
 def report_file(model: str, stem: str) -> str:
-    """Where in the site a report lies."""
+    """Return the path of a report within the site."""
     return f"{REPORTS}/{model}/{stem}.html"
 
 
 def thumbnail_file(model: str, stem: str) -> str:
-    """Where in the site a report's thumbnail lies."""
+    """Return the path of a report's thumbnail within the site."""
     return f"{THUMBNAILS}/{model}/{stem}.jpg"
 
 
 def index_file(page: int) -> str:
-    """The name of a page of the index, counted from 1."""
+    """Return the file name of a page of the index, counted from 1."""
     return INDEX if page == 1 else f"index-{page}.html"
 
 
 def is_site(path: Path) -> bool:
-    """Whether the folder is a site of ours."""
+    """Return whether the folder is a site of ours."""
     return is_folder(path) and (path / MARK).is_file()
 
 
 def check_site(path: Path) -> None:
-    """Raise `ReportFileError` unless the folder is a site that this version reads."""
+    """Raise `ReportFileError` unless the folder is a site that this version can read."""
     if not is_site(path):
         raise ReportFileError(f"{path}: not a site; expected a folder that reportgen batch wrote.")
     try:
         written = json.loads((path / MARK).read_text("utf-8"))["format"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ReportFileError(f"{path / MARK}: damaged; write the site anew into an empty folder.") from error
+        raise ReportFileError(f"{path / MARK}: damaged; make the site again in an empty folder.") from error
     if written != FORMAT:
         raise ReportFileError(f"{path}: a site of format {written}; this version reads format {FORMAT}. Use a newer reportgen.")
 
 
 def check_site_writable(path: Path) -> None:
-    """Raise `OutputError` unless a site can be written at `path`: nothing is there, an empty folder, or a site of ours."""
+    """Raise `OutputError` unless a site can be written at `path`: it does not exist, is empty, or is a site of ours."""
     try:
         if not os.path.lexists(path):
             parent = path.absolute().parent
             if not parent.is_dir():
-                raise OutputError(f"{path}: there is no folder {path.parent}; make it first, or choose another --output.")
+                raise OutputError(f"{path}: there is no folder {path.parent}; create it, or choose another --output.")
             _check_access(parent, path)
             return
         if not path.is_dir():
-            raise OutputError(f"{path}: a file, where a folder for the site was expected; choose another --output.")
+            raise OutputError(f"{path}: expected a folder for the site, got a file; choose another --output.")
         _check_access(path, path)
         if is_site(path):
             check_site(path)
         elif not _holds_nothing(path):
-            raise OutputError(f"{path}: the folder holds files that are no site of reportgen's; choose another --output.")
+            raise OutputError(f"{path}: the folder contains files and is not a site of reportgen's; choose another --output.")
     except (OSError, ValueError) as cause:
         raise OutputError(f"{path}: cannot be written ({getattr(cause, 'strerror', None) or cause}).") from cause
 
 
 def _check_access(folder: Path, path: Path) -> None:
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputError(f"{path}: the folder {folder} cannot be written to; choose another --output.")
+        raise OutputError(f"{path}: the folder {folder} is not writable; choose another --output.")
 
 
 def _holds_nothing(path: Path) -> bool:
-    """Whether a folder is empty, or holds only what a run leaves that was killed at its very beginning."""
+    """Return whether a folder is empty, or contains only what a run leaves behind if it is killed at its very beginning."""
     names = [each.relative_to(path).as_posix() for each in path.rglob("*")]
     return all(name in (DATA, LOCK) or TEMPORARY.fullmatch(name.removeprefix(f"{DATA}/")) for name in names)
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Hold the site's lock, which a process that died does not hold, in a folder that is marked as ours.
+    """Hold the site's lock, which is released if the process dies, and mark the folder as ours.
 
-    Raises `OutputError` where another run writes into the same site.
+    Raises `OutputError` if another run is writing into the same site.
     """
     try:
         (path / DATA).mkdir(parents=True, exist_ok=True)
@@ -112,7 +112,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def _sweep(path: Path) -> None:
-    """Remove what a killed run has left half-written beside its place."""
+    """Remove temporary files that a killed run left behind."""
     for folder in (path, path / DATA, *path.glob(f"{REPORTS}/*"), *path.glob(f"{THUMBNAILS}/*")):
         if folder.is_dir() and not folder.is_symlink():
             for name in [each.name for each in os.scandir(folder) if TEMPORARY.fullmatch(each.name)]:
@@ -120,12 +120,12 @@ def _sweep(path: Path) -> None:
 
 
 def write_in(site: Path, file: str, content: bytes) -> None:
-    """Write a file of the site, whole or not at all; raises `OutputError`."""
+    """Write a file of the site atomically; raises `OutputError`."""
     path = site / file
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.parent.resolve() != (site.resolve() / file).parent:  # a link that leads out of the site
-            raise OutputError(f"{path.parent}: a link; expected a folder of the site's own.")
+            raise OutputError(f"{path.parent}: a symbolic link; expected a folder inside the site.")
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror}).") from error
     write_atomically(path, content)

@@ -1,6 +1,6 @@
-"""The block that ties a report to its site: links to the index, its neighbours and the same image under other models.
+"""The block of links in a report of a site: to the index, to its neighbours and to the same image under other models.
 
-It stands between two comments, so that it can be put in anew when the site grows, without drawing the report again.
+The block is between two HTML comments, so that it can be replaced when the site grows, without rendering the report again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Entries = Mapping[tuple[str, str], Entry]
 
 
 class Neighbours(NamedTuple):
-    """What a report leads to: the reports before and after it under the same model, and those of the same image."""
+    """What a report links to: the reports before and after it under the same model, and those of the same image."""
 
     before: Entry | None
     after: Entry | None
@@ -34,7 +34,7 @@ class Neighbours(NamedTuple):
 
 
 def neighbours_of(entries: Iterable[Entry]) -> dict[tuple[str, str], Neighbours]:
-    """The neighbours of each report, in the order of their names; entries without a report are left out."""
+    """Return the neighbours of each report, in order of name; entries without a report are left out."""
     made = sorted((each for each in entries if not each.error), key=lambda entry: entry.key)
     by_image: dict[str, list[Entry]] = {}
     for each in made:
@@ -49,24 +49,24 @@ def neighbours_of(entries: Iterable[Entry]) -> dict[tuple[str, str], Neighbours]
 
 
 def block_of(entry: Entry, neighbours: Neighbours, templates: Path | None = None) -> Markup:
-    """The block of a report, which also holds what it was made from (`Entry.wanted`)."""
+    """Return the block of a report, which also contains the digest of what it was made from (`Entry.wanted`)."""
     links = environment_with(templates).get_template("site/links.html.j2").render(entry=entry, near=neighbours)
     facts = htmlsafe_json_dumps({"wanted": entry.wanted, "image": entry.image})
     return Markup(f'{BEGIN}\n{links}<script type="application/json" id="site-data">{facts}</script>\n{END}')
 
 
 def with_block(html: bytes, block: str) -> bytes:
-    """A report's page with another block in place of the one that it has."""
+    """Return a report's page with its block replaced."""
     return BLOCK.sub(lambda _: block.encode(), html, count=1)
 
 
 def digest_of(block: str) -> str:
-    """What tells two blocks apart."""
+    """Return a digest of a block."""
     return hashlib.sha256(block.encode()).hexdigest()[:16]
 
 
 def island_in(html: bytes) -> tuple[str, str]:
-    """What a report says it was made from, and what its site calls its image; "" of a report that was not made for a site."""
+    """Return `Entry.wanted` and the image's name in the site, as stored in a report; ("", "") if it was not made for a site."""
     found = ISLAND.search(html)
     try:
         values = json.loads(found[1]) if found else {}

@@ -1,4 +1,4 @@
-"""The pages of a site: the index, in pages of rows, and a page for each model."""
+"""Renders the pages of a site: the index, split into pages, and a page for each model."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ OURS = re.compile(r"index(-\d+)?\.html|model-.*\.html")
 
 @record(kw_only=True)
 class Row:
-    """An image under each of the models, None where it was not shown to one.
+    """An image's entry under each model, None for a model that did not run on it.
 
-    `disagree`: models that share their classes predict different ones.
+    `disagree` means that models with the same set of classes predict different ones.
     """
 
     stem: str
@@ -34,17 +34,17 @@ class Row:
 
     @property
     def wrong(self) -> bool:
-        """Whether a model is wrong about it."""
+        """Return whether any model's prediction is wrong."""
         return any(each.correct is False for each in self.cells if each)
 
     @property
     def failed(self) -> bool:
-        """Whether there is no report under one of the models."""
+        """Return whether the report failed for any model."""
         return any(bool(each.error) for each in self.cells if each)
 
     @property
     def state(self) -> str:
-        """The words that the filter "Show" of the index knows the row by."""
+        """Return the words by which the index's filter "Show" selects the row."""
         made = [each for each in self.cells if each and not each.error]
         right = any(each.correct for each in made) and not self.wrong
         checked = any(each.worst in ("error", "warning") for each in made)
@@ -53,8 +53,8 @@ class Row:
 
 
 def rows_of(entries: Sequence[Entry], models: Sequence[str]) -> list[Row]:
-    """A row for each image, what matters first: failures, then models that disagree, wrong answers (the most confident first),
-    checks, and the rest by name.
+    """Return a row for each image, the most important first: failures, then models that disagree, wrong answers (the most
+    confident first), findings of checks, and the rest by name.
     """
     ordered = sorted(entries, key=lambda each: (each.stem, each.model))
     rows = []
@@ -85,7 +85,7 @@ def _importance(row: Row) -> tuple[Any, ...]:
 
 
 def site_pages(entries: Sequence[Entry], templates: Path | None = None) -> dict[str, bytes]:
-    """The pages by name, with their style and script; templates in the folder `templates` go before ours."""
+    """Return the pages by name, with their style and script; templates in the folder `templates` override ours."""
     environment = environment_with(templates)
     models = sorted({each.model for each in entries})
     figures = [figures_of_model([each for each in entries if each.model == model]) for model in models]
@@ -106,10 +106,10 @@ def site_pages(entries: Sequence[Entry], templates: Path | None = None) -> dict[
 
 
 def _labels(rows: Sequence[Row]) -> list[str]:
-    """The labels that the rows show, for the filter."""
+    """Return the labels in the rows, for the filter."""
     return sorted({label for row in rows for label in (row.truth, *(each.label for each in row.cells if each)) if label})
 
 
 def stale_pages(site: Path, pages: dict[str, bytes]) -> list[Path]:
-    """Pages of an earlier state of the site that are none any more."""
+    """Return the files of pages that the site no longer has."""
     return [path for path in site.glob("*.html") if OURS.fullmatch(path.name) and path.name not in pages]

@@ -1,4 +1,4 @@
-"""A small picture of a report, for lists of many: the image with what the model looked at."""
+"""Makes the thumbnail of a report for lists: the image, overlaid with an attribution map."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SIDE = 128  # pixels, the longer side
 
 
 def thumbnail(report: Report) -> bytes | None:
-    """The report's first attribution map over the image, or the image alone, as JPEG; None where it shows neither."""
+    """Return the report's first attribution map over the image, or only the image, as JPEG; None if it shows neither."""
     attributions, overview = present(report.attributions), present(report.overview)
     if attributions is not None and attributions.rows:
         picture = attributions.laid(attributions.rows[0])

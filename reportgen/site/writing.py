@@ -1,4 +1,4 @@
-"""Writing a site over the reports that are in it: its links, its journal, its index and a page for each model."""
+"""Writes a site for the reports in its folder: their links, the journal, the index and a page for each model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .thumbnails import thumbnail
 
 
 def is_whole(site: Path, entry: Entry) -> bool:
-    """Whether the files of a report are there, as they were written."""
+    """Return whether the files of a report exist and are unchanged."""
     if not _has_digest(site / entry.file, entry.digest):
         return False
     return not entry.thumbnail or _has_digest(site / entry.thumbnail, entry.thumbnail_digest)
@@ -32,7 +32,7 @@ def _has_digest(path: Path, digest: str) -> bool:
 
 
 def write_site(site: Path, entries: Iterable[Entry], templates: Path | None = None) -> None:
-    """Bring the links of the reports up to date, then write the journal and the pages; raises `OutputError`."""
+    """Update the links in the reports, then write the journal and the pages; raises `OutputError`."""
     linked = {entry.key: entry for entry in entries}
     for key, near in neighbours_of(linked.values()).items():
         block = block_of(linked[key], near, templates)
@@ -50,26 +50,26 @@ def write_site(site: Path, entries: Iterable[Entry], templates: Path | None = No
 def _relinked(site: Path, entry: Entry, block: str) -> Entry:
     try:
         page = with_block((site / entry.file).read_bytes(), block)
-    except OSError:  # deleted meanwhile: the next run makes it again
+    except OSError:  # deleted in the meantime: the next run makes it again
         return entry
     write_in(site, entry.file, page)
     return replace(entry, digest=hashlib.sha256(page).hexdigest(), links=digest_of(block))
 
 
 def index(sites: Sequence[str | Path], output: str | Path | None = None, templates: str | Path | None = None) -> Path:
-    """Rebuild the index of a site from its reports alone, or merge several sites (the shards of a batch) into the site `output`.
+    """Rebuild the index of a site from its reports, or merge several sites (the shards of a batch) into the site `output`.
 
-    Templates in the folder `templates` go before ours. Of a report that several have, the last one counts. Failures are kept
-    where no other site has the report. Returns the folder.
-    Raises `ReportFileError` for a folder that is no site, `OptionError` for templates that cannot be used, and `OutputError`.
+    Templates in the folder `templates` override ours. If several sites have the same report, the last one is used. A failure is
+    kept only if no other site has the report. Returns the folder. Raises `ReportFileError` for a folder that is not a site,
+    `OptionError` for templates that cannot be used, and `OutputError`.
     """
     given = [Path(each) for each in sites]
     if not given:
-        raise ReportFileError("index: no site was given.")
+        raise ReportFileError("index: no site was given; name one or more.")
     for each in given:
         check_site(each)
     if output is None and len(given) > 1:
-        raise OutputError("index: several sites are merged into another one; name it with --output.")
+        raise OutputError("index: several sites are merged into one; name the merged site with --output.")
     place = given[0] if output is None else Path(output)
     check_site_writable(place)
     with writing(place):
@@ -84,7 +84,7 @@ def index(sites: Sequence[str | Path], output: str | Path | None = None, templat
 
 
 def _entries_of(source: Path, place: Path) -> dict[tuple[str, str], Entry]:
-    """The entries of a site, each read out of its report, which is copied to `place`; and the failures of its journal."""
+    """Return the entries of a site, read from its reports, which are copied to `place`, and the failures in its journal."""
     before = read_entries(source)
     found = {key: entry for key, entry in before.items() if entry.error}
     for path in sorted((source / REPORTS).glob("*/*.html")):
@@ -106,7 +106,7 @@ def _entry_from(path: Path, model: str, stem: str, place: Path, before: Mapping[
         image, name = (old.image, old.model_name) if old else (stem, model)
         return Entry(model=model, stem=stem, model_name=name, image=image, error=f"{path.name}: {error}")
     block = BLOCK.search(html)
-    if block is None:  # made alone: it gets its links now
+    if block is None:  # made outside a batch: it gets its block of links now
         html = html.replace(b'<main id="content">', b'<main id="content">\n<!--site--><!--/site-->', 1)
     entry = replace(
         entry,
