@@ -18,7 +18,7 @@ from ..probe import Question
 from ..tasks import ScoreKind
 from .outputs import kind_of
 
-LOGITS = "_keras_logits"  # the attribute in which Keras's softmax and sigmoid keep their input on their output
+LOGITS = "_keras_logits"  # the attribute of a tensor from Keras's softmax or sigmoid that keeps what went in
 BEST = 3  # how many classes are explained side by side by default
 MOVES: tuple[Sense, ...] = ("raised", "lowered")  # each value of a regression is explained in both directions
 
@@ -67,8 +67,8 @@ def count_classes(outputs: Any, channels_first: bool = False) -> int:
 def class_scores(outputs: Any, channels_first: bool = False) -> Any:
     """Return one score per image and class of an output (n, ...): a tensor (n, classes) float32.
 
-    If the output is a map, a class's score is its mean over the map; `channels_first` means that the map is laid out as (n,
-    classes, h, w). An output (n,) counts as one class.
+    If the output is a map, a class's score is its mean over the map; `channels_first` means that the map is laid out as
+    (n, classes, h, w). An output (n,) counts as one class.
     """
     if len(outputs.shape) == 1:
         outputs = outputs[:, None]

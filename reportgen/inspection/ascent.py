@@ -91,7 +91,7 @@ class Ascent:
             yield from climb.of((*now, *(now[:1] * (BATCH - len(now)))))[: len(now)]
 
     def respond(self, pixels: Any, chosen: Any, heard: Heard | None, size: tuple[int, int]) -> Any:
-        """Return how much each picture (n, h, w, channels) of 0 to 255 excites its filter: the mean of its feature map, (n,) float32."""
+        """Return how much each picture (n, h, w, channels), 0 to 255, excites its filter: the mean over its map, (n,) float32."""
         matrix, offset = colours_as_given(self.loaded.scheme, self.loaded.input_shape[2], self.loaded.ranges)
         given = tf.tensordot(pixels, tf.constant(matrix), [[3], [0]]) + tf.constant(offset)
         given = tf.transpose(given, (0, 3, 1, 2)) if self.loaded.channels_first else given

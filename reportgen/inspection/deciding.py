@@ -1,6 +1,6 @@
-"""What kind of answer an output gives: by what the user says, what the model was trained for, and the operations that made it.
+"""How an output is read: by what the user says, the loss the model was trained with, and the operations that made the output.
 
-The numbers of one image decide nothing: two scores of 0.5 add up to 1, whatever they are.
+The values for one image decide nothing: two scores of 0.5 add up to 1, whatever they mean.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ IMAGE_CHANNELS = (1, 3, 4)
 
 
 class Reading(NamedTuple):
-    """How an output is read, how that is known, and whether it is no more than an assumption."""
+    """How an output is read, the reason, and whether that is only an assumption."""
 
     task: Task
     reason: str
@@ -34,8 +34,10 @@ class Reading(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What a decision goes by: the output's shape without the batch axis, channels last; the kind of its values; the operation
-    that made them; the (h, w, channels) of the model's input; its loss; and whether the user named its classes.
+    """What the decision is based on.
+
+    This is the output's name; its shape without the batch axis, channels last; the kind of its values; the operation that made
+    them; the (h, w, channels) of the model's input; the output's loss; and whether the user named its classes.
     """
 
     name: str
@@ -48,12 +50,12 @@ class Seen(NamedTuple):
 
     @property
     def size(self) -> int:
-        """How many classes, values or channels."""
+        """The number of classes, values or channels."""
         return self.shape[-1] if self.shape else 1
 
 
 def decide(seen: Seen, asked: Task | None) -> Reading:
-    """How an output is read; raises `OptionError` where it cannot be what was asked for."""
+    """Decide how an output is read. Raises `OptionError` if it cannot be read as `asked`."""
     if asked is not None:
         return _as_asked(seen, asked)
     if len(seen.shape) > 1 and len(seen.shape) != 3:

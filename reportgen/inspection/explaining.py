@@ -1,4 +1,4 @@
-"""The layer that the user wants the answer to be explained at."""
+"""The layer at which the user wants the prediction to be explained."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NAMED = 5  # layers that an error names
 
 
 def asked_choice(path: str | None, steps: Sequence[Step], structure: Structure) -> Choice | None:
-    """The layer at `path`; None where none was asked for.
+    """Return the choice of the layer at `path`; None if no layer was asked for.
 
     Raises `OptionError` for a path that the model does not have, or whose output has no height and width.
     """
