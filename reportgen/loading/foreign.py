@@ -1,16 +1,16 @@
-"""Files that hold no model of Keras's: what they are, and what to do. Nothing in them is run."""
+"""Files that hold no Keras model: what they are, and what to do about them. Nothing in them is run."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-START = 512  # bytes of a file that are looked at
+START = 512  # bytes of a file to look at
 ELSEWHERE = 'Build the same network in Keras, set its weights, and save it: model.save("model.keras").'
 LFS = "Git LFS pointer, which stands for a file that was not fetched"
 
 
 def foreign_kind(path: Path) -> tuple[str, str] | None:
-    """What a file is that Keras does not open, and what to do; None where that is not known."""
+    """Return what a file is that Keras cannot open, and what to do about it; None if that is not known."""
     try:
         with path.open("rb") as file:
             start = file.read(START)

@@ -1,4 +1,4 @@
-"""`Inputs`: what a model with several inputs takes beside the image, and how it wants them handed over."""
+"""`Inputs`: what a model with several inputs takes besides the image, and in which structure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Spec:
 
     @property
     def takes_an_image(self) -> bool:
-        """Whether it is (h, w, channels)."""
+        """Whether its shape is (h, w, channels)."""
         return len(self.shape) == 3
 
     def __str__(self) -> str:
@@ -36,8 +36,8 @@ class Spec:
 class Inputs:
     """The inputs of a model that takes several.
 
-    structure: lists, tuples and mappings as the model takes them, with places in `specs` as leaves; by_name: whether it is a
-    mapping from the names of arguments. image: the place of the one that is given the image. values: what others are given, by
+    structure: lists, tuples and mappings as the model takes them, with indices into `specs` as leaves. by_name: whether it maps
+    the names of arguments. image: the index of the input that is given the image. values: what the other inputs are given, by
     name, each without a batch axis.
     """
 
@@ -49,15 +49,15 @@ class Inputs:
 
     @property
     def others(self) -> tuple[Spec, ...]:
-        """All but the image, in order."""
+        """All inputs but the image's, in order."""
         return tuple(each for place, each in enumerate(self.specs) if place != self.image)
 
     def with_values(self, values: Mapping[str, np.ndarray]) -> Inputs:
-        """The same with what the others are given."""
+        """Return the same inputs with these values for the others."""
         return replace(self, values=dict(values))
 
     def tensors(self, images: int) -> dict[str, Any]:
-        """What the others are given beside so many images, as tensors; zeros where nothing was given yet."""
+        """Return what the other inputs are given besides so many images, as tensors; zeros if nothing was given yet."""
         found = {}
         for spec in self.others:
             value = self.values.get(spec.name)
@@ -66,11 +66,11 @@ class Inputs:
         return found
 
     def packed(self, image: Any, others: Mapping[str, Any]) -> Any:
-        """The image's tensor and the others', as the model takes them."""
+        """Return the image's tensor and those of the others, in the structure that the model takes."""
         return _filled(self.structure, [image if n == self.image else others[spec.name] for n, spec in enumerate(self.specs)])
 
     def check_names(self, names: Mapping[str, Any], model: str) -> None:
-        """Raise `OptionError` unless each of the others, and nothing else, is given something."""
+        """Raise `OptionError` unless each of the other inputs, and nothing else, is given something."""
         image = self.specs[self.image].name
         for name in names:
             if name == image:
@@ -91,7 +91,10 @@ class Inputs:
 
 
 def inputs_of(model: Any) -> Inputs | None:
-    """The inputs of a model that takes several; None for a model of one. Raises `ModelError` where none of them takes images."""
+    """Return the inputs of a model that takes several; None for a model with a single one.
+
+    Raises `ModelError` if none of them takes an image, or if one takes text.
+    """
     structure, by_name = _structure(model)
     leaves = list(_leaves(structure))
     if len(leaves) < 2:
@@ -112,14 +115,14 @@ def inputs_of(model: Any) -> Inputs | None:
 
 
 def image_input(model: Any) -> Any:
-    """The tensor of a functional model's input that is given the image; None where the model declares none."""
+    """Return the tensor of a functional model's input that is given the image; None if the model declares none."""
     structure = getattr(model, "_inputs_struct", None)
     leaves = [leaf for _, leaf in _leaves(getattr(model, "inputs", None) if structure is None else structure)]
     return next((leaf for leaf in leaves if len(leaf.shape) == 4), leaves[0] if leaves else None)
 
 
 def _structure(model: Any) -> tuple[Any, bool]:
-    """What the model takes, with tensors or shapes as leaves; and whether it is a mapping from arguments."""
+    """Return what the model takes, with tensors or shapes as leaves, and whether it maps the names of arguments."""
     struct = getattr(model, "_inputs_struct", None)
     if struct is not None:
         return struct, False
@@ -145,7 +148,7 @@ def _children(value: Any) -> Iterator[tuple[str, Any]] | None:
 
 
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """The tensors or shapes in a structure, in the order in which it was written, each with its path."""
+    """Yield the tensors or shapes in a structure, in the order in which it was written, each with its path."""
     children = _children(value)
     if children is None:
         if value is not None:

@@ -1,4 +1,4 @@
-"""Class labels: ImageNet's and MiniVGG's, which ship, and those of a user's file."""
+"""Class labels: those of ImageNet and MiniVGG, which ship with reportgen, and those of a user's file."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ LARGEST_LABELS_FILE = 16_000_000  # bytes
 
 
 def imagenet_labels() -> tuple[str, ...]:
-    """ImageNet's 1000 labels in the order of the ILSVRC classes."""
+    """Return ImageNet's 1000 labels in the order of the ILSVRC classes."""
     return tuple(files("reportgen.loading").joinpath("imagenet_labels.txt").read_text("utf-8").splitlines())
 
 
 def minivgg_labels() -> tuple[str, ...]:
-    """CIFAR-10's ten labels."""
+    """Return CIFAR-10's ten labels."""
     return tuple(files("reportgen.loading.minivgg").joinpath("labels.txt").read_text("utf-8").splitlines())
 
 
 def labels_by_name(model: str) -> tuple[str, ...]:
-    """The labels of a model known by name; none for a file, which tells them only once it is opened."""
+    """Return the labels of a model known by name; none for a file, whose labels are only known once it is opened."""
     if model.lower() in BUNDLED:
         return minivgg_labels()
     return imagenet_labels() if model.lower() in APPLICATIONS else ()
 
 
 def given_labels(labels: str | Path | Sequence[str] | None) -> tuple[str, ...] | None:
-    """Labels given as a file or as they are; raises `LabelsError`."""
+    """Return labels given as a file or directly; raises `LabelsError`."""
     if labels is None:
         return None
     return read_labels(Path(labels)) if isinstance(labels, (str, Path)) else tuple(labels)
 
 
 def read_labels(path: Path) -> tuple[str, ...]:
-    """The labels in a text file (a label a line) or in JSON; raises `LabelsError`.
+    """Return the labels in a text file (one label per line) or in JSON; raises `LabelsError`.
 
     JSON may be a list of labels, {"0": "cat"}, {"cat": 0}, or {"0": ["n02123045", "cat"]} as Keras writes for ImageNet.
     """

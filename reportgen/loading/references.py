@@ -1,4 +1,4 @@
-"""What a model reference says, checked before TensorFlow is imported: a bundled model, an application, or a file."""
+"""Resolve a model reference before TensorFlow is imported: a bundled model, an application, or a file."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ BUNDLED = {"minivgg": "minivgg.keras", "minivgg@early": "minivgg-early.keras"}
 SUFFIXES = (".keras", ".h5", ".hdf5")
 HUB, HUB_PACKAGE = "hf://", "huggingface_hub"
 SAVED_MODEL = ("saved_model.pb", "saved_model.pbtxt")
-ANY_FILE = 64_000_000  # bytes that a file may unpack to, however small it is
-MOST_COMPRESSION = 100  # times; zip packs zeros a thousandfold, weights hardly at all
+ANY_FILE = 64_000_000  # bytes that any file may unpack to, however small it is
+MOST_COMPRESSION = 100  # times; zip compresses zeros a thousandfold, weights hardly at all
 # Keras goes by these names, whatever the files hold
 ARCHIVE, SHARDED, WEIGHTS, NUMPY_WEIGHTS = ".keras", ".weights.json", "model.weights.h5", "model.weights.npz"
 
 
 class Checked(NamedTuple):
-    """What a check found: the state of the file or folder before it began, and the bytes of the weights in it."""
+    """The result of a check: the state of the file or folder before it began, and the bytes of the weights in it."""
 
     state: State
     stored: int
 
 
 class Reference(NamedTuple):
-    """What a reference stands for: an application's key, a file that ships with us, a user's file (or folder), a model of the
-    Hugging Face Hub ("hf://USER/MODEL"), or a model in memory. `name` is what the report calls it.
+    """What a reference stands for; `name` is what the report calls it.
 
-    checked: what was found in a user's file.
+    It is an application's key, a file that ships with reportgen, a user's file (or folder), a model on the Hugging Face Hub
+    ("hf://USER/MODEL"), or a model in memory. `checked` is what was found in a user's file.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Reference(NamedTuple):
 
 
 def find_reference(reference: str | Path) -> Reference:
-    """What `reference` stands for; raises `ModelError` where it is neither a known name nor a model file."""
+    """Return what `reference` stands for. Raises `ModelError` if it is neither a known name nor a model file."""
     text = str(reference)
     if isinstance(reference, str) and text.lower() in BUNDLED:
         return Reference(text.lower(), file=bundled_file(BUNDLED[text.lower()]), bundled=True)
@@ -76,7 +76,7 @@ def _check_hub(reference: str) -> None:
 
 
 def check_weights(found: Reference, weights: str | None) -> None:
-    """Raise `OptionError` where `--weights` makes no sense for the model, or names no file; `ModelError` for a file to refuse."""
+    """Raise `OptionError` if `--weights` does not apply to the model, or names no file; `ModelError` for a file to refuse."""
     if weights is None:
         return
     if found.application is None:
@@ -87,14 +87,14 @@ def check_weights(found: Reference, weights: str | None) -> None:
 
 
 def bundled_file(name: str) -> Path:
-    """The path of a file that ships beside MiniVGG's code."""
+    """Return the path of a file that ships beside MiniVGG's code."""
     return Path(str(files("reportgen.loading.minivgg").joinpath(name)))
 
 
 def check_model_file(path: Path, cache: Path | None = None) -> Checked:
-    """What is found in a file of a kind that Keras wrote: a zip with a config, such a zip unpacked, or HDF5; else `ModelError`.
+    """Check a file that Keras wrote: a zip with a config, such a zip unpacked to a folder, or HDF5.
 
-    `cache`: for a folder that the Hub's own package fetched, where its links may lead.
+    `cache`: for a folder that the Hub's own package downloaded, where its links may lead. Raises `ModelError` for any other file.
     """
     state = state_of(path)
     if is_folder(path) and (path / "config.json").is_file():
@@ -102,7 +102,7 @@ def check_model_file(path: Path, cache: Path | None = None) -> Checked:
         stored = _check_hdf5(path / WEIGHTS) if os.path.lexists(path / WEIGHTS) else 0
         return Checked(state, stored + _check_numpy(path / NUMPY_WEIGHTS, path))
     if is_folder(path) and any((path / name).exists() for name in SAVED_MODEL):
-        # `keras.layers.TFSMLayer` would open it, but as one layer without insides that runs whatever lies in it
+        # `keras.layers.TFSMLayer` would open it, but as a single opaque layer that runs whatever is in it
         raise ModelError(
             f"{path}: a SavedModel, of which Keras 3 sees no layers; it was not opened.\n"
             'Open it with the Keras that wrote it, and save it anew: model.save("model.keras").'
@@ -120,9 +120,9 @@ def check_model_file(path: Path, cache: Path | None = None) -> Checked:
 
 
 def _check_folder(path: Path, cache: Path | None) -> None:
-    """Raise `UnsafeModelError` where a model's folder holds more than files and folders of its own.
+    """Raise `UnsafeModelError` if a model's folder holds more than files and folders of its own.
 
-    A link would bring another file's content into the report, and a pipe would keep us waiting for ever.
+    A link would bring another file's content into the report, and a pipe would block forever.
     """
     for folder, folders, names in os.walk(path):
         for name in (*folders, *names):
@@ -137,7 +137,7 @@ def _check_folder(path: Path, cache: Path | None) -> None:
 
 
 def _check_weights_file(path: Path) -> None:
-    """Check what Keras would read weights from; a file of another kind is left for Keras to refuse."""
+    """Check the file that Keras would read weights from; a file of another kind is left for Keras to refuse."""
     if path.name.endswith(ARCHIVE):
         _check_archive(path)
     elif path.name.endswith(SHARDED):
@@ -148,8 +148,8 @@ def _check_weights_file(path: Path) -> None:
 
 
 def _shards(path: Path) -> list[Path]:
-    """The files that lie beside a `.weights.json` and hold the weights that it lists."""
-    names = {f"{path.name.removesuffix(SHARDED)}_00000.weights.h5"}  # which Keras opens, listed or not
+    """Return the files beside a `.weights.json` that hold the weights it lists."""
+    names = {f"{path.name.removesuffix(SHARDED)}_00000.weights.h5"}  # Keras opens this one, listed or not
     try:
         for listed in json.loads(path.read_bytes())["weight_map"].values():
             names.update([listed] if isinstance(listed, str) else listed)
@@ -159,11 +159,11 @@ def _shards(path: Path) -> list[Path]:
 
 
 def _check_if_hdf5(path: Path) -> int | None:
-    """The bytes that a file's arrays take, if it is HDF5, also behind a block of other bytes; None for a file of another kind.
+    """Return the bytes that an HDF5 file's arrays take, even if other bytes come first; None for a file of another kind.
 
-    Raises `ModelError` where Keras must not read it.
+    Raises `ModelError` if Keras must not read it.
     """
-    import h5py  # which takes a while, and most references name no file
+    import h5py  # takes a while to import, and most references name no file
 
     return _check_hdf5(path) if h5py.is_hdf5(path) else None
 
@@ -174,7 +174,7 @@ def _check_hdf5(path: Path) -> int:
 
 
 def _check_numpy(content: Path | IO[bytes] | Section, path: Path) -> int:
-    """The bytes that NumPy's archive of weights takes, which Keras reads in the place of HDF5; 0 for what is no archive."""
+    """Return the bytes of NumPy's archive of weights, which Keras reads in place of HDF5; 0 if it is no archive."""
     if not zipfile.is_zipfile(content):
         return 0
     with zipfile.ZipFile(content) as arrays:
@@ -184,9 +184,9 @@ def _check_numpy(content: Path | IO[bytes] | Section, path: Path) -> int:
 
 
 def _check_archive(path: Path) -> int:
-    """The bytes of the weights in a `.keras` file, a zip of a few members inside of its folder that unpack to a size one expects.
+    """Return the bytes of the weights in a `.keras` file.
 
-    Raises `ModelError` for any other file.
+    Raises `ModelError` unless it is a zip with a config, whose members stay inside its folder and unpack to a plausible size.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -211,7 +211,7 @@ def _check_archive(path: Path) -> int:
         return 0
     except ReportgenError:
         raise
-    except Exception as error:  # a damaged archive makes zipfile raise whatever its way of packing does
+    except Exception as error:  # for a damaged archive, zipfile raises whatever its decompressor does
         raise ModelError(f"{path}: its weights cannot be unpacked ({reason_of(error)}).") from error
 
 
@@ -236,7 +236,7 @@ def _close_to(text: str) -> str:
 
 
 def listing() -> str:
-    """The models that can be called by name, as a table of text."""
+    """Return the models that can be called by name, as a text table."""
     accuracy = json.loads(bundled_file("minivgg.json").read_text("utf-8"))
     rows = [("NAME", "INPUT", "PARAMETERS", "WEIGHTS")]
     for name, file in BUNDLED.items():

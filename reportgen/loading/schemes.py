@@ -1,4 +1,4 @@
-"""How pixels are scaled before a model sees them: the few schemes there are, by name. No TensorFlow here."""
+"""How pixels are scaled before a model sees them: a few schemes, by name. Needs no TensorFlow."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ SCHEMES: dict[str, tuple[Scheme, str]] = {
 }
 SUMMARY = f"auto, {', '.join(SCHEMES)}, or the name of an application such as resnet50"  # what --preprocess takes
 NEED_THREE_CHANNELS = ("caffe", "torch")
-BLUE_FIRST = ("caffe",)  # the schemes that turn red, green, blue around
+BLUE_FIRST = ("caffe",)  # the schemes that reverse red, green, blue
 
 
 def scheme_name(name: str) -> str:
-    """The scheme that `name` stands for, an application's name standing for its own; raises `OptionError`."""
+    """Return the scheme that `name` stands for; an application's name stands for its own. Raises `OptionError`."""
     lowered = name.lower()
     if lowered in SCHEMES:
         return lowered
@@ -47,8 +47,9 @@ def scheme_name(name: str) -> str:
 
 
 def scale(images: np.ndarray, scheme: str) -> np.ndarray:
-    """uint8 images (n, h, w, channels) as float32 of the same shape; a fresh array. Raises `OptionError` for "caffe" and
-    "torch" where there are not three channels.
+    """Scale uint8 images (n, h, w, channels), and return them as a fresh float32 array of the same shape.
+
+    Raises `OptionError` for "caffe" and "torch" unless there are three channels.
     """
     if scheme in NEED_THREE_CHANNELS and images.shape[-1] != 3:
         raise OptionError(f"--preprocess {scheme} is for three channels; the model takes {images.shape[-1]}.")

@@ -1,4 +1,4 @@
-"""From a reference to a model: a bundled one, an application, a file, or a `keras.Model` at hand."""
+"""Load the model that a reference stands for: a bundled one, an application, a file, or a `keras.Model` in memory."""
 
 from __future__ import annotations
 
@@ -48,12 +48,13 @@ def load(
     allow_unsafe: bool = False,
     announce: Announce | None = None,
 ) -> Loaded:
-    """What a reference (a name, a path, or a `keras.Model`) stands for; raises `ModelError`, `OptionError`, `LabelsError`.
+    """Load the model that a reference stands for: a name, a path, or a `keras.Model`.
 
     weights: for an application, "imagenet" (the default), "random" (by `seed`) or a file. preprocess: "auto", a scheme, or an
     application's name. size: (h, w) for a model that takes any. max_memory: the bytes that the outputs of layers may take at
     once. imports: modules to import first, whose classes Keras then knows. allow_unsafe: let the file's own code run. announce:
-    is told of a download before it starts, and returns the stream for its progress bar.
+    called before a download starts, and returns the stream for its progress bar. Raises `ModelError`, `OptionError` and
+    `LabelsError`.
     """
     user_labels = given_labels(labels)
     scheme = None if preprocess == "auto" else scheme_name(preprocess)
@@ -78,7 +79,7 @@ def load(
         input_shape, channels_first, size_warnings = input_shape_of(model, size or _own_size(found))
     except ReportgenError:
         raise
-    except Exception as error:  # what a file says of its model's input may be anything
+    except Exception as error:  # what a file says about its model's input may be anything
         raise ModelError(
             f"{found.name}: what it takes cannot be told from it ({reason_of(error)}); expected pictures."
         ) from error
@@ -119,7 +120,7 @@ def _check_pixels(name: str, height: int, width: int, channels: int) -> None:
 
 
 def _check_steps(model: Any) -> None:
-    """Raise `ModelError` for steps over a picture that are no 32-bit numbers: TensorFlow ends the process at sight of them."""
+    """Raise `ModelError` for strides and windows that are no 32-bit numbers, because TensorFlow ends the process on them."""
     for layer in model._flatten_layers(include_self=False):
         for name in ("strides", "dilation_rate", "kernel_size", "pool_size"):
             steps = keras.tree.flatten(getattr(layer, name, None))
@@ -139,7 +140,7 @@ def _application(application: Application, weights: str, seed: int, announce: An
         model = build(weights=None)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of weights that do not fit Keras says the same in dozens of lines
+            warnings.simplefilter("ignore")  # for weights that do not fit, Keras says the same in dozens of lines
             model.load_weights(path)
     except Exception as error:
         raise ModelError(f"{path}: these weights do not fit {application.function} ({reason_of(error)}).") from error
@@ -148,7 +149,7 @@ def _application(application: Application, weights: str, seed: int, announce: An
 
 @contextlib.contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """Random weights by `seed`; Python's and NumPy's own random numbers then go on as before, TensorFlow's do not."""
+    """Draw random weights by `seed`. Afterwards, Python's and NumPy's random states are restored; TensorFlow's is not."""
     python, numpy = random.getstate(), np.random.get_state()
     keras.utils.set_random_seed(seed)
     try:
@@ -167,7 +168,7 @@ def _with_imagenet_weights(application: Application, build: Any, announce: Annou
     try:
         # Keras's own progress bar goes to standard output, which is for results
         with fresh_names(), contextlib.redirect_stdout(bar), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # MobileNetV3 warns of the input that it is made for
+            warnings.simplefilter("ignore")  # MobileNetV3 warns about the input that it was made for
             return build(weights="imagenet")
     except Exception as error:
         name = application.function.lower()
@@ -189,7 +190,7 @@ def _source(found: Reference, weights: str | None, seed: int) -> str:
 
 
 def _own_size(found: Reference) -> tuple[int, int] | None:
-    """The size an application was made for, where its architecture would take any."""
+    """Return the size that an application was made for, because its architecture would take any size; None for other models."""
     if found.application is None:
         return None
     side = APPLICATIONS[found.application].size
@@ -218,7 +219,7 @@ def _scheme(asked: str | None, found: Reference, model: Any) -> tuple[str, tuple
 def _labels(asked: tuple[str, ...] | None, found: Reference, model: Any) -> tuple[str, ...] | None:
     classes = _classes(model)
     if asked is not None:
-        both = classes == 1 and len(asked) == 2  # of a yes-or-no answer the one score is that of the second label
+        both = classes == 1 and len(asked) == 2  # a single yes-or-no score is that of the second label
         if classes is not None and len(asked) != classes and not both:
             raise LabelsError(f"--labels: {len(asked)} labels for {classes} classes; expected one for each.")
         return asked
