@@ -31,7 +31,7 @@ def heads_of(model: Any, outputs: Any) -> dict[str, Any]:
     """
     named = dict(_named(outputs))
     if not named:
-        raise ModelError(f"{model.name}: the model gave no tensor back; a report needs an output to look at.")
+        raise ModelError(f"{model.name}: the model returned no tensor; expected at least one output to report on.")
     if isinstance(outputs, dict):
         return named
     names = getattr(model, "output_names", None) or []
@@ -54,7 +54,7 @@ def chosen_head(heads: dict[str, Any], asked: str | None) -> Any:
     if asked is None:
         return next(iter(heads.values()))
     if asked not in heads:
-        raise OptionError(f"--head {asked}: the model has no such output; there are {', '.join(heads)}.")
+        raise OptionError(f"--head {asked}: the model has no such output; expected one of {', '.join(heads)}.")
     return heads[asked]
 
 
@@ -140,11 +140,13 @@ def questions_of(options: Options, answer: Answer, labels: tuple[str, ...] | Non
     asked = options.target if isinstance(options.target, tuple) else () if options.target is None else (options.target,)
     found = tuple(dict.fromkeys(find_class(each, classes, labels) for each in asked))
     if against in found:
-        raise OptionError(f"--against {options.against}: this is the class that is explained; name another one.")
+        raise OptionError(f"--against {options.against}: this class is itself the one explained; choose another.")
     if not asked:
         found = tuple(each for each in _by_themselves(answer, output) if each != against)[:BEST]
         if classes == 1 and against is not None:
-            raise OptionError(f"--against {options.against}: the model has one class, and no other to explain it against.")
+            raise OptionError(
+                f"--against {options.against}: the model has only one class, so there is none to explain it against."
+            )
     if output.task == "regression" and against is None:
         return tuple(Question(class_index=each, sense=sense, unit=answer.unit) for each in found for sense in MOVES)
     questions = [Question(class_index=each, against=against, unit=answer.unit) for each in found]
@@ -187,6 +189,6 @@ def find_class(target: int | str, classes: int, labels: tuple[str, ...] | None, 
         if label.casefold() == text.casefold():
             return index
     if not labels:
-        raise LabelsError(f"{flag} {text}: the model has no labels; give the class's index, or --labels FILE.")
+        raise LabelsError(f"{flag} {text}: the model has no labels; give the class index, or pass --labels FILE.")
     close = difflib.get_close_matches(text, labels, n=3, cutoff=0.5) or labels[:5]
-    raise LabelsError(f"{flag} {text}: the model has no such label; there are {len(labels)}, such as {', '.join(close)}.")
+    raise LabelsError(f"{flag} {text}: the model has no such label; expected one of {len(labels)}, such as {', '.join(close)}.")

@@ -103,13 +103,13 @@ class Ascent:
             return tf.gather(tf.cast(by_class, tf.float32), chosen, axis=1, batch_dims=1)
         maps, channels_first = self._maps(given, heard, own_size)
         if not maps.dtype.is_floating or maps.shape[0] != BATCH:
-            raise NotApplicable(f"{heard.row.path} does not return numbers for each image that could be differentiated.")
+            raise NotApplicable(f"{heard.row.path} does not return floats for each image, so it has no gradient.")
         if maps.shape.rank == 4 and not own_size:
             down, across = maps.shape[2:] if channels_first else maps.shape[1:3]
             whole = heard.row.output_shape[1:] if channels_first else heard.row.output_shape[:2]
             for cells, all_cells, length, all_length in zip((down, across), whole, size, self.loaded.input_shape, strict=False):
                 if abs(cells - (all_cells or 0) * length / all_length) > 2 + 0.15 * cells:
-                    raise ValueError("a layer cuts or stretches what it is given")
+                    raise ValueError("a layer crops or stretches its input")
         maps = tf.cast(maps, tf.float32)
         if maps.shape.rank == 4 and channels_first:
             maps = tf.transpose(maps, (0, 2, 3, 1))
@@ -129,7 +129,7 @@ class Ascent:
                 run(self.loaded, self.head, given, listen)
         except _Reached as reached:
             return reached.tensor, reached.channels_first
-        raise NotApplicable(f"{heard.row.path} is not called where the model is traced.")
+        raise NotApplicable(f"{heard.row.path} is not called when the model is traced.")
 
 
 class _Climb:
@@ -162,7 +162,7 @@ class _Climb:
             advance("Feature visualization", step, STEPS)
         pixels = np.rint(self._middle(self._canvas(waves)).numpy())
         if not np.isfinite(pixels).all():
-            raise NotApplicable("The filters' gradients are no numbers (nan or infinite).")
+            raise NotApplicable("The filters' gradients are not finite (nan or infinite).")
         grey = np.full(pixels.shape, 127.5, np.float32)
         reached, blank = (self.respond(tf.constant(each, tf.float32), chosen).numpy() for each in (pixels, grey))
         return [

@@ -51,7 +51,7 @@ class Asking:
     def scores(self, batch: np.ndarray) -> np.ndarray:
         """See `Network.scores`."""
         if not self.structure.classes:
-            raise NotApplicable("The model returns one number for the whole batch, and no scores for each image.")
+            raise NotApplicable("The model returns one number for the whole batch, not scores for each image.")
 
         def compute(images: Any, _class_index: Any) -> Any:
             output, _ = self._forward(images, None, None)
@@ -68,7 +68,7 @@ class Asking:
             return class_scores(output, self.structure.channels_first) if by_class is None else by_class
 
         if not self.structure.classes:
-            raise NotApplicable("The model returns one number for the whole batch, and no scores for each image.")
+            raise NotApplicable("The model returns one number for the whole batch, not scores for each image.")
         return self._for_all("the logits", compute, batch, self._bytes_per_image())
 
     def maps(self, path: str, batch: np.ndarray) -> np.ndarray:
@@ -101,7 +101,7 @@ class Asking:
                 score = tf.reduce_sum(tf.gather(by_class, index, axis=1))
             gradient = derivative(tape, score, found)
             if gradient is None:
-                raise NotApplicable(f"There is no gradient at {where}: none leads back to it from the score of the class.")
+                raise NotApplicable(f"There is no gradient at {where}: none flows back to it from the class score.")
             return tf.cast(tf.convert_to_tensor(gradient), tf.float32)
 
         needed = self._bytes_per_image(heard.row.index)
@@ -116,12 +116,12 @@ class Asking:
             output, found = self._forward(images, heard, None)
         by_class = differentiated(output, self.structure.channels_first)
         if by_class is None or not found.dtype.is_floating:
-            raise NotApplicable(f"There is no gradient at {where}: it goes by way of integers.")
+            raise NotApplicable(f"There is no gradient at {where}: it or the model's output consists of integers.")
         gradient = guided_gradient(tf.reduce_sum(tf.gather(by_class, index, axis=1)), found)
         if not seen():
-            raise NotApplicable("The model has no ReLU; guided backpropagation changes the gradient of ReLUs alone.")
+            raise NotApplicable("The model has no ReLU; guided backpropagation only changes the gradients of ReLUs.")
         if gradient is None:
-            raise NotApplicable(f"There is no gradient at {where}: none leads back to it from the score of the class.")
+            raise NotApplicable(f"There is no gradient at {where}: none flows back to it from the class score.")
         return tf.cast(tf.convert_to_tensor(gradient), tf.float32)
 
     def _row(self, path: str) -> Heard:
@@ -132,10 +132,10 @@ class Asking:
         heard = self.structure.heard[0] if path == INPUT else self._rows.get(path)
         if heard is None:
             close = difflib.get_close_matches(path, self._rows, n=3, cutoff=0.5) or list(self._rows)[:5]
-            reason = f"{path}: the model has no such layer; there are {len(self._rows)}, such as {', '.join(close)}."
+            reason = f"{path}: the model has no such layer; expected one of {len(self._rows)}, such as {', '.join(close)}."
             raise OptionError(" ".join(reason.split()))  # a layer's name may contain line breaks
         if heard.layer is self.loaded.model:
-            raise NotApplicable(f"{path} is the model itself: only what its layers return can be asked for.")
+            raise NotApplicable(f"{path} is the model itself; expected one of its layers.")
         if not heard.values:
             raise NotApplicable(f"{path} is never called, so it has no output.")
         return heard
@@ -175,7 +175,7 @@ class Asking:
         height, width, channels = self.loaded.input_shape
         if batch.shape[1:] != (height, width, channels) or not np.issubdtype(batch.dtype, np.floating):
             raise OptionError(
-                f"batch: expected float32 of shape (n, {height}, {width}, {channels}), which `prepared` makes of pixels;"
+                f"batch: expected float32 of shape (n, {height}, {width}, {channels}), as returned by `prepared`;"
                 f" got {batch.dtype} of shape {batch.shape}."
             )
         if len(batch) == 0:

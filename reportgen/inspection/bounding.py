@@ -55,10 +55,10 @@ class HeldMemory:
         if self.held + needed <= self.most:
             return
         whole = self.held + needed
-        beside = f", beside {file_size(self.held)} of other layers" if self.held > whole / 10 else ""
+        beside = f", on top of {file_size(self.held)} for other layers" if self.held > whole / 10 else ""
         self.refused = ModelError(
-            f"{self.name}: the layer {operation.name}, with the output {shape(specs[0].shape[1:])}, takes {file_size(needed)}"
-            f"{beside}; {file_size(self.most)} at once are allowed. With memory enough, allow it: "
+            f"{self.name}: the layer {operation.name}, with the output {shape(specs[0].shape[1:])}, needs {file_size(needed)}"
+            f"{beside}; the limit is {file_size(self.most)}. If the machine has enough memory, raise it: "
             f"--max-memory {-(-whole // STEP)}GB."
         )
         raise self.refused
@@ -71,8 +71,8 @@ class HeldMemory:
         # Keras pools with windows of two sizes; the larger one is ceil(size / output) + 1
         if any(-(-size // output) + 1 > size for size, output in zip(sizes, operation.output_size, strict=True)):
             self.refused = ModelError(
-                f"{self.name}: {operation.name} pools {shape(sizes)} to {shape(operation.output_size)}, which ends TensorFlow; "
-                "expected 2 or more, of a larger map. Use GlobalMaxPooling2D for 1."
+                f"{self.name}: {operation.name} pools {shape(sizes)} to {shape(operation.output_size)}, which crashes "
+                "TensorFlow; expected an output of 2 or more, from a larger map. For an output of 1, use GlobalMaxPooling2D."
             )
             raise self.refused
 

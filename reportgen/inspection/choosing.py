@@ -128,22 +128,22 @@ def _reason(chosen: Step, after: Sequence[Spot], beside: Sequence[Spot], bare: b
     means that a path from the image itself bypasses it.
     """
     if chosen.spot.into:
-        made = f"What goes into {name(chosen.spot.path)}, which the model's own code makes of {_named(chosen.inputs)},"
+        made = f"What goes into {name(chosen.spot.path)}, which the model's own code computes from {_named(chosen.inputs)},"
         said = f"{made} is the last map"
     else:
         said = f"{name(chosen.spot.path)} is the last layer"
     if chosen.cells == 1:
-        said += f"{'' if chosen.spot.into else ' with maps'} on the way to the score; there are no larger ones."
+        said += f"{'' if chosen.spot.into else ' with maps'} on the path to the score; there are no larger ones."
     elif after:
         does = "pools, moves or drops" if len(after) == 1 else "pool, move or drop"
         computes = "" if chosen.spot.into else " that computes maps"
-        said += f" on the way to the score{computes} with a height and a width; behind it {_named(after)} only {does} values."
+        said += f" on the path to the score{computes} with a height and a width; after it, {_named(after)} only {does} values."
     else:
-        said += " with a height and a width on the way to the score."
+        said += " with a height and a width on the path to the score."
     if beside:
-        said += f" The score also depends on {_named(beside)} by another way, which this map does not show."
+        said += f" The score also depends on {_named(beside)} through another path, which this map does not show."
     if bare:
-        said += " The score also depends on the image by another way, which this map does not show."
+        said += " The score also depends on the image through another path, which this map does not show."
     return said
 
 

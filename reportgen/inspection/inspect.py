@@ -38,7 +38,7 @@ from .placing import Placing
 from .repeating import unsteadiness
 from .running import Structure, derivatives, run
 
-OF_A_MAP = "The output is a map itself; what is explained is the mean of one of its channels over all places."
+OF_A_MAP = "The output is itself a map; the explained score is the mean of one of its channels over all positions."
 
 
 @dataclass

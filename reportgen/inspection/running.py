@@ -147,8 +147,8 @@ def cannot_run(loaded: Loaded, reason: str) -> str:
     """Return the message for a model that raised `reason` when it was run."""
     if loaded.channels_first and "NHWC" in reason:
         return (
-            f"{loaded.name}: the model wants channels first, which TensorFlow cannot run on this processor.\n"
-            "Use a machine with a graphics card, or a processor for which TensorFlow has oneDNN switched on."
+            f"{loaded.name}: the model's layers are channels first, which TensorFlow cannot run on this CPU.\n"
+            "Use a machine with a GPU, or a CPU for which TensorFlow has oneDNN enabled."
         )
     return f"{loaded.name}: the model cannot run on an image of {loaded.input_shape} ({reason})."
 

@@ -64,7 +64,7 @@ class WeightBudget:
             return  # Keras reports such a shape or type itself
         if self.taken > PER_STORED * self.stored + ALLOWANCE:
             self.refused = ModelError(
-                f"{self.name}: its layers have {file_size(self.taken)} of weights or more, but the file holds "
-                f"{file_size(self.stored)}; they were not made. Save the whole model anew: model.save(...)."
+                f"{self.name}: its layers need at least {file_size(self.taken)} of weights, but the file holds "
+                f"{file_size(self.stored)}; they were not created. Save the whole model again: model.save(...)."
             )
             raise self.refused

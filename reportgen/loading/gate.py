@@ -116,7 +116,7 @@ def refusal(path: Any, parts: Collection[Part]) -> UnsafeModelError:
             f"{path}: the file needs more than plain layers: {names}.\n"
             "It was not run. If you trust whoever made the file, --allow-unsafe lets it run."
         )
-    return UnsafeModelError(f"{path}: it needs what Keras does not have: {names}. It was not run.\n{IMPORT_IT}")
+    return UnsafeModelError(f"{path}: it needs parts that Keras does not have: {names}. It was not run.\n{IMPORT_IT}")
 
 
 def in_words(parts: Collection[Part]) -> str:
@@ -127,7 +127,7 @@ def in_words(parts: Collection[Part]) -> str:
 
 def _check_length(length: int) -> None:
     if length > LARGEST_CONFIG:
-        raise ValueError(f"{length:,} characters long, {LARGEST_CONFIG:,} at most are expected")
+        raise ValueError(f"{length:,} characters; expected at most {LARGEST_CONFIG:,}")
 
 
 def _decoded(text: str) -> Any:
@@ -136,7 +136,7 @@ def _decoded(text: str) -> Any:
     def checked(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         nonlocal objects
         if len(keys := {key for key, _ in pairs}) < len(pairs):
-            raise ValueError(f"one of the keys {', '.join(sorted(keys))[:100]!r} stands twice")
+            raise ValueError(f"one of the keys {', '.join(sorted(keys))[:100]!r} occurs twice")
         objects += "class_name" in keys
         if objects > MOST_OBJECTS:
             raise ValueError(f"more than {MOST_OBJECTS:,} layers and parts of layers")

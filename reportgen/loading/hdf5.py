@@ -60,7 +60,7 @@ def _opened(group: h5py.Group, name: str, path: Path) -> Any:
     member = group[name] if is_inside else None
     if not is_inside or (isinstance(member, h5py.Dataset) and (member.is_virtual or member.external)):
         raise UnsafeModelError(
-            f"{path}: {name[:100]!r} in it is a link or takes its values from another file, as nothing does that Keras saved; "
+            f"{path}: {name[:100]!r} in it is a link or takes its values from another file, which Keras never saves; "
             "the file was not opened."
         )
     return member

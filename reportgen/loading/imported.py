@@ -56,7 +56,7 @@ def _imported(name: str) -> ModuleType:
             return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name and (name == error.name or name.startswith(f"{error.name}.")):
-            expected = "expected one that is installed, or that lies in the current folder"
+            expected = "expected one that is installed or in the current folder"
             raise OptionError(f"--import {name}: there is no such module; {expected}.") from error
         raise OptionError(f"--import {name}: it needs the module {error.name}, which is not installed.") from error
     except (Exception, SystemExit) as error:  # whatever the user's own code raises

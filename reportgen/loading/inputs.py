@@ -74,16 +74,16 @@ class Inputs:
         image = self.specs[self.image].name
         for name in names:
             if name == image:
-                raise OptionError(f"--input {name}: this is the input that is given the image; name another one: {self._told()}.")
+                raise OptionError(f"--input {name}: this input takes the image; expected one of the others: {self._told()}.")
             if name not in {each.name for each in self.others}:
-                raise OptionError(f"--input {name}: the model has no such input; beside {image} it takes {self._told()}.")
+                raise OptionError(f"--input {name}: the model has no such input; besides {image}, it takes {self._told()}.")
         missing = [each for each in self.others if each.name not in names]
         if missing:
             flags = " ".join(f"--input {each.name}=FILE" for each in missing)
             raise OptionError(
                 f"{model}: the model takes {len(self.specs)} inputs: {', '.join(map(str, self.specs))}. "
-                f"{image} is given the image.\n"
-                f"Say what the others are given: {flags} (an image or array, or numbers such as 1,2,3)."
+                f"{image} takes the image.\n"
+                f"Pass values for the others: {flags} (an image or array, or numbers such as 1,2,3)."
             )
 
     def _told(self) -> str:
@@ -108,9 +108,9 @@ def inputs_of(model: Any) -> Inputs | None:
     image = next((place for place, each in enumerate(specs) if each.takes_an_image), None)
     if image is None:
         told = ", ".join(map(str, specs))
-        raise ModelError(f"{model.name}: the model takes {len(specs)} inputs ({told}); a report needs one for pictures.")
+        raise ModelError(f"{model.name}: the model takes {len(specs)} inputs ({told}); expected one for images.")
     if any("str" in each.dtype for each in specs):
-        raise ModelError(f"{model.name}: the model takes text beside an image, which cannot be given to it.")
+        raise ModelError(f"{model.name}: one of the model's inputs takes text, which is not supported.")
     return Inputs(structure=_numbered(structure, iter(range(len(specs)))), specs=specs, image=image, by_name=by_name)
 
 

@@ -47,14 +47,14 @@ def read_labels(path: Path) -> tuple[str, ...]:
     """
     check_readable(path, LabelsError, "a file of labels")
     if path.stat().st_size > LARGEST_LABELS_FILE:
-        raise LabelsError(f"{path}: larger than a list of labels can be.")
+        raise LabelsError(f"{path}: too large for a list of labels; expected at most {LARGEST_LABELS_FILE / 1e6:.0f} MB.")
     try:
         text = path.read_text("utf-8-sig")
         labels = _from_json(json.loads(text)) if path.suffix.lower() == ".json" else text.rstrip().splitlines()
     except (ValueError, TypeError, RecursionError, IndexError) as error:
-        raise LabelsError(f"{path}: expected UTF-8 text with a label a line, or JSON with a list of labels.") from error
+        raise LabelsError(f"{path}: expected UTF-8 text with one label per line, or JSON with a list of labels.") from error
     if not labels:
-        raise LabelsError(f"{path}: there is no label in it.")
+        raise LabelsError(f"{path}: it contains no labels; expected one per class.")
     return tuple(label.strip() for label in labels)
 
 

@@ -23,8 +23,8 @@ ARITHMETIC = ("TrueDivide", "Divide", "Subtract", "Multiply", "Add")
 MAX_MEMORY = Options().max_memory
 AS_THEY_ARE = "none: the values of the array as they are"
 GUESSED = (
-    "How this model wants its pixels scaled cannot be known from it; pixel / 255 was assumed. "
-    "If it was trained otherwise, say so with --preprocess."
+    "The model does not say how its pixels should be scaled; pixel / 255 was assumed. "
+    "If it was trained with another scaling, set it with --preprocess."
 )
 ANY_SIZE = 224  # pixels per side, for a model that takes any size, unless --size says otherwise
 
@@ -109,12 +109,12 @@ def input_shape_of(model: Any, size: tuple[int, int] | None) -> tuple[tuple[int,
         channels = 3
     if size is not None:
         if any(own not in (None, wanted) for own, wanted in zip((height, width), size, strict=True)):
-            raise OptionError(f"--size {size[0]}x{size[1]}: the model takes {height} x {width} and nothing else.")
+            raise OptionError(f"--size {size[0]}x{size[1]}: the model only takes {height} x {width}.")
         return (*size, channels), channels_first, ()
     if height is not None and width is not None:
         return (height, width, channels), channels_first, ()
     chosen = (height or ANY_SIZE, width or ANY_SIZE)
-    warning = f"The model takes pictures of any size; it was given {chosen[0]} x {chosen[1]}. Choose another with --size HxW."
+    warning = f"The model takes images of any size; it was given {chosen[0]} x {chosen[1]}. Choose another size with --size HxW."
     return (*chosen, channels), channels_first, (warning,)
 
 
@@ -128,7 +128,7 @@ def _declared_input(model: Any) -> tuple[int | None, ...]:
         shape = image_input(model).shape if several is None else (None, *several.specs[several.image].shape)
     if len(shape) != 4 or not all(isinstance(length, int | None) for length in shape[1:]):
         given = str(tuple(shape[1:]))[:100]
-        raise ModelError(f"{model.name}: the model takes arrays of shape {given}; expected pictures, (height, width, channels).")
+        raise ModelError(f"{model.name}: the model takes arrays of shape {given}; expected images, (height, width, channels).")
     return tuple(shape)
 
 

@@ -72,7 +72,7 @@ def _check_hub(reference: str) -> None:
     if len(parts) != 2 or not all(parts):
         raise ModelError(f"{reference}: expected hf://USER/MODEL, a model that Keras saved to the Hugging Face Hub.")
     if importlib.util.find_spec(HUB_PACKAGE) is None:
-        raise ModelError(f"{reference}: models of the Hugging Face Hub need one more package: pip install {HUB_PACKAGE}")
+        raise ModelError(f"{reference}: models on the Hugging Face Hub need another package: pip install {HUB_PACKAGE}")
 
 
 def check_weights(found: Reference, weights: str | None) -> None:
@@ -80,7 +80,7 @@ def check_weights(found: Reference, weights: str | None) -> None:
     if weights is None:
         return
     if found.application is None:
-        raise OptionError(f"--weights is for an architecture known by name; {found.name} brings its own.")
+        raise OptionError(f"--weights only applies to an architecture known by name; {found.name} has weights of its own.")
     if weights not in ("imagenet", "random"):
         check_readable(Path(weights), OptionError, "imagenet, random, or a file of weights")
         _check_weights_file(Path(weights))
@@ -104,8 +104,8 @@ def check_model_file(path: Path, cache: Path | None = None) -> Checked:
     if is_folder(path) and any((path / name).exists() for name in SAVED_MODEL):
         # `keras.layers.TFSMLayer` would open it, but as a single opaque layer that runs whatever is in it
         raise ModelError(
-            f"{path}: a SavedModel, of which Keras 3 sees no layers; it was not opened.\n"
-            'Open it with the Keras that wrote it, and save it anew: model.save("model.keras").'
+            f"{path}: a SavedModel, whose layers Keras 3 cannot see; it was not opened.\n"
+            'Open it with the version of Keras that wrote it, and save it again: model.save("model.keras").'
         )
     check_readable(path, ModelError, "a .keras or .h5 file, made by model.save(...)")
     kind = foreign_kind(path)
@@ -131,8 +131,8 @@ def _check_folder(path: Path, cache: Path | None) -> None:
             is_in_cache = cache is not None and member.resolve().is_relative_to(cache.resolve()) and member.is_file()
             if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or (stat.S_ISLNK(mode) and is_in_cache)):
                 raise UnsafeModelError(
-                    f"{path}: {str(member.relative_to(path))[:100]!r} in it is a link, a pipe or a device, as nothing is that "
-                    "Keras saved; the folder was not opened."
+                    f"{path}: {str(member.relative_to(path))[:100]!r} in it is a link, a pipe or a device, which Keras "
+                    "never saves; the folder was not opened."
                 )
 
 
@@ -155,7 +155,7 @@ def _shards(path: Path) -> list[Path]:
             names.update([listed] if isinstance(listed, str) else listed)
         return [path.with_name(name) for name in names if path.with_name(name).exists()]
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise ModelError(f"{path}: no list of weights; expected what model.save_weights(...) wrote.") from error
+        raise ModelError(f"{path}: not a list of weights; expected a file from model.save_weights(...).") from error
 
 
 def _check_if_hdf5(path: Path) -> int | None:
@@ -197,9 +197,7 @@ def _check_archive(path: Path) -> int:
         raise ModelError(f"{path}: not a model that Keras saved; expected a .keras or .h5 file, made by model.save(...).")
     for name in members:
         if name.startswith(("/", "\\")) or ".." in PurePosixPath(name.replace("\\", "/")).parts:
-            raise UnsafeModelError(
-                f"{path}: the archive wants to write outside of its folder ({name[:100]!r}); it was not opened."
-            )
+            raise UnsafeModelError(f"{path}: the archive would write outside its folder ({name[:100]!r}); it was not opened.")
     _check_size(path, sum(member.file_size for member in members.values()), MOST_COMPRESSION * path.stat().st_size)
     try:
         if WEIGHTS in members:
@@ -226,7 +224,7 @@ def _check_declared(path: Path, content: Path | IO[bytes] | Section) -> int:
 def _check_size(path: Path, unpacked: int, limit: int) -> None:
     if unpacked > max(limit, ANY_FILE):
         raise ModelError(
-            f"{path}: the file unpacks to {unpacked / 1e6:,.0f} MB, which no model of its size does; it was not opened."
+            f"{path}: the file unpacks to {unpacked / 1e6:,.0f} MB, which is too much for a model of its size; it was not opened."
         )
 
 
@@ -241,7 +239,7 @@ def listing() -> str:
     rows = [("NAME", "INPUT", "PARAMETERS", "WEIGHTS")]
     for name, file in BUNDLED.items():
         facts = accuracy[file.removesuffix(".keras")]
-        right = f"bundled; {facts['test_accuracy']['all']:.2%} right on CIFAR-10's test images"
+        right = f"bundled; {facts['test_accuracy']['all']:.2%} accuracy on CIFAR-10's test images"
         rows.append((name, "64 x 64", f"{facts['parameters']:,}", right))
     for name, application in sorted(APPLICATIONS.items()):
         size = f"{application.size} x {application.size}"

@@ -32,7 +32,7 @@ def note_of(parts: Collection[Part]) -> tuple[str, ...]:
     """Return the note in the report about parts that were replaced or left out; nothing if there are none."""
     if not parts:
         return ()
-    return (f"Left out, because Keras does not have it and it matters for training alone: {in_words(parts)}.",)
+    return (f"Left out, because Keras does not have it and only training needs it: {in_words(parts)}.",)
 
 
 def _replaced(value: Any, registered: Collection[str], gone: dict[Part, None]) -> Any:

@@ -52,6 +52,6 @@ def scale(images: np.ndarray, scheme: str) -> np.ndarray:
     Raises `OptionError` for "caffe" and "torch" unless there are three channels.
     """
     if scheme in NEED_THREE_CHANNELS and images.shape[-1] != 3:
-        raise OptionError(f"--preprocess {scheme} is for three channels; the model takes {images.shape[-1]}.")
+        raise OptionError(f"--preprocess {scheme}: expected a model with three channels; this one takes {images.shape[-1]}.")
     function, _ = SCHEMES[scheme]
     return np.ascontiguousarray(function(images.astype(np.float32)), np.float32)

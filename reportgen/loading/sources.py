@@ -71,9 +71,9 @@ def load(
         if weights == "random":
             assigned = None
         elif assigned.none_of(model.weights):
-            raise ModelError(f"{weights or reference}: it holds no weights for the model's layers. Save the model anew.")
+            raise ModelError(f"{weights or reference}: it holds no weights for the model's layers. Save the model again.")
     else:
-        raise ModelError(f"a {type(reference).__name__} is no model: expected a name, a path or a keras.Model.")
+        raise ModelError(f"a {type(reference).__name__} is not a model; expected a name, a path or a keras.Model.")
     _check_steps(model)
     try:
         input_shape, channels_first, size_warnings = input_shape_of(model, size or _own_size(found))
@@ -81,7 +81,7 @@ def load(
         raise
     except Exception as error:  # what a file says about its model's input may be anything
         raise ModelError(
-            f"{found.name}: what it takes cannot be told from it ({reason_of(error)}); expected pictures."
+            f"{found.name}: the shape of its input cannot be read ({reason_of(error)}); expected a model that takes images."
         ) from error
     _check_pixels(found.name, *input_shape)
     scheme, scheme_warnings = _scheme(scheme, found, model)
@@ -115,7 +115,8 @@ def _model(
 def _check_pixels(name: str, height: int, width: int, channels: int) -> None:
     if min(height, width, channels) < 1 or height * width > LARGEST_IMAGE:
         raise ModelError(
-            f"{name}: pictures of {height} x {width} pixels in {channels} channels; expected 1 to {LARGEST_IMAGE:,} pixels."
+            f"{name}: the model takes images of {height} x {width} pixels with {channels} channels; "
+            f"expected 1 to {LARGEST_IMAGE:,} pixels and at least one channel."
         )
 
 
@@ -125,7 +126,7 @@ def _check_steps(model: Any) -> None:
         for name in ("strides", "dilation_rate", "kernel_size", "pool_size"):
             steps = keras.tree.flatten(getattr(layer, name, None))
             if any(isinstance(step, int) and step > LARGEST_STEP for step in steps):
-                raise ModelError(f"{layer.name}: {name} {tuple(steps)}; TensorFlow takes {LARGEST_STEP:,} at most.")
+                raise ModelError(f"{layer.name}: {name} {tuple(steps)}; TensorFlow takes at most {LARGEST_STEP:,}.")
 
 
 def _application(application: Application, weights: str, seed: int, announce: Announce | None) -> Any:
@@ -173,8 +174,8 @@ def _with_imagenet_weights(application: Application, build: Any, announce: Annou
     except Exception as error:
         name = application.function.lower()
         raise ModelError(
-            f"The ImageNet weights of {application.function} could not be had ({reason_of(error)}).\n"
-            f"Without network: copy {name}'s file into {cache}, or use --weights FILE or --weights random."
+            f"The ImageNet weights of {application.function} could not be loaded ({reason_of(error)}).\n"
+            f"Without a network connection, copy {name}'s file into {cache}, or use --weights FILE or --weights random."
         ) from error
 
 
@@ -186,7 +187,7 @@ def _source(found: Reference, weights: str | None, seed: int) -> str:
     function = f"keras.applications.{APPLICATIONS[found.application].function}"
     if weights == "random":
         return f"{function}, random weights, seed {seed}"
-    return f"{function}, {'ImageNet weights' if weights in (None, 'imagenet') else f'weights of {Path(str(weights)).name}'}"
+    return f"{function}, {'ImageNet weights' if weights in (None, 'imagenet') else f'weights from {Path(str(weights)).name}'}"
 
 
 def _own_size(found: Reference) -> tuple[int, int] | None:
@@ -201,7 +202,7 @@ def _weight_warnings(found: Reference, weights: str | None) -> tuple[str, ...]:
     if found.application is not None and weights == "random":
         return (
             f"{RANDOM_WEIGHTS}: the network has learned nothing, and its predictions mean nothing. "
-            "Use trained ones: --weights imagenet or --weights FILE.",
+            "Use trained weights: --weights imagenet or --weights FILE.",
         )
     return ()
 

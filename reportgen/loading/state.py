@@ -23,7 +23,7 @@ def state_of(path: Path) -> State:
 def check_unchanged(path: Path, before: State) -> None:
     """Raise `ModelError` unless what lies at `path` is in the same state as before."""
     if state_of(path) != before:
-        raise ModelError(f"{path}: it changed while it was read; nothing of it was used. Try again once it stays as it is.")
+        raise ModelError(f"{path}: it changed while it was being read, and was not used. Try again once it no longer changes.")
 
 
 def _states(path: Path) -> Iterator[tuple[str, tuple[int, ...]]]:

@@ -92,11 +92,12 @@ def remedy(path: Path) -> str:
         return f"They fit {' or '.join(whole)}: --model {whole[0]} --weights {path.name}"
     if kernels:
         return (
-            f"Its convolutions are those of {' or '.join(kernels)}, but the head is missing or another one: build the model in "
-            "Python, load the weights, and save the whole with model.save(...)."
+            f"Its convolutions are those of {' or '.join(kernels)}, but the head is missing or different: build the model in "
+            "Python, load the weights, and save the whole model with model.save(...)."
         )
     return (
-        "No architecture of keras.applications fits them: build the model in Python, load them, and save it with model.save(...)."
+        "No architecture of keras.applications fits them: build the model in Python, load the weights, and save it with "
+        "model.save(...)."
     )
 
 

@@ -187,13 +187,13 @@ def accuracy_table(model: keras.Model, pictures: Pictures) -> dict[str, float]:
 
 def main(
     archive: Annotated[Path, typer.Argument(metavar="DATA.zip", help="train/<class>/*.jpg and test/<class>/*.jpg")],
-    output: Annotated[Path, typer.Option(help="The .keras file to write; the early version lies beside it.")] = Path(
+    output: Annotated[Path, typer.Option(help="The .keras file to write; the early version is written next to it.")] = Path(
         "minivgg.keras"
     ),
-    checkpoints: Annotated[Path, typer.Option(help="Where the state after each epoch is kept.")] = Path("minivgg-checkpoints"),
-    seed: Annotated[int, typer.Option(help="Weights, order of the pictures and augmentation.")] = 0,
+    checkpoints: Annotated[Path, typer.Option(help="The folder for the state after each epoch.")] = Path("minivgg-checkpoints"),
+    seed: Annotated[int, typer.Option(help="Seed of the weights, the order of the images and the augmentation.")] = 0,
 ) -> None:
-    """Train MiniVGG on CIFAR-10 and write the two versions and a table of what they reach."""
+    """Train MiniVGG on CIFAR-10, and write both versions and a table of their accuracy."""
     checkpoints.mkdir(parents=True, exist_ok=True)
     pictures, test = read_pictures(archive, "train"), read_pictures(archive, "test")
     final = train(pictures, checkpoints, seed)
