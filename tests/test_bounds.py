@@ -125,20 +125,20 @@ def attended(kind: str) -> Any:
 
 
 WIDE: dict[str, tuple[Callable[[], Any], str, int]] = {
-    "upsampling": (lambda: held(layers.UpSampling2D(3000)), "(24000, 24000, 3), takes 6.91 GB", 7),
-    "padding": (lambda: held(layers.ZeroPadding2D(100_000)), "(200008, 200008, 3), takes 480 GB", 481),
-    "resizing": (lambda: held(layers.Resizing(50_000, 50_000)), "(50000, 50000, 3), takes 30 GB", 30),
-    "steps": (lambda: held(layers.Conv2DTranspose(3, 1, strides=3000)), "(24000, 24000, 3), takes 6.91 GB", 7),
-    "repetition": (lambda: held(layers.Flatten(), layers.RepeatVector(10**7)), "(10000000, 192), takes 7.68 GB", 8),
-    "units": (lambda: held(layers.UpSampling2D(100), layers.Dense(4000)), "(800, 800, 4000), takes 10.2 GB", 11),
-    "small steps": (lambda: held(*(layers.UpSampling2D(60) for _ in range(2))), "(28800, 28800, 3), takes 9.95 GB", 10),
-    "nested": (lambda: held(held(held(layers.UpSampling2D(3000)))), "(24000, 24000, 3), takes 6.91 GB", 7),
-    "dilation": (lambda: held(layers.Conv2D(1, (2, 1), dilation_rate=(10**9, 1), padding="same")), "takes 480 GB", 481),
-    "codes": (lambda: held(layers.CategoryEncoding(10**8)), "takes 102 GB", 103),
-    "attention": (lambda: attended("dot"), "takes 15.6 GB", 16),
-    "additive attention": (lambda: attended("additive"), "takes 15.6 GB", 16),
-    "attention of two heads": (lambda: attended("heads"), "takes 31.3 GB", 32),
-    "attention of groups": (lambda: attended("groups"), "takes 31.3 GB", 32),
+    "upsampling": (lambda: held(layers.UpSampling2D(3000)), "(24000, 24000, 3), needs 6.91 GB", 7),
+    "padding": (lambda: held(layers.ZeroPadding2D(100_000)), "(200008, 200008, 3), needs 480 GB", 481),
+    "resizing": (lambda: held(layers.Resizing(50_000, 50_000)), "(50000, 50000, 3), needs 30 GB", 30),
+    "steps": (lambda: held(layers.Conv2DTranspose(3, 1, strides=3000)), "(24000, 24000, 3), needs 6.91 GB", 7),
+    "repetition": (lambda: held(layers.Flatten(), layers.RepeatVector(10**7)), "(10000000, 192), needs 7.68 GB", 8),
+    "units": (lambda: held(layers.UpSampling2D(100), layers.Dense(4000)), "(800, 800, 4000), needs 10.2 GB", 11),
+    "small steps": (lambda: held(*(layers.UpSampling2D(60) for _ in range(2))), "(28800, 28800, 3), needs 9.95 GB", 10),
+    "nested": (lambda: held(held(held(layers.UpSampling2D(3000)))), "(24000, 24000, 3), needs 6.91 GB", 7),
+    "dilation": (lambda: held(layers.Conv2D(1, (2, 1), dilation_rate=(10**9, 1), padding="same")), "needs 480 GB", 481),
+    "codes": (lambda: held(layers.CategoryEncoding(10**8)), "needs 102 GB", 103),
+    "attention": (lambda: attended("dot"), "needs 15.6 GB", 16),
+    "additive attention": (lambda: attended("additive"), "needs 15.6 GB", 16),
+    "attention of two heads": (lambda: attended("heads"), "needs 31.3 GB", 32),
+    "attention of groups": (lambda: attended("groups"), "needs 31.3 GB", 32),
 }  # fmt: skip
 
 
@@ -155,7 +155,7 @@ def test_outputs_beyond_the_limit_are_refused_before_the_layer_runs(name: str) -
 @pytest.mark.parametrize("form", FORMS)
 def test_a_file_whose_layers_would_fill_the_memory_is_refused(form: str, tmp_path: Path) -> None:
     path = with_layer(tmp_path, form, layer("UpSampling2D", size=[3000, 3000]))
-    with pytest.raises(ModelError, match=r"model: the layer gadget, with the output \(24000, 24000, 3\), takes 6.91 GB"):
+    with pytest.raises(ModelError, match=r"model: the layer gadget, with the output \(24000, 24000, 3\), needs 6.91 GB"):
         reportgen.generate(path, IMAGE)
 
 

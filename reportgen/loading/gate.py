@@ -127,7 +127,7 @@ def in_words(parts: Collection[Part]) -> str:
 
 def _check_length(length: int) -> None:
     if length > LARGEST_CONFIG:
-        raise ValueError(f"{length:,} characters; expected at most {LARGEST_CONFIG:,}")
+        raise ValueError(f"{length:,} characters long; expected at most {LARGEST_CONFIG:,}")
 
 
 def _decoded(text: str) -> Any:
