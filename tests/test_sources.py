@@ -276,7 +276,7 @@ def test_models_of_any_size() -> None:
 def test_models_that_take_pictures_of_no_size_or_too_large_a_one_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ModelError, match=f"images of {shape[0]} x {shape[1]} pixels with {shape[2]} channels; expected 1 to"):
         load(keras.Sequential([keras.Input(shape), layers.Flatten()]))
-    with pytest.raises(ModelError, match="pictures of 100000 x 100000 pixels"):
+    with pytest.raises(ModelError, match="images of 100000 x 100000 pixels"):
         load(keras.Sequential([keras.Input((None, None, 3)), layers.Conv2D(2, 3)]), size=(100_000, 100_000))
 
 

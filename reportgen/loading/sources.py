@@ -187,7 +187,7 @@ def _source(found: Reference, weights: str | None, seed: int) -> str:
     function = f"keras.applications.{APPLICATIONS[found.application].function}"
     if weights == "random":
         return f"{function}, random weights, seed {seed}"
-    return f"{function}, {'ImageNet weights' if weights in (None, 'imagenet') else f'weights from {Path(str(weights)).name}'}"
+    return f"{function}, {'ImageNet weights' if weights in (None, 'imagenet') else f'weights of {Path(str(weights)).name}'}"
 
 
 def _own_size(found: Reference) -> tuple[int, int] | None:
