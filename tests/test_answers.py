@@ -143,7 +143,7 @@ def test_a_number_that_may_be_a_logit_says_what_to_do() -> None:
     found = reportgen.generate(ending(1, None), PIXELS, preprocess="unit", only="predictions").predictions
     assert not isinstance(found, Absent)
     assert found.read_as == "regression"
-    assert "it may be the logit of a yes/no answer: then say --task binary" in reportgen.render(
+    assert "If it is the logit of a yes/no answer, pass --task binary" in reportgen.render(
         reportgen.generate(ending(1, None), PIXELS, preprocess="unit", only="predictions")
     )
 

@@ -369,7 +369,7 @@ def test_an_unknown_layer_is_told_in_a_line_that_names_those_that_are_there() ->
     images = images_for(network, 2)
     both = "base/conv2, base/conv1"
     for path, named in (("base/conv3", both), ("conv1#2", both), ("nothing", "picture, base/conv1, base/conv2, gap, head")):
-        told = f"^{path}: the model has no such layer; there are 5, such as {named}.$"
+        told = f"^{path}: the model has no such layer; expected one of 5, such as {named}.$"
         with pytest.raises(OptionError, match=told):
             network.maps(path, images)
         with pytest.raises(OptionError, match=told):
@@ -399,7 +399,7 @@ def test_a_batch_that_is_none(batch: np.ndarray, told: str) -> None:
 
 def test_layers_that_the_score_does_not_come_from() -> None:
     network = network_of(built("two_heads"))
-    with pytest.raises(NotApplicable, match="no gradient at rotten: none leads back to it from the score of the class"):
+    with pytest.raises(NotApplicable, match="no gradient at rotten: none flows back to it from the class score"):
         network.gradient(images_for(network, 1), 0, "rotten")
     network = network_of(built("subclassed"))
     for count in (1, 3):

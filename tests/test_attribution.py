@@ -362,7 +362,7 @@ def test_the_layer_to_explain_may_be_named(pooled: Any) -> None:
         ({"explain_layer": "head"}, OptionError, "--explain-layer head: its output has no height and width; .*such as"),
         ({"target": [0, 9]}, LabelsError, "--class 9: the model has 4 classes"),
         ({"against": 7}, LabelsError, "--against 7: the model has 4 classes"),
-        ({"target": 1, "against": 1}, OptionError, "--against 1: this is the class that is explained"),
+        ({"target": 1, "against": 1}, OptionError, "--against 1: this class is itself the one explained"),
         ({"explain": "gradcam"}, OptionError, "--explain gradcam: expected grad-cam, "),
         ({"baseline": "pink"}, OptionError, "--baseline pink: expected black, mean, blur"),
         ({"target": []}, OptionError, "--class"),

@@ -53,8 +53,8 @@ def test_weights_that_the_file_does_not_hold_are_refused_before_they_are_made(na
     with pytest.raises(ModelError) as caught:
         load(path)
     (line,) = str(caught.value).splitlines()
-    assert line.startswith(f"{path}: its layers have ")
-    assert line.endswith("but the file holds 224 bytes; they were not made. Save the whole model anew: model.save(...).")
+    assert line.startswith(f"{path}: its layers need at least ")
+    assert line.endswith("but the file holds 224 bytes; they were not created. Save the whole model again: model.save(...).")
 
 
 def test_a_budget_ends_where_the_file_and_an_allowance_end() -> None:
@@ -64,7 +64,7 @@ def test_a_budget_ends_where_the_file_and_an_allowance_end() -> None:
         keras.Variable(initializer="zeros", shape=(fits - 1,), dtype="float32")
         keras.Variable(initializer="zeros", shape=(2,), dtype="float16")
     with (
-        pytest.raises(ModelError, match="a file: its layers have 64 MB of weights or more, but the file holds 1 kB"),
+        pytest.raises(ModelError, match="a file: its layers need at least 64 MB of weights, but the file holds 1 kB"),
         budget.kept(),
     ):
         keras.Variable(initializer="zeros", shape=(1,), dtype="int8")
@@ -79,7 +79,7 @@ def test_a_refusal_that_keras_swallows_is_raised_all_the_same() -> None:
         with budget.kept(), suppress(ModelError):
             keras.Variable(initializer="zeros", shape=(10**9,))
 
-    with pytest.raises(ModelError, match="its layers have 4 GB"):
+    with pytest.raises(ModelError, match="its layers need at least 4 GB"):
         build()
 
 
@@ -88,7 +88,7 @@ def test_a_model_that_is_built_by_its_first_image_is_bounded_as_well(tmp_path: P
     with pytest.warns(UserWarning, match="has not yet been built"):
         keras.Sequential([layers.Flatten(), layers.Dense(1000), layers.Dense(10**8)]).save(path)
     network = reportgen.load(path, size=(8, 8))
-    with pytest.raises(ModelError, match="its layers have 400 GB of weights or more"):
+    with pytest.raises(ModelError, match="its layers need at least 400 GB of weights"):
         network.layers  # noqa: B018
 
 
@@ -125,20 +125,20 @@ def attended(kind: str) -> Any:
 
 
 WIDE: dict[str, tuple[Callable[[], Any], str, int]] = {
-    "upsampling": (lambda: held(layers.UpSampling2D(3000)), "(24000, 24000, 3), takes 6.91 GB", 7),
-    "padding": (lambda: held(layers.ZeroPadding2D(100_000)), "(200008, 200008, 3), takes 480 GB", 481),
-    "resizing": (lambda: held(layers.Resizing(50_000, 50_000)), "(50000, 50000, 3), takes 30 GB", 30),
-    "steps": (lambda: held(layers.Conv2DTranspose(3, 1, strides=3000)), "(24000, 24000, 3), takes 6.91 GB", 7),
-    "repetition": (lambda: held(layers.Flatten(), layers.RepeatVector(10**7)), "(10000000, 192), takes 7.68 GB", 8),
-    "units": (lambda: held(layers.UpSampling2D(100), layers.Dense(4000)), "(800, 800, 4000), takes 10.2 GB", 11),
-    "small steps": (lambda: held(*(layers.UpSampling2D(60) for _ in range(2))), "(28800, 28800, 3), takes 9.95 GB", 10),
-    "nested": (lambda: held(held(held(layers.UpSampling2D(3000)))), "(24000, 24000, 3), takes 6.91 GB", 7),
-    "dilation": (lambda: held(layers.Conv2D(1, (2, 1), dilation_rate=(10**9, 1), padding="same")), "takes 480 GB", 481),
-    "codes": (lambda: held(layers.CategoryEncoding(10**8)), "takes 102 GB", 103),
-    "attention": (lambda: attended("dot"), "takes 15.6 GB", 16),
-    "additive attention": (lambda: attended("additive"), "takes 15.6 GB", 16),
-    "attention of two heads": (lambda: attended("heads"), "takes 31.3 GB", 32),
-    "attention of groups": (lambda: attended("groups"), "takes 31.3 GB", 32),
+    "upsampling": (lambda: held(layers.UpSampling2D(3000)), "(24000, 24000, 3), needs 6.91 GB", 7),
+    "padding": (lambda: held(layers.ZeroPadding2D(100_000)), "(200008, 200008, 3), needs 480 GB", 481),
+    "resizing": (lambda: held(layers.Resizing(50_000, 50_000)), "(50000, 50000, 3), needs 30 GB", 30),
+    "steps": (lambda: held(layers.Conv2DTranspose(3, 1, strides=3000)), "(24000, 24000, 3), needs 6.91 GB", 7),
+    "repetition": (lambda: held(layers.Flatten(), layers.RepeatVector(10**7)), "(10000000, 192), needs 7.68 GB", 8),
+    "units": (lambda: held(layers.UpSampling2D(100), layers.Dense(4000)), "(800, 800, 4000), needs 10.2 GB", 11),
+    "small steps": (lambda: held(*(layers.UpSampling2D(60) for _ in range(2))), "(28800, 28800, 3), needs 9.95 GB", 10),
+    "nested": (lambda: held(held(held(layers.UpSampling2D(3000)))), "(24000, 24000, 3), needs 6.91 GB", 7),
+    "dilation": (lambda: held(layers.Conv2D(1, (2, 1), dilation_rate=(10**9, 1), padding="same")), "needs 480 GB", 481),
+    "codes": (lambda: held(layers.CategoryEncoding(10**8)), "needs 102 GB", 103),
+    "attention": (lambda: attended("dot"), "needs 15.6 GB", 16),
+    "additive attention": (lambda: attended("additive"), "needs 15.6 GB", 16),
+    "attention of two heads": (lambda: attended("heads"), "needs 31.3 GB", 32),
+    "attention of groups": (lambda: attended("groups"), "needs 31.3 GB", 32),
 }  # fmt: skip
 
 
@@ -149,19 +149,19 @@ def test_outputs_beyond_the_limit_are_refused_before_the_layer_runs(name: str) -
         reportgen.generate(make(), IMAGE)
     (line,) = str(caught.value).splitlines()
     assert words in line
-    assert line.endswith(f"2 GB at once are allowed. With memory enough, allow it: --max-memory {needed}GB.")
+    assert line.endswith(f"the limit is 2 GB. If the machine has enough memory, raise it: --max-memory {needed}GB.")
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_file_whose_layers_would_fill_the_memory_is_refused(form: str, tmp_path: Path) -> None:
     path = with_layer(tmp_path, form, layer("UpSampling2D", size=[3000, 3000]))
-    with pytest.raises(ModelError, match=r"model: the layer gadget, with the output \(24000, 24000, 3\), takes 6.91 GB"):
+    with pytest.raises(ModelError, match=r"model: the layer gadget, with the output \(24000, 24000, 3\), needs 6.91 GB"):
         reportgen.generate(path, IMAGE)
 
 
 def test_the_option_moves_the_limit() -> None:
     model = held(layers.UpSampling2D(100), layers.GlobalAveragePooling2D())
-    with pytest.raises(ModelError, match=r"\(800, 800, 3\), takes 7.68 MB.*; 7 MB at once are allowed"):
+    with pytest.raises(ModelError, match=r"\(800, 800, 3\), needs 7.68 MB.*; the limit is 7 MB"):
         reportgen.generate(model, IMAGE, max_memory="7MB")
     assert reportgen.generate(model, IMAGE, max_memory="8MB").provenance.options.max_memory == 8_000_000
 
@@ -175,7 +175,8 @@ def branches(count: int) -> Any:
 
 def test_what_is_held_at_once_counts_together() -> None:
     with pytest.raises(
-        ModelError, match=r"branch\d, with the output \(400, 400, 3\), takes 1.92 MB, beside 9.6 MB of other layers; 10 MB"
+        ModelError,
+        match=r"branch\d, with the output \(400, 400, 3\), needs 1.92 MB, on top of 9.6 MB for other layers; the limit is 10 MB",
     ):
         reportgen.generate(branches(8), IMAGE, max_memory="10MB")
 
@@ -187,7 +188,7 @@ def test_what_is_let_go_is_not_counted() -> None:
 
 @pytest.mark.parametrize("output", [(1, 1), (1, 4), (4, 1)])
 def test_pooling_that_ends_the_process_is_refused(output: tuple[int, int]) -> None:
-    with pytest.raises(ModelError, match=r"pools .* which ends TensorFlow"):
+    with pytest.raises(ModelError, match=r"pools .* which crashes TensorFlow"):
         reportgen.generate(held(layers.AdaptiveMaxPooling2D(output)), IMAGE)
 
 

@@ -349,7 +349,7 @@ def test_warnings_go_to_standard_error_and_not_with_quiet(folder: Path) -> None:
     *warnings, result = loud.stderr.splitlines()
     assert all(line.startswith("Warning: ") for line in warnings)
     assert "  ->  cat-no_convolution.html (" in result
-    assert "Warning: How this model wants its pixels scaled" in loud.stderr
+    assert "Warning: The model does not say how its pixels should be scaled" in loud.stderr
     assert reportgen("report", "cat.png", "-m", "no_convolution.keras", "-q", cwd=folder).stderr == ""
 
 

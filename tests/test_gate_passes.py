@@ -217,7 +217,7 @@ def test_a_class_of_nobody_is_named_with_what_to_do(form: str, tmp_path: Path) -
         load(path)
     name = "mine>Swirl `gadget`" if form == "h5" else "Swirl `gadget` of my_package.layers"
     assert str(caught.value).splitlines() == [
-        f"{path}: it needs what Keras does not have: {name}. It was not run.",
+        f"{path}: it needs parts that Keras does not have: {name}. It was not run.",
         "If you have the code, import the module that defines it: --import MODULE. A function must be registered there: "
         "@keras.saving.register_keras_serializable().",
     ]

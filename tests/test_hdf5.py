@@ -174,7 +174,7 @@ def test_weights_in_several_files(tmp_path: Path) -> None:
     assert reportgen.load("mobilenetv3small", weights=str(tmp_path / "parts.weights.json")).digest == original.digest
     for wrong in ("", "[]", '{"weight_map": [1]}', '{"weight_map": {"a": 1}}', '{"weight_map": {"a": ["../secret.h5"]}}'):
         (tmp_path / "wrong.weights.json").write_text(f"{wrong} ")
-        with pytest.raises(ModelError, match="no list of weights"):
+        with pytest.raises(ModelError, match="not a list of weights"):
             check_weights(find_reference("vgg16"), str(tmp_path / "wrong.weights.json"))
 
 

@@ -166,7 +166,7 @@ def test_classes_are_forgotten_once_the_model_is_open() -> None:
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("no_such_module", "there is no such module; expected one that is installed, or that lies in the current folder"),
+        ("no_such_module", "there is no such module; expected one that is installed or in the current folder"),
         ("ownlayers.deeper", "there is no such module"),
         ("needy", "it needs the module module_that_is_nowhere, which is not installed"),
         ("broken", "the module cannot be imported \\(division by zero\\)"),

@@ -130,7 +130,7 @@ def test_what_is_for_training_alone_is_left_out_with_a_note(suffix: str, tmp_pat
     path = write_keras2(model, tmp_path / f"old.{suffix}", conv1={"kernel_regularizer": unknown, "kernel_initializer": unknown})
     np.testing.assert_allclose(answer_of(path), np.asarray(model(BATCH)), atol=1e-6)
     report = reportgen.generate(path, IMAGE, preprocess="none")
-    assert [each for each in report.warnings if "matters for training alone: Orthonormal of theirs.lib" in each]
+    assert [each for each in report.warnings if "only training needs it: Orthonormal of theirs.lib" in each]
 
 
 def own_loss(truth: Any, score: Any) -> Any:
@@ -170,7 +170,7 @@ def test_what_a_model_was_compiled_with_is_left_out_with_a_note(suffix: str, tmp
 def note_in(path: Path) -> str:
     """What the report of a model's file says was left out; "" where nothing was."""
     report = reportgen.generate(path, IMAGE, preprocess="none", only="predictions")
-    return "".join(each for each in report.warnings if "matters for training alone" in each)
+    return "".join(each for each in report.warnings if "only training needs it" in each)
 
 
 def test_what_keras_might_run_is_refused_wherever_it_stands(tmp_path: Path) -> None:

@@ -164,7 +164,7 @@ def test_outputs_and_gradients_at_every_layer(name: str, monkeypatch: pytest.Mon
         close(name, network.maps(path, images), outputs)
         if path in ENDS.get(name, ("head", "classes")) and name not in WITHOUT_SOFTMAX:  # after the logits that are explained
             for batch in (images[:1], images):
-                with pytest.raises(NotApplicable, match=re.escape(f"no gradient at {path}: none leads back to it")):
+                with pytest.raises(NotApplicable, match=re.escape(f"no gradient at {path}: none flows back to it")):
                     network.gradient(batch, 0, path)
             continue
         gradients = expected.gradient(images, 0)

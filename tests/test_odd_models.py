@@ -361,6 +361,6 @@ def test_channels_first_where_the_processor_cannot_is_told_in_a_line(tmp_path: P
         assert (tmp_path / "out.html").exists()
         return
     assert result.returncode == 2
-    assert "first: the model wants channels first, which TensorFlow cannot run on this processor." in result.stderr
+    assert "first: the model's layers are channels first, which TensorFlow cannot run on this CPU." in result.stderr
     assert "Traceback" not in result.stderr
     assert not (tmp_path / "out.html").exists()

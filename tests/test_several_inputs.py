@@ -226,10 +226,10 @@ def test_a_second_image_is_fitted_and_scaled_as_the_first(saved: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ((), "the model takes 2 inputs: facts (4,), photo (16, 16, 3). photo is given the image.\nSay what the others are given: "
+        ((), "the model takes 2 inputs: facts (4,), photo (16, 16, 3). photo takes the image.\nPass values for the others: "
              "--input facts=FILE"),
-        (("--input", "fact=1"), "--input fact: the model has no such input; beside photo it takes facts (4,)."),
-        (("--input", "photo=1"), "--input photo: this is the input that is given the image; name another one: facts (4,)."),
+        (("--input", "fact=1"), "--input fact: the model has no such input; besides photo, it takes facts (4,)."),
+        (("--input", "photo=1"), "--input photo: this input takes the image; expected one of the others: facts (4,)."),
         (("--input", "facts=1,2"), "--input facts: 2 numbers; expected an array of shape (4,)."),
         (("--input", "facts=no.npy"), "no.npy: no such file"),
         (("--input", "facts=other.png"), "facts: an image for an input of shape (4,); expected an array (.npy) or numbers."),
@@ -253,7 +253,7 @@ def test_a_model_of_one_input_takes_no_other(cat: Path) -> None:
 def test_a_model_without_an_input_for_images_is_refused() -> None:
     pair = [keras.Input((4,), name="a"), keras.Input((3,), name="b")]
     model = keras.Model(pair, layers.Concatenate()(pair), name="tables")
-    with pytest.raises(ModelError, match=r"takes 2 inputs \(a \(4,\), b \(3,\)\); a report needs one for pictures"):
+    with pytest.raises(ModelError, match=r"takes 2 inputs \(a \(4,\), b \(3,\)\); expected one for images"):
         reportgen.generate(model, PHOTO, inputs={"b": 1})
 
 

@@ -154,7 +154,7 @@ def test_imagenet_weights_without_network_say_what_to_do(tmp_path: Path, monkeyp
         announced.append(line)
         return io.StringIO()
 
-    with pytest.raises(ModelError, match=r"Without network: .*--weights random"):
+    with pytest.raises(ModelError, match=r"Without a network connection, .*--weights random"):
         load("mobilenetv3small", announce=announce)
     assert announced == [f"The ImageNet weights of MobileNetV3Small (10 MB) are downloaded once, to {tmp_path}/.keras/models"]
     with pytest.raises(ModelError):
@@ -268,15 +268,15 @@ def test_models_of_any_size() -> None:
     assert "--size" in load(net).warnings[0]
     chosen = load(net, size=(20, 30))
     assert (chosen.input_shape, chosen.warnings) == ((20, 30, 1), ())
-    with pytest.raises(OptionError, match="16 x 16 and nothing else"):
+    with pytest.raises(OptionError, match="the model only takes 16 x 16"):
         load(built("functional"), size=(20, 30))
 
 
 @pytest.mark.parametrize("shape", [(0, 16, 3), (16, 0, 3), (2**20, 2**20, 3), (16, 16, 0)])
 def test_models_that_take_pictures_of_no_size_or_too_large_a_one_are_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ModelError, match=f"pictures of {shape[0]} x {shape[1]} pixels in {shape[2]} channels; expected 1 to"):
+    with pytest.raises(ModelError, match=f"images of {shape[0]} x {shape[1]} pixels with {shape[2]} channels; expected 1 to"):
         load(keras.Sequential([keras.Input(shape), layers.Flatten()]))
-    with pytest.raises(ModelError, match="pictures of 100000 x 100000 pixels"):
+    with pytest.raises(ModelError, match="images of 100000 x 100000 pixels"):
         load(keras.Sequential([keras.Input((None, None, 3)), layers.Conv2D(2, 3)]), size=(100_000, 100_000))
 
 
@@ -285,7 +285,7 @@ def test_models_that_take_no_picture_are_refused() -> None:
     sound = [layers.Conv1D(4, 3), layers.GlobalAveragePooling1D(), layers.Dense(2)]
     volume = [layers.Conv3D(4, 3), layers.GlobalAveragePooling3D(), layers.Dense(2)]
     for shape, net in (((10,), [layers.Dense(2)]), ((20,), words), ((30, 2), sound), ((8, 8, 8, 1), volume)):
-        with pytest.raises(ModelError, match=re.escape(f"takes arrays of shape {shape}; expected pictures")):
+        with pytest.raises(ModelError, match=re.escape(f"takes arrays of shape {shape}; expected images")):
             load(keras.Sequential([keras.Input(shape), *net]))
 
 
@@ -368,7 +368,7 @@ def test_what_stands_for_what() -> None:
     assert (loaded.name, loaded.facts.input_shape, loaded.loaded.scheme.name) == ("minivgg", (64, 64, 3), "none")
     assert loaded.labels is not None
     assert loaded.labels[3] == "cat"
-    with pytest.raises(OptionError, match="brings its own"):
+    with pytest.raises(OptionError, match="has weights of its own"):
         reportgen.load("minivgg", weights="random")
     with pytest.raises(OptionError, match="expected imagenet, random, or a file"):
         reportgen.load("vgg16", weights="nothing")

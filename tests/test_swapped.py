@@ -21,7 +21,7 @@ from reportgen.loading.sources import load
 from .hostile import FORMS, LAMBDA, configuration, layer, with_layer, written
 from .models import built, keras
 
-CHANGED = r"it changed while it was read; nothing of it was used\. Try again once it stays as it is\."
+CHANGED = r"it changed while it was being read, and was not used\. Try again once it no longer changes\."
 
 
 def when_checked(monkeypatch: pytest.MonkeyPatch, swap: Callable[[], Any]) -> None:

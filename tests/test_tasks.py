@@ -197,9 +197,9 @@ def test_another_kind_of_answer_is_said_plainly() -> None:
 @pytest.mark.parametrize(
     ("end", "task", "expected"),
     [
-        (dense(0.0, 1.0, 2.0), "binary", "--task binary: expected one score, or two; the output"),
+        (dense(0.0, 1.0, 2.0), "binary", "--task binary: expected one or two scores; the output"),
         (dense(0.0, 1.0, 2.0), "segmentation", "has the shape (3,). Try classification, multilabel, regression or features."),
-        (dense(0.0), "classification", "--task classification: expected two scores or more"),
+        (dense(0.0), "classification", "--task classification: expected two or more scores"),
     ],
 )
 def test_a_task_that_does_not_fit_is_refused(end: Any, task: str, expected: str) -> None:

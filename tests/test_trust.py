@@ -144,7 +144,7 @@ class Touching(tf.Module):  # type: ignore[misc]
 def test_a_saved_model_is_not_opened(tmp_path: Path, canary: Path) -> None:
     tf.saved_model.save(Touching(canary), tmp_path / "saved")
     for allowed in (False, True):
-        with pytest.raises(ModelError, match="save it anew") as caught:
+        with pytest.raises(ModelError, match="save it again") as caught:
             load(tmp_path / "saved", allow_unsafe=allowed)
         assert len(str(caught.value).splitlines()) == 2
     assert not canary.exists()
@@ -178,7 +178,7 @@ def test_members_outside_of_the_archive_are_refused(tmp_path: Path, canary: Path
         path = plain(tmp_path / f"slip{place}.keras")
         with zipfile.ZipFile(path, "a") as archive:
             archive.writestr(name, "x")
-        with pytest.raises(UnsafeModelError, match="outside of its folder"):
+        with pytest.raises(UnsafeModelError, match="outside its folder"):
             find_reference(path)
     assert not canary.exists()
 

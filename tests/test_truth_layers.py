@@ -20,7 +20,7 @@ from .models import keras, layers, tf
 
 RED, GREEN = (5, 7), (20, 11)  # where the image has its two bright pixels
 SIZE = 32
-LAST = "is the last layer with a height and a width on the way to the score."
+LAST = "is the last layer with a height and a width on the path to the score."
 
 
 def image() -> np.ndarray:
@@ -138,8 +138,8 @@ def test_a_sigmoid_inside_a_network_is_no_output() -> None:
     assert row.path == "conv2"
     assert hottest(row) == [(4, 2)]
     assert row.reason == (
-        "`conv2` is the last layer on the way to the score that computes maps with a height and a width; "
-        "behind it `pool_of_conv2` only pools, moves or drops values."
+        "`conv2` is the last layer on the path to the score that computes maps with a height and a width; "
+        "after it, `pool_of_conv2` only pools, moves or drops values."
     )
 
 
@@ -216,7 +216,7 @@ def test_the_merge_of_a_pyramid_is_explained_and_not_its_coarse_branch() -> None
 def test_what_the_score_depends_on_besides_is_said() -> None:
     row = explained(report_of(pyramid(every=True), far()))
     assert row.path == "merge1"
-    beside = "The score also depends on `merge2` by another way, which this map does not show."
+    beside = "The score also depends on `merge2` through another path, which this map does not show."
     assert row.reason == f"`merge1` {LAST} {beside}"
 
 
@@ -232,8 +232,8 @@ def test_a_sum_in_the_code_of_a_model_is_explained_where_it_goes() -> None:
     # the sum of three 1s at the cell, times the gradient 1 / 256 of an average over 16 x 16
     assert row.peak == pytest.approx(3 / 256, rel=1e-5)
     assert row.reason == (
-        "What goes into `average`, which the model's own code makes of `side1` and `up#2`, is the last map with a height and "
-        "a width on the way to the score."
+        "What goes into `average`, which the model's own code computes from `side1` and `up#2`, is the last map with a height "
+        "and a width on the path to the score."
     )
     assert layer(report, "average").inputs == ("side1", "up#2")
     assert "Grad-CAM of what goes into average for" in words(report)

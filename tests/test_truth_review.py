@@ -80,9 +80,9 @@ def test_a_way_that_starts_at_the_image_is_told() -> None:
     for bypass in (layers.Flatten()(inputs), layers.Flatten()(layers.AveragePooling2D(4)(inputs))):
         model = keras.Model(inputs, layers.Dense(2)(layers.Concatenate()([bypass, maps])))
         reason = part(report_of(model).attributions).rows[0].reason
-        assert reason.endswith("The score also depends on the image by another way, which this map does not show.")
+        assert reason.endswith("The score also depends on the image through another path, which this map does not show.")
     alone = keras.Model(inputs, layers.Dense(2)(maps))
-    assert "another way" not in part(report_of(alone).attributions).rows[0].reason
+    assert "another path" not in part(report_of(alone).attributions).rows[0].reason
 
 
 def test_an_output_that_is_a_map_has_channels_and_no_classes() -> None:
@@ -92,7 +92,7 @@ def test_an_output_that_is_a_map_has_channels_and_no_classes() -> None:
     report = report_of(model, target=2)
     row = part(report.attributions).rows[0]
     assert row.label == "channel 2 of the output"
-    assert row.reason.endswith("what is explained is the mean of one of its channels over all places.")
+    assert row.reason.endswith("the explained score is the mean of one of its channels over all positions.")
     with_labels = part(report_of(model, labels=["road", "sky", "tree"], target=2).attributions).rows[0]
     assert with_labels.label == "tree"
 

@@ -1,1 +1,1 @@
-"""From a model and an image to a `Probe`: one forward pass in which every layer call is heard."""
+"""Turn a model and an image into a `Probe`, by intercepting every layer call of one forward pass."""

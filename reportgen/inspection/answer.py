@@ -1,4 +1,4 @@
-"""What the model answered, and which class is explained."""
+"""The model's answer for one image, and the choice of class scores to explain."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ from ..probe import Question
 from ..tasks import ScoreKind
 from .outputs import kind_of
 
-LOGITS = "_keras_logits"  # on what Keras's softmax and sigmoid return: what went in
-BEST = 3  # classes that are explained side by side
-MOVES: tuple[Sense, ...] = ("raised", "lowered")  # of a value: both are worth a map
+LOGITS = "_keras_logits"  # the attribute of a tensor from Keras's softmax or sigmoid that keeps what went in
+BEST = 3  # how many classes are explained side by side by default
+MOVES: tuple[Sense, ...] = ("raised", "lowered")  # each value of a regression is explained in both directions
 
 
 def heads_of(model: Any, outputs: Any) -> dict[str, Any]:
-    """Each output of a model by its name, in the model's order; "output" where a single one has none, "boxes/0" inside "boxes".
+    """Return the model's outputs by name, in the model's order. A nested output is called "boxes/0".
 
-    Raises `ModelError` where there is none.
+    Without usable names, a single output is called "output", and several are called "output0", "output1", ... Raises `ModelError`
+    if there is no output.
     """
     named = dict(_named(outputs))
     if not named:
-        raise ModelError(f"{model.name}: the model gave no tensor back; a report needs an output to look at.")
+        raise ModelError(f"{model.name}: the model returned no tensor; expected at least one output to report on.")
     if isinstance(outputs, dict):
         return named
     names = getattr(model, "output_names", None) or []
@@ -49,25 +50,25 @@ def _named(outputs: Any, before: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def chosen_head(heads: dict[str, Any], asked: str | None) -> Any:
-    """The head asked for, else the first; raises `OptionError` for a name that is none of them."""
+    """Return the output called `asked`, or else the first one. Raises `OptionError` for an unknown name."""
     if asked is None:
         return next(iter(heads.values()))
     if asked not in heads:
-        raise OptionError(f"--head {asked}: the model has no such output; there are {', '.join(heads)}.")
+        raise OptionError(f"--head {asked}: the model has no such output; expected one of {', '.join(heads)}.")
     return heads[asked]
 
 
 def count_classes(outputs: Any, channels_first: bool = False) -> int:
-    """How many classes an output (n, ...) has; 0 where it is a scalar."""
+    """Return the number of classes of an output (n, ...); 0 for a scalar."""
     rank = len(outputs.shape)
     return int(outputs.shape[_class_axis(rank, channels_first)] or 0) if rank > 1 else rank
 
 
 def class_scores(outputs: Any, channels_first: bool = False) -> Any:
-    """One number for each image and class of an output (n, ...): a tensor (n, classes) float32.
+    """Return one score per image and class of an output (n, ...): a tensor (n, classes) float32.
 
-    In an output that is a map, a class stands for its mean over the map; `channels_first` says that the map is laid out
-    (n, classes, h, w). An output (n,) is one class.
+    If the output is a map, a class's score is its mean over the map; `channels_first` means that the map is laid out as
+    (n, classes, h, w). An output (n,) counts as one class.
     """
     if len(outputs.shape) == 1:
         outputs = outputs[:, None]
@@ -81,10 +82,10 @@ def _class_axis(rank: int, channels_first: bool) -> int:
 
 
 def differentiated(outputs: Any, channels_first: bool = False) -> Any:
-    """The logits of each image and class (n, classes), or the output itself where no logits can be had.
+    """Return the logits of each image and class (n, classes), or the output itself if its logits are not available.
 
-    None where there are no classes, or only integers. Logits are explained rather than probabilities, because the gradient of
-    a softmax vanishes where it is sure of itself. Keras leaves them on what softmax and sigmoid return.
+    Returns None for a scalar or an output of integers. Logits are explained rather than probabilities, because the gradient of a
+    softmax vanishes when the softmax saturates. Keras keeps the logits on the tensors that softmax and sigmoid return.
     """
     logits = getattr(outputs, LOGITS, outputs)
     if len(logits.shape) == 0 or not logits.dtype.is_floating:
@@ -93,10 +94,10 @@ def differentiated(outputs: Any, channels_first: bool = False) -> Any:
 
 
 class Answer(NamedTuple):
-    """A model's output for one image as scores (classes,), or None where it is no list of scores.
+    """A model's output for one image.
 
-    `differentiated` (classes,) is the tensor whose entries are explained, or None. The classes with the highest of the
-    `means` (classes,) are explained unless others are asked for.
+    `scores` (classes,) is None if the output is not a list of scores. `differentiated` (classes,) is the tensor whose entries are
+    explained, or None. By default, the classes with the highest `means` (classes,) are explained.
     """
 
     scores: np.ndarray | None
@@ -107,7 +108,7 @@ class Answer(NamedTuple):
 
 
 def answer_of(outputs: Any, channels_first: bool = False) -> Answer:
-    """What the model says of the one image in the batch, and what to differentiate."""
+    """Return the model's answer for the one image in the batch, with the tensor to differentiate."""
     logits = getattr(outputs, LOGITS, None)
     unit: Literal["logit", "output"] = "output" if logits is None else "logit"
     of_batch = differentiated(outputs, channels_first)
@@ -116,18 +117,21 @@ def answer_of(outputs: Any, channels_first: bool = False) -> Answer:
         explained = of_batch[0]
         means = np.asarray(class_scores(outputs, channels_first).numpy(), np.float32)[0]
     if len(outputs.shape) not in (1, 2):
-        # a map of classes has passed a softmax or sigmoid; the maps of a headless network stand for no class
+        # a map of classes has passed a softmax or sigmoid; the channels of a headless network are not classes
         return Answer(None, "raw", means if logits is not None else None, explained, unit)
-    scores = np.asarray(outputs.numpy(), np.float32).reshape(len(outputs), -1)[0]  # a number for each image is one class
+    scores = np.asarray(outputs.numpy(), np.float32).reshape(len(outputs), -1)[0]  # one number per image is one class
     return Answer(scores, kind_of(outputs, scores), means, explained, unit)
 
 
 def questions_of(options: Options, answer: Answer, labels: tuple[str, ...] | None, output: Output) -> tuple[Question, ...]:
-    """The scores to explain: of the classes asked for, else of the three best; both answers of a yes-or-no model, and of a
-    regression what raised each value and what lowered it. Of features and images none, unless a channel is asked for.
+    """Return the scores to explain.
 
-    None where the output has no classes. Raises `LabelsError` for a class that the model does not have, and `OptionError` for one
-    that is to be explained against itself.
+    These are the classes asked for, or else the three best. A model with one yes-or-no score is explained for both answers, and
+    each value of a regression for what raised it and what lowered it. Features and images are explained only if a channel is
+    asked for.
+
+    Returns an empty tuple if the output has no classes. Raises `LabelsError` for a class that the model does not have, and
+    `OptionError` if a class would be explained against itself, or against another one in a model with a single class.
     """
     if answer.differentiated is None:
         return ()
@@ -136,21 +140,23 @@ def questions_of(options: Options, answer: Answer, labels: tuple[str, ...] | Non
     asked = options.target if isinstance(options.target, tuple) else () if options.target is None else (options.target,)
     found = tuple(dict.fromkeys(find_class(each, classes, labels) for each in asked))
     if against in found:
-        raise OptionError(f"--against {options.against}: this is the class that is explained; name another one.")
+        raise OptionError(f"--against {options.against}: this class is itself the one explained; choose another.")
     if not asked:
         found = tuple(each for each in _by_themselves(answer, output) if each != against)[:BEST]
         if classes == 1 and against is not None:
-            raise OptionError(f"--against {options.against}: the model has one class, and no other to explain it against.")
+            raise OptionError(
+                f"--against {options.against}: the model has only one class, so there is none to explain it against."
+            )
     if output.task == "regression" and against is None:
         return tuple(Question(class_index=each, sense=sense, unit=answer.unit) for each in found for sense in MOVES)
     questions = [Question(class_index=each, against=against, unit=answer.unit) for each in found]
-    if not asked and classes == 1 and output.task == "binary":  # one score: minus its logit is that of the other answer
+    if not asked and classes == 1 and output.task == "binary":  # one score: its negated logit is the logit of the other answer
         questions.append(replace(questions[0], sense="not"))
     return tuple(questions)
 
 
 def _by_themselves(answer: Answer, output: Output) -> tuple[int, ...]:
-    """The classes that are worth explaining, though nobody asked: the best first; the values of a regression in their order."""
+    """Return the classes to explain by default: the best first, or the values of a regression in order."""
     if output.task in ("features", "image-to-image"):
         return ()
     if output.task == "regression":
@@ -158,14 +164,14 @@ def _by_themselves(answer: Answer, output: Output) -> tuple[int, ...]:
     if output.task == "segmentation":
         shares = shares_of(output)
         order = tuple(int(each) for each in np.argsort(-shares, kind="stable"))
-        return tuple(each for each in order if shares[each] > 0) or order[:1]  # those that are somewhere on the mask
+        return tuple(each for each in order if shares[each] > 0) or order[:1]  # only the classes on the mask
     if answer.means is None:
         return ()
     return tuple(int(each) for each in np.argsort(-np.nan_to_num(answer.means, nan=-np.inf), kind="stable"))
 
 
 def score_of(question: Question, by_class: Any) -> Any:
-    """The score y of a question, of scores (..., classes)."""
+    """Return the score y of a question, given the scores (..., classes)."""
     score = by_class[..., question.class_index]
     if question.against is not None:
         score = score - by_class[..., question.against]
@@ -173,7 +179,7 @@ def score_of(question: Question, by_class: Any) -> Any:
 
 
 def find_class(target: int | str, classes: int, labels: tuple[str, ...] | None, flag: str = "--class") -> int:
-    """The index of a class given by index or label, upper or lower case alike; raises `LabelsError`."""
+    """Return the index of a class given by index or label, ignoring case. Raises `LabelsError` if there is no such class."""
     text = str(target).strip()
     if text.isdecimal():
         if int(text) >= classes:
@@ -183,6 +189,6 @@ def find_class(target: int | str, classes: int, labels: tuple[str, ...] | None, 
         if label.casefold() == text.casefold():
             return index
     if not labels:
-        raise LabelsError(f"{flag} {text}: the model has no labels; give the class's index, or --labels FILE.")
+        raise LabelsError(f"{flag} {text}: the model has no labels; give the class index, or pass --labels FILE.")
     close = difflib.get_close_matches(text, labels, n=3, cutoff=0.5) or labels[:5]
-    raise LabelsError(f"{flag} {text}: the model has no such label; there are {len(labels)}, such as {', '.join(close)}.")
+    raise LabelsError(f"{flag} {text}: the model has no such label; expected one of {len(labels)}, such as {', '.join(close)}.")

@@ -1,4 +1,4 @@
-"""What the image has become where it reaches the first layer with weights, and the normalisation right behind that."""
+"""Statistics of what reaches the first layer with weights, and the batch normalization right after that layer."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ from .colours import KEEPING
 from .listening import Heard
 
 NORMALIZATION = keras.layers.BatchNormalization
-# what scales values, or leaves them as they are: behind anything else they may be of any size
+# layers that scale values or leave them as they are; after any other layer, values may have any magnitude
 SCALING = (KEEPING | {"GetItem", "Flatten", "Reshape", "Permute", "Transpose"}) - {"Activation"}
 
 
 class Arrivals:
-    """Hears each row of a pass. Afterwards `found` has what went into the first layer with weights and into a
-    `BatchNormalization` that directly follows it; nothing where more than scaling lies in front.
+    """Listens to each call of a pass, and collects the statistics of what goes into the first layer with weights in `found`.
+
+    If a `BatchNormalization` directly follows that layer, `found` also has the statistics of its input. It stays empty if
+    anything but scaling comes before the first layer with weights.
     """
 
     def __init__(self) -> None:
         self.found: list[Arrival] = []
         self._over = False
-        self._behind: Any = None  # what the first layer with weights put out, until it is used
+        self._behind: Any = None  # the output of the first layer with weights, until a layer takes it
 
     def listen(self, heard: Heard, inputs: tuple[Any, ...], output: Any) -> None:
         if self._over or heard.layer is None or not inputs:
@@ -44,11 +46,11 @@ class Arrivals:
 
 
 def arrival(row: LayerCall, values: np.ndarray, axis: int = -1) -> Arrival:
-    """The figures of what went into the layer in `row`: `values` without a batch axis, the channels along `axis`."""
+    """Return the statistics of the input of the layer in `row`: `values` without a batch axis, with the channels along `axis`."""
     channels = np.moveaxis(values, axis, -1) if values.ndim > 1 else values[:, None]
     flat = channels.reshape(-1, channels.shape[-1])
     step = max(1, CHUNK // flat.shape[1])
-    # places at a time: a copy of all of them in float64 would take twice the memory of the layer's input
+    # in chunks: a float64 copy of the whole array would take twice the memory of the layer's input
     parts = [flat[start : start + step] for start in range(0, len(flat), step)]
     with np.errstate(invalid="ignore", over="ignore"):
         mean = sum(part.sum(axis=0, dtype=np.float64) for part in parts) / len(flat)
@@ -58,7 +60,7 @@ def arrival(row: LayerCall, values: np.ndarray, axis: int = -1) -> Arrival:
 
 
 def _axis(layer: Any) -> int:
-    """The axis of the channels of what a layer takes, without the batch axis."""
+    """Return the channel axis of a layer's input, not counting the batch axis."""
     if isinstance(layer, NORMALIZATION):
         return int(layer.axis) - 1 if int(layer.axis) > 0 else int(layer.axis)
     return 0 if getattr(layer, "data_format", None) == "channels_first" else -1

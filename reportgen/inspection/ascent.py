@@ -1,7 +1,7 @@
-"""Activation maximization: the picture that makes a filter respond most, found by gradient ascent inside TensorFlow.
+"""Activation maximization: gradient ascent in TensorFlow to the picture that a filter responds to most.
 
-The picture is written as Fourier coefficients in colours that are independent of each other, and moved, turned and scaled at
-random in every step, so that it does not end as noise: Olah, Mordvintsev & Schubert, "Feature Visualization", Distill 2017.
+The picture is parameterized by Fourier coefficients in decorrelated colours, and is shifted, rotated and scaled at random in
+every step. This keeps it from turning into noise: Olah, Mordvintsev & Schubert, "Feature Visualization", Distill 2017.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from .following import NORMALIZATIONS
 from .listening import Heard
 from .running import Structure, run
 
-BATCH = 8  # pictures at once, always as many: what a filter's picture is does not depend on the others
-SMALLEST, LARGEST = 32, 128  # pixels, the sides of a picture: twice as long takes four times the time, and shows the same
-RATE = 0.05  # of Adam
-FIRST, SECOND, TINY = 0.9, 0.999, 1e-8  # Adam's other constants
-DEVIATION = 0.01  # of the first coefficients
+BATCH = 8  # pictures per batch, never fewer, so that a filter's picture does not depend on the others
+SMALLEST, LARGEST = 32, 128  # pixels, the sides of a picture: doubling them takes four times as long and shows the same
+RATE = 0.05  # Adam's learning rate
+FIRST, SECOND, TINY = 0.9, 0.999, 1e-8  # Adam's beta 1, beta 2 and epsilon
+DEVIATION = 0.01  # standard deviation of the initial coefficients
 TURN = math.radians(10)
 ZOOM = 0.1
-# lucid's directions in which the colours of photographs vary, most of all the brightness
+# lucid's directions of colour variation in photographs; brightness varies most
 COLOURS = np.array([[0.26, 0.09, 0.02], [0.27, 0.0, -0.05], [0.27, -0.09, 0.03]], np.float32)
 
 
-class _Reached(BaseException):  # ends a pass that has gone as far as it needs to; no handler of the user's catches it
+class _Reached(BaseException):  # ends a pass that has gone far enough; not an Exception, so that user code does not catch it
     def __init__(self, tensor: Any, channels_first: bool) -> None:
         super().__init__()
         self.tensor = tensor
@@ -52,7 +52,7 @@ class Ascent:
 
     @deep_models()
     def excite(self, path: str, channels: tuple[int, ...]) -> tuple[Excited, ...]:
-        """See `Network.excite`; `channels` are not empty."""
+        """See `Network.excite`; `channels` must not be empty."""
         if takes_integers(self.loaded.model):
             raise NotApplicable("The model takes integers, so no gradient leads back to its input.")
         known = [heard for heard in self.structure.heard if heard.row.path == path and heard.values]
@@ -74,7 +74,7 @@ class Ascent:
         raise NotApplicable(f"TensorFlow cannot differentiate {path or 'the output'}: {reason_of(failure)}") from failure
 
     def _sizes(self, heard: Heard | None) -> Iterator[tuple[int, int]]:
-        """The sizes of pictures to try: what one cell sees, with some room, then the model's own."""
+        """Yield the picture sizes to try: the receptive field of one cell with a margin, then the model's own input size."""
         own = self.loaded.input_shape[:2]
         field = heard.row.receptive_field if heard else None
         if heard is not None and field is not None and field.extent == "part" and field.size:
@@ -90,7 +90,7 @@ class Ascent:
             yield from climb.of((*now, *(now[:1] * (BATCH - len(now)))))[: len(now)]
 
     def respond(self, pixels: Any, chosen: Any, heard: Heard | None, size: tuple[int, int]) -> Any:
-        """How much each picture (n, h, w, channels) of 0 to 255 excites its filter: the mean over its map, (n,) float32."""
+        """Return how much each picture (n, h, w, channels), 0 to 255, excites its filter: the mean over its map, (n,) float32."""
         matrix, offset = colours_as_given(self.loaded)
         given = tf.tensordot(pixels, tf.constant(matrix), [[3], [0]]) + tf.constant(offset)
         given = tf.transpose(given, (0, 3, 1, 2)) if self.loaded.channels_first else given
@@ -102,13 +102,13 @@ class Ascent:
             return tf.gather(tf.cast(by_class, tf.float32), chosen, axis=1, batch_dims=1)
         maps, channels_first = self._maps(given, heard, own_size)
         if not maps.dtype.is_floating or maps.shape[0] != BATCH:
-            raise NotApplicable(f"{heard.row.path} does not return numbers for each image that could be differentiated.")
+            raise NotApplicable(f"{heard.row.path} does not return floats for each image, so it has no gradient.")
         if maps.shape.rank == 4 and not own_size:
             down, across = maps.shape[2:] if channels_first else maps.shape[1:3]
             whole = heard.row.output_shape[1:] if channels_first else heard.row.output_shape[:2]
             for cells, all_cells, length, all_length in zip((down, across), whole, size, self.loaded.input_shape, strict=False):
                 if abs(cells - (all_cells or 0) * length / all_length) > 2 + 0.15 * cells:
-                    raise ValueError("a layer cuts or stretches what it is given")
+                    raise ValueError("a layer crops or stretches its input")
         maps = tf.cast(maps, tf.float32)
         if maps.shape.rank == 4 and channels_first:
             maps = tf.transpose(maps, (0, 2, 3, 1))
@@ -117,7 +117,7 @@ class Ascent:
         return tf.gather(by_channel, chosen, axis=1, batch_dims=1)
 
     def _maps(self, given: Any, heard: Heard, own_size: bool) -> tuple[Any, bool]:
-        """What the layer returns before its own activation, and its layout: the model runs no further than that."""
+        """Return the layer's output before its own activation, and whether it is channels first; the model runs no further."""
 
         def listen(each: Heard, _inputs: tuple[Any, ...], output: Any) -> None:
             if each.row.path == heard.row.path:
@@ -128,31 +128,31 @@ class Ascent:
                 run(self.loaded, self.head, given, listen)
         except _Reached as reached:
             return reached.tensor, reached.channels_first
-        raise NotApplicable(f"{heard.row.path} is not called where the model is traced.")
+        raise NotApplicable(f"{heard.row.path} is not called when the model is traced.")
 
 
 class _Climb:
-    """Gradient ascent for one layer at one size; the step is traced once."""
+    """Gradient ascent for one layer at one size. The step is traced once."""
 
     def __init__(self, ascent: Ascent, heard: Heard | None, size: tuple[int, int]) -> None:
         self.size = size
-        self.room = max(4, min(size) // 8)  # pixels around the picture, so that it can be moved
+        self.room = max(4, min(size) // 8)  # margin around the picture in pixels, so that it can be shifted
         self.canvas = size[0] + 2 * self.room, size[1] + 2 * self.room
         self.channels = ascent.loaded.input_shape[2]
         shape = (BATCH, 2, self.channels, self.canvas[0], self.canvas[1] // 2 + 1)
         pictures, chosen = tf.TensorSpec((BATCH, *size, self.channels), tf.float32), tf.TensorSpec((BATCH,), tf.int32)
         respond = tf.function(lambda pixels, channels: ascent.respond(pixels, channels, heard, size), autograph=False)
-        self.respond = respond.get_concrete_function(pictures, chosen)  # traced once, and used by the step, too
+        self.respond = respond.get_concrete_function(pictures, chosen)  # traced once; the step uses it, too
         waves = [tf.TensorSpec(shape, tf.float32)] * 3
         step = tf.TensorSpec((), tf.float32), tf.TensorSpec((BATCH, 8), tf.float32), chosen
         self.step = tf.function(self._step, autograph=False).get_concrete_function(*waves, *step)
-        # the same for every filter, so that its picture does not hang on which others are asked for
+        # the same for every filter, so that its picture does not depend on which others are asked for
         random = np.random.default_rng(0)
         self.start = np.repeat(random.normal(0, DEVIATION, (1, *shape[1:])), BATCH, axis=0).astype(np.float32)
         self.moves = [np.repeat(self._move(random)[None], BATCH, axis=0) for _ in range(STEPS)]
 
     def of(self, channels: tuple[int, ...]) -> list[Excited]:
-        """The pictures of `BATCH` channels."""
+        """Return the pictures of `BATCH` channels."""
         chosen = tf.constant(channels, tf.int32)
         waves = tf.constant(self.start)
         first = second = tf.zeros_like(waves)
@@ -161,7 +161,7 @@ class _Climb:
             advance("Feature visualization", step, STEPS)
         pixels = np.rint(self._middle(self._canvas(waves)).numpy())
         if not np.isfinite(pixels).all():
-            raise NotApplicable("The filters' gradients are no numbers (nan or infinite).")
+            raise NotApplicable("The filters' gradients are not finite (nan or infinite).")
         grey = np.full(pixels.shape, 127.5, np.float32)
         reached, blank = (self.respond(tf.constant(each, tf.float32), chosen).numpy() for each in (pixels, grey))
         return [
@@ -170,7 +170,7 @@ class _Climb:
         ]
 
     def _step(self, waves: Any, first: Any, second: Any, step: Any, move: Any, chosen: Any) -> tuple[Any, Any, Any]:
-        """One step of Adam (Kingma & Ba 2015) uphill."""
+        """Take one ascent step with Adam (Kingma & Ba 2015)."""
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(waves)
             moved = tf.raw_ops.ImageProjectiveTransformV3(
@@ -191,7 +191,7 @@ class _Climb:
         return waves + rate * first / (tf.sqrt(second) + TINY), first, second
 
     def _canvas(self, waves: Any) -> Any:
-        """Coefficients (n, 2, channels, h, w // 2 + 1) as pixels (n, h, w, channels), 0 to 255."""
+        """Turn coefficients (n, 2, channels, h, w // 2 + 1) into pixels (n, h, w, channels), 0 to 255."""
         height, width = self.canvas
         frequencies = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
         weights = np.sqrt(height * width) / np.maximum(frequencies, 1 / max(height, width)) / 4
@@ -206,7 +206,7 @@ class _Climb:
         return canvas[:, self.room : self.room + self.size[0], self.room : self.room + self.size[1]]
 
     def _move(self, random: np.random.Generator) -> np.ndarray:
-        """A turn and a zoom around the middle, and a shift: (8,), where each pixel of the result comes from."""
+        """Return a random rotation and zoom about the centre plus a shift: (8,), which maps each output pixel to its source."""
         angle, zoom = random.uniform(-TURN, TURN), 1 / random.uniform(1 - ZOOM, 1 + ZOOM)
         down, across = random.uniform(-self.room, self.room, 2) * 0.75
         cosine, sine = zoom * math.cos(angle), zoom * math.sin(angle)
@@ -216,8 +216,9 @@ class _Climb:
 
 
 def objective_of(heard: Heard, rows: tuple[Heard, ...]) -> Heard:
-    """The row whose output is made as great as can be: the normalization that directly follows a layer without an activation of
-    its own, else the layer itself.
+    """Return the row whose output is maximized.
+
+    This is the normalization that directly follows a layer without an activation of its own, or else the layer itself.
     """
     at = heard
     while not _activates(at.layer):
@@ -233,15 +234,16 @@ def objective_of(heard: Heard, rows: tuple[Heard, ...]) -> Heard:
 
 
 def channels_of(heard: Heard) -> int:
-    """How many channels, or units, the layer's output has."""
+    """Return how many channels, or units, the layer's output has."""
     shape = heard.row.output_shape
     return int((shape[0] if heard.channels_first and len(shape) == 3 else shape[-1]) or 0) if shape else 0
 
 
 def colours_as_given(loaded: Loaded) -> tuple[np.ndarray, np.ndarray]:
-    """How pixels are scaled for the model, as a matrix (channels, channels) and an offset (channels,): every scheme is linear.
+    """Return how pixels are scaled for the model, as a matrix (channels, channels) and an offset (channels,).
 
-    Where the model is given values as they are, black stands for the least value of each channel and white for the greatest.
+    Every scheme is linear. If the model is given values as they are, black stands for the min of each channel and white for its
+    max.
     """
     if loaded.ranges is not None:
         low, high = np.array(loaded.ranges, np.float32).T
@@ -258,8 +260,9 @@ def _activates(layer: Any) -> bool:
 
 @contextmanager
 def _without_activation(layer: Any) -> Iterator[None]:
-    """While this lasts, a layer with an activation of its own returns what goes into that: behind a ReLU that is shut there is
-    no gradient, and the picture would stay grey.
+    """While this lasts, a layer with an activation of its own returns its pre-activations.
+
+    A closed ReLU passes no gradient back, so the picture would stay grey.
     """
     if not _activates(layer) or "activation" not in vars(layer) or not hasattr(layer, "kernel_size"):
         yield
@@ -274,7 +277,7 @@ def _without_activation(layer: Any) -> Iterator[None]:
 
 @contextmanager
 def _any_size(wanted: bool) -> Iterator[None]:
-    """While this lasts, Keras does not hold an image against the size that a model declares."""
+    """While this lasts, Keras does not check images against the model's declared input size."""
     name = "_assert_input_compatibility"
     before = getattr(keras.Layer, name, None)
     if not wanted or before is None:

@@ -1,4 +1,4 @@
-"""`Asking`: what a model is asked about many images, its scores, a layer's output, and gradients of a class's score."""
+"""`Asking`: compute a model's scores, a layer's output, or gradients of a class score, for many images."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from .listening import Heard
 from .parts import channels_last, in_parts
 from .running import Structure, derivative, run
 
-BUDGET = 400_000_000  # bytes of activations at once; the graph of a large model takes up to 100 MB beside them
-HELD = 3  # values in memory for each value of a layer's output: layers such as gelu keep what they compute on the way
-LARGEST = 32  # images in a batch: more are no faster
-TRACES = 4  # kept, the last ones used: that of ResNet50 takes 25 MB
-EAGERLY = 0  # in place of the size of a traced batch: one image after the other, without a trace
+BUDGET = 400_000_000  # bytes of activations at once; the graph of a large model takes up to 100 MB on top
+HELD = 3  # values in memory per value of a layer's output: layers such as gelu keep intermediate results
+LARGEST = 32  # images in a batch: larger batches are no faster
+TRACES = 4  # traces kept, the most recently used: one of ResNet50 takes 25 MB
+EAGERLY = 0  # stands in for the size of a traced batch: one image at a time, without a trace
 
-Compute = Callable[[Any, Any], Any]  # (images, class index), both tensors, to what was asked for each image, float32
+Compute = Callable[[Any, Any], Any]  # maps (images, class index), both tensors, to the answer for each image, float32
 
 
 class _OtherWay(Exception):  # noqa: N818 - never leaves this module
-    """A trace went another way through the model than the pass that made its layer table."""
+    """A trace took another path through the model than the pass that made its layer table."""
 
 
 class Asking:
-    """Answers what `Network` can be asked, for a model whose layer table is known.
+    """Answers the questions of `Network`, for a model whose layer table is known.
 
-    One image runs eagerly. Several are traced with `tf.function`, in batches of one size: the greatest that keeps the
-    activations below `BUDGET`, at least 1 image. The last batch reaches back over images that were done before, so that every
-    batch has the traced size. A trace serves every class. A model that cannot be traced, or a layer that does not return one
-    row for each image, runs with one image at a time.
+    One image runs eagerly, unless it needs more memory than `BUDGET`. Several are traced with `tf.function`, in batches of one
+    size that keeps the activations below `BUDGET`, at least 1 image. The last batch reaches back over images that were done
+    before, so that every batch has the traced size. One trace serves every class. A model that cannot be traced, or a layer that
+    does not return one row per image, runs with one image at a time.
     """
 
     def __init__(self, loaded: Loaded, head: str | None, structure: Structure) -> None:
@@ -54,7 +54,7 @@ class Asking:
     def scores(self, batch: np.ndarray) -> np.ndarray:
         """See `Network.scores`."""
         if not self.structure.classes:
-            raise NotApplicable("The model returns one number for the whole batch, and no scores for each image.")
+            raise NotApplicable("The model returns one number for the whole batch, not scores for each image.")
 
         def compute(images: Any, _class_index: Any) -> Any:
             output, _ = self._forward(images)
@@ -71,7 +71,7 @@ class Asking:
             return class_scores(output, self.structure.channels_first) if by_class is None else by_class
 
         if not self.structure.classes:
-            raise NotApplicable("The model returns one number for the whole batch, and no scores for each image.")
+            raise NotApplicable("The model returns one number for the whole batch, not scores for each image.")
         return self._for_all("the logits", compute, batch, self._bytes_per_image())
 
     def maps(self, path: str, batch: np.ndarray) -> np.ndarray:
@@ -121,7 +121,7 @@ class Asking:
             raise OptionError(f"class {class_index}: the model has {self.structure.classes} classes, counted from 0.")
 
     def _gradients(self, rows: Sequence[Heard], images: Any, index: Any) -> list[Any]:
-        """The gradient of the class's score at each of the rows, float32, from one pass."""
+        """Return the gradient of the class score at each of the rows, float32, from one pass."""
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             output, found = self._forward(images, *rows, tape=tape)
             by_class = differentiated(output, self.structure.channels_first)
@@ -129,18 +129,16 @@ class Asking:
                 if by_class is None or not tensor.dtype.is_floating:
                     integers = "the model's output" if by_class is None else _place(heard)
                     raise NotApplicable(f"There is no gradient at {_place(heard)}: {integers} consists of integers.")
-            # the images do not depend on each other, so the gradient of the sum holds that of every image
+            # the images are independent, so the gradient of the sum holds the gradient for each image
             score = tf.reduce_sum(tf.gather(by_class, index, axis=1))
         gradients = derivative(tape, score, found)
         for heard, gradient in zip(rows, gradients, strict=True):
             if gradient is None:
-                raise NotApplicable(
-                    f"There is no gradient at {_place(heard)}: none leads back to it from the score of the class."
-                )
+                raise NotApplicable(f"There is no gradient at {_place(heard)}: none flows back to it from the class score.")
         return [tf.cast(tf.convert_to_tensor(each), tf.float32) for each in gradients]
 
     def _guided(self, heard: Heard, images: Any, index: Any) -> Any:
-        """The gradient at a row, through ReLUs that let no negative gradient back; only inside a trace."""
+        """Return the gradient at a row through ReLUs that pass no negative gradient back. Works only inside a trace."""
         if tf.executing_eagerly():
             raise _OtherWay
         where = _place(heard)
@@ -148,29 +146,32 @@ class Asking:
             output, (found,) = self._forward(images, heard)
         by_class = differentiated(output, self.structure.channels_first)
         if by_class is None or not found.dtype.is_floating:
-            raise NotApplicable(f"There is no gradient at {where}: it goes by way of integers.")
+            raise NotApplicable(f"There is no gradient at {where}: it or the model's output consists of integers.")
         gradient = guided_gradient(tf.reduce_sum(tf.gather(by_class, index, axis=1)), found)
         if not seen():
-            raise NotApplicable("The model has no ReLU; guided backpropagation changes the gradient of ReLUs alone.")
+            raise NotApplicable("The model has no ReLU; guided backpropagation only changes the gradients of ReLUs.")
         if gradient is None:
-            raise NotApplicable(f"There is no gradient at {where}: none leads back to it from the score of the class.")
+            raise NotApplicable(f"There is no gradient at {where}: none flows back to it from the class score.")
         return tf.cast(tf.convert_to_tensor(gradient), tf.float32)
 
     def _row(self, path: str) -> Heard:
-        """The row at `path`, or of the input; raises `OptionError` where there is none, `NotApplicable` for one never called."""
+        """Return the row at `path`, or that of the input.
+
+        Raises `OptionError` for an unknown path, and `NotApplicable` for a layer that is never called or is the model itself.
+        """
         heard = self.structure.heard[0] if path == INPUT else self._rows.get(path)
         if heard is None:
             close = difflib.get_close_matches(path, self._rows, n=3, cutoff=0.5) or list(self._rows)[:5]
-            reason = f"{path}: the model has no such layer; there are {len(self._rows)}, such as {', '.join(close)}."
-            raise OptionError(" ".join(reason.split()))  # a layer's name may hold line breaks
+            reason = f"{path}: the model has no such layer; expected one of {len(self._rows)}, such as {', '.join(close)}."
+            raise OptionError(" ".join(reason.split()))  # a layer's name may contain line breaks
         if heard.layer is self.loaded.model:
-            raise NotApplicable(f"{path} is the model itself: only what its layers return can be asked for.")
+            raise NotApplicable(f"{path} is the model itself; expected one of its layers.")
         if not heard.values:
             raise NotApplicable(f"{path} is never called, so it has no output.")
         return heard
 
     def _forward(self, images: Any, *rows: Heard, tape: Any = None) -> tuple[Any, list[Any]]:
-        """The model's output, and those of the layers in `rows`, which are watched by the tape if one is given."""
+        """Return the model's output and those of the layers in `rows`, which `tape` watches if there is one."""
         found: dict[str, Any] = {}
         wanted = {heard.row.path for heard in rows}
 
@@ -182,7 +183,7 @@ class Asking:
 
         forward = run(self.loaded, self.head, images, listen)
         if not tf.executing_eagerly():
-            # layers inside a graph's own loops and branches are not heard, and later calls would be counted wrongly
+            # layers inside a graph's loops and branches are not heard, so later calls would be numbered wrongly
             paths = [each.row.path for each in forward.structure.heard]
             if paths != list(self._rows) or forward.output.shape[0] != images.shape[0]:
                 raise _OtherWay
@@ -192,9 +193,9 @@ class Asking:
         return forward.output, [found[heard.row.path] for heard in rows]
 
     def _bytes_per_image(self, start: int | None = None) -> int:
-        """An estimate of the memory that an image needs; with `start`, that of a gradient at that row.
+        """Estimate the memory that one image needs in a forward pass or, with `start`, for a gradient at that row.
 
-        A forward pass holds few outputs at once, a gradient all from the row `start` on.
+        A forward pass holds few outputs at once, a gradient all of them from the row `start` on.
         """
         values = [heard.values for heard in self.structure.heard]
         held = 0 if start is None else sum(values[start:])
@@ -211,14 +212,14 @@ class Asking:
         *,
         always_traced: bool = False,
     ) -> np.ndarray:
-        """What is asked, for all images; `needed` is the memory that one of them takes, in bytes.
+        """Return the answer for all images; `needed` is the memory that one of them takes, in bytes.
 
-        always_traced: also for one image, for what is asked about one image after the other. The trace is kept.
+        always_traced: trace the pass for one image, too, because the same is asked about one image after another.
         """
         height, width, channels = self.loaded.input_shape
         if batch.shape[1:] != (height, width, channels) or not np.issubdtype(batch.dtype, np.floating):
             raise OptionError(
-                f"batch: expected float32 of shape (n, {height}, {width}, {channels}), which `prepared` makes of pixels;"
+                f"batch: expected float32 of shape (n, {height}, {width}, {channels}), as returned by `prepared`;"
                 f" got {batch.dtype} of shape {batch.shape}."
             )
         if len(batch) == 0:
@@ -232,7 +233,7 @@ class Asking:
                 return in_parts(batch, size, lambda part: self._traced(question, compute, self._tensor(part), index))
             except NotApplicable:
                 raise
-            except Exception as error:  # whatever the user's code raises; another way may suit it
+            except Exception as error:  # whatever the user's code raises; another batch size may work
                 if size == EAGERLY:
                     failure = error
                 else:
@@ -242,10 +243,10 @@ class Asking:
         raise NotApplicable(f"TensorFlow cannot compute {question}: {reason_of(failure)}") from failure
 
     def _ways(self, question: str, images: int, needed: int, always_traced: bool) -> list[int]:
-        """The sizes of batches to try in turn, without those that failed before.
+        """Return the batch sizes to try in turn, without those that failed before.
 
-        One image runs eagerly, unless its memory is safe in a trace alone. A trace of one image suits models that were made for
-        one at a time, and layers whose own gradient only works in a graph.
+        One image runs eagerly, unless it only fits into memory in a trace. A trace of one image suits models that were made for a
+        batch of one, and layers whose custom gradient only works in a graph.
         """
         if images == 1 and needed <= BUDGET and not always_traced:
             ways = [EAGERLY, 1]
@@ -256,9 +257,9 @@ class Asking:
         return [size for size in ways if (question, size) not in self._untraceable]
 
     def _traced(self, question: str, compute: Compute, images: Any, index: Any) -> np.ndarray:
-        """What is asked, for a batch, by a trace that is made where there is none.
+        """Return the answer for a batch, from a trace that is made if there is none yet.
 
-        Raises `_OtherWay` where the layer does not return one row for each image.
+        Raises `_OtherWay` if the layer does not return one row per image.
         """
         size = len(images)
         trace = self._traces.pop((question, size), None)
@@ -274,7 +275,7 @@ class Asking:
         return rows
 
     def _tensor(self, images: np.ndarray) -> Any:
-        """Images (n, h, w, channels) as a tensor of the layout and type that the model takes."""
+        """Return images (n, h, w, channels) as a tensor in the layout and type that the model takes."""
         images = images.transpose(0, 3, 1, 2) if self.loaded.channels_first else images
         if not takes_integers(self.loaded.model):
             return tf.constant(images, tf.float32)
@@ -284,5 +285,5 @@ class Asking:
 
 
 def _place(heard: Heard) -> str:
-    """What a message calls the output of the row."""
+    """Return what a message calls the output of the row."""
     return "the model's input" if heard.row.index == 0 else heard.row.path

@@ -1,4 +1,4 @@
-"""Which layer is explained: the last one with a height and a width on the way to the score, and why that one."""
+"""The choice of the layer to explain: the last one with a height and a width on the path to the score, with the reason."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from typing import NamedTuple
 
 from ..formatting import name
 
-NAMED = 3  # layers that a sentence names
-TRIES = 3  # layers that are tried in turn where no gradient reaches the best one
+NAMED = 3  # layers named in a sentence
+TRIES = 3  # layers tried in turn if no gradient reaches the best one
 IMAGE = 1  # the bit of the first step
 
 
 class Spot(NamedTuple):
-    """Where a tensor is met: what the layer at `path` returns, or what goes `into` it.
+    """Where a tensor occurs: as the output of the layer at `path`, or as an input to that layer (`into`).
 
-    The latter only where no layer returned it: the model's own code made it, of what several layers returned, say.
+    The latter is only used for a tensor that no layer returned: the model's own code made it, from the outputs of several layers,
+    for example.
     """
 
     path: str
@@ -27,11 +28,11 @@ class Spot(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """A tensor on the way through a model: where it is met, and where those that it was made of are met.
+    """A tensor on the way through a model: where it occurs, and where the tensors that it was made from occur.
 
-    `cells` counts the places of one with a height and a width, and is 0 for any other. `computes` is False for what a layer made
-    that only pools, pads, crops, repeats or drops values. `learned` says whether the layer convolves, has weights or is of a
-    class of the user's: in front of the first such layer there is only the image.
+    `cells` counts the positions of a tensor with a height and a width, and is 0 for any other. `computes` is False for the output
+    of a layer that only pools, pads, crops, repeats or drops values. `learned` says whether the layer convolves, has weights or
+    is of a user-defined class: before the first such layer there is only the image.
     """
 
     spot: Spot
@@ -43,7 +44,7 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """The tensor to explain, those that it was made of, and a sentence that says why it was chosen."""
+    """The tensor to explain, the tensors that it was made from, and a sentence that says why it was chosen."""
 
     spot: Spot
     inputs: tuple[Spot, ...]
@@ -51,11 +52,11 @@ class Choice:
 
 
 def choices(steps: Sequence[Step], sources: Collection[str]) -> Iterator[Choice]:
-    """What may be explained, the best first and at most `TRIES`; nothing where there is nothing.
+    """Yield the tensors that may be explained, the best first and at most `TRIES`.
 
-    `sources` are the layers that the score was made of; with none, every step is taken to lie on the way. The best is the last:
-    nothing else with a height and a width follows it on the way. Where several ways end so, it is the one with the most layers
-    behind it, then the one with the most cells.
+    `sources` are the layers that the score was made from; if there are none, every step counts as on the path. The best tensor is
+    the last one: no other with a height and a width follows it on the path. If several paths end this way, it is the one with the
+    longest path of layers before it, then the one with the most cells.
     """
     graph = _Graph(steps)
     ends = [Spot(path) for path in sources] or list(graph.place)
@@ -71,7 +72,7 @@ def choices(steps: Sequence[Step], sources: Collection[str]) -> Iterator[Choice]
 
     for step in sorted(possible, key=rank, reverse=True)[:TRIES]:
         after = [other for other in there if other.cells > 1 and not other.computes and graph.follows(other, step)]
-        # what lies on a way from the image to the score that does not lead through this step
+        # what lies on paths from the image to the score that bypass this step
         past = graph.leading_to(ends, past=step.spot)
         others = [other for other in possible if graph.bit(other.spot) & past]
         beside = list(_last([other for other in others if graph.leading_to([other.spot], past=step.spot) & IMAGE], graph))
@@ -81,13 +82,13 @@ def choices(steps: Sequence[Step], sources: Collection[str]) -> Iterator[Choice]
 
 
 class _Graph:
-    """What lies behind what, as bits of whole numbers, one for each step: sets of a thousand layers' would be large."""
+    """The dependencies between steps, as integers with one bit per step: sets would be large for a thousand layers."""
 
     def __init__(self, steps: Sequence[Step]) -> None:
         self.place = {step.spot: place for place, step in enumerate(steps)}
         self.inputs = {step.spot: step.inputs for step in steps}
         self.behind: dict[Spot, int] = {}
-        self.depth: dict[Spot, int] = {}  # how many steps the longest way to each has
+        self.depth: dict[Spot, int] = {}  # the number of steps on the longest path to each
         for step in steps:
             self.behind[step.spot] = self.leading_to(step.inputs)
             self.depth[step.spot] = 1 + max((self.depth.get(spot, 0) for spot in step.inputs), default=0)
@@ -99,7 +100,7 @@ class _Graph:
         return reduce(or_, map(self.bit, spots), 0)
 
     def leading_to(self, spots: Iterable[Spot], past: Spot | None = None) -> int:
-        """The bits of these and of all that they are made of; with `past`, only by ways that do not lead through that."""
+        """Return the bits of these spots and of all that they depend on; with `past`, only along paths that bypass that spot."""
         if past is None:
             return reduce(or_, (self.bit(spot) | self.behind.get(spot, 0) for spot in spots), 0)
         found, waiting = 0, list(spots)
@@ -115,33 +116,34 @@ class _Graph:
 
 
 def _last(steps: Sequence[Step], graph: _Graph) -> Iterator[Step]:
-    """Those of the steps that none of the others is made of."""
+    """Return those of the steps that none of the others depends on."""
     passed = reduce(or_, (graph.behind[step.spot] for step in steps), 0)
     return (step for step in steps if not graph.bit(step.spot) & passed)
 
 
 def _reason(chosen: Step, after: Sequence[Spot], beside: Sequence[Spot], bare: bool) -> str:
-    """Why a step was chosen; only what is in `after` has a height and a width behind it, and `beside` lies on ways past it.
+    """Return why a step was chosen.
 
-    `bare`: a way leads past it from the image itself.
+    Only the layers in `after` have a height and a width and follow it; those in `beside` lie on paths that bypass it. `bare`
+    means that a path from the image itself bypasses it.
     """
     if chosen.spot.into:
-        made = f"What goes into {name(chosen.spot.path)}, which the model's own code makes of {_named(chosen.inputs)},"
+        made = f"What goes into {name(chosen.spot.path)}, which the model's own code computes from {_named(chosen.inputs)},"
         said = f"{made} is the last map"
     else:
         said = f"{name(chosen.spot.path)} is the last layer"
     if chosen.cells == 1:
-        said += f"{'' if chosen.spot.into else ' with maps'} on the way to the score; there are no larger ones."
+        said += f"{'' if chosen.spot.into else ' with maps'} on the path to the score; there are no larger ones."
     elif after:
         does = "pools, moves or drops" if len(after) == 1 else "pool, move or drop"
         computes = "" if chosen.spot.into else " that computes maps"
-        said += f" on the way to the score{computes} with a height and a width; behind it {_named(after)} only {does} values."
+        said += f" on the path to the score{computes} with a height and a width; after it, {_named(after)} only {does} values."
     else:
-        said += " with a height and a width on the way to the score."
+        said += " with a height and a width on the path to the score."
     if beside:
-        said += f" The score also depends on {_named(beside)} by another way, which this map does not show."
+        said += f" The score also depends on {_named(beside)} through another path, which this map does not show."
     if bare:
-        said += " The score also depends on the image by another way, which this map does not show."
+        said += " The score also depends on the image through another path, which this map does not show."
     return said
 
 

@@ -1,4 +1,4 @@
-"""Which part of the picture is left where layers at a model's front cut it, or frame it, before anything looks at it."""
+"""The part of the image that is left after layers at the front of a model crop or pad it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ CROPPING = (layers.Cropping2D, layers.CenterCrop, layers.RandomCrop, layers.Resi
 
 
 def part_left(part: Part, layer: Any, before: Any, after: Any) -> Part:
-    """`part` of the picture, less what `layer` cuts off between the tensors `before` and `after`.
+    """Return `part` of the image, without what `layer` cuts off between the tensors `before` and `after`.
 
-    A frame that is put around the picture makes a part that reaches beyond it.
+    Padding around the image makes a part that extends beyond it.
     """
     if not isinstance(layer, CROPPING) or len(after.shape) != 4 or len(before.shape) != 4:
         return part
@@ -42,7 +42,7 @@ def _kept(layer: Any, before: Size, after: Size) -> Part:
 
 
 def _proportioned(before: Size, after: Size, *, inside: bool) -> Size:
-    """The size of `after`'s proportions that just fits into `before`, or else just holds it."""
+    """Return the size with the proportions of `after` that just fits inside `before`, or that just contains it."""
     height, width = before
     pick = min if inside else max
     return pick(height, int(width * after[0] / after[1])), pick(width, int(height * after[1] / after[0]))

@@ -1,6 +1,6 @@
-"""What kind of answer an output gives: by what the user says, what the model was trained for, and the operations that made it.
+"""How an output is read: by what the user says, the loss the model was trained with, and the operations that made the output.
 
-The numbers of one image decide nothing: two scores of 0.5 add up to 1, whatever they are.
+The values for one image decide nothing: two scores of 0.5 add up to 1, whatever they mean.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ IMAGE_CHANNELS = (1, 3, 4)
 
 
 class Reading(NamedTuple):
-    """How an output is read, how that is known, and whether it is no more than an assumption."""
+    """How an output is read, the reason, and whether that is only an assumption."""
 
     task: Task
     reason: str
@@ -34,8 +34,10 @@ class Reading(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What a decision goes by: the output's shape without the batch axis, channels last; the kind of its values; the operation
-    that made them; the (h, w, channels) of the model's input; its loss; and whether the user named its classes.
+    """What the decision is based on.
+
+    This is the output's name; its shape without the batch axis, channels last; the kind of its values; the operation that made
+    them; the (h, w, channels) of the model's input; the output's loss; and whether the user named its classes.
     """
 
     name: str
@@ -48,18 +50,18 @@ class Seen(NamedTuple):
 
     @property
     def size(self) -> int:
-        """How many classes, values or channels."""
+        """The number of classes, values or channels."""
         return self.shape[-1] if self.shape else 1
 
 
 def decide(seen: Seen, asked: Task | None) -> Reading:
-    """How an output is read; raises `OptionError` where it cannot be what was asked for."""
+    """Decide how an output is read. Raises `OptionError` if it cannot be read as `asked`."""
     if asked is not None:
         return _as_asked(seen, asked)
     if len(seen.shape) > 1 and len(seen.shape) != 3:
         return Reading("features", f"The output is an array {seen.shape}, which is neither a list of scores nor a map.", True)
     if seen.step == UNIT_LENGTH:
-        return Reading("features", "The model brings the output to unit length, as embeddings are.")
+        return Reading("features", "The model normalizes the output to unit length, as is usual for embeddings.")
     return _of_map(seen) if len(seen.shape) == 3 else _of_vector(seen)
 
 
@@ -71,19 +73,19 @@ def _of_vector(seen: Seen) -> Reading:
     if by_loss is not None and loss is not None:
         return Reading(by_loss, f"The model was compiled with the loss {loss.shown}.")
     if seen.kind == "independent":
-        made = "A sigmoid makes the one score." if size == 1 else f"A sigmoid makes each of the {size:,} scores by itself."
+        made = "The score comes from a sigmoid." if size == 1 else f"Each of the {size:,} scores comes from its own sigmoid."
         return Reading("binary" if size == 1 else "multilabel", made)
     if seen.labelled and size > 1:
         return Reading("classification", "There is a label for each of the scores.", True)
     if size == 1:
         return Reading(
             "regression",
-            "The output is one number, which no sigmoid made; it may be the logit of a yes/no answer: then say --task binary.",
+            "The output is one number, not from a sigmoid. If it is the logit of a yes/no answer, pass --task binary.",
             True,
         )
     if seen.kind == "raw" and seen.step not in (*LINEAR, None, "Tanh", "LogSoftmax"):
-        return Reading("features", "The network ends without a classifier: no dense layer of its own makes the output.", True)
-    told = "Neither a softmax, a sigmoid nor a loss tells what the output is; scores of classes were assumed."
+        return Reading("features", "The network ends without a classifier: the output does not come from a dense layer.", True)
+    told = "No softmax, sigmoid or loss shows what the output is; class scores were assumed."
     return Reading("classification", told, True)
 
 
@@ -100,7 +102,7 @@ def _vector_by_loss(size: int, loss: Loss) -> Task | None:
 def _of_map(seen: Seen) -> Reading:
     size, loss = seen.size, seen.loss
     if seen.kind == "probabilities":
-        return Reading("segmentation", "At each place the model computes probabilities of classes, which add up to 1.")
+        return Reading("segmentation", "At each position, the model computes class probabilities that add up to 1.")
     like_input = size == seen.input_shape[2]
     if loss is not None:
         if loss.name in DISTANCES:
@@ -114,34 +116,35 @@ def _of_map(seen: Seen) -> Reading:
     if seen.labelled:
         return Reading("segmentation", "There is a label for each channel of the map.", True)
     if whole and (like_input or size == 1):
-        told = "The output has the size of an image or more" + (" and as many channels as the input." if like_input else ".")
+        told = "The output is at least as large as the image" + (" and has as many channels as the input." if like_input else ".")
         return Reading("image-to-image", told, True)
     if whole and seen.step in LINEAR:
-        told = "The output is as large as the image and ends in a convolution without activation: logits of classes were assumed."
+        told = "The output is as large as the image, and no activation follows the last layer: class logits were assumed."
         return Reading("segmentation", told, True)
-    return Reading("features", "The output is a map that no softmax, sigmoid or loss explains: a network without its head.", True)
+    told = "No softmax, sigmoid or loss shows what this map is; a network without its head was assumed."
+    return Reading("features", told, True)
 
 
 def _of_sigmoids(seen: Seen, like_input: bool) -> Reading:
     if seen.labelled or not like_input:
-        return Reading("segmentation", "A sigmoid makes each place of the map.", not seen.labelled)
+        return Reading("segmentation", "Each position of the map comes from a sigmoid.", not seen.labelled)
     if seen.size == 1:
-        told = "A sigmoid makes each place of the map: a mask was assumed, although a grey image would look the same."
+        told = "Each position of the map comes from a sigmoid: a mask was assumed, although a grey image would look the same."
         return Reading("segmentation", told, True)
-    return Reading("image-to-image", "A sigmoid makes as many channels as the input has: an image was assumed.", True)
+    return Reading("image-to-image", "A sigmoid returns as many channels as the input has: an image was assumed.", True)
 
 
 def _as_asked(seen: Seen, task: Task) -> Reading:
     vector, a_map = len(seen.shape) <= 1, len(seen.shape) == 3
     wanted = {
-        "classification": (vector and seen.size > 1, "two scores or more"),
-        "binary": (vector and seen.size in (1, 2), "one score, or two"),
+        "classification": (vector and seen.size > 1, "two or more scores"),
+        "binary": (vector and seen.size in (1, 2), "one or two scores"),
         "multilabel": (vector, "a list of scores"),
         "regression": (vector, "a list of values"),
         "segmentation": (a_map, "a map (height, width, channels)"),
         "image-to-image": (
             a_map and seen.size in (*IMAGE_CHANNELS, seen.input_shape[2]),
-            "a map of 1, 3 or 4 channels, or of as many as the input has",
+            "a map of 1, 3 or 4 channels, or as many as the input",
         ),
         "features": (True, "any output"),
     }
@@ -150,4 +153,4 @@ def _as_asked(seen: Seen, task: Task) -> Reading:
         given = f"({', '.join(map(str, seen.shape))}{',' if len(seen.shape) == 1 else ''})"
         others = one_of([other for other, (possible, _) in wanted.items() if possible])
         raise OptionError(f"{SAYS} {task}: expected {expected}; the output {seen.name} has the shape {given}. Try {others}.")
-    return Reading(task, f"{SAYS} says so.")
+    return Reading(task, f"Set by {SAYS}.")

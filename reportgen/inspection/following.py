@@ -1,4 +1,4 @@
-"""Following the convolutions through a forward pass: their maps, and the layers with a height and a width."""
+"""The convolutions of a forward pass with their feature maps, and the layers with a height and a width."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .listening import Heard, is_own
 from .places import PLACE
 
 layers = keras.layers
-APART = 3.0  # how much longer, against the image, a map's one side may be than the other where it is not known what it shows
+APART = 3.0  # max ratio between the proportions of a map and of the image, if it is not known what the map shows
 NORMALIZATION, ACTIVATION = "normalization", "activation"
 NORMALIZATIONS = (
     layers.BatchNormalization,
@@ -30,7 +30,7 @@ ACTIVATIONS = (layers.Activation, layers.ReLU, layers.LeakyReLU, layers.PReLU, l
 ACTIVATION_OPERATIONS = (
     "Relu", "Relu6", "Silu", "Swish", "Gelu", "Elu", "Selu", "LeakyRelu", "HardSilu", "HardSwish", "Sigmoid", "Tanh",
 )  # fmt: skip
-# they compute nothing: what they put out are values that went in, or means of them
+# layers that compute nothing: they return input values, or means of them
 PASSED_BY = (
     "Pooling", "Padding", "Cropping", "UpSampling", "Dropout", "Noise", "Identity", "Reshape", "Flatten", "Permute", "InputLayer",
 )  # fmt: skip
@@ -38,7 +38,7 @@ PASSED_BY = (
 
 @dataclass
 class _Chain:
-    """A convolution and the normalisation and activation found right behind it so far."""
+    """A convolution, and the normalization and activation found right after it so far."""
 
     row: LayerCall
     channels_first: bool
@@ -48,11 +48,13 @@ class _Chain:
 
 
 class Follower:
-    """Hears each row of a pass. Afterwards `maps` has every convolution's, `steps` all that may be explained and how it hangs
-    together, and `target` the output of the last layer that could be explained, at `target_spot`, or None. Whether that lies on
-    the way to the score is not known before.
+    """Listens to each call of a pass, and collects the feature maps and the tensors that may be explained.
 
-    Figures of the maps are taken as the pass goes by; the maps themselves are kept only where they will be shown.
+    Afterwards `maps` has the feature maps of every convolution, and `steps` all tensors that may be explained with their
+    dependencies. `target` is the output of the last layer that could be explained, at `target_spot`, or None; whether it lies on
+    the path to the score is not known until the pass is over.
+
+    Statistics of the maps are computed during the pass; the maps themselves are kept only if they will be shown.
     """
 
     def __init__(self, options: Options, tape: Any) -> None:
@@ -63,10 +65,10 @@ class Follower:
         self.target: Any = None
         self.target_spot: Spot | None = None
         self._target_cells = 0
-        self._proportion = 0.0  # of the image: its height by its width
-        self._learned = False  # whether a layer that was heard has learned anything
+        self._proportion = 0.0  # the image's height divided by its width
+        self._learned = False  # whether any layer so far has learned anything
         self._chains: dict[int, _Chain] = {}
-        self._beside: set[str] = set()  # what is made of the model's other inputs alone
+        self._beside: set[str] = set()  # paths of layers that depend on the model's other inputs alone
 
     def listen(self, heard: Heard, inputs: tuple[Any, ...], output: Any) -> None:
         sources = heard.row.inputs
@@ -105,8 +107,8 @@ class Follower:
         self._learned |= step.learned
         asked = self.options.explain_layer
         if step.spot.path == asked if asked else self._may_be_explained(step):
-            # most often this is the layer to explain, and what lies before it needs no gradient: the tape starts anew, so that
-            # at the end it holds only the way from the last such layer to the score
+            # most often this is the layer to explain, and nothing before it needs a gradient: the tape starts again, so that
+            # at the end it holds only the path from the last such layer to the score
             self.tape.reset()
             self.tape.watch(output)
             self.target, self.target_spot, self._target_cells = output, step.spot, step.cells
@@ -115,10 +117,10 @@ class Follower:
         return step.computes and self._learned and (step.cells > 1 or self._target_cells <= 1)
 
     def _cells(self, heard: Heard, tensor: Any) -> int:
-        """How many places a tensor has that the layer takes or returns; 0 where it has no height and width, or holds integers.
+        """Return how many positions a tensor has; 0 if it has no height and width, or holds integers.
 
-        In attention, four axes may be tokens and heads: where it is not known how a tensor came about, its proportions must be
-        roughly those of the image.
+        In attention, four axes may be tokens and heads: if the origin of a tensor is not known, its proportions must be roughly
+        those of the image.
         """
         if len(tensor.shape) != 4 or not tensor.dtype.is_floating:
             return 0
@@ -168,7 +170,7 @@ class Follower:
 
 
 def feature_maps(row: LayerCall, after: tuple[str, ...], values: np.ndarray) -> FeatureMaps:
-    """The figures of the maps `values` (h, w, channels) of the convolution in `row`."""
+    """Return the statistics of the feature maps `values` (h, w, channels) of the convolution in `row`."""
     with np.errstate(invalid="ignore"):
         flat = values.reshape(-1, values.shape[2])
         return FeatureMaps(
@@ -186,10 +188,10 @@ def feature_maps(row: LayerCall, after: tuple[str, ...], values: np.ndarray) -> 
 
 
 def _hands_on(heard: Heard, kind: str | None, given: Any, output: Any) -> bool:
-    """Whether the layer returned what it was given: a Dropout at rest, an Identity, a linear activation."""
+    """Return whether the layer returned its input unchanged: an inactive Dropout, an Identity, a linear activation."""
     if heard.handed_on:
         return True
-    # where Keras first casts the input to the layer's type, another tensor with the same values comes out
+    # if Keras first casts the input to the layer's type, a new tensor with the same values comes out
     cast = kind is None and given.dtype != output.dtype and given.shape == output.shape
     return cast and bool(tf.reduce_all(tf.cast(given, output.dtype) == output))
 
@@ -207,5 +209,5 @@ def _kind_of(operation: Any) -> str | None:
 def _is_passed_by(layer: Any) -> bool:
     if layer is None:
         return True
-    # Keras's own only: a user's `PoolingAttention` is worth a look
+    # Keras's own layers only: a user's `PoolingAttention` may compute something
     return not is_own(layer) and any(word in type(layer).__name__ for word in PASSED_BY)

@@ -1,8 +1,8 @@
-"""Letting go of a network's tensors on the way: Keras keeps every one of a functional model's until the pass is over.
+"""Free a network's tensors during a pass: Keras keeps every tensor of a functional model until the pass is over.
 
-On EfficientNetB7 those are 4 GB. While `freeing` lasts, a tensor leaves Keras's table once the last node of the graph that takes
-it has been given it; what is heard, who else holds a tensor, and what comes out are the same. Where a later Keras has no such
-table, nothing is let go early and all else is as before.
+On EfficientNetB7 these take 4 GB. While `freeing` lasts, a tensor leaves Keras's table as soon as the last node of the graph that
+takes it has received it. What is heard, who else holds a tensor, and the outputs stay the same. If a later Keras has no such
+table, nothing is freed early and everything else works as before.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def freeing() -> Iterator[None]:
         yield
         return
     thread = threading.get_ident()
-    remaining: list[Counter[int]] = []  # for each graph that is being run, the outermost first
+    remaining: list[Counter[int]] = []  # one for each graph being run, the outermost first
 
     def run_through_graph(function: Any, *args: Any, **kwargs: Any) -> Any:
         if threading.get_ident() != thread:
@@ -53,7 +53,7 @@ def freeing() -> Iterator[None]:
 
 
 def _uses(function: Any) -> Counter[int]:
-    """How often each tensor of a graph is taken, by its `id`: once by every node, and once as an output."""
+    """Return how often each tensor of a graph is taken, by its `id`: once by every node, and once as an output."""
     nodes = [node for depth in getattr(function, "_nodes_by_depth", {}).values() for node in depth]
     uses = Counter(identity for node in nodes for identity in _taken(node.arguments))
     uses.update(id(tensor) for tensor in function.outputs)

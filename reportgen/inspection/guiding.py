@@ -1,4 +1,4 @@
-"""Gradients that ReLUs only let back where they are positive: guided backpropagation."""
+"""Guided backpropagation: gradients that ReLUs pass back only where they are positive."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KINDS = ("Relu", "Relu6")  # TensorFlow's operations, whatever layer or activati
 
 def _guided(kind: str) -> Callable[[Any, Any], Any]:
     def gradient(operation: Any, given: Any) -> Any:
-        """Springenberg et al. 2015, section 3: back goes what is positive, where the ReLU was open."""
+        """Springenberg et al. 2015, section 3: pass back the positive part of the gradient where the ReLU was open."""
         return tf.where(_open(kind, operation), tf.maximum(given, 0), tf.zeros_like(given))
 
     return gradient
@@ -31,9 +31,9 @@ for _kind, _name in NAMES.items():
 
 @contextmanager
 def guided_relus() -> Iterator[Callable[[], bool]]:
-    """While this lasts, ReLUs of the graph that is being traced let no negative gradient back.
+    """While this lasts, ReLUs of the graph being traced pass no negative gradient back.
 
-    Gives a function that tells whether there are any.
+    Yields a function that returns whether the graph has any.
     """
     graph = tf.compat.v1.get_default_graph()
     with graph.gradient_override_map(NAMES):
@@ -41,9 +41,9 @@ def guided_relus() -> Iterator[Callable[[], bool]]:
 
 
 def guided_gradient(score: Any, target: Any) -> Any:
-    """d score / d target in the graph that is being traced; None where no way leads from one to the other.
+    """Return d score / d target in the graph being traced; None if no path leads from one to the other.
 
-    Not by a tape, which knows nothing of the gradients that a graph was told to use.
+    A tape would not do, because it ignores the gradients that a graph overrides.
     """
     (gradient,) = tf.gradients(score, [target])
     return gradient

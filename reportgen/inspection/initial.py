@@ -1,4 +1,4 @@
-"""How a layer's weights were drawn before training: what its initializer's configuration says."""
+"""The distributions that a layer's weights were drawn from before training, by its initializer's configuration."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 from ..kernels import Law
 
-TRUNCATED_STD = 0.87962566103423978  # of a standard normal distribution that is cut off at -2 and 2
-# the schemes of `VarianceScaling` that have a name: scale, mode and distribution
+TRUNCATED_STD = 0.87962566103423978  # of a standard normal distribution truncated at -2 and 2
+# the named variants of `VarianceScaling`: scale, mode and distribution
 SCALINGS = {
     "GlorotUniform": (1.0, "fan_avg", "uniform"),
     "GlorotNormal": (1.0, "fan_avg", "truncated_normal"),
@@ -18,12 +18,15 @@ SCALINGS = {
     "LecunUniform": (1.0, "fan_in", "uniform"),
     "LecunNormal": (1.0, "fan_in", "truncated_normal"),
 }
-# by a weight's name, how the attribute of its initializer may begin
+# by a weight's name, the prefixes that the attribute of its initializer may have
 DRAWN_BY = {"kernel": ("kernel", "depthwise"), "depthwise_kernel": ("depthwise",), "pointwise_kernel": ("pointwise",)}
 
 
 def initial_laws(layer: Any, name: str, shape: tuple[int, ...]) -> tuple[Law, ...]:
-    """How the layer drew its weight `name` of that shape; none where its initializer draws no weight for itself."""
+    """Return the distributions that the layer may have drawn its weight `name` of this shape from.
+
+    Empty if its initializer is not one of Keras's, or does not draw each weight independently.
+    """
     prefixes = (prefix for prefix in DRAWN_BY.get(name, ()) if hasattr(layer, f"{prefix}_initializer"))
     initializer: Any = getattr(layer, f"{next(prefixes, '')}_initializer", None)
     if not type(initializer).__module__.startswith("keras."):
@@ -45,7 +48,7 @@ def initial_laws(layer: Any, name: str, shape: tuple[int, ...]) -> tuple[Law, ..
 
 
 def _scaled(scale: float, mode: str, distribution: str, fan_in: float, fan_out: float) -> Law:
-    """Glorot and Bengio 2010, equation 16, and He et al. 2015, equation 10, as `VarianceScaling` joins them."""
+    """Return the law of `VarianceScaling`, which joins Glorot and Bengio 2010, equation 16, and He et al. 2015, equation 10."""
     fan = {"fan_in": fan_in, "fan_out": fan_out}.get(mode, (fan_in + fan_out) / 2)
     variance = scale / max(1.0, fan)
     if distribution == "uniform":
@@ -56,7 +59,7 @@ def _scaled(scale: float, mode: str, distribution: str, fan_in: float, fan_out: 
 
 
 def _fans(shape: tuple[int, ...], config: dict[str, Any]) -> Iterator[tuple[float, float]]:
-    """The units in and out: by the last two axes, and by those that newer versions of Keras name."""
+    """Yield fan-in and fan-out: by the last two axes, and by the axes that newer versions of Keras name."""
     if len(shape) > 1:
         places = math.prod(shape[:-2])
         yield places * shape[-2], places * shape[-1]

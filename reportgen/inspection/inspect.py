@@ -1,13 +1,13 @@
-"""One eager forward pass of a network over one image, and what it leaves behind: a `Probe`.
+"""One eager forward pass of a network over one image, and the `Probe` that results.
 
     run: model(batch), each layer call heard ─▶ scores ─▶ gradient at the layer to explain ─▶ KerasProbe
 
-The layer to explain is the last one with a height and a width on the way to the score. Which that is, is known when the pass is
-over. Nearly always it is the last of all such layers, whose gradients are at hand; otherwise a second pass goes for it.
+The layer to explain is the last one with a height and a width on the path to the score. It is only known when the pass is over.
+Nearly always it is the last of all such layers, whose gradients are at hand; otherwise a second pass computes them.
 
-Memory stays small whatever the model's size: figures of a convolution's maps are taken as the pass goes by, the maps
-themselves are kept only where they will be shown, a functional model's tensors are let go after their last use, and the tape
-forgets all that lies before the layer to explain.
+Memory stays small whatever the model's size: statistics of a convolution's feature maps are computed during the pass, the maps
+themselves are kept only if they will be shown, a functional model's tensors are freed after their last use, and the tape forgets
+everything before the layer to explain.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ from .placing import Placing
 from .repeating import unsteadiness
 from .running import Structure, derivatives, run
 
-OF_A_MAP = "The output is a map itself; what is explained is the mean of one of its channels over all places."
+OF_A_MAP = "The output is itself a map; the explained score is the mean of one of its channels over all positions."
 
 
 @dataclass
 class KerasProbe:
-    """A network that has seen an image: fulfils `Probe`. `heads` are the names of the model's outputs."""
+    """A network that has seen an image: implements `Probe`. `heads` are the names of the model's outputs."""
 
     network: KerasNetwork
     given: np.ndarray
@@ -74,12 +74,12 @@ def inspect(
     numbers: np.ndarray | None = None,
     others: tuple[OtherInput, ...] = (),
 ) -> KerasProbe:
-    """Show the network `pixels`, uint8 (h, w, channels) as it takes them; `shown` (h, w, 3) is the same for the reader.
+    """Run the network on `pixels`, uint8 (h, w, channels) as it takes them; `shown` (h, w, 3) is the same image for the reader.
 
-    `original` (H, W, 3) is the image before it was fitted, `seen` the part of it that was, `numbers` the array that it was, if it
-    was one, and `others` what the model's other inputs are given. Raises `ModelError` where the model
-    cannot run on it, `LabelsError` where the model does not have the class to explain, and `OptionError` where it does not have
-    the layer.
+    `original` (H, W, 3) is the image before it was fitted to the model, and `seen` the part of it that was. `numbers` is the
+    array that the image came from, if it came from one, and `others` what the model's other inputs are given. Raises `ModelError`
+    if the model cannot run on the image, `LabelsError` if it does not have the class to explain, and `OptionError` if it does not
+    have the layer.
     """
     # persistent: each class has a gradient of its own
     with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
@@ -130,7 +130,7 @@ def inspect(
 def _second_pass(
     network: KerasNetwork, batch: Any, choice: Choice, questions: tuple[Question, ...]
 ) -> tuple[Any, list[Any]] | None:
-    """The tensor that was chosen, and the gradients of the scores there; None where there are none."""
+    """Return the chosen tensor and the gradients of the scores there, from another pass; None if there are none."""
     found: list[Any] = []
     with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
 
@@ -138,7 +138,7 @@ def _second_pass(
             path, into = choice.spot
             if heard.row.path == path:
                 found.append(made_by_own_code(inputs) if into else output)
-            # what goes into a layer was made before the layer is heard, so that the tape must hold what it was made of
+            # a layer's input exists before the layer is heard, so the tape must watch what the input was made from
             if output.dtype.is_floating and Spot(heard.row.path) in (choice.inputs if into else (choice.spot,)):
                 tape.watch(output)
 
@@ -151,10 +151,10 @@ def _second_pass(
 
 
 def _with_gradients(tape: Any, scores: list[Any], target: Any) -> tuple[Any, list[Any]] | None:
-    """A layer's output and the gradient of each score there; None where no gradient reaches it."""
+    """Return a layer's output and the gradient of each score there; None if no gradient reaches it."""
     try:
         gradients = derivatives(tape, scores, target)
-    except Exception:  # a layer may bring a gradient of its own, and that may fail: all the rest can still be shown
+    except Exception:  # a layer's custom gradient may fail: all the rest can still be shown
         return None
     return None if any(gradient is None for gradient in gradients) else (target, gradients)
 

@@ -1,4 +1,4 @@
-"""The kernels of each kind of convolution, and what their axes stand for in Keras."""
+"""The kernels of each kind of convolution, and the meaning of their axes in Keras."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from .listening import Heard, is_own
 layers = keras.layers
 CONVOLUTIONS = (layers.Conv2D, layers.Conv2DTranspose, layers.DepthwiseConv2D, layers.SeparableConv2D)
 BIAS = "bias"
-# how TensorFlow's own convolutions keep theirs
+# the kernel axes of TensorFlow's own convolutions
 OWN_AXES = {"Conv2D": KERNEL_AXES, "DepthwiseConv2dNative": DEPTHWISE_AXES, "Conv2DBackpropInput": TRANSPOSED_AXES}
 
 
 def is_convolution(heard: Heard) -> bool:
-    """Whether a layer is a convolution: one of Keras's, or one of the user's whose own code convolves."""
+    """Return whether a layer is a convolution: one of Keras's, or a user-defined one whose own code convolves."""
     return isinstance(heard.layer, CONVOLUTIONS) or (heard.layer is not None and heard.convolves != "" and is_own(heard.layer))
 
 
 def kernels_of(heard: Heard, weights: Mapping[str, Any]) -> tuple[Kernel, ...]:
-    """The kernels of a layer among its `weights`, first the one that the image meets; empty where it is no convolution."""
+    """Return the kernels of a layer among its `weights`, in the order they are applied; empty if it is no convolution."""
     layer = heard.layer
     if isinstance(layer, layers.SeparableConv2D):
         found = [Kernel("depthwise_kernel", DEPTHWISE_AXES, None), Kernel("pointwise_kernel", POINTWISE_AXES, BIAS)]

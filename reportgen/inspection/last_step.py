@@ -1,4 +1,4 @@
-"""Which operation made a tensor's values, and whether they were brought to unit length: what tells features from scores."""
+"""The operation that made a tensor's values, and whether they were scaled to unit length: this tells features from scores."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 STEP = "_reportgen_last_step"  # on a tensor: the kind of the operation that made its values
-LENGTH_OF = "_reportgen_length_of"  # on a tensor: the tensor whose length it tells, or one over it
+LENGTH_OF = "_reportgen_length_of"  # on a tensor that holds a length, or one over it: the tensor whose length that is
 UNIT_LENGTH = "UnitLength"  # in place of an operation: x / |x|
 PASSING = ("Identity", "Cast", "StopGradient", "Reshape", "Squeeze", "ExpandDims", "Transpose", "StridedSlice", "EnsureShape")
 OF_A_LENGTH = ("Sum", "Maximum", "Minimum", "Rsqrt", "Sqrt", "AddV2", "Cast", "Reciprocal", "RealDiv")
 
 
 def note_step(kind: str, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
-    """Take note of one operation that ran eagerly."""
+    """Mark the outputs of an operation that ran eagerly."""
     step: str | None = kind
     if kind in PASSING:
         step = last_step(inputs[0])
@@ -29,7 +29,7 @@ def note_step(kind: str, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
 
 
 def last_step(tensor: Any) -> str | None:
-    """The kind of the operation that made a tensor's values, past what only changes its shape or type; None where not known."""
+    """Return the kind of the operation that made a tensor's values, ignoring changes of shape or type; None if not known."""
     return getattr(tensor, STEP, None)
 
 

@@ -1,7 +1,7 @@
-"""Hearing every layer call of one forward pass, whatever kind of model it is.
+"""Intercept every layer call of one forward pass, whatever kind of model it is.
 
 Functional, Sequential, nested, subclassed, layer-in-layer and shared layers all go through `keras.Layer.__call__`, bare
-operations through `keras.Operation.__call__`. Replacing both during one pass hears them all, where a second
+operations through `keras.Operation.__call__`. Replacing both during one pass catches them all, whereas a second
 `keras.Model(inputs, layer.output)` fails on most. The pass may be eager, or a trace of `tf.function`: both give the same rows.
 """
 
@@ -21,7 +21,7 @@ from .score_marks import marking
 from .settings import SettingsReader
 from .variables import all_variables, handle_of, own_variables, paths_below, size_of
 
-KEPT = ("_keras_logits", "_keras_mask")  # what Keras itself leaves on tensors
+KEPT = ("_keras_logits", "_keras_mask")  # attributes that Keras itself sets on tensors
 LAST_TO_FIRST, FIRST_TO_LAST = (3, 1, 2), (2, 3, 1)  # the `dims` of a Permute that moves the channels
 READING = "ReadVariableOp"  # TensorFlow's operation
 
@@ -30,7 +30,7 @@ READING = "ReadVariableOp"  # TensorFlow's operation
 def listening(hear: Callable[[Any, Callable[[], Any], Any], Any], note: Note = lambda *_: None) -> Iterator[None]:
     """While this lasts, each operation called in this thread goes through `hear(operation, run, inputs)`.
 
-    `note` is told of every operation of TensorFlow's that runs.
+    `note` is called for every TensorFlow operation that runs.
     """
     thread = threading.get_ident()
 
@@ -42,7 +42,7 @@ def listening(hear: Callable[[Any, Callable[[], Any], Any], Any], note: Note = l
 
         return call
 
-    # a layer is heard at its own __call__, before that casts its inputs to the layer's type: a cast tensor has no maker
+    # a layer is heard before its own __call__ casts the inputs to the layer's type, because a cast tensor has no maker
     layer_call, operation_call = keras.Layer.__call__, keras.Operation.__call__
     keras.Layer.__call__, keras.Operation.__call__ = heard(layer_call, True), heard(operation_call, False)
     try:
@@ -56,9 +56,9 @@ def listening(hear: Callable[[Any, Callable[[], Any], Any], Any], note: Note = l
 class Heard:
     """One call that makes a row: the layer, the row, and the variables counted in it.
 
-    `values` counts the numbers in its output, all images of the batch together. `channels_first` says how a 4-D output is laid
-    out: (n, channels, h, w) or (n, h, w, channels). `handed_on` marks a layer that returned its very input (a Dropout at rest).
-    `convolves` is the first convolution of TensorFlow's that the layer's own code ran, rather than that of a layer in it; "" for
+    `values` counts the numbers in its output, over all images of the batch. `channels_first` says how a 4-D output is laid out:
+    (n, channels, h, w) or (n, h, w, channels). `handed_on` marks a layer that returned its input itself (an inactive Dropout).
+    `convolves` is the first TensorFlow convolution that the layer's own code ran, rather than a layer inside it; "" if there is
     none.
     """
 
@@ -76,14 +76,15 @@ Listener = Callable[[Heard, tuple[Any, ...], Any], None]
 
 @dataclass
 class CallLog:
-    """Turns what `listening` hears into rows, and hands each on to `listener(heard, input tensors, output tensor)`.
+    """Turns what `listening` hears into rows, and passes each to `listener(heard, input tensors, output tensor)`.
 
-    It keeps no tensor, because those of a big network would fill the memory. `channels_first` is the layout of the tensor that
-    was heard last; it starts as that of the model's input.
+    It keeps no tensors, because those of a big network would fill the memory. `channels_first` is the layout of the tensor that
+    was heard last, and at first that of the model's input.
 
-    Every call that holds no further calls makes a row. A call that does makes one where it has weights of its own, or does work
-    of its own after the last call in it (a residual block that adds its input); it is fed by what that work takes. Other holders
-    only lend their names to the paths. The model itself makes one where its own code uses weights that no layer has.
+    Every call without calls inside it makes a row. A call with calls inside it makes one if it has weights of its own, or does
+    work of its own after the last inner call (a residual block that adds its input); the inputs of the row are those of that
+    work. Other calls only lend their names to the paths. The model itself makes a row if its own code uses weights that no layer
+    has.
     """
 
     model: Any
@@ -92,20 +93,20 @@ class CallLog:
     settings: SettingsReader | None = None
     noted: Note | None = None
     heard: list[Heard] = field(default_factory=list)
-    _graph: Any = None  # that is being traced; None while the pass is eager
+    _graph: Any = None  # the graph being traced; None while the pass is eager
     _holders: list[Any] = field(default_factory=list)
     _counted: set[int] = field(default_factory=set)
     _of_model: set[int] = field(default_factory=set)
     _paths: set[str] = field(default_factory=set)
     _convolving: dict[int, str] = field(default_factory=dict)  # the convolution that a layer's own code ran, by the layer's `id`
     _read: set[int] = field(default_factory=set)  # the handles of the variables that were read, by `id`
-    _products: dict[int, int | None] = field(default_factory=dict)  # of a layer's own code, by the layer's `id`
-    _output: Any = None  # the first of the model
+    _products: dict[int, int | None] = field(default_factory=dict)  # multiply-adds of a layer's own code, by the layer's `id`
+    _output: Any = None  # the model's first output
 
     def begin(self, batch: Any, name: str = "", others: Mapping[str, Any] | None = None) -> None:
-        """Row 0: the input layer, and one more for each other input. The model is about to be called with the tensor `batch`.
+        """Add a row for the image's input, and one for each other input, before the model is called with the tensor `batch`.
 
-        `others` are the tensors beside it by the names of the inputs that take them.
+        `others` are the tensors for the other inputs, by input name.
         """
         self._graph = None if _is_eager(batch) else batch.graph
         self._add(None, name or _input_name(self.model), (), batch)
@@ -113,7 +114,7 @@ class CallLog:
             self._add(None, each, (), tensor)
 
     def hear(self, operation: Any, run: Callable[[], Any], given: Any) -> Any:
-        """Run the operation and take note of it."""
+        """Run the operation and record its call."""
         if operation is self.model and not self._holders:
             self._holders.append(operation)
             try:
@@ -136,8 +137,8 @@ class CallLog:
         outputs = _copied(outputs) if handed_on else outputs
         output = self._first_tensor(outputs)
         if output is not None and self._makes_a_row(operation, output, before):
-            # what a layer with others in it returns is made of what they returned; any other may use more than it was given,
-            # a tensor that was kept for it, say
+            # the output of a layer with layers in it is made from what those returned; any other layer may also use tensors
+            # that it was not given, such as one that was kept for it
             made_of = sources_of((output,))
             sources = (len(self.heard) > before and made_of) or tuple(dict.fromkeys((*sources, *made_of)))
             self._add(operation, self._path(operation), inputs, output, sources, given, handed_on=handed_on)
@@ -145,7 +146,7 @@ class CallLog:
         return outputs
 
     def note(self, kind: str, inputs: Sequence[Any], attributes: Sequence[Any], outputs: Sequence[Any]) -> None:
-        """Take note of an operation of TensorFlow's."""
+        """Record an operation of TensorFlow's."""
         if kind == READING:
             self._read.add(id(inputs[0]))
         elif self._holders:
@@ -160,7 +161,7 @@ class CallLog:
             self.noted(kind, inputs, attributes, outputs)
 
     def finish(self) -> None:
-        """Rows for weights that belong to no layer that was called, so that the column of parameters adds up."""
+        """Add rows for weights that belong to no layer that was called, so that the column of parameters adds up."""
         for path, layer in (*paths_below(self.model), (self.model.name, self.model)):
             own = [variable for variable in own_variables(layer) if id(variable) not in self._counted]
             used = any(id(handle_of(variable)) in self._read for variable in own)
@@ -171,7 +172,7 @@ class CallLog:
 
     @property
     def unlisted_products(self) -> int | None:
-        """The products of code that makes no row; None where that is not known."""
+        """The multiply-adds of code that makes no row; None if they are not known."""
         left = list(self._products.values())
         known = [each for each in left if each is not None]
         return sum(known) if op_callbacks and len(known) == len(left) else None
@@ -181,7 +182,7 @@ class CallLog:
         return isinstance(operation, keras.Layer) or all(isinstance(holder, keras.Model) for holder in self._holders)
 
     def _first_tensor(self, outputs: Any) -> Any:
-        """The first tensor of this pass among the outputs; None where all belong to other graphs.
+        """Return the first tensor of this pass among the outputs; None if all belong to other graphs.
 
         While a layer is built, its inner layers are called with tensors of a graph that is thrown away.
         """
@@ -199,9 +200,9 @@ class CallLog:
         )
 
     def _is_new(self, variable: Any) -> bool:
-        """Whether a variable belongs to the model (one that a Lambda captured does not) and to no earlier row."""
+        """Return whether a variable belongs to the model (one that a Lambda captured does not) and to no earlier row."""
         if id(variable) not in self._of_model:
-            self._of_model = {id(each) for each in self.model.weights}  # again: a layer may have been built on the way
+            self._of_model = {id(each) for each in self.model.weights}  # again: a layer may have been built since
         return id(variable) in self._of_model and id(variable) not in self._counted
 
     def _path(self, operation: Any) -> str:
@@ -258,18 +259,18 @@ class CallLog:
 
 
 def is_own(layer: Any) -> bool:
-    """Whether a layer, model or operation is of a class of the user's."""
+    """Return whether a layer, model or operation is of a user-defined class."""
     return not type(layer).__module__.startswith("keras.")
 
 
 def _input_name(model: Any) -> str:
-    """The name of the input layer; "input" where a subclassed model has none."""
+    """Return the name of the input layer; "input" for a subclassed model without one."""
     inputs = tf.nest.flatten(getattr(model, "inputs", None) or [])
     return str(inputs[0]._keras_history.operation.name) if inputs else "input"
 
 
 def _copied(tensor: Any) -> Any:
-    """A copy of a layer's input for a layer that returned it, so that each tensor has one maker."""
+    """Return a copy of a tensor that a layer returned as it got it, so that each tensor has one maker."""
     copy = tf.identity(tensor)
     for name in KEPT:
         if hasattr(tensor, name):
@@ -282,7 +283,7 @@ def _is_eager(tensor: Any) -> bool:
 
 
 def _is_channels_first(layer: Any, before: bool) -> bool:
-    """How the 4-D output of a layer is laid out, where the tensor heard before it was laid out as `before` says."""
+    """Return whether a layer's 4-D output is channels first, given that of the tensor heard before it."""
     data_format = getattr(layer, "data_format", None)
     if data_format is not None:
         return bool(data_format == "channels_first")

@@ -1,4 +1,4 @@
-"""How many products are added up in an operation of TensorFlow's: what convolutions and matrix products cost."""
+"""The multiply-adds of a TensorFlow operation: the cost of convolutions and matrix products."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 from ..backend import tf
 
 CONVOLVING = {"Conv2D", "Conv3D"}
-TRANSPOSED = {"Conv2DBackpropInput", "Conv3DBackpropInputV2"}  # as a layer uses them; the input stands third
+TRANSPOSED = {"Conv2DBackpropInput", "Conv3DBackpropInputV2"}  # as layers use them: the input is the third argument
 MATRIX = {"MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"}
-# they run a graph of their own, or a kernel that is many operations in one: what happens in there is not heard
+# they run a graph of their own, or a kernel that fuses many operations: what happens inside is not heard
 UNHEARD = {
     "While", "StatelessWhile", "If", "StatelessIf", "PartitionedCall", "StatefulPartitionedCall", "XlaLaunch", "CudnnRNN",
     "CudnnRNNV3", "Conv", "XlaConvV2", "XlaDotV2",
@@ -19,8 +19,10 @@ UNHEARD = {
 
 
 def multiply_adds(kind: str, inputs: Sequence[Any], attributes: Sequence[Any], outputs: Sequence[Any]) -> int | None:
-    """The products of all images of the batch: each output value of a convolution is a sum of kernel height x kernel width x
-    input channels of its group. 0 for an operation that is neither convolution nor matrix product, None where it is not known.
+    """Return the number of products for all images of the batch; None if it is not known.
+
+    Each output value of a convolution is a sum of kernel height x kernel width x input channels of its group. An operation that
+    is neither a convolution nor a matrix product has 0.
     """
     if kind in UNHEARD:
         return None
@@ -37,13 +39,13 @@ def multiply_adds(kind: str, inputs: Sequence[Any], attributes: Sequence[Any], o
             return _values(outputs[0]) * _sizes(inputs[0])[-2 if turned else -1]
         if kind == "Einsum":
             return _in_einsum(inputs, _named(attributes))
-    except (TypeError, ValueError, IndexError):  # a size that is not known
+    except (TypeError, ValueError, IndexError):  # an unknown size
         return None
     return 0
 
 
 def _named(attributes: Sequence[Any]) -> dict[str, Any]:
-    """Attributes by their names. Eager operations hand over values, traced ones messages that hold them."""
+    """Return attributes by name. Eager operations pass values, traced ones messages that hold them."""
     named = dict(zip(attributes[::2], attributes[1::2], strict=True))
     return {
         name: getattr(each, each.WhichOneof("value")) if hasattr(each, "WhichOneof") else each for name, each in named.items()
@@ -51,7 +53,7 @@ def _named(attributes: Sequence[Any]) -> dict[str, Any]:
 
 
 def _in_einsum(inputs: Sequence[Any], attributes: dict[Any, Any]) -> int | None:
-    """One product for each way to choose all indices; of one operand alone nothing is multiplied."""
+    """Return one product per combination of all indices. With a single operand, nothing is multiplied."""
     if len(inputs) != 2:
         return 0 if len(inputs) == 1 else None
     terms = tf.compat.as_str(attributes["equation"]).partition("->")[0].split(",")

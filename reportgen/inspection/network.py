@@ -1,4 +1,4 @@
-"""`KerasNetwork`: a loaded model, what is true of it for every image, and what it answers when asked."""
+"""`KerasNetwork`: a loaded model, the facts about it that hold for every image, and its answers when asked."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ from .settings import SettingsReader
 
 
 class KerasNetwork:
-    """Fulfils `Network`. The layer table comes from the first image that the network sees, or from a black one.
+    """Implements `Network`. The layer table comes from the first image that the network sees, or else from a black one.
 
-    The figures of the weights are computed in the background, from the moment that the model is there.
+    The statistics of the weights are computed in the background, as soon as the model is built.
     """
 
     def __init__(self, loaded: Loaded, head: str | None = None) -> None:
@@ -46,7 +46,7 @@ class KerasNetwork:
         self.model = loaded.model
         self.name = loaded.name
         self.labels = loaded.labels
-        self.no_label = ""  # where one score answers yes or no, and the labels name both
+        self.no_label = ""  # the label for "no", if one score answers yes or no and the labels name both
         self.settings = SettingsReader()
         self._structure: Structure | None = None
         self._asking: Asking | None = None
@@ -56,13 +56,13 @@ class KerasNetwork:
             self._describe()
 
     def taking_values(self, ranges: Ranges) -> KerasNetwork:
-        """The same network for an array whose values go in as they are; `ranges` are those of its channels."""
+        """Return the same network for an array whose values go in unscaled; `ranges` are those of its channels."""
         network = copy.copy(self)
         network.loaded, network._asking, network._excited = self.loaded.taking_values(ranges), None, {}
         return network
 
     def beside(self, values: Mapping[str, np.ndarray]) -> KerasNetwork:
-        """The same network, whose other inputs are given these values."""
+        """Return the same network with these values for its other inputs."""
         assert self.loaded.inputs is not None
         network = copy.copy(self)
         loaded = dataclasses.replace(self.loaded, inputs=self.loaded.inputs.with_values(values))
@@ -70,9 +70,9 @@ class KerasNetwork:
         return network
 
     def name_classes(self, classes: int) -> None:
-        """Hold the labels against the number of classes; of two labels for one score the first is that of "no".
+        """Check the labels against the number of classes. If there are two labels for one score, the first is the label for "no".
 
-        Raises `LabelsError` where they do not fit.
+        Raises `LabelsError` if they do not fit.
         """
         if self.labels is not None and len(self.labels) == 2 and classes == 1:
             self.no_label, *rest = self.labels
@@ -81,12 +81,12 @@ class KerasNetwork:
             raise LabelsError(f"--labels: {len(self.labels)} labels for {classes} classes; expected one for each.")
 
     def preprocess(self, images: np.ndarray) -> np.ndarray:
-        """uint8 images (n, h, w, channels) as what the model takes: float32, (n, channels, h, w) where it wants that."""
+        """Scale uint8 images (n, h, w, channels) for the model, as float32; (n, channels, h, w) if it is channels first."""
         return self.loaded.preprocess(images)
 
     @cached_property
     def digest(self) -> str:
-        """sha256 over architecture and weights; the model's own name is left out, so that a renamed copy has the same."""
+        """The sha256 of architecture and weights, without the model's own name, so that a renamed copy has the same digest."""
         digest = hashlib.sha256(architecture(self.model).encode())
         for variable in self.model.weights:
             digest.update(self._all_figures()[id(variable)].digest.encode())
@@ -183,12 +183,12 @@ class KerasNetwork:
         return tuple(self._excited[path, channel] for channel in channels)
 
     def reinitialized(self, seed: int) -> Generator[str]:
-        self._all_figures()  # those of the true weights, which are computed in the background, come first
+        self._all_figures()  # the statistics of the true weights, computed in the background, have to be complete first
         return reinitialized(self.structure.heard, seed)
 
     @property
     def structure(self) -> Structure:
-        """What a pass tells about the model; that over a black image where it has seen none."""
+        """What a pass reveals about the model: that of the first image, or else of a black one."""
         if self._structure is None:
             with deep_models():
                 black, placing = np.zeros((1, *self.loaded.input_shape), np.uint8), Placing()
@@ -199,7 +199,7 @@ class KerasNetwork:
         return self._structure
 
     def with_structure(self, structure: Structure) -> KerasNetwork:
-        """The network as a pass found it: itself, unless an earlier image took another way through its layers."""
+        """Return the network as a pass found it: itself, unless an earlier image took another path through its layers."""
         rows = tuple(heard.row for heard in structure.heard)
         if self._structure is None:
             self._structure = structure
@@ -210,7 +210,7 @@ class KerasNetwork:
         return network
 
     def _keys(self, path: str, channels: tuple[int, ...]) -> dict[int, str]:
-        """Under what each filter's picture is kept between runs; "" where it is not."""
+        """Return the key under which each filter's picture is kept between runs; "" if it is not kept."""
         if not may_be_kept(self.model, self.structure.heard):
             return dict.fromkeys(channels, "")
         scheme = str([each.tolist() for each in colours_as_given(self.loaded)])
@@ -225,7 +225,7 @@ class KerasNetwork:
         return self._asking
 
     def _named(self, index: int) -> dict[str, Any]:
-        """The variables of the layer in row `index`, by names that tell them apart."""
+        """Return the variables of the layer in row `index`, by unique names."""
         named: dict[str, Any] = {}
         for variable in self.structure.heard[index].variables:
             count = sum(name.split("#")[0] == variable.name for name in named)
@@ -244,6 +244,6 @@ class KerasNetwork:
 
     def _all_figures(self) -> dict[int, TensorFigures]:
         found = self._known_figures()
-        if len(found) < len(self.model.weights):  # a layer that was built on the way
+        if len(found) < len(self.model.weights):  # a layer was built since
             found = self._describe().result()
         return found

@@ -1,4 +1,4 @@
-"""From the tensors that a model returned to `Output`s: their values in one layout, and how each is read."""
+"""Turn the tensors that a model returned into `Output`s: their values in one layout, and how each is read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .deciding import YES_OR_NO, Seen, decide
 from .last_step import last_step
 from .score_marks import mark_of
 
-ROUNDING = 1e-2  # of a sum of probabilities in half precision
+ROUNDING = 1e-2  # tolerance for a sum of probabilities in half precision
 
 
 class Named(Protocol):
@@ -28,7 +28,7 @@ class Named(Protocol):
 
 
 def read_outputs(network: Named, heads: dict[str, Any], channels_first: bool, asked: Task | None) -> tuple[Output, ...]:
-    """The output that is looked at and behind it the others; that alone where `--head` chose it. `asked` is how to read it."""
+    """Return the output that is looked at, then the others; it alone if `--head` chose it. `asked` is how to read it."""
     chosen = network.head or next(iter(heads))
     names = [chosen, *(name for name in heads if name != chosen and network.head is None)]
     return tuple(_output(network, heads, name, channels_first, asked if name == chosen else None) for name in names)
@@ -71,7 +71,7 @@ def _output(network: Named, heads: dict[str, Any], name: str, channels_first: bo
 
 
 def _are_logits(kind: ScoreKind, task: Task, values: np.ndarray, loss: Loss | None) -> bool:
-    """Whether what should lie between 0 and 1 was not brought there: the loss says so, or the operations are sums of any size."""
+    """Return whether values that should lie between 0 and 1 are still logits, by the loss or the operations that made them."""
     by_itself = values.shape[-1:] in ((), (1,)) or (loss is not None and loss.name in YES_OR_NO)
     answers = task in ("binary", "multilabel") or (task == "segmentation" and by_itself)
     from_logits = loss is not None and loss.from_logits
@@ -79,8 +79,9 @@ def _are_logits(kind: ScoreKind, task: Task, values: np.ndarray, loss: Loss | No
 
 
 def kind_of(outputs: Any, values: np.ndarray, channels_first: bool = False) -> ScoreKind:
-    """What the values, one image's, are by the operations that made them and, where those do not tell, whether they could be
-    probabilities. That scores add up to 1 on one image says nothing: two sigmoids of 0.5 do, too.
+    """Return what the values of one image are, by the operations that made them or, if those do not tell, by their range.
+
+    Scores that add up to 1 on one image prove nothing: two sigmoids of 0.5 do, too.
     """
     by_operations = _by_operations(outputs, values, channels_first)
     if by_operations != "unknown" or mark_of(outputs) is not None:
@@ -90,7 +91,7 @@ def kind_of(outputs: Any, values: np.ndarray, channels_first: bool = False) -> S
 
 
 def _by_operations(outputs: Any, values: np.ndarray, channels_first: bool) -> ScoreKind:
-    """What the values are by the operations alone; `values` has its channels last."""
+    """Return what the values are, by the operations alone; `values` is channels last."""
     mark = mark_of(outputs)
     if mark is None:
         return "unknown"
@@ -105,6 +106,6 @@ def _by_operations(outputs: Any, values: np.ndarray, channels_first: bool) -> Sc
 
 def _adds_up(values: np.ndarray) -> bool:
     if not np.isfinite(values).all():
-        return True  # what the operations promise, they promise of numbers
+        return True  # what the operations guarantee only holds for finite values
     sums = values.sum(axis=-1, dtype=np.float64)
     return bool(values.min(initial=0) >= 0 and np.abs(sums - 1).max(initial=0) < ROUNDING)

@@ -1,4 +1,4 @@
-"""A batch in parts of a safe size, and the layout of what comes back."""
+"""Batches asked in parts of a safe size, and the layout of the answers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from .listening import Heard
 
 
 def in_parts(batch: np.ndarray, size: int, ask: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """What `ask` returns for a batch of at least `size` images, asked `size` at a time.
+    """Return what `ask` returns for a batch of at least `size` images, asked `size` at a time.
 
-    A layer that splits an image into windows returns several rows for each image; they stay together.
+    A layer that splits an image into windows returns several rows per image; they stay together.
     """
     whole = np.empty(0, np.float32)
     for start in range(0, len(batch), size):
@@ -26,7 +26,7 @@ def in_parts(batch: np.ndarray, size: int, ask: Callable[[np.ndarray], np.ndarra
 
 
 def channels_last(heard: Heard, values: np.ndarray) -> np.ndarray:
-    """What the layer of a row returned, (n, h, w, channels) where it is 4-D."""
+    """Return the output of a row's layer channels last, (n, h, w, channels), if it is 4-D."""
     if values.ndim != 4 or not heard.channels_first:
         return values
     return np.ascontiguousarray(values.transpose(0, 2, 3, 1))

@@ -1,4 +1,4 @@
-"""Receptive-field arithmetic: where on the image the cells of a map lie, each in the middle of what it sees."""
+"""Receptive-field arithmetic: where the cells of a map lie on the image, each in the middle of what it sees."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from typing import Literal, NamedTuple
 from ..layer_calls import ReceptiveField
 from ..picture import Part
 
-PLACE = "_reportgen_place"  # on a tensor: where its cells lie; not on one that does not come from the image
-DIGITS = 3  # behind the point, of a pixel
+PLACE = "_reportgen_place"  # on a tensor that comes from the image: where its cells lie
+DIGITS = 3  # decimal places, in pixels
 Extent = Literal["part", "whole", "unknown"]
-LEAST = 1e-6  # as a share of a side: what differs by less is rounding
+LEAST = 1e-6  # as a share of a side: smaller differences are rounding errors
 
 
 class Span(NamedTuple):
-    """The cells of a map along one side of the image: evenly spread from `start` over `length`, shares of the side.
+    """The cells of a map along one side of the image: evenly spaced from `start` over `length`, as shares of the side.
 
-    A cell sees `sight`, also a share, and lies in its middle. `sight` counts what lies beyond the image, such as padding. The
-    model's own layers left the image from `low` to `high`; they may have cut off the rest.
+    A cell lies in the middle of what it sees, which is `sight` (also a share) plus one pixel. `sight` includes what lies beyond
+    the image, such as padding. `low` to `high` is the part of the image that the model's own layers left; they may have cropped
+    the rest.
     """
 
     start: float = 0.0
@@ -29,14 +30,14 @@ class Span(NamedTuple):
     high: float = 1.0
 
     def cut(self, start: float, length: float) -> Span:
-        """The span where only the cells from `start` over `length` are left, or are framed by others that show nothing."""
+        """Return the span with only the cells from `start` over `length` left, or padded with cells that show nothing."""
         return self._replace(start=start, length=length, low=max(self.low, start), high=min(self.high, start + length))
 
 
 class Window(NamedTuple):
     """How a layer's cells look at the cells before it, along one side.
 
-    Cell i looks at `reach` cells, the first of them i * `stride` - `padding`.
+    Cell i looks at `reach` cells, the first at i * `stride` - `padding`.
     """
 
     reach: int = 1
@@ -46,11 +47,12 @@ class Window(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where the cells of a tensor lie; `axes` are the two axes of the tensor that stand for height and width.
+    """Where the cells of a tensor lie; `axes` are the tensor's axes for height and width.
 
-    `known` is False behind a layer whose arithmetic is not known. Then the cells are spread over what the layer was given.
-    `extent` says whether a cell sees what its spans say, the whole image, or nobody knows what; `aligned` is False where ways
-    of different middles were joined, `exact` where a map was enlarged, whose cells do not lie in the middle of what they see.
+    `known` is False after a layer whose arithmetic is not known; the cells are then spread over what that layer was given.
+    `extent` says whether a cell sees what its spans say, the whole image, or an unknown part. `aligned` is False if paths with
+    different centres were joined. `exact` is False if a map was enlarged, so that its cells do not lie in the middle of what they
+    see.
     """
 
     rows: Span
@@ -62,13 +64,13 @@ class Place:
     exact: bool = True
 
     def seeing(self, extents: Iterable[Extent]) -> Place:
-        """The place of what is made of things that see so much: of the whole image where any of them does."""
+        """Return the place of what is made from things with these extents: it sees the whole image if any of them does."""
         seen = {self.extent, *extents}
         extent: Extent = "whole" if "whole" in seen else "unknown" if "unknown" in seen or not self.known else "part"
         return replace(self, extent=extent)
 
     def receptive_field(self, image: tuple[int, int], cells: tuple[int, int]) -> ReceptiveField:
-        """What a cell sees, given how many pixels the image has down and across, and how many cells this map."""
+        """Return what a cell sees, given the (h, w) of the image in pixels and of this map in cells."""
         if self.extent != "part":
             return ReceptiveField(extent=self.extent)
         down, across = (_in_pixels(*side) for side in ((self.rows, image[0], cells[0]), (self.columns, image[1], cells[1])))
@@ -77,18 +79,18 @@ class Place:
 
     @property
     def part(self) -> Part:
-        """The part of the image over which the cells are spread; it may reach beyond the image."""
+        """The part of the image over which the cells are spread; it may extend beyond the image."""
         return Part(self.rows.start, self.columns.start, self.rows.length, self.columns.length)
 
     @property
     def kept(self) -> Part:
-        """The part of the image that the model's own layers did not cut off."""
+        """The part of the image that the model's own layers did not crop away."""
         rows, columns = self.rows, self.columns
         return Part(rows.low, columns.low, max(0.0, rows.high - rows.low), max(0.0, columns.high - columns.low))
 
 
 def _in_pixels(span: Span, pixels: int, cells: int) -> tuple[float, float, float]:
-    """Size, stride and offset of a receptive field along one side, as `ReceptiveField` has them."""
+    """Return the size, stride and offset of a receptive field along one side, as `ReceptiveField` defines them."""
     step = span.length / cells
     figures = span.sight * pixels + 1, step * pixels, (span.start + step / 2) * pixels - 0.5
     size, stride, offset = (round(each, DIGITS) + 0.0 for each in figures)  # + 0.0: no -0.0
@@ -96,17 +98,17 @@ def _in_pixels(span: Span, pixels: int, cells: int) -> tuple[float, float, float
 
 
 def image_place(channels_first: bool) -> Place:
-    """The place of the image itself, of (h, w) pixels, which see themselves."""
+    """Return the place of the image itself, whose pixels see themselves."""
     return Place(rows=Span(), columns=Span(), axes=(2, 3) if channels_first else (1, 2))
 
 
 def same_padding(reach: int, stride: int, before: int, after: int) -> int:
-    """How many cells "same" pads in front of `before` cells to get `after`; of an odd number, one more stands behind them."""
+    """Return how many cells "same" padding puts before `before` cells to get `after`; an odd one out goes after them."""
     return max((after - 1) * stride + reach - before, 0) // 2
 
 
 def looked_through(span: Span, window: Window, before: int, after: int) -> Span:
-    """The span of `after` cells that look through a window at the `before` cells of `span`."""
+    """Return the span of `after` cells that look through a window at the `before` cells of `span`."""
     cell = span.length / before
     middle = span.start + cell / 2 + cell * ((window.reach - 1) / 2 - window.padding)
     step = cell * window.stride
@@ -114,17 +116,17 @@ def looked_through(span: Span, window: Window, before: int, after: int) -> Span:
 
 
 def spread_through(span: Span, window: Window, before: int, after: int) -> Span:
-    """The span of `after` cells of a transposed convolution: cell j before it is added to those that a window j looks at."""
+    """Return the span of `after` cells of a transposed convolution, which adds input cell j to the cells that window j covers."""
     cell = span.length / before
     step = cell / window.stride
     middle = span.start + cell / 2 - step * ((window.reach - 1) / 2 - window.padding)
-    # at most so many cells before it reach a cell, and they lie up to half a cell beside it
+    # at most ceil(reach / stride) input cells reach a cell, and they lie up to half a cell off its centre
     sight = span.sight + cell * (-(-window.reach // window.stride) - 1) + cell * (1 - 1 / window.stride)
     return span._replace(start=middle - step / 2, length=step * after, sight=sight)
 
 
 def joined(places: Sequence[Place]) -> Place:
-    """The place of what is made of tensors at these places, cell by cell. A cell sees what the cells of all of them see."""
+    """Return the place of what is made cell by cell from tensors at these places: a cell sees what any of their cells sees."""
     first = places[0]
     if all(place == first for place in places):
         return first

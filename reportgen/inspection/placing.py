@@ -1,7 +1,7 @@
-"""Following where on the image the cells of each tensor lie, through Keras's layers and through bare TensorFlow operations.
+"""Track where on the image the cells of each tensor lie, through Keras's layers and through bare TensorFlow operations.
 
-A tensor carries its `Place`. Every operation hands on the places of its inputs, as far as it is known what it does to them; what
-Keras's own layers do is known from their settings.
+A tensor carries its `Place`. Every operation passes on the places of its inputs, if its effect on them is known; the effect of
+Keras's own layers is known from their settings.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ layers = keras.layers
 Size = tuple[int, int]
 POOLINGS = (layers.MaxPooling2D, layers.AveragePooling2D)
 GLOBAL = (layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D)
-# what they compute of a cell may depend on others, but its place stays
+# the value of a cell may depend on other cells, but its place stays
 STAYING = (
     layers.BatchNormalization, layers.LayerNormalization, layers.GroupNormalization, layers.UnitNormalization,
     layers.Normalization, layers.Dense, layers.Softmax,
 )  # fmt: skip
-# operations whose output has a cell for each cell of its inputs, at the same place
+# operations whose output has one cell for each cell of their inputs, at the same place
 CELL_BY_CELL = {
     "Abs", "Add", "AddN", "AddV2", "BiasAdd", "Cast", "ClipByValue", "ConcatV2", "Cos", "DivNoNan", "Elu", "EnsureShape",
     "Erf", "Erfc", "Exp", "Expm1", "Floor", "FusedBatchNormV3", "Greater", "GreaterEqual", "Identity", "IdentityN", "IsFinite",
@@ -42,18 +42,18 @@ CELL_BY_CELL = {
 RESIZING = {
     "ResizeBilinear": "bilinear", "ResizeNearestNeighbor": "nearest", "ResizeBicubic": "bicubic", "ResizeArea": "area",
 }  # fmt: skip
-# how many cells more than one a way of resizing looks at, on each side together
+# how many cells besides one each interpolation looks at, both sides together
 MIXED = {"nearest": 0, "bilinear": 1, "bicubic": 3, "lanczos3": 5, "lanczos5": 9}
 REDUCING = {"Mean", "Max", "Min", "Sum", "Prod", "All", "Any"}
 PADDING = {"Pad", "PadV2", "MirrorPad"}
 LOOKING = {"Conv2D", "DepthwiseConv2dNative", "MaxPool", "AvgPool"}
-ASKING = {"Shape", "ShapeN", "Size", "Rank"}  # what they return is no map
+ASKING = {"Shape", "ShapeN", "Size", "Rank"}  # they do not return a map
 
 
 class Placing:
-    """Hears each row of a pass and each operation in it, and marks what they make with its place.
+    """Listens to each row of a pass and each operation in it, and marks their outputs with their places.
 
-    `places` has those of what the layers returned, and of what went into them where the model's own code made it.
+    `places` has the places of layer outputs, and of layer inputs that the model's own code made.
     """
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ class Placing:
             self.places[Spot(heard.row.path, into=True)] = getattr(own, PLACE, image_place(heard.channels_first))
 
     def note(self, kind: str, inputs: Sequence[Any], attributes: Sequence[Any], outputs: Sequence[Any]) -> None:
-        """Hand the places of an operation's inputs on to its outputs."""
+        """Pass the places of an operation's inputs on to its outputs."""
         given = [tensor for tensor in inputs if hasattr(tensor, PLACE)]
         extents = [getattr(each, PLACE).extent for each in given]
         for output in outputs if given and kind not in ASKING else ():
@@ -84,7 +84,10 @@ class Placing:
             setattr(output, PLACE, place.seeing([*extents, *_seen_by_operation(kind, given[0], inputs)]))
 
     def receptive_field(self, heard: Heard, image: Size) -> ReceptiveField | None:
-        """What a value sees that the layer in a row returned; `image` is the size of the model's input, None of no map."""
+        """Return what a value returned by the layer in a row sees; `image` is the (h, w) of the model's input.
+
+        None for an output that is not a map, unless it sees the whole image.
+        """
         place = self.places.get(Spot(heard.row.path))
         if place is None:
             return None
@@ -97,12 +100,12 @@ class Placing:
 
 
 def _unknown(place: Place) -> Place:
-    """The place of what is made of a tensor by nobody knows what arithmetic."""
+    """Return the place of what is made from a tensor by unknown arithmetic."""
     return replace(place, known=False).seeing(())
 
 
 def _seen_by_layer(layer: Any, before: Any, place: Place) -> list[Extent]:
-    """How much of what it is given a layer takes together for each of its values, where that is more than its windows."""
+    """Return how much of its input a layer combines for each of its values, if that is more than its windows."""
     if isinstance(layer, (*GLOBAL, layers.GroupNormalization)) or (isinstance(layer, layers.Dense) and len(before.shape) == 2):
         return ["whole"]
     if isinstance(layer, (layers.LayerNormalization, layers.UnitNormalization, layers.Softmax)) and len(before.shape) == 4:
@@ -113,7 +116,7 @@ def _seen_by_layer(layer: Any, before: Any, place: Place) -> list[Extent]:
 
 
 def _seen_by_operation(kind: str, before: Any, inputs: Sequence[Any]) -> list[Extent]:
-    """The same of an operation: whether it reduces a map to a value for each channel."""
+    """Return the same for an operation: whether it reduces a map to one value per channel."""
     if kind not in REDUCING or len(before.shape) != 4:
         return []
     place: Place = getattr(before, PLACE)
@@ -125,7 +128,7 @@ def _seen_by_operation(kind: str, before: Any, inputs: Sequence[Any]) -> list[Ex
 
 
 def _behind_layer(layer: Any, before: Any, after: Any) -> Place | None:
-    """The place of what one of Keras's layers makes of a map; None where that is not known."""
+    """Return the place of what one of Keras's layers makes from a map; None if it is not known."""
     place: Place = getattr(before, PLACE)
     if len(before.shape) != 4 or len(after.shape) != 4:
         return None
@@ -171,7 +174,7 @@ def _pair(value: Any) -> Sequence[int]:
 
 
 def _windows(layer: Any, reaches: Sequence[int], before: Size, after: Size) -> list[Window] | None:
-    """The windows of a layer with strides and padding; None where a class of the user's own pads in another way."""
+    """Return the windows of a layer with strides and padding; None for a user-defined class that pads in another way."""
     windows = []
     for reach, stride, length, count in zip(reaches, _pair(layer.strides), before, after, strict=True):
         same = layer.padding == "same"
@@ -183,9 +186,9 @@ def _windows(layer: Any, reaches: Sequence[int], before: Size, after: Size) -> l
 
 
 def _mixed(place: Place, before: Size, after: Size, interpolation: str) -> Place | None:
-    """The place of a map that is resized: its cells stay where they are, and see their neighbours, too.
+    """Return the place of a resized map: its cells stay where they are, and also see their neighbours.
 
-    Those that one cell became lie beside its middle, by up to half of it.
+    Cells made from one cell lie off its centre, by up to half a cell.
     """
     if before == after:
         return place
@@ -211,7 +214,7 @@ def _through_windows(
 def _behind_operation(
     kind: str, given: Sequence[Any], inputs: Sequence[Any], attributes: Sequence[Any], output: Any
 ) -> Place | None:
-    """The place of what an operation makes of the tensors `given`, those of its inputs with a place; None where not known."""
+    """Return the place of what an operation makes from its inputs with a place, `given`; None if it is not known."""
     before = given[0]
     place: Place = getattr(before, PLACE)
     if len(output.shape) <= max(place.axes):
@@ -228,7 +231,7 @@ def _behind_operation(
         return _mixed(place, _size(before, place), _size(output, place), RESIZING[kind])
     if kind == "StridedSlice" and _size(before, place) == _size(output, place):
         steps = np.asarray(inputs[3])
-        # only of a step for every axis, or of the last ones, is it known which axis it is for; the last may be the channels
+        # only steps for every axis, or for the last ones, have a known axis; the last one may be that of the channels
         last = len(steps) == len(output.shape) or named.get("ellipsis_mask", 0)
         spatial = steps[:-1] if last and max(place.axes) < 3 else steps
         return place if (spatial > 0).all() else None
@@ -245,7 +248,7 @@ def _behind_operation(
 
 
 def _windows_of(attributes: Mapping[str, Any], inputs: Sequence[Any], place: Place, before: Size, after: Size) -> list[Window]:
-    """The windows of a bare convolution or pooling."""
+    """Return the windows of a bare convolution or pooling operation."""
     padding = tf.compat.as_str(attributes["padding"])
     windows = []
     for side, axis in enumerate(place.axes):

@@ -1,4 +1,4 @@
-"""A model whose weights become noise, layer by layer from the input upward, and are put back at the end."""
+"""Replace a model's weights by random ones, layer by layer from the input upward, and restore them at the end."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ STATISTICS = ("moving_mean", "moving_variance")
 
 
 def reinitialized(heard: Sequence[Heard], seed: int) -> Generator[str]:
-    """The path of each layer with weights, from the input upward, right after its weights were drawn anew.
+    """Yield the path of each layer with weights, from the input upward, right after its weights were drawn anew.
 
-    Those before it stay as they were drawn. Each weight is drawn by its layer's own initializer, with a seed of its own; where
-    that is not known, the weight's own values are shuffled. What a normalization has learned of the data's statistics stays. When
-    the iterator is closed, or fails, every weight is what it was.
+    The layers before it keep their new weights. Each weight is drawn by its layer's own initializer, with a seed of its own; if
+    the initializer is not known, the weight's own values are shuffled. Statistics that a normalization learned from the data
+    stay. When the iterator is closed, or fails, every weight is restored.
     """
     rows = [(each, [variable for variable in each.variables if _is_drawn(each.layer, variable)]) for each in heard]
     kept = [(variable, as_array(variable).copy()) for _, variables in rows for variable in variables]
@@ -43,7 +43,7 @@ def _is_drawn(layer: Any, variable: Any) -> bool:
 
 
 def _drawn(layer: Any, variable: Any, seed: int) -> Any:
-    """New values of a variable."""
+    """Return new values for a variable."""
     prefixes = (*DRAWN_BY.get(variable.name, ()), variable.name)
     known = (getattr(layer, f"{each}_initializer", None) for each in prefixes)
     initializer: Any = next((each for each in known if each is not None), None)

@@ -1,4 +1,4 @@
-"""Pictures that excite filters, kept between runs: they depend on the model alone."""
+"""A store, kept between runs, for the pictures that excite filters: they depend on the model alone."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from ..cache import keep, kept
 from ..excited import STEPS, Excited
 from .listening import Heard, is_own
 
-WAY = 1  # of making the pictures: another one makes other pictures
+WAY = 1  # version of the method, which changes when the pictures do
 LONGEST = 4096  # pixels, a side of a picture
 
 
 def may_be_kept(model: Any, heard: tuple[Heard, ...]) -> bool:
-    """Whether the model's digest says all that it does: code of the user's own is not in it."""
+    """Return whether the model's digest covers everything it computes: it does not cover user-defined code."""
     layers = (model, *model._flatten_layers(include_self=False), *(each.layer for each in heard if each.layer is not None))
     return not any(is_own(layer) or isinstance(layer, keras.layers.Lambda) for layer in layers)
 
 
 def key_of(digest: str, scheme: str, shape: tuple[int, int, int], head: str | None, path: str, channel: int) -> str:
-    """Under what a filter's picture is kept."""
+    """Return the key under which a filter's picture is kept."""
     said = [WAY, STEPS, *versions(), np.__version__, digest, scheme, shape, head, path, channel]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
 def remembered(key: str, channel: int, channels: int) -> Excited | None:
-    """The picture kept under `key`; None where none is, or what is kept is none of `channels` colours."""
+    """Return the picture kept under `key`; None if there is none, or it is not a valid picture of `channels` channels."""
     content = kept(key)
     if content is None:
         return None

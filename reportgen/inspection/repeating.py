@@ -1,4 +1,4 @@
-"""Showing a model the image again, where it could answer otherwise: where something in it can draw random numbers at rest."""
+"""Run a model on the image again, if something in it can draw random numbers at inference."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from .listening import Heard, is_own
 from .network import KerasNetwork
 from .running import outputs_of
 
-TRAINING = "training: true"  # the setting of a layer that was called as in training
+TRAINING = "training: true"  # the setting of a layer that was called in training mode
 
 
 def unsteadiness(network: KerasNetwork, pixels: np.ndarray, heard: Iterable[Heard], outputs: Any) -> float | None:
-    """How far the output is another one than `outputs` the next time, as a share of its greatest value: 0 for a steady model.
+    """Return how far a second output differs from `outputs`, as a share of their largest absolute value: 0 for a steady model.
 
-    None where it is not tried. Keras's own layers draw no random numbers at rest, so that it takes a layer or a model of the
-    user's own, a `Lambda`, or a random layer called as in training, to be worth a second pass.
+    None if it was not tried. Keras's own layers draw no random numbers at inference, so a second pass is only worthwhile for a
+    user-defined layer or model, a `Lambda`, or a random layer called in training mode.
     """
     if not is_own(network.model) and not any(_may_be_random(each) for each in heard):
         return None
     try:
         again = outputs_of(network.loaded, tf.constant(network.preprocess(pixels[None])))
-    except Exception:  # what was seen the first time can still be shown
+    except Exception:  # the first output can still be shown
         return None
     return _apart(np.asarray(outputs), np.asarray(chosen_head(heads_of(network.model, again), network.head)))
 

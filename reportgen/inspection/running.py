@@ -1,4 +1,4 @@
-"""Running a model once, whatever it is made of, and what one pass tells about it."""
+"""Run a model once, whatever it is made of, and record what the pass reveals about it."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from .settings import SettingsReader
 
 @dataclass(frozen=True, kw_only=True)
 class Structure:
-    """What one pass tells about a model: its rows, its output's shape without the batch axis, and how many classes that has.
+    """What one pass reveals about a model: its rows, its output's shape without the batch axis, and its number of classes.
 
-    `classes` is 0 for an output that is a scalar. `channels_first` says how an output that is a map is laid out.
-    `unlisted_multiply_adds` are those of code that has no row; None where that is not known.
+    `classes` is 0 for a scalar output. `channels_first` says how an output that is a map is laid out. `unlisted_multiply_adds`
+    are those of code that has no row; None if they are not known.
     """
 
     heard: tuple[Heard, ...]
@@ -36,7 +36,7 @@ class Structure:
     unlisted_multiply_adds: int | None
 
     def with_receptive_fields(self, placing: Placing, image: tuple[int, int]) -> Structure:
-        """The same with what `placing` heard in the same pass, for an input of so many pixels down and across."""
+        """Return the structure with the receptive fields that `placing` found in the same pass, for an input of (h, w) pixels."""
         found = (replace(each.row, receptive_field=placing.receptive_field(each, image)) for each in self.heard)
         heard = (replace(each, row=row) for each, row in zip(self.heard, found, strict=True))
         return replace(self, heard=tuple(heard))
@@ -59,11 +59,11 @@ def run(
     settings: SettingsReader | None = None,
     note: Note | None = None,
 ) -> Pass:
-    """Run the model on the tensor `batch`, eagerly or inside a trace; every row is handed to `listener`.
+    """Run the model on the tensor `batch`, eagerly or inside a trace, and pass every row to `listener`.
 
-    `note` is told of every operation of TensorFlow's. `settings` reads what each layer is set to, which takes a while; without it
-    the rows have none. `head` names the output, None stands for the first. Raises `ModelError` where the model cannot run on the
-    batch, and `OptionError` for a head that it does not have.
+    `note` is called for every TensorFlow operation. `settings` reads the settings of each layer, which takes a while; without it
+    the rows have none. `head` names the output; None means the first. Raises `ModelError` if the model cannot run on the batch,
+    and `OptionError` for a head that it does not have.
     """
     log = CallLog(loaded.model, listener, loaded.channels_first, settings, note)
     memory = HeldMemory(loaded)
@@ -75,7 +75,7 @@ def run(
 
     try:
         with loaded.budget.kept() if loaded.budget else nullcontext():
-            if not loaded.model.built:  # the input gets its name when the model is built: every pass gives the same rows
+            if not loaded.model.built:  # building names the input: build first, so that every pass gives the same rows
                 with listening(memory.hear, lambda *_: None):
                     outputs_of(loaded, batch)
             others = loaded.inputs.tensors(int(batch.shape[0])) if loaded.inputs else {}
@@ -99,9 +99,9 @@ def run(
 
 
 def outputs_of(loaded: Loaded, batch: Any, others: Mapping[str, Any] | None = None) -> Any:
-    """The model's outputs for a batch, beside which its other inputs are given the tensors `others`, or else what they have.
+    """Return the model's outputs for a batch. Its other inputs are given the tensors `others`, or else their own values.
 
-    A `tf.function` of the user's runs as plain Python: nothing is heard in its own graph.
+    A user's `tf.function` runs as plain Python, because nothing would be heard in its own graph.
     """
     with freeing(), without_scopes(), functions_run(eagerly=True):
         if loaded.inputs is None:
@@ -113,21 +113,21 @@ def outputs_of(loaded: Loaded, batch: Any, others: Mapping[str, Any] | None = No
 
 
 def called(model: Any, batch: Any, *, packed: bool = False) -> Any:
-    """The model's outputs for a batch, in inference mode; `packed` says that it is as the model takes it."""
+    """Return the model's outputs for a batch, in inference mode; `packed` means that the batch has the model's own structure."""
     inputs = getattr(model, "_inputs_struct", None)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # from Keras, about a structure that differs in its names alone
-        # a model may take a mapping with one name
+        warnings.simplefilter("ignore")  # from Keras, about structures that differ in their names alone
+        # a model may take a mapping with one key
         return model(dict.fromkeys(inputs, batch) if isinstance(inputs, dict) and not packed else batch, training=False)
 
 
 def derivative(tape: Any, score: Any, target: Any) -> Any:
-    """d score / d target; None where no way leads from one to the other."""
+    """Return d score / d target; None if no path leads from one to the other."""
     return derivatives(tape, [score], target)[0]
 
 
 def derivatives(tape: Any, scores: list[Any], target: Any) -> list[Any]:
-    """d score / d target for each score; None where no way leads from one to the other. Of several, the tape is persistent.
+    """Return d score / d target for each score; None if no path leads from one to the other. Several need a persistent tape.
 
     They are always computed in a graph, which leaves out what is not asked for: eagerly, a convolution's gradient is computed for
     its kernel too, and TensorFlow 2.21 crashes on some kernels (1x1, stride 2, up to 8 input channels).
@@ -144,18 +144,18 @@ def derivatives(tape: Any, scores: list[Any], target: Any) -> list[Any]:
 
 
 def cannot_run(loaded: Loaded, reason: str) -> str:
-    """The message for a model that raised `reason` when it was run."""
+    """Return the message for a model that raised `reason` when it was run."""
     if loaded.channels_first and "NHWC" in reason:
         return (
-            f"{loaded.name}: the model wants channels first, which TensorFlow cannot run on this processor.\n"
-            "Use a machine with a graphics card, or a processor for which TensorFlow has oneDNN switched on."
+            f"{loaded.name}: the model's layers are channels first, which TensorFlow cannot run on this CPU.\n"
+            "Use a machine with a GPU, or a CPU for which TensorFlow has oneDNN enabled."
         )
     return f"{loaded.name}: the model cannot run on an image of {loaded.input_shape} ({reason})."
 
 
 @contextmanager
 def without_scopes() -> Iterator[None]:
-    """Run layers without their names as scopes, because a graph allows no blank, no `<` and no Hebrew in a scope's name."""
+    """Run layers without their names as scopes, because a graph does not allow blanks, `<` or Hebrew in the name of a scope."""
     before, tf.name_scope = tf.name_scope, nullcontext
     try:
         yield
@@ -165,7 +165,7 @@ def without_scopes() -> Iterator[None]:
 
 @contextmanager
 def functions_run(*, eagerly: bool) -> Iterator[None]:
-    """Choose whether a `tf.function` runs eagerly while this lasts."""
+    """While this lasts, every `tf.function` runs eagerly, or does not."""
     before = tf.config.functions_run_eagerly()
     tf.config.run_functions_eagerly(eagerly)
     try:

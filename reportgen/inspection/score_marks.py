@@ -1,6 +1,6 @@
-"""What is known of a tensor's values for every image, by the TensorFlow operations that made it: a softmax, a sigmoid, a sum, ...
+"""What is known about a tensor's values for every image, from the TensorFlow operations that made it: softmax, sigmoid, sum, ...
 
-Operations rather than layers are followed, so that a custom layer, a nested model and a `Lambda` tell as much as a `Dense`.
+Operations are followed rather than layers, so that a custom layer, a nested model and a `Lambda` reveal as much as a `Dense`.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ from ..backend import op_callbacks, tf
 from .last_step import note_step
 from .lineage import sources_of
 
-MARK = "_reportgen_score_mark"  # on a tensor: its `Mark`, where one is known
-SUM_OF = "_reportgen_sum_of"  # on a tensor: the tensor that it is the sum of, and along which axis
+MARK = "_reportgen_score_mark"  # on a tensor: its `Mark`, if one is known
+SUM_OF = "_reportgen_sum_of"  # on a tensor that is a sum: the tensor that was summed, and along which axis
 
 
 class Mark(NamedTuple):
     """What holds for a tensor's values whatever the image is. Axes are counted from the end: -1 is the last.
 
     "choice": along `axis` they add up to `total`, as those of a softmax do to 1. "independent": each lies between 0 and `total`,
-    whatever the others are, as those of a sigmoid. "raw": sums of any size; where `total` is not 0 none is below 0 or above it.
+    whatever the others are, as those of a sigmoid do. "raw": sums of any size; if `total` is not 0, all lie between 0 and
+    `total`.
     """
 
     kind: Literal["choice", "independent", "raw"]
@@ -36,22 +37,22 @@ RAW = Mark("raw")
 
 
 class Step(NamedTuple):
-    """One operation: what went in, and one tensor of what came out."""
+    """One operation: its inputs, and one of its output tensors."""
 
     inputs: Sequence[Any]
     output: Any
 
     @property
     def mark(self) -> Mark | None:
-        """What is known of the first input."""
+        """What is known about the first input."""
         return mark_of(self.inputs[0])
 
     def varying(self) -> list[Any]:
-        """The inputs that come from the image."""
+        """Return the inputs that come from the image."""
         return [each for each in self.inputs if not _is_constant(each)]
 
     def constants(self) -> list[Any]:
-        """The inputs that are the same for every image."""
+        """Return the inputs that are the same for every image."""
         return [each for each in self.inputs if _is_constant(each)]
 
 
@@ -60,8 +61,9 @@ Rule = Callable[[Step], Mark | None]
 
 @contextmanager
 def marking() -> Iterator[None]:
-    """While this lasts, tensors made eagerly in this thread are marked. With a later TensorFlow that does not report its
-    operations, nothing is known of any.
+    """While this lasts, tensors made eagerly in this thread are marked.
+
+    If a later TensorFlow does not report its operations, nothing is known about any tensor.
     """
     if op_callbacks is None:
         yield
@@ -74,13 +76,13 @@ def marking() -> Iterator[None]:
 
 
 def mark_of(tensor: Any) -> Mark | None:
-    """What is known of a tensor; None for nothing."""
+    """Return what is known about a tensor; None for nothing."""
     return getattr(tensor, MARK, None)
 
 
 def _mark(kind: str | bytes, inputs: Any, _attributes: Any, outputs: Any, *_: Any, graph: Any = None, **_named: Any) -> None:
-    # TensorFlow adds the operation's name and graph, by position (and without a graph) when it runs eagerly
-    if graph is not None:  # a trace is there for questions, which are asked when the kind of the scores is known
+    # TensorFlow also passes the operation's name and graph, by position (and without a graph) when it runs eagerly
+    if graph is not None:  # traces only answer questions, which are asked once the kind of the scores is known
         return
     name = kind.decode() if isinstance(kind, bytes) else kind
     note_step(name, inputs, outputs)
@@ -113,7 +115,7 @@ def _is(mark: Mark | None, kind: str) -> bool:
 
 
 def _reshaped(step: Step) -> Mark | None:
-    """The same values in another shape: a choice is one still where its classes lie along one axis still."""
+    """The same values in another shape: still a choice if its classes still lie along one axis."""
     mark = step.mark
     if mark is None or mark.kind != "choice":
         return mark
@@ -125,7 +127,7 @@ def _reshaped(step: Step) -> Mark | None:
 
 
 def _picked(step: Step) -> Mark | None:
-    """A slice. A choice is one still where it holds all classes; the score of one class alone lies between 0 and the total."""
+    """A slice: still a choice if it holds all classes. The score of one class alone lies between 0 and the total."""
     given = next((each for each in step.inputs if mark_of(each) is not None), None)
     mark = mark_of(given)
     if given is None or mark is None or mark.kind != "choice":
@@ -172,7 +174,7 @@ def _sum(step: Step) -> Mark | None:
 
 
 def _axes(inputs: Sequence[Any]) -> list[int]:
-    """The axes that a reduction goes over, counted from the end; none where they are not known."""
+    """Return the axes that a reduction goes over, counted from the end; none if they are not known."""
     axes, rank = tf.get_static_value(inputs[1]), inputs[0].shape.rank
     return [] if axes is None else [int(axis) - rank if axis >= 0 else int(axis) for axis in np.reshape(axes, -1)]
 
@@ -190,7 +192,7 @@ def _joined(step: Step) -> Mark | None:
 
 
 def _stacked(step: Step) -> Mark | None:
-    """A stack; of choices only where the shapes tell that the new axis lies in front of the classes."""
+    """A stack; of choices only if the shapes show that the new axis lies in front of the classes."""
     mark = _common(step.inputs)
     if mark is None or mark.kind != "choice":
         return mark
@@ -223,7 +225,7 @@ def _subtracted(step: Step) -> Mark | None:
 
 def _multiplied(step: Step) -> Mark | None:
     varying = step.varying()
-    if len(varying) == 2:  # a gate in front of raw values
+    if len(varying) == 2:  # raw values times a gate
         marks = [mark_of(each) for each in varying]
         return RAW if all(marks) and any(_is(mark, "raw") for mark in marks) else None
     return _scaled(mark_of(varying[0]), _number(step.constants()[0])) if varying else None
@@ -239,7 +241,7 @@ def _divided(step: Step) -> Mark | None:
 
 
 def _scaled(mark: Mark | None, factor: float | None) -> Mark | None:
-    """What is known of marked values times a constant: `factor`, or None where that is more than one number."""
+    """Return what is known about marked values times a constant: `factor`, or None if that is more than one number."""
     positive = factor if factor and factor > 0 else 0.0
     if mark is None or not (positive or mark.kind == "raw"):
         return None
@@ -252,12 +254,12 @@ def _clipped(step: Step) -> Mark | None:
 
 
 def _is_constant(tensor: Any) -> bool:
-    """Whether a tensor is the same for every image."""
+    """Return whether a tensor is the same for every image."""
     return not sources_of((tensor,))
 
 
 def _number(tensor: Any) -> float | None:
-    """The one number in a constant; None where it holds more, or is not known."""
+    """Return the only number in a constant; None if it holds more, or is not known."""
     value = tf.get_static_value(tensor) if math.prod(tensor.shape) == 1 else None
     return None if value is None else float(np.reshape(value, -1)[0])
 

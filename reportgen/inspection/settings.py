@@ -1,7 +1,7 @@
-"""What each layer is set to, as short texts that can be compared: its activation, its dilation, its rate, ...
+"""The settings of each layer, as short texts that can be compared: its activation, its dilation, its rate, ...
 
-What does not change what the layer computes is left out: names, seeds, where its weights began and what held them small in
-training. So is what the layer table says in other columns.
+Settings that do not change what the layer computes are left out: names, seeds, initializers and regularizers. So are those that
+the layer table shows in other columns.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from ..tensors import figure, tensor_digest
 
 ELSEWHERE = {"name", "trainable", "filters", "units", "batch_shape", "sparse", "ragged", "optional"}
 WITHOUT_EFFECT = {"seed", "dtype", "build_config", "module", "registered_name"}
-STARTS = ("_initializer", "_regularizer")  # how the names of settings end that say how weights began and were held
-OPENED_UP = ("Functional", "Sequential")  # models, whose layers have rows of their own
-LONGEST = 60  # characters; of a longer value the beginning and a digest are kept
-FEW = 8  # numbers of an array that are written out
+STARTS = ("_initializer", "_regularizer")  # suffixes of settings that say how weights were initialized and regularized
+OPENED_UP = ("Functional", "Sequential")  # models whose layers have rows of their own
+LONGEST = 60  # characters; a longer value is shown by its beginning and a digest
+FEW = 8  # numbers; larger arrays are not written out
 
 
 class SettingsReader:
-    """Reads the settings of layers; those that come with the layer, and not with the call, once."""
+    """Reads the settings of layers. Those that belong to the layer, not to the call, are read once."""
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[Any, Settings]] = {}  # by `id`, with the layer, so that no other can have it
+        self._known: dict[int, tuple[Any, Settings]] = {}  # by `id`; keeps the layer, so that no other gets its id
 
     def of(self, layer: Any, given: Any = ((), {})) -> Settings:
-        """The settings of a layer or operation that was called with `given`, its arguments; None where they cannot be read."""
+        """Return the settings of a layer or operation that was called with the arguments `given`; None if they cannot be read."""
         if id(layer) not in self._known:
             self._known[id(layer)] = layer, _settings_of(layer)
         settings = self._known[id(layer)][1]
@@ -53,7 +53,7 @@ def _settings_of(layer: Any) -> Settings:
     config = config_of(layer)
     if config is None:
         return None
-    passed = ELSEWHERE | WITHOUT_EFFECT if isinstance(layer, keras.Layer) else {"name"}  # an operation's "dtype" is what it makes
+    passed = ELSEWHERE | WITHOUT_EFFECT if isinstance(layer, keras.Layer) else {"name"}  # an operation's "dtype" is its result's
     defaults = _defaults(type(layer))
     found = []
     for key, value in _telling(config, passed):
@@ -63,7 +63,7 @@ def _settings_of(layer: Any) -> Settings:
 
 
 def _of_its_own(layer: Any) -> Iterator[tuple[str, Any]]:
-    """What no configuration says, or says in too many words: the precision, and the constants of an operation in a graph."""
+    """Yield settings that no configuration says clearly: the precision, and the constants of an operation in a graph."""
     if isinstance(layer, keras.Layer):
         if layer.compute_dtype != layer.variable_dtype:
             yield "mixed precision", layer.compute_dtype
@@ -75,7 +75,10 @@ def _of_its_own(layer: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _defaults(kind: type) -> dict[str, str]:
-    """The texts of a class's default settings. Keras's own alone: a later Keras has more of them, which is no change."""
+    """Return the texts of a class's default settings; none for a class that is not Keras's own.
+
+    Defaults are marked, because a later Keras has more of them, which is no change.
+    """
     if not kind.__module__.startswith("keras."):
         return {}
     parameters = inspect.signature(kind.__init__).parameters.values()  # type: ignore[misc]
@@ -91,7 +94,7 @@ def _telling(config: dict[str, Any], passed: set[str]) -> Iterator[tuple[str, An
 
 
 def _compact(value: Any) -> Any:
-    """A value of a configuration as JSON values, without what has no effect."""
+    """Return a value of a configuration as JSON values, without what has no effect."""
     if isinstance(value, (np.ndarray, tf.Tensor)):
         return _of_array(np.asarray(value))
     if isinstance(value, dict):
@@ -107,12 +110,12 @@ def _compact(value: Any) -> Any:
     if isinstance(value, np.generic):
         return _of_array(np.asarray(value))
     if isinstance(value, float) and value.is_integer():
-        return int(value)  # 1.0 and 1 set a layer to the same
+        return int(value)  # 1.0 and 1 are the same setting
     return value if value is None or isinstance(value, (bool, int, float, str)) else type(value).__name__
 
 
 def _of_object(value: dict[str, Any]) -> Any:
-    """A function by its name, a layer or another object by its class and its own settings."""
+    """Return a function by its name, and a layer or other object by its class and its own settings."""
     kind, config = value["class_name"], value.get("config")
     if isinstance(config, str):
         return config

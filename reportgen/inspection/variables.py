@@ -7,7 +7,7 @@ from typing import Any
 
 
 def paths_below(layer: Any, holders: str = "") -> Iterator[tuple[str, Any]]:
-    """Every layer below `layer` with its path."""
+    """Yield every layer below `layer`, with its path."""
     for child in layer._flatten_layers(include_self=False, recursive=False):
         yield holders + child.name, child
         yield from paths_below(child, f"{holders}{child.name}/")
@@ -18,13 +18,13 @@ def all_variables(layer: Any) -> list[Any]:
 
 
 def own_variables(layer: Any) -> list[Any]:
-    counted = {id(variable) for variable in layer.weights}  # the state of random seeds is no weight
+    counted = {id(variable) for variable in layer.weights}  # the state of random seeds is not a weight
     own = (*layer._trainable_variables, *layer._non_trainable_variables)
     return [variable for variable in own if id(variable) in counted]
 
 
 def handle_of(variable: Any) -> Any:
-    """What TensorFlow reads a variable of Keras by."""
+    """Return the handle by which TensorFlow reads a Keras variable."""
     return getattr(getattr(variable, "_value", None), "handle", None)
 
 

@@ -1,4 +1,4 @@
-"""From a reference to a model: names, files, labels and the scaling of pixels.
+"""Turn a model reference into a model, with its labels and the scaling of its pixels.
 
-`references`, `applications`, `labels` and `schemes` need no TensorFlow, so that a mistake in a command is reported at once.
+`references`, `applications`, `labels` and `schemes` do not need TensorFlow, so that a mistake in a command is reported at once.
 """

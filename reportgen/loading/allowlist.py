@@ -1,7 +1,7 @@
-"""What a model's configuration may ask Keras for: plain layers and what belongs to them, each by its name.
+"""The allowlist of what a model's configuration may ask Keras for: plain layers and their parts, each by name.
 
 Keras's own list, its safe mode, names what it knows to be dangerous and lets everything else through. This one names what is
-known to be harmless: no class here takes code, the path of a file (lookups excepted, see `LOOKUPS`) or another model's name.
+known to be harmless: no class here takes code, the path of a file (except for lookups, see `LOOKUPS`) or another model's name.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ LAYERS = _names("""
 """)
 # these take functions, bytecode, pickles or another model's path; the last three make TensorFlow look up types
 CODE = _names("Lambda TFSMLayer TorchModuleWrapper JaxLayer FlaxLayer TypeSpec CompositeTensor __typespec__")
-# these take a vocabulary, or the path of one: only the path is refused
+# these take a vocabulary, or the path of one; only the path is refused
 LOOKUPS = _names("StringLookup IntegerLookup TextVectorization")
 LOOKUP_PATHS = _names("vocabulary idf_weights")
 MODELS = _names("Functional Model Sequential")
@@ -107,9 +107,9 @@ CLASSES = {
     "keras.src.applications.convnext": _names("LayerScale StochasticDepth"),
     "keras.src.applications.inception_resnet_v2": _names("CustomScaleLayer"),
 }
-# Keras 2 names no module; Keras 3 looks the name up among the classes of the place it stands in, all of which are listed here
+# Keras 2 names no module; Keras 3 looks the name up among the classes allowed in that place, and all of them are listed here
 WITHOUT_MODULE = frozenset[str]().union(*CLASSES.values())
-# what a functional model holds for a bare `x + y`: a class for every operation, in one of these modules
+# what a functional model holds for a bare `x + y`: a class per operation, in one of these modules
 OPERATIONS = _names("""
     keras.src.ops.core keras.src.ops.einops keras.src.ops.image keras.src.ops.linalg keras.src.ops.math keras.src.ops.nn
     keras.src.ops.numpy
@@ -141,12 +141,12 @@ FUNCTIONS = {
     "keras.losses": MEASURES,
     "keras.metrics": MEASURES,
     "keras.ops": ELEMENTWISE,
-    "builtins": ACTIVATIONS | MEASURES,  # which Keras writes for any function, and looks up in the modules above
+    "builtins": ACTIVATIONS | MEASURES,  # Keras writes this for any function, and looks it up in the modules above
 }
-# values spelled as objects: Keras makes numbers, text or a place in the graph of them
+# values written as objects: Keras turns them into numbers, text or a place in the graph
 VALUES = _names("__keras_tensor__ __tensor__ __numpy__ __bytes__ __ellipsis__ __slice__ __tuple__ TensorShape")
-# words that Keras takes for its own functions where an HDF5 file has them for a layer's argument
+# words that Keras takes for its own functions if an HDF5 file has them as a layer's argument
 FUNCTION_WORDS = _names("deserialize serialize")
 KERAS_HUB = "keras_hub"
-HUB_READERS = "Tokenizer"  # the last word in the names of those classes of KerasHub that take the path of a file
-PACKAGES = _names("keras keras_hub keras_cv keras_nlp")  # from which Keras imports whatever it is told to
+HUB_READERS = "Tokenizer"  # the last word in the names of KerasHub classes that take the path of a file
+PACKAGES = _names("keras keras_hub keras_cv keras_nlp")  # packages from which Keras imports whatever it is told to

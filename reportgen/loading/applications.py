@@ -1,4 +1,4 @@
-"""The architectures of `keras.applications`: what each is called, takes and weighs. No TensorFlow here."""
+"""The architectures of `keras.applications`: their names, input sizes, scaling and weights. Needs no TensorFlow."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import NamedTuple
 
 
 class Application(NamedTuple):
-    """`function` of `keras.applications`; the side of its square input, the scheme that scales it, its parameters with the
-    ImageNet head, and the name of that head's weight file in Keras's cache.
+    """An architecture of `keras.applications`, built by the function `function`.
+
+    `size` is the side of its square input, `scheme` scales its pixels, `parameters` counts those with the ImageNet head, and
+    `cache` is the name of that head's weight file in Keras's cache.
     """
 
     function: str
@@ -18,7 +20,7 @@ class Application(NamedTuple):
 
     @property
     def megabytes(self) -> int:
-        """What the ImageNet weights weigh on disk and on the wire: 4 bytes a parameter."""
+        """The size of the ImageNet weights, on disk and to download: 4 bytes per parameter."""
         return round(self.parameters * 4 / 1e6)
 
 

@@ -1,4 +1,4 @@
-"""A model's architecture as text that is the same in every process and every folder: what its digest is made of."""
+"""A model's architecture as text that is the same in every process and every folder: its digest is made from this."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import numpy as np
 
 from ..backend import keras
 
-LAMBDA = "__lambda__"  # under which Keras writes down a function without a name: its marshalled code, defaults and closure
+LAMBDA = "__lambda__"  # under which Keras saves a function without a name: its marshalled code, defaults and closure
 tree = keras.tree
 
 
 def architecture(model: Any) -> str:
-    """The model's configuration as JSON, the same in every process.
+    """Return the model's configuration as JSON, the same in every process.
 
-    A subclassed model's own configuration says little or nothing of what it is made of: its layers' do.
+    A subclassed model's own configuration says little or nothing about its parts, so those of its layers are included.
     """
     config = config_of(model) or {}
-    is_kerass_own = type(model).__module__.startswith("keras.")  # Functional and Sequential, which say all
+    is_kerass_own = type(model).__module__.startswith("keras.")  # Functional and Sequential, whose configuration is complete
     parts = [] if is_kerass_own else model._flatten_layers(include_self=False)
     config.pop("name", None)
     return json.dumps([type(model).__name__, config, *map(_layer_config, parts)], sort_keys=True, default=_stable)
@@ -33,10 +33,10 @@ def _layer_config(layer: Any) -> list[Any]:
 
 
 def config_of(layer: Any) -> dict[str, Any] | None:
-    """A layer's configuration; a function without a name in it as a list that begins with `LAMBDA`. None where it has none."""
+    """Return a layer's configuration, with each nameless function as a list that begins with `LAMBDA`; None if it has none."""
     try:
         config = _with_text_keys(layer.get_config())
-    except Exception:  # a layer of the user's own may have none, or a faulty one
+    except Exception:  # a user-defined layer may have none, or a faulty one
         return None
     return config if isinstance(config, dict) else None
 
@@ -54,9 +54,9 @@ def _stable(value: Any) -> Any:
 
 
 def _without_place(part: Any) -> Any:
-    """A part of a lambda's configuration; its code without the names of the file and the lines that it was written in."""
+    """Return a part of a lambda's configuration; if it is code, without the file name and the line numbers."""
     try:
-        code = marshal.loads(base64.b64decode(part))  # we have just had Keras marshal it: the function is in memory
+        code = marshal.loads(base64.b64decode(part))  # safe: Keras has just marshalled it from a function in memory
     except (ValueError, TypeError, EOFError):
         return part
     return _instructions(code) if isinstance(code, CodeType) else part
@@ -70,4 +70,4 @@ def _instructions(code: CodeType) -> list[Any]:
 
 
 def _constant(value: Any) -> str:
-    return repr(sorted(map(repr, value)) if isinstance(value, frozenset) else value)  # a set's order is another in every process
+    return repr(sorted(map(repr, value)) if isinstance(value, frozenset) else value)  # a set's order differs between processes

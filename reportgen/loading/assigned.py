@@ -1,7 +1,8 @@
-"""Which variables a model file gave values to.
+"""The variables that a model file gave values to.
 
-Keras only warns where a file lacks some of a model's weights ("Skipping nested container", "due to mismatch in shape"), and such
-layers keep random ones. So every assignment is noted while a file is loaded: this holds whatever Keras says, and in any version.
+Keras only warns if a file lacks some of a model's weights ("Skipping nested container", "due to mismatch in shape"), and such
+layers keep random ones. So every assignment is recorded while a file is loaded, which works whatever Keras says, and in any
+version.
 """
 
 from __future__ import annotations
@@ -14,27 +15,27 @@ from ..backend import keras
 
 
 class Assigned:
-    """The variables that were given a value while a file was loaded. They are kept, so that their ids stay their own."""
+    """The variables that were given a value while a file was loaded. They are kept, so that their ids stay unique."""
 
     def __init__(self) -> None:
         self._variables: dict[int, Any] = {}
 
     def add(self, variable: Any) -> None:
-        """Note that a variable was given a value."""
+        """Record that a variable was given a value."""
         self._variables[id(variable)] = variable
 
     def __contains__(self, variable: Any) -> bool:
         return id(variable) in self._variables
 
     def none_of(self, variables: Iterable[Any]) -> bool:
-        """Whether there are variables, and not one of them was given a value."""
+        """Return whether there are variables, and none of them was given a value."""
         given = [variable in self for variable in variables]
         return bool(given) and not any(given)
 
 
 @contextmanager
 def noting_assignments() -> Iterator[Assigned]:
-    """While this lasts, every variable that is given a value is noted; the value that it begins with does not count."""
+    """While this lasts, every variable that is given a value is recorded; its initial value does not count."""
     assigned = Assigned()
     original = keras.Variable.assign
     inherited = "assign" not in vars(keras.Variable)

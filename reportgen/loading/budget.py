@@ -1,4 +1,4 @@
-"""How much memory a model from a file may take for its weights: no more than the file accounts for."""
+"""A limit on the memory that a model from a file may take for its weights: no more than the file accounts for."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ..errors import ModelError
 from ..formatting import file_size
 
 PER_STORED = 2  # bytes of weights for each byte stored: half-precision weights may be read into single precision
-ALLOWANCE = 64_000_000  # bytes of weights that any file may ask for: what was left out of it keeps its initial values
+ALLOWANCE = 64_000_000  # bytes of weights that any file may ask for: weights that it leaves out keep their initial values
 
 
 class WeightBudget:
-    """Counts the variables that are made while it is kept, each from its shape, before memory is taken for it.
+    """Counts the variables that are made while it is kept, each by its shape, before memory is taken for it.
 
-    This holds for every kind of layer, because all make their weights as `keras.Variable`. `refused` is what was raised: Keras
-    may swallow an error while it builds a layer, so whoever keeps a budget looks at it afterwards.
+    This covers every kind of layer, because all make their weights as `keras.Variable`. `refused` is the error that was raised:
+    Keras may swallow an error while it builds a layer, so whoever keeps a budget checks it afterwards.
     """
 
     def __init__(self, name: Any, stored: int) -> None:
@@ -61,10 +61,10 @@ class WeightBudget:
                 math.prod(max(0, int(length)) for length in shape) * tf.as_dtype(keras.backend.standardize_dtype(dtype)).size
             )
         except (TypeError, ValueError):
-            return  # Keras says what is wrong with such a shape or type
+            return  # Keras reports such a shape or type itself
         if self.taken > PER_STORED * self.stored + ALLOWANCE:
             self.refused = ModelError(
-                f"{self.name}: its layers have {file_size(self.taken)} of weights or more, but the file holds "
-                f"{file_size(self.stored)}; they were not made. Save the whole model anew: model.save(...)."
+                f"{self.name}: its layers need at least {file_size(self.taken)} of weights, but the file holds "
+                f"{file_size(self.stored)}; they were not created. Save the whole model again: model.save(...)."
             )
             raise self.refused

@@ -1,6 +1,6 @@
-"""The gate: a model file's configuration is held against the list of what may pass, before Keras reads it.
+"""The gate: checks a model file's configuration against the allowlist before Keras reads it.
 
-Keras is not needed for it: nothing that a configuration names is looked up, imported or called.
+It does not need Keras: nothing that a configuration names is looked up, imported or called.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from . import allowlist
 
 CONFIG = "config.json"
 LARGEST_CONFIG = 16_000_000  # characters of JSON; the largest application has under 1 MB
-MOST_OBJECTS = 100_000  # layers, and what belongs to them; the largest application has 6,000
+MOST_OBJECTS = 100_000  # layers and their parts; the largest application has 6,000
 BYTECODE = "__lambda__"
 MOST_NAMED = 5
 LONGEST_NAME = 60
@@ -29,10 +29,10 @@ IMPORT_IT = (
 
 
 class Part(NamedTuple):
-    """Something that a configuration asks for and the list does not have.
+    """Something that a configuration asks for and the allowlist does not have.
 
     name: as a reader would say it. runs: whether Keras, left to itself, might build or call it; it does not know the classes of
-    other packages, unless they are registered with it.
+    other packages, unless they are registered with it. of_hub: whether it claims to be part of KerasHub.
     """
 
     name: str
@@ -43,7 +43,8 @@ class Part(NamedTuple):
 class Configurations(NamedTuple):
     """The configurations that a model file holds: a file can be a zip and HDF5 at once.
 
-    archive: of a `.keras` file or a folder, decoded, without what Keras would not build; hdf5: as text. None where there is none.
+    archive: that of a `.keras` file or a folder, decoded, without what Keras would not build. hdf5: that of an HDF5 file, as
+    text. Each is None if there is none.
     """
 
     archive: Any = None
@@ -51,7 +52,7 @@ class Configurations(NamedTuple):
 
 
 def foreign_parts(found: Configurations, registered: Collection[str] = ()) -> tuple[Part, ...]:
-    """All that a model file's configurations ask for beyond the list, in the order of the file, each once.
+    """Return everything that a model file's configurations ask for beyond the allowlist, in the order of the file, each once.
 
     registered: the names under which this process registered classes and functions with Keras; they may pass.
     """
@@ -60,10 +61,10 @@ def foreign_parts(found: Configurations, registered: Collection[str] = ()) -> tu
 
 
 def configurations(path: Path) -> Configurations:
-    """Every configuration that a reader might find at `path`, whatever its name ends with.
+    """Return every configuration that a reader might find at `path`, whatever its suffix.
 
-    Read as Keras reads them: the same libraries, the same member or attribute. What makes two readers see two things is refused,
-    and so is what is too large: raises `ModelError`.
+    They are read as Keras reads them: by the same libraries, from the same member or attribute. Raises `ModelError` for a file
+    that two readers might read differently, and for one that is too large.
     """
     import h5py
 
@@ -83,29 +84,29 @@ def configurations(path: Path) -> Configurations:
         if h5py.is_hdf5(path):
             with h5py.File(path) as file:
                 text = file.attrs.get("model_config")
-            if text is not None:  # otherwise a file of weights only, as Keras will tell
+            if text is not None:  # otherwise the file holds weights only, as Keras will report
                 hdf5 = text.decode() if isinstance(text, bytes) else text
                 _check_length(len(hdf5))
                 _decoded(hdf5)
-    except Exception as error:  # a file from outside may hold anything, and h5py and zipfile raise anything
+    except Exception as error:  # an untrusted file may hold anything, and h5py and zipfile may raise anything
         raise ModelError(f"{path}: its configuration cannot be read ({reason_of(error)}); it was not opened.") from error
     return Configurations(archive, hdf5)
 
 
 def parts_beyond_the_list(configuration: Any, registered: Collection[str] = ()) -> Iterator[Part]:
-    """All that a deserialized configuration asks for beyond the list, from its first line to its last."""
+    """Yield everything that a deserialized configuration asks for beyond the allowlist, from its first line to its last."""
     for part in _objects(configuration):
         yield from _beyond_the_list(part, registered)
 
 
 def needs_hub(found: Configurations) -> bool:
-    """Whether a configuration asks for anything of KerasHub's."""
+    """Return whether a configuration asks for anything from KerasHub."""
     decoded = [found.archive, None if found.hdf5 is None else _decoded(found.hdf5)]
     return any(_is_of_hub(part) for each in decoded for part in _objects(each))
 
 
 def refusal(path: Any, parts: Collection[Part]) -> UnsafeModelError:
-    """What is said of a file that asks for these."""
+    """Return the error for a file that asks for these parts."""
     running = [part for part in parts if part.runs]
     names = in_words(running or parts)
     if all(part.of_hub and part.runs for part in parts) and importlib.util.find_spec(allowlist.KERAS_HUB) is None:
@@ -115,18 +116,18 @@ def refusal(path: Any, parts: Collection[Part]) -> UnsafeModelError:
             f"{path}: the file needs more than plain layers: {names}.\n"
             "It was not run. If you trust whoever made the file, --allow-unsafe lets it run."
         )
-    return UnsafeModelError(f"{path}: it needs what Keras does not have: {names}. It was not run.\n{IMPORT_IT}")
+    return UnsafeModelError(f"{path}: it needs parts that Keras does not have: {names}. It was not run.\n{IMPORT_IT}")
 
 
 def in_words(parts: Collection[Part]) -> str:
-    """Their names, separated by commas; of many, the first."""
+    """Return the names of the parts, separated by commas; if there are many, only the first."""
     names = [part.name for part in parts]
     return ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")
 
 
 def _check_length(length: int) -> None:
     if length > LARGEST_CONFIG:
-        raise ValueError(f"{length:,} characters long, {LARGEST_CONFIG:,} at most are expected")
+        raise ValueError(f"{length:,} characters long; expected at most {LARGEST_CONFIG:,}")
 
 
 def _decoded(text: str) -> Any:
@@ -135,7 +136,7 @@ def _decoded(text: str) -> Any:
     def checked(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         nonlocal objects
         if len(keys := {key for key, _ in pairs}) < len(pairs):
-            raise ValueError(f"one of the keys {', '.join(sorted(keys))[:100]!r} stands twice")
+            raise ValueError(f"one of the keys {', '.join(sorted(keys))[:100]!r} occurs twice")
         objects += "class_name" in keys
         if objects > MOST_OBJECTS:
             raise ValueError(f"more than {MOST_OBJECTS:,} layers and parts of layers")
@@ -145,9 +146,10 @@ def _decoded(text: str) -> Any:
 
 
 def _as_keras_takes_it(configuration: Any) -> Any:
-    """Without the outermost model's loss and optimizer: loading with `compile=False` drops them before anything is built.
+    """Return the configuration without the outermost model's loss and optimizer.
 
-    A loss of the user's own is no reason to refuse a model that is only looked at.
+    Loading with `compile=False` drops them before anything is built. A user-defined loss is no reason to refuse a model that is
+    only looked at.
     """
     if not isinstance(configuration, dict):
         return configuration
@@ -155,15 +157,15 @@ def _as_keras_takes_it(configuration: Any) -> Any:
 
 
 def _objects(configuration: Any) -> Iterator[dict[Any, Any]]:
-    """Every object in a configuration, from its first line to its last."""
+    """Yield every object in a configuration, from its first line to its last."""
     waiting = [configuration]
-    while waiting:  # no recursion: a configuration may lie deeper than Python's calls
+    while waiting:  # no recursion: a configuration may be nested deeper than Python's calls
         part = waiting.pop()
         if isinstance(part, dict):
             yield part
             inside = list(part.values())
             if part.get("class_name") == "Lambda":
-                inside = [_without_bytecode(value) for value in inside]  # it is what a Lambda is for: one name is enough
+                inside = [_without_bytecode(value) for value in inside]  # a Lambda is there to hold code: one name is enough
         elif isinstance(part, (list, tuple)):
             inside = list(part)
         else:
@@ -178,7 +180,7 @@ def _without_bytecode(value: Any) -> Any:
 
 
 def _beyond_the_list(part: dict[Any, Any], registered: Collection[str]) -> Iterator[Part]:
-    """What one object of a configuration asks for itself, whatever lies inside it."""
+    """Yield what one object of a configuration asks for itself, not counting what is inside it."""
     for key, value in part.items():
         if key != "name" and isinstance(value, str) and value in allowlist.FUNCTION_WORDS:
             yield Part(f"the function keras.layers.{value}", runs=True)
@@ -221,14 +223,14 @@ def _is_listed_function(part: dict[Any, Any], registered: Collection[str]) -> bo
         return False
     if name in registered or (module == "builtins" and any(each.endswith(f">{name}") for each in registered)):
         return True
-    # Keras looks some functions up by the one name and some by the other
+    # Keras looks up some functions by one name and some by the other
     if part.get("registered_name") not in (None, "function", name):
         return False
     return name in allowlist.FUNCTIONS.get(module or "", ())
 
 
 def _is_of_hub(part: dict[Any, Any]) -> bool:
-    """Whether an object is said to be one of KerasHub's, in whatever way Keras would find it."""
+    """Return whether an object claims to be part of KerasHub, by any of the names that Keras might look up."""
     names = (part.get("module"), part.get("registered_name"), part.get("class_name"))
     return any(isinstance(name, str) and re.split("[.>]", name)[0] == allowlist.KERAS_HUB for name in names)
 

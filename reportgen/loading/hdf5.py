@@ -1,4 +1,4 @@
-"""HDF5 files from outside: what one may hold before Keras reads it."""
+"""Checks of untrusted HDF5 files, before Keras reads them."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import h5py
 from ..errors import ModelError, UnsafeModelError, reason_of
 from .packed import Section
 
-LISTING = "weight_names"  # the attribute in which Keras lists a layer's arrays; a long list goes on in weight_names0, ...
+LISTING = "weight_names"  # the attribute in which Keras lists a layer's arrays; a long list continues in weight_names0, ...
 
 
 def declared_bytes(content: Path | IO[bytes] | Section, path: Path) -> int:
-    """How many bytes the arrays of an HDF5 file take once they are read.
+    """Return how many bytes the arrays of an HDF5 file take once they are read.
 
-    An array counts as often as it can be read: once for each name that it has, or once for each time that layers list it,
-    whichever is more. content: the file, or an open one out of the archive `path`; errors name `path`. Raises
-    `UnsafeModelError` where the file takes anything from elsewhere, and `ModelError` where it is damaged.
+    An array counts as often as it can be read: once for each of its names, or once for each time that layers list it, whichever
+    is more. content: the file, or an open one from inside the archive `path`; errors name `path`. Raises `UnsafeModelError` if
+    the file takes anything from elsewhere, and `ModelError` if it is damaged.
     """
     try:
         with h5py.File(content, "r") as file:
@@ -29,17 +29,17 @@ def declared_bytes(content: Path | IO[bytes] | Section, path: Path) -> int:
                     size += _bytes_of(member)
                 else:
                     groups.append(member.ref)
-            # only now is it known that no name which a group lists can lead out of the file
+            # only now is it known that no name listed by a group can lead out of the file
             return max(size, sum(_listed_bytes(file[group]) for group in groups))
     except UnsafeModelError:
         raise
-    except Exception as error:  # of a damaged file h5py raises whatever it comes upon
+    except Exception as error:  # h5py may raise anything for a damaged file
         raise ModelError(f"{path}: the HDF5 file is damaged ({reason_of(error)}).") from error
 
 
 def _members(file: h5py.File, path: Path) -> Iterator[h5py.Group | h5py.Dataset]:
-    """Every group once, even one that holds itself, and every array under each of its names."""
-    # h5py's `visititems` ends the process on a deep file, and an open group takes kilobytes and keeps its whole path
+    """Yield every group once, even one that contains itself, and every array under each of its names."""
+    # h5py's `visititems` crashes on a deeply nested file, and an open group takes kilobytes and keeps its whole path
     groups, seen = [file.ref], {_address(file)}
     while groups:
         group = file[groups.pop()]
@@ -54,26 +54,26 @@ def _members(file: h5py.File, path: Path) -> Iterator[h5py.Group | h5py.Dataset]
 
 
 def _opened(group: h5py.Group, name: str, path: Path) -> Any:
-    """A member of a group. Its link is looked at before anything behind it is opened; raises `UnsafeModelError`."""
-    # a forged name with a slash in it would be followed as a path
+    """Return a member of a group. Raises `UnsafeModelError` if its link leads elsewhere, before anything behind it is opened."""
+    # a forged name with a slash would be followed as a path
     is_inside = "/" not in name and isinstance(group.get(name, getlink=True), h5py.HardLink)
     member = group[name] if is_inside else None
     if not is_inside or (isinstance(member, h5py.Dataset) and (member.is_virtual or member.external)):
         raise UnsafeModelError(
-            f"{path}: {name[:100]!r} in it is a link or takes its values from another file, as nothing does that Keras saved; "
+            f"{path}: {name[:100]!r} in it is a link or takes its values from another file, which Keras never saves; "
             "the file was not opened."
         )
     return member
 
 
 def _address(member: Any) -> int:
-    """Where a group or array lies in its file: the same under all its names."""
+    """Return where a group or array lies in its file: the same under all its names."""
     address: int = h5py.h5o.get_info(member.id).addr
     return address
 
 
 def _bytes_of(array: h5py.Dataset) -> int:
-    # HDF5 itself is asked, as numpy lacks some of its types
+    # HDF5 itself is asked, because NumPy lacks some of its types
     count: int = array.id.get_space().get_simple_extent_npoints()
     size: int = array.id.get_type().get_size()
     return count * size

@@ -1,4 +1,4 @@
-"""Modules of the user's own, imported before a model is opened, so that Keras knows the classes in them."""
+"""Import a user's modules before a model is opened, so that Keras knows the classes in them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 from ..backend import keras
 from ..errors import OptionError, reason_of
 
-# what a model is made of; a function is known only where the module registers it with Keras, for a file may call what it names
+# what a model is made of; functions have to be registered with Keras by their module, because a file may call what it names
 KINDS = (
     keras.Layer,
     keras.Initializer,
@@ -29,14 +29,14 @@ KINDS = (
 
 @contextlib.contextmanager
 def importing(names: Sequence[str]) -> Iterator[None]:
-    """While this lasts, Keras knows the classes of these modules by their names; raises `OptionError` for one that fails.
+    """While this lasts, Keras knows the classes of these modules by name. Raises `OptionError` for a module that fails to import.
 
-    The current folder stands last on the path, so that nothing in it takes the place of an installed module.
+    The current folder comes last on the path, so that nothing in it replaces an installed module.
     """
     if not names:
         yield
         return
-    here = os.getcwd()  # noqa: PTH109 - `sys.path` holds texts
+    here = os.getcwd()  # noqa: PTH109 - `sys.path` holds strings
     if here not in sys.path and "" not in sys.path:
         sys.path.append(here)
     found: dict[str, Any] = {}
@@ -50,13 +50,13 @@ def _imported(name: str) -> ModuleType:
     if name.endswith(".py"):
         raise OptionError(f"--import {name}: expected the name of a module, not of its file: --import {name.removesuffix('.py')}")
     try:
-        # what it prints is not the result, and what it warns of does not concern the reader
+        # its output is not part of the result, and its warnings do not concern the reader
         with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name and (name == error.name or name.startswith(f"{error.name}.")):
-            expected = "expected one that is installed, or that lies in the current folder"
+            expected = "expected one that is installed or in the current folder"
             raise OptionError(f"--import {name}: there is no such module; {expected}.") from error
         raise OptionError(f"--import {name}: it needs the module {error.name}, which is not installed.") from error
     except (Exception, SystemExit) as error:  # whatever the user's own code raises
@@ -64,9 +64,9 @@ def _imported(name: str) -> ModuleType:
 
 
 def _classes(module: ModuleType) -> dict[str, Any]:
-    """The classes of a module, or of its own package, that Keras can build a model of, by name.
+    """Return the classes of a module, or of its own package, that Keras can build a model from, by name.
 
-    What it only imports from elsewhere stays unknown: a `Lambda` of Keras's, or a class of KerasHub's that reads files.
+    Classes that it only imports from elsewhere stay unknown, such as Keras's own `Lambda` or a KerasHub class that reads files.
     """
     package = module.__name__.partition(".")[0]
     return {

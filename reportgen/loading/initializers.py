@@ -1,4 +1,4 @@
-"""Initializers in the files of another Keras than the one that runs."""
+"""Initializers in files that were written by another version of Keras."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ..backend import keras
 def known_arguments_only() -> Iterator[None]:
     """While this lasts, Keras makes initializers without the arguments that it does not know.
 
-    Older versions wrote `dtype`, newer ones write `input_axes`: Keras would refuse the file for them, though they only say how
-    fresh weights are drawn, and the file's own take their place.
+    Older versions wrote `dtype`, newer ones write `input_axes`. Keras would refuse the file because of them, although they only
+    say how fresh weights are drawn, and the weights in the file replace those.
     """
     initializer = keras.initializers.Initializer
     original = initializer.__dict__["from_config"]

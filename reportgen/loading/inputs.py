@@ -1,4 +1,4 @@
-"""`Inputs`: what a model with several inputs takes beside the image, and how it wants them handed over."""
+"""`Inputs`: what a model with several inputs takes besides the image, and in which structure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Spec:
 
     @property
     def takes_an_image(self) -> bool:
-        """Whether it is (h, w, channels)."""
+        """Whether its shape is (h, w, channels)."""
         return len(self.shape) == 3
 
     def __str__(self) -> str:
@@ -36,8 +36,8 @@ class Spec:
 class Inputs:
     """The inputs of a model that takes several.
 
-    structure: lists, tuples and mappings as the model takes them, with places in `specs` as leaves; by_name: whether it is a
-    mapping from the names of arguments. image: the place of the one that is given the image. values: what others are given, by
+    structure: lists, tuples and mappings as the model takes them, with indices into `specs` as leaves. by_name: whether it maps
+    the names of arguments. image: the index of the input that is given the image. values: what the other inputs are given, by
     name, each without a batch axis.
     """
 
@@ -49,15 +49,15 @@ class Inputs:
 
     @property
     def others(self) -> tuple[Spec, ...]:
-        """All but the image, in order."""
+        """All inputs but the image's, in order."""
         return tuple(each for place, each in enumerate(self.specs) if place != self.image)
 
     def with_values(self, values: Mapping[str, np.ndarray]) -> Inputs:
-        """The same with what the others are given."""
+        """Return the same inputs with these values for the others."""
         return replace(self, values=dict(values))
 
     def tensors(self, images: int) -> dict[str, Any]:
-        """What the others are given beside so many images, as tensors; zeros where nothing was given yet."""
+        """Return what the other inputs are given besides so many images, as tensors; zeros if nothing was given yet."""
         found = {}
         for spec in self.others:
             value = self.values.get(spec.name)
@@ -66,24 +66,24 @@ class Inputs:
         return found
 
     def packed(self, image: Any, others: Mapping[str, Any]) -> Any:
-        """The image's tensor and the others', as the model takes them."""
+        """Return the image's tensor and those of the others, in the structure that the model takes."""
         return _filled(self.structure, [image if n == self.image else others[spec.name] for n, spec in enumerate(self.specs)])
 
     def check_names(self, names: Mapping[str, Any], model: str) -> None:
-        """Raise `OptionError` unless each of the others, and nothing else, is given something."""
+        """Raise `OptionError` unless each of the other inputs, and nothing else, is given something."""
         image = self.specs[self.image].name
         for name in names:
             if name == image:
-                raise OptionError(f"--input {name}: this is the input that is given the image; name another one: {self._told()}.")
+                raise OptionError(f"--input {name}: this input takes the image; expected one of the others: {self._told()}.")
             if name not in {each.name for each in self.others}:
-                raise OptionError(f"--input {name}: the model has no such input; beside {image} it takes {self._told()}.")
+                raise OptionError(f"--input {name}: the model has no such input; besides {image}, it takes {self._told()}.")
         missing = [each for each in self.others if each.name not in names]
         if missing:
             flags = " ".join(f"--input {each.name}=FILE" for each in missing)
             raise OptionError(
                 f"{model}: the model takes {len(self.specs)} inputs: {', '.join(map(str, self.specs))}. "
-                f"{image} is given the image.\n"
-                f"Say what the others are given: {flags} (an image or array, or numbers such as 1,2,3)."
+                f"{image} takes the image.\n"
+                f"Pass values for the others: {flags} (an image or array, or numbers such as 1,2,3)."
             )
 
     def _told(self) -> str:
@@ -91,7 +91,10 @@ class Inputs:
 
 
 def inputs_of(model: Any) -> Inputs | None:
-    """The inputs of a model that takes several; None for a model of one. Raises `ModelError` where none of them takes images."""
+    """Return the inputs of a model that takes several; None for a model with a single one.
+
+    Raises `ModelError` if none of them takes an image, or if one takes text.
+    """
     structure, by_name = _structure(model)
     leaves = list(_leaves(structure))
     if len(leaves) < 2:
@@ -105,21 +108,21 @@ def inputs_of(model: Any) -> Inputs | None:
     image = next((place for place, each in enumerate(specs) if each.takes_an_image), None)
     if image is None:
         told = ", ".join(map(str, specs))
-        raise ModelError(f"{model.name}: the model takes {len(specs)} inputs ({told}); a report needs one for pictures.")
+        raise ModelError(f"{model.name}: the model takes {len(specs)} inputs ({told}); expected one for images.")
     if any("str" in each.dtype for each in specs):
-        raise ModelError(f"{model.name}: the model takes text beside an image, which cannot be given to it.")
+        raise ModelError(f"{model.name}: one of the model's inputs takes text, which is not supported.")
     return Inputs(structure=_numbered(structure, iter(range(len(specs)))), specs=specs, image=image, by_name=by_name)
 
 
 def image_input(model: Any) -> Any:
-    """The tensor of a functional model's input that is given the image; None where the model declares none."""
+    """Return the tensor of a functional model's input that is given the image; None if the model declares none."""
     structure = getattr(model, "_inputs_struct", None)
     leaves = [leaf for _, leaf in _leaves(getattr(model, "inputs", None) if structure is None else structure)]
     return next((leaf for leaf in leaves if len(leaf.shape) == 4), leaves[0] if leaves else None)
 
 
 def _structure(model: Any) -> tuple[Any, bool]:
-    """What the model takes, with tensors or shapes as leaves; and whether it is a mapping from arguments."""
+    """Return what the model takes, with tensors or shapes as leaves, and whether it maps the names of arguments."""
     struct = getattr(model, "_inputs_struct", None)
     if struct is not None:
         return struct, False
@@ -145,7 +148,7 @@ def _children(value: Any) -> Iterator[tuple[str, Any]] | None:
 
 
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """The tensors or shapes in a structure, in the order in which it was written, each with its path."""
+    """Yield the tensors or shapes in a structure, in the order in which it was written, each with its path."""
     children = _children(value)
     if children is None:
         if value is not None:

@@ -1,4 +1,4 @@
-"""Model configurations of Keras 2, in HDF5 and `.keras` files, in the words of Keras 3."""
+"""Translate model configurations of Keras 2, in HDF5 and `.keras` files, into those of Keras 3."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import Any
 from .allowlist import LAYERS, MODELS
 from .keras2_operations import OPERATION_LAYERS, operation, with_tensors
 
-SHAPE = "batch_input_shape"  # of a Sequential's first layer: Keras 2 had it stand for an input layer
-NAME_MARK = "\u2215"  # stands for the slash in a layer's name, which Keras 3 refuses, until the model is built
+SHAPE = "batch_input_shape"  # of a Sequential's first layer: in Keras 2 it stands for an input layer
+NAME_MARK = "\u2215"  # replaces the slash in a layer's name, which Keras 3 refuses, until the model is built
 MODEL_MODULE, LAYER_MODULE = "keras.src.models.functional", "keras.layers"
 OLD_MODELS = ("keras.engine.", "keras.src.engine.")
 OLD_LAYERS = ("keras.layers.", "keras.src.layers.")
-# what Keras 2 wrote of a layer and Keras 3 does not know: it matters for training or for making the layer, not for its output
+# settings that Keras 2 wrote and Keras 3 does not know: they matter for training or making the layer, not for its output
 TRAINING_ONLY = frozenset({SHAPE, "batch_size", "input_dtype", "fused", "renorm_clipping", "renorm_momentum", "autocast"})
-KERNEL_OF_NONE = frozenset({"kernel_initializer", "kernel_regularizer", "kernel_constraint"})  # they have two kernels, or another
+# of layers that have two kernels, or one of another name
+KERNEL_OF_NONE = frozenset({"kernel_initializer", "kernel_regularizer", "kernel_constraint"})
 DROPPED: dict[str, frozenset[str]] = {
     "DepthwiseConv1D": KERNEL_OF_NONE,
     "DepthwiseConv2D": KERNEL_OF_NONE,
@@ -27,7 +28,7 @@ DROPPED: dict[str, frozenset[str]] = {
     "SpatialDropout3D": frozenset({"noise_shape", "trainable"}),
     "MultiHeadAttention": frozenset({"query_shape", "key_shape", "value_shape"}),
 }
-# the same, where only this value means nothing; any other is left for Keras to refuse
+# the same, but only this value has no effect; any other is left for Keras to refuse
 MEANINGLESS: dict[str, dict[str, Any]] = {
     "DepthwiseConv1D": {"groups": 1},
     "DepthwiseConv2D": {"groups": 1},
@@ -41,14 +42,14 @@ MEANINGLESS: dict[str, dict[str, Any]] = {
 
 
 def up_to_date(text: str) -> str:
-    """A configuration, as JSON, in the words of Keras 3; itself where it is in these words already."""
+    """Return a JSON configuration translated to Keras 3; the same text if there is nothing to translate."""
     config = json.loads(text)
     newer = upgraded(config)
     return text if newer == config else json.dumps(newer)
 
 
 def upgraded(config: Any) -> Any:
-    """The same configuration in the words of Keras 3; what is not of Keras 2 stays as it is."""
+    """Return the configuration translated to Keras 3; what is not from Keras 2 stays as it is."""
     if isinstance(config, list):
         return [upgraded(each) for each in config]
     if not isinstance(config, dict):
@@ -64,14 +65,14 @@ def upgraded(config: Any) -> Any:
     if isinstance(inner, dict):
         if (
             kind == "MultiHeadAttention" and "query_shape" in inner
-        ):  # Keras 3 builds it from three shapes, and here when it is called
+        ):  # Keras 3 builds it from three shapes; here it is built when called
             newer.pop("build_config", None)
         return {**newer, "config": _layer(kind, inner)}
     return newer
 
 
 def _in_new_module(part: dict[str, Any]) -> dict[str, Any]:
-    """A part of a configuration, under the module in which Keras 3 has its class."""
+    """Return a part of a configuration with the module in which Keras 3 has its class."""
     kind, module = part.get("class_name"), part.get("module")
     if not isinstance(kind, str) or not isinstance(module, str):
         return part
@@ -86,7 +87,7 @@ def _layer(kind: str, inner: dict[str, Any]) -> dict[str, Any]:
     if kind == "InputLayer":
         return inner
     dropped, meaningless = TRAINING_ONLY | DROPPED.get(kind, frozenset()), MEANINGLESS.get(kind, {}).items()
-    keep_shape = SHAPE if kind in LAYERS else ""  # a Sequential still has to look at it; a class of the user's own may take it
+    keep_shape = SHAPE if kind in LAYERS else ""  # `_sequential` still reads it; a user-defined class may take it
     kept = {
         key: value
         for key, value in inner.items()
@@ -103,7 +104,7 @@ def _is_in(key: str, value: Any, pairs: Any) -> bool:
 
 
 def _sequential(inner: Any) -> Any:
-    """A Sequential's configuration; until 2.2 it was the bare list of layers, and none of them was an input."""
+    """Return a Sequential's configuration. Until Keras 2.2 it was a bare list of layers, without an input layer."""
     named = {"name": "sequential", "layers": inner} if isinstance(inner, list) else inner
     if not isinstance(named, dict) or not isinstance(named.get("layers"), list) or not named["layers"]:
         return inner
@@ -117,7 +118,7 @@ def _sequential(inner: Any) -> Any:
 
 
 def _without_shape(layer: Any) -> Any:
-    """A layer without the shape of its input, which only an input layer takes."""
+    """Return a layer without the shape of its input, which only an input layer takes."""
     config = layer.get("config") if isinstance(layer, dict) else None
     if not isinstance(config, dict) or layer.get("class_name") == "InputLayer" or SHAPE not in config:
         return layer
@@ -125,7 +126,7 @@ def _without_shape(layer: Any) -> Any:
 
 
 def _with_one_output(layer: Any) -> Any:
-    """A model among a Sequential's layers, its only output by itself: a list of one would be handed to the next layer."""
+    """Return a layer of a Sequential. If it is a model, its only output is unwrapped: the next layer would get a list of one."""
     config = layer.get("config") if isinstance(layer, dict) and str(layer.get("class_name")) in MODELS else None
     outputs = config.get("output_layers") if isinstance(config, dict) else None
     if config is None or not isinstance(outputs, list) or len(outputs) != 1 or not is_reference(outputs[0]):
@@ -134,9 +135,9 @@ def _with_one_output(layer: Any) -> Any:
 
 
 def _functional(inner: dict[str, Any]) -> dict[str, Any]:
-    """A functional model's configuration, with the calls of its layers counted as Keras 3 counts them.
+    """Return a functional model's configuration, with the calls of its layers numbered as Keras 3 numbers them.
 
-    Keras 2 counted from 1 for a model inside a model, whose own graph was its call 0; Keras 3 does so for outputs alone.
+    Keras 2 counted from 1 for a model inside a model, whose own graph was its call 0. Keras 3 does so for outputs only.
     """
     layers = inner.get("layers")
     if not isinstance(layers, list) or not all(isinstance(each, dict) for each in layers):
@@ -159,7 +160,7 @@ def _functional(inner: dict[str, Any]) -> dict[str, Any]:
 
 
 def is_reference(value: Any) -> bool:
-    """Whether a value in a node of Keras 2 stands for a layer's output: its name, the call and the output of that call."""
+    """Return whether a value in a Keras 2 node refers to a layer's output, by layer name, call and output of that call."""
     is_list = isinstance(value, list) and len(value) in (3, 4)
     return is_list and isinstance(value[0], str) and all(type(each) is int for each in value[1:3])
 
@@ -172,7 +173,7 @@ def _references(value: Any) -> Iterator[tuple[str, int]]:
 
 
 def _renumbered(value: Any, names: set[Any], by: int = -1) -> Any:
-    """The same, with the calls of the layers of these names counted otherwise."""
+    """Return the value with the calls of the layers `names` shifted by `by`."""
     if is_reference(value):
         call = value[1] + by if value[0] in names else value[1]
         return [value[0], call, value[2], *(_renumbered(each, names, by) for each in value[3:])]
@@ -182,7 +183,7 @@ def _renumbered(value: Any, names: set[Any], by: int = -1) -> Any:
 
 
 def without_slashes(config: Any) -> Any:
-    """The configuration with `NAME_MARK` in the place of the slashes in layers' names, wherever a layer is named."""
+    """Return the configuration with `NAME_MARK` instead of the slashes in layer names, wherever a layer is named."""
     names = set(_slashed(config))
     return _replaced(config, names) if names else config
 

@@ -1,4 +1,4 @@
-"""Bare operations between the layers of Keras 2 (`x + y`, `x / 127.5`, `x[..., ::-1]`), as the operations of Keras 3."""
+"""Translate bare operations between the layers of Keras 2 (`x + y`, `x / 127.5`, `x[..., ::-1]`) into those of Keras 3."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 OPERATION_LAYERS = ("TFOpLambda", "SlicingOpLambda")
 NUMPY, NN = "keras.src.ops.numpy", "keras.src.ops.nn"
-# TensorFlow's functions of one tensor or two, by what Keras 2 called them
+# TensorFlow's functions of two tensors and of one, by their names in Keras 2
 BINARY = {
     "__operators__.add": "Add", "math.add": "Add", "add": "Add", "math.subtract": "Subtract", "subtract": "Subtract",
     "math.multiply": "Multiply", "multiply": "Multiply", "math.truediv": "TrueDivide", "truediv": "TrueDivide",
@@ -21,11 +21,11 @@ UNARY = {
     "math.log": (NUMPY, "Log"), "math.sqrt": (NUMPY, "Sqrt"), "math.square": (NUMPY, "Square"),
     "math.negative": (NUMPY, "Negative"),
 }  # fmt: skip
-SECOND = ("y", "bias")  # what the functions of two tensors call the second
+SECOND = ("y", "bias")  # the names that functions of two tensors have for the second
 
 
 def operation(layer: dict[str, Any]) -> dict[str, Any]:
-    """The layer as an operation of Keras 3; itself where it is none that is known, which the gate then names."""
+    """Return the layer as a Keras 3 operation. An unknown one is returned as it is, and the gate then reports it."""
     config = layer.get("config")
     function = config.get("function") if isinstance(config, dict) else None
     if layer.get("class_name") == "SlicingOpLambda":
@@ -48,7 +48,7 @@ def operation(layer: dict[str, Any]) -> dict[str, Any]:
 
 
 def with_tensors(node: Any) -> Any:
-    """A call of a layer that is given tensors by name (`value=...` of an attention), as Keras 3 has it; others as they are."""
+    """Return a layer call with tensors given by name (an attention's `value=...`) as Keras 3 writes it; other calls unchanged."""
     try:
         named = node[0][3]
         if len(node) != 1 or not any(map(_is_tensor, named.values())):
@@ -65,14 +65,14 @@ def _is_tensor(value: Any) -> bool:
 
 
 def _node(node: Any, kind: str) -> dict[str, Any]:
-    """A call in the words of Keras 3: the tensors and numbers that it is given. Raises `ValueError` for one of another kind."""
+    """Return a call as Keras 3 writes it: its tensors and numbers. Raises `ValueError` for a call of any other kind."""
     (*first, given) = node[0] if isinstance(node[0], list) else node
     if not isinstance(given, dict) or (isinstance(node[0], list) and len(node) > 1):
         raise ValueError
     given = {key: value for key, value in given.items() if key not in ("name", "data_format") and value is not None}
     start = [] if first[0] == "_CONSTANT_VALUE" else [_tensor(first)]
     if not start:
-        start = [first[2]]  # the constant that an operator begins with: `1.0 - x`
+        start = [first[2]]  # the constant on the left of an operator: `1.0 - x`
     if kind == "GetItem":
         return {"args": [*start, _slices(given.pop("slice_spec"))], "kwargs": {}} if set(given) == {"slice_spec"} else _refuse()
     others = [given.pop(key) for key in SECOND if key in given]

@@ -1,4 +1,4 @@
-"""Class labels: ImageNet's and MiniVGG's, which ship, and those of a user's file."""
+"""Class labels: those of ImageNet and MiniVGG, which ship with reportgen, and those of a user's file."""
 
 from __future__ import annotations
 
@@ -17,44 +17,44 @@ LARGEST_LABELS_FILE = 16_000_000  # bytes
 
 
 def imagenet_labels() -> tuple[str, ...]:
-    """ImageNet's 1000 labels in the order of the ILSVRC classes."""
+    """Return ImageNet's 1000 labels in the order of the ILSVRC classes."""
     return tuple(files("reportgen.loading").joinpath("imagenet_labels.txt").read_text("utf-8").splitlines())
 
 
 def minivgg_labels() -> tuple[str, ...]:
-    """CIFAR-10's ten labels."""
+    """Return CIFAR-10's ten labels."""
     return tuple(files("reportgen.loading.minivgg").joinpath("labels.txt").read_text("utf-8").splitlines())
 
 
 def labels_by_name(model: str) -> tuple[str, ...]:
-    """The labels of a model known by name; none for a file, which tells them only once it is opened."""
+    """Return the labels of a model known by name; none for a file, whose labels are only known once it is opened."""
     if model.lower() in BUNDLED:
         return minivgg_labels()
     return imagenet_labels() if model.lower() in APPLICATIONS else ()
 
 
 def given_labels(labels: str | Path | Sequence[str] | None) -> tuple[str, ...] | None:
-    """Labels given as a file or as they are; raises `LabelsError`."""
+    """Return labels given as a file or directly; raises `LabelsError`."""
     if labels is None:
         return None
     return read_labels(Path(labels)) if isinstance(labels, (str, Path)) else tuple(labels)
 
 
 def read_labels(path: Path) -> tuple[str, ...]:
-    """The labels in a text file (a label a line) or in JSON; raises `LabelsError`.
+    """Return the labels in a text file (one label per line) or in JSON; raises `LabelsError`.
 
     JSON may be a list of labels, {"0": "cat"}, {"cat": 0}, or {"0": ["n02123045", "cat"]} as Keras writes for ImageNet.
     """
     check_readable(path, LabelsError, "a file of labels")
     if path.stat().st_size > LARGEST_LABELS_FILE:
-        raise LabelsError(f"{path}: larger than a list of labels can be.")
+        raise LabelsError(f"{path}: too large for a list of labels; expected at most {LARGEST_LABELS_FILE / 1e6:.0f} MB.")
     try:
         text = path.read_text("utf-8-sig")
         labels = _from_json(json.loads(text)) if path.suffix.lower() == ".json" else text.rstrip().splitlines()
     except (ValueError, TypeError, RecursionError, IndexError) as error:
-        raise LabelsError(f"{path}: expected UTF-8 text with a label a line, or JSON with a list of labels.") from error
+        raise LabelsError(f"{path}: expected UTF-8 text with one label per line, or JSON with a list of labels.") from error
     if not labels:
-        raise LabelsError(f"{path}: there is no label in it.")
+        raise LabelsError(f"{path}: it contains no labels; expected one per class.")
     return tuple(label.strip() for label in labels)
 
 

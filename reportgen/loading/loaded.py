@@ -1,4 +1,4 @@
-"""`Loaded`: a model with all that is needed to show it a picture."""
+"""`Loaded`: a model with everything needed to run it on an image."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ ARITHMETIC = ("TrueDivide", "Divide", "Subtract", "Multiply", "Add")
 MAX_MEMORY = Options().max_memory
 AS_THEY_ARE = "none: the values of the array as they are"
 GUESSED = (
-    "How this model wants its pixels scaled cannot be known from it; pixel / 255 was assumed. "
-    "If it was trained otherwise, say so with --preprocess."
+    "The model does not say how its pixels should be scaled; pixel / 255 was assumed. "
+    "If it was trained with another scaling, set it with --preprocess."
 )
-ANY_SIZE = 224  # what a model that takes any size is given, unless --size says otherwise
+ANY_SIZE = 224  # pixels per side, for a model that takes any size, unless --size says otherwise
 
 
 @dataclass
 class Loaded:
-    """What a reference stands for.
+    """The model that a reference stands for.
 
     model: the `keras.Model`.
     name: short, as the report calls it. source: where it came from, without any folder.
     scheme: how pixels are scaled; preprocessing: the same in words.
     fit, resample: how an image is brought to the size of the input, unless the user says otherwise.
-    input_shape: (h, w, channels) of the pictures it takes, channels last even where the model wants them first.
-    scheme_known: whether the scheme was asked for or belongs to the model, and is no guess.
+    input_shape: the (h, w, channels) of the images it takes, channels last even if the model is channels first.
+    scheme_known: whether the scheme was asked for or belongs to the model, rather than being a guess.
     labels: of its classes, or None. warnings: what a reader of its report must know.
-    assigned: the variables that the model's file gave values to; None where there is no file.
-    budget: what a stranger's file may take for weights; None where there is no such file.
-    max_memory: bytes that the outputs of its layers may take at once.
-    losses: what it was trained for, as far as its file or the model at hand tells.
-    ranges: of the channels of an array whose values the model is given as they are; None for pixels of 0 to 255.
-    inputs: what the model takes beside the image; None where it takes the image alone.
+    assigned: the variables that the model's file gave values to; None if there is no file.
+    budget: the limit on the weights of an untrusted file; None if there is no such file.
+    max_memory: the bytes that the outputs of its layers may take at once.
+    losses: what it was trained for, as far as its file or the model in memory tells.
+    ranges: those of the channels of an array whose values the model is given as they are; None for pixels of 0 to 255.
+    inputs: what the model takes besides the image; None if it takes the image alone.
     """
 
     model: Any
@@ -69,13 +69,13 @@ class Loaded:
 
     @property
     def channel_order(self) -> ChannelOrder | None:
-        """The order of the colours in what the model is given; None where how it wants them is a guess."""
+        """The order of the colours in what the model is given; None if the order that it wants is a guess."""
         if not self.scheme_known:
             return None
         return "bgr" if self.scheme.name in BLUE_FIRST else "rgb"
 
     def taking_values(self, ranges: Ranges) -> Loaded:
-        """The same for values that are no pixels: nothing scales them, and no guess how pixels are scaled matters."""
+        """Return the same for values that are not pixels: nothing scales them, so a guess at the scaling does not matter."""
         return replace(
             self,
             scheme=SCHEMES["none"],
@@ -86,13 +86,13 @@ class Loaded:
         )
 
     def preprocess(self, images: np.ndarray) -> np.ndarray:
-        """uint8 images (n, h, w, channels) as what the model takes: float32, (n, channels, h, w) where it wants that."""
+        """Scale uint8 images (n, h, w, channels) for the model, as float32; (n, channels, h, w) if it is channels first."""
         scaled = scale(images, self.scheme)
         return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2)) if self.channels_first else scaled
 
 
 def as_array(variable: Any) -> np.ndarray:
-    """A variable's values; where its type allows, a read-only view of the very memory, for fc1 of VGG16 is 411 MB."""
+    """Return a variable's values; if its type allows, as a read-only view of its memory, because fc1 of VGG16 is 411 MB."""
     tensor = tf.convert_to_tensor(variable.value)
     try:
         return np.asarray(memoryview(tensor))
@@ -101,9 +101,9 @@ def as_array(variable: Any) -> np.ndarray:
 
 
 def input_shape_of(model: Any, size: tuple[int, int] | None) -> tuple[tuple[int, int, int], bool, tuple[str, ...]]:
-    """The (h, w, channels) of the pictures to give the model, whether it wants channels first, and warnings.
+    """Return the (h, w, channels) of the images to give the model, whether it is channels first, and warnings.
 
-    Raises `ModelError` for a model that does not take one batch of pictures, `OptionError` for a size that it does not take.
+    Raises `ModelError` for a model that does not take one batch of images, and `OptionError` for a size that it does not take.
     """
     shape = _declared_input(model)
     channels_first = _wants_channels_first(model)
@@ -112,26 +112,26 @@ def input_shape_of(model: Any, size: tuple[int, int] | None) -> tuple[tuple[int,
         channels = 3
     if size is not None:
         if any(own not in (None, wanted) for own, wanted in zip((height, width), size, strict=True)):
-            raise OptionError(f"--size {size[0]}x{size[1]}: the model takes {height} x {width} and nothing else.")
+            raise OptionError(f"--size {size[0]}x{size[1]}: the model only takes {height} x {width}.")
         return (*size, channels), channels_first, ()
     if height is not None and width is not None:
         return (height, width, channels), channels_first, ()
     chosen = (height or ANY_SIZE, width or ANY_SIZE)
-    warning = f"The model takes pictures of any size; it was given {chosen[0]} x {chosen[1]}. Choose another with --size HxW."
+    warning = f"The model takes images of any size; it was given {chosen[0]} x {chosen[1]}. Choose another size with --size HxW."
     return (*chosen, channels), channels_first, (warning,)
 
 
 def _declared_input(model: Any) -> tuple[int | None, ...]:
     shape = _any_declared_shape(model)
     if shape is None:
-        # never built: a picture of three channels is the best guess, and the forward pass tells if it is wrong
+        # never built: an image of three channels is the best guess, and the forward pass fails if it is wrong
         return (None, None, None, 3)
     if isinstance(shape, dict) or (len(shape) > 0 and isinstance(shape[0], (tuple, list))):
         several = inputs_of(model)
         shape = image_input(model).shape if several is None else (None, *several.specs[several.image].shape)
     if len(shape) != 4 or not all(isinstance(length, int | None) for length in shape[1:]):
         given = str(tuple(shape[1:]))[:100]
-        raise ModelError(f"{model.name}: the model takes arrays of shape {given}; expected pictures, (height, width, channels).")
+        raise ModelError(f"{model.name}: the model takes arrays of shape {given}; expected images, (height, width, channels).")
     return tuple(shape)
 
 
@@ -157,15 +157,16 @@ def _wants_channels_first(model: Any) -> bool:
 
 
 def takes_integers(model: Any) -> bool:
-    """Whether the model declares an integer input: pixels as they are, then."""
+    """Return whether the model declares an integer input, which takes pixels as they are."""
     tensor = image_input(model)
     return tensor is not None and "int" in str(tensor.dtype)
 
 
 def scales_its_own_input(model: Any) -> bool:
-    """Whether something scales the pixels before the first layer that has weights.
+    """Return whether something scales the pixels before the first layer with weights.
 
-    That is `Rescaling`, `Normalization`, or arithmetic, as `keras.applications.*.preprocess_input` leaves in a functional model.
+    That is `Rescaling`, `Normalization`, or arithmetic such as `keras.applications.*.preprocess_input` leaves in a functional
+    model.
     """
     for operation in _behind_the_image(model):
         if isinstance(operation, SCALING_LAYERS) or type(operation).__name__ in ARITHMETIC:
@@ -176,7 +177,7 @@ def scales_its_own_input(model: Any) -> bool:
 
 
 def _behind_the_image(model: Any) -> Iterator[Any]:
-    """The operations that the image passes through: all, where the model takes nothing else."""
+    """Yield the operations that the image passes through: all of them if the model takes nothing else."""
     if len(getattr(model, "inputs", None) or []) < 2:
         yield from _operations(model)
         return
@@ -189,7 +190,7 @@ def _behind_the_image(model: Any) -> Iterator[Any]:
 
 
 def _operations(model: Any) -> Iterator[Any]:
-    """The model's layers and bare operations, nested ones opened up, in the order in which they are called where it has one."""
+    """Yield the model's layers and bare operations, with those of nested models, in the order of their calls if it has one."""
     for operation in getattr(model, "operations", None) or model._flatten_layers(include_self=False, recursive=False):
         if isinstance(operation, keras.Model):
             yield from _operations(operation)
@@ -198,5 +199,5 @@ def _operations(model: Any) -> Iterator[Any]:
 
 
 def described(scheme: Scheme) -> str:
-    """A scheme in words, as the report shows it."""
+    """Return a scheme in words, as the report shows it."""
     return f"{scheme.name}: {scheme.words}"

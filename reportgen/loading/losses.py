@@ -1,4 +1,4 @@
-"""What a model was compiled with, as its file or the model at hand tells it: above all the loss of each output."""
+"""What a model was compiled with, as its file or the model in memory tells: mainly the loss of each output."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from typing import Any
 
 from ..backend import keras
 
-LARGEST = 20_000_000  # characters of a configuration; that of no network we know comes near
+LARGEST = 20_000_000  # characters of a configuration; no network that we know comes near
 DEEPEST = 20  # lists in lists
-# what Keras 2 and 3 write of each kind
+# the keys under which Keras 2 and 3 write each kind
 PARTS = {"optimizer": ("optimizer", "optimizer_config"), "loss": ("loss",), "metric": ("metrics", "weighted_metrics")}
-WRAPPERS = ("LossFunctionWrapper", "MeanMetricWrapper", "SumOverBatchSizeMetricWrapper")  # of a function of another name
+WRAPPERS = ("LossFunctionWrapper", "MeanMetricWrapper", "SumOverBatchSizeMetricWrapper")  # they wrap a named function
 SHORT = ("accuracy", "acc", "crossentropy", "ce", "bce", "mse", "mae", "mape", "msle", "kld", "cosineproximity", "logcosh")
 
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss by its name, in small letters without underscores ("binarycrossentropy"), and whether it was given logits."""
+    """A loss: its name in lower case without underscores ("binarycrossentropy"), as shown, and whether it takes logits."""
 
     name: str
     shown: str
     from_logits: bool
 
 
-# a loss for the single output, or one for each by name or place
+# one loss for all outputs, or one for each by name or index
 Losses = Loss | dict[str, Loss] | tuple[Loss | None, ...] | None
 
 
 def losses_of(model: Any) -> Losses:
-    """Those that a model at hand was compiled with; None where it was not, or what it holds is no loss."""
+    """Return the losses that a model in memory was compiled with; None if it was not compiled, or has no loss."""
     try:
         return losses_from(model.loss if getattr(model, "compiled", False) else None)
     except Exception:  # a property of the user's own class may raise anything
@@ -41,17 +41,17 @@ def losses_of(model: Any) -> Losses:
 
 
 def losses_in(path: Path) -> Losses:
-    """Those that a model's file names. Nothing is built: a loss of the user's own is a name like any other."""
+    """Return the losses that a model's file names. Nothing is built: a user-defined loss is a name like any other."""
     try:
         return losses_from(_compiled(path).get("loss"))
-    except Exception:  # a file from outside may hold anything; without a loss the model is still looked at
+    except Exception:  # an untrusted file may hold anything; without a loss the model can still be looked at
         return None
 
 
 def unknown_in(path: Path, registered: Collection[str]) -> tuple[str, ...]:
-    """The optimizers, losses and metrics that a model's file names and Keras does not have, each once, in words.
+    """Return the optimizers, losses and metrics that a model's file names and Keras does not have, each once, in words.
 
-    Nothing of them is built: they matter for training alone. `registered`: the names of those that the user made known.
+    None of them is built: they matter for training alone. `registered`: the names that the user made known to Keras.
     """
     try:
         compiled = _compiled(path)
@@ -68,7 +68,7 @@ def unknown_in(path: Path, registered: Collection[str]) -> tuple[str, ...]:
 
 
 def _names(said: Any, depth: int = 0) -> Iterator[str]:
-    """The names of classes and functions in what `compile` was given, as a file holds it."""
+    """Yield the names of classes and functions in the arguments of `compile`, as a file holds them."""
     if depth > DEEPEST:
         return
     if isinstance(said, str):
@@ -93,12 +93,12 @@ def _is_known(name: str, kind: str) -> bool:
 
 
 def _plain(name: str) -> str:
-    """A name in small letters, without underscores and without the package of a registered one."""
+    """Return a name in lower case, without underscores and without the package of a registered one."""
     return name.rpartition(">")[2].replace("_", "").lower()
 
 
 def _compiled(path: Path) -> dict[str, Any]:
-    """What `compile` was given, as a file holds it; raises whatever a broken file makes Python raise."""
+    """Return the arguments of `compile`, as a file holds them; raises whatever a broken file makes Python raise."""
     if path.is_dir():
         file = path / "config.json"
         text: str | bytes = file.read_bytes() if file.is_file() and file.stat().st_size <= LARGEST else "{}"
@@ -116,7 +116,7 @@ def _compiled(path: Path) -> dict[str, Any]:
 
 
 def losses_from(said: Any) -> Losses:
-    """Losses from what `compile` was given or a file holds: a name, a configuration, a function, or these by output."""
+    """Return losses from an argument of `compile` or a file: a name, a configuration, a function, or these by output."""
     one = _loss(said)
     if one is not None:
         return one
@@ -151,7 +151,7 @@ def _named(name: Any, from_logits: bool) -> Loss | None:
 
 
 def loss_for(losses: Losses, name: str, place: int, outputs: int) -> Loss | None:
-    """The loss of the output at `place` of so many; one loss that was given for all holds for each."""
+    """Return the loss of the output at index `place` of so many; a single loss holds for every output."""
     if isinstance(losses, Loss):
         return losses
     if isinstance(losses, dict):

@@ -1,4 +1,4 @@
-"""From a model's file to a model: what the file asks for is checked, and only that is built."""
+"""Open a model's file: check what it asks for, and build only that."""
 
 from __future__ import annotations
 
@@ -27,13 +27,15 @@ from .replaced import note_of, without_training_parts
 from .state import check_unchanged
 from .weight_shapes import remedy
 
-NAME_COUNTS = "object_name_uids"  # under which Keras keeps how many layers of each kind it has named
-SCOPE = "custom_objects_scope_dict"  # under which Keras keeps the classes that a `custom_object_scope` brings
+NAME_COUNTS = "object_name_uids"  # under which Keras counts the layers of each kind it has named
+SCOPE = "custom_objects_scope_dict"  # under which Keras keeps the classes of a `custom_object_scope`
 
 
 def from_file(found: Reference, allow_unsafe: bool) -> tuple[Any, tuple[str, ...], WeightBudget | None]:
-    """The model in a file, a folder or on the Hub, a warning where code of its own was allowed to run, and what its weights may
-    take; None for a file that ships with us.
+    """Return the model in a file, in a folder or on the Hub, with warnings and the budget for its weights.
+
+    The warnings say that code in the file was allowed to run, and what was left out. The budget is None for a file that ships
+    with reportgen.
     """
     name, (path, checked) = found.hub or found.file, _local(found)
     budget = None if checked is None else WeightBudget(name, checked.stored)
@@ -52,17 +54,17 @@ def from_file(found: Reference, allow_unsafe: bool) -> tuple[Any, tuple[str, ...
             _give_back_slashes(model)
     except ReportgenError:
         raise
-    except Exception as error:  # Keras raises whatever its layers raise: a file from outside may hold anything
+    except Exception as error:  # Keras raises whatever its layers raise: an untrusted file may hold anything
         raise _load_error(name, error) from error
     finally:
-        if checked is not None:  # also where Keras failed, for then this is why
+        if checked is not None:  # also if Keras failed, because this may be why
             check_unchanged(path, checked.state)
     warned = (f"Code inside the model file was allowed to run: {in_words(parts)}.",) if parts else ()
     return model, (*warned, *note_of(left_out)), budget
 
 
 def _readable(configured: Configurations, registered: frozenset[str]) -> tuple[Configurations, tuple[Part, ...]]:
-    """The configurations in the words of Keras 3, and what was left out of them. The gate has still to look at them."""
+    """Return the configurations translated to Keras 3, and what was left out of them. The gate has yet to check them."""
     archive, gone = without_training_parts(without_slashes(upgraded(configured.archive)), registered)
     if configured.hdf5 is None:
         return configured._replace(archive=archive), gone
@@ -72,18 +74,18 @@ def _readable(configured: Configurations, registered: frozenset[str]) -> tuple[C
 
 
 def _loaded(path: Path, safe_mode: bool) -> Any:
-    """The model, read by what the file holds: TensorFlow 2.12 wrote HDF5 under names that end in `.keras`."""
+    """Return the model, read by the file's content, not its name: TensorFlow 2.12 wrote HDF5 under names that end in `.keras`."""
     if path.name.endswith(ARCHIVE) and path.is_file() and not zipfile.is_zipfile(path):
         return legacy_h5_format.load_model_from_hdf5(str(path), compile=False, safe_mode=safe_mode)
     return keras.saving.load_model(path, compile=False, safe_mode=safe_mode)
 
 
 def _give_back_slashes(model: Any) -> None:
-    """Give layers the names that they have in the file; Keras 3 refuses a slash when it makes them and names their scopes."""
+    """Give layers back their names from the file: Keras 3 refuses a slash when it makes layers and names their scopes."""
     for layer in {id(each): each for each in (*model._flatten_layers(), *_operations(model))}.values():
         if NAME_MARK in layer.name:
             marked, layer.name = layer.name, layer.name.replace(NAME_MARK, "/")
-            # not by way of the layer's own `__setattr__`, which would track it
+            # bypasses the layer's own `__setattr__`, which would track it
             object.__setattr__(layer, "_open_name_scope", partial(keras.name_scope, marked, caller=layer))
 
 
@@ -93,23 +95,23 @@ def _operations(model: Any) -> Iterator[Any]:
 
 
 def _local(found: Reference) -> tuple[Path, Checked | None]:
-    """Where the model lies, and what was found in it.
+    """Return where the model lies, and what a check of it found.
 
-    One of the Hub is fetched as Keras would fetch it, so that it can be checked before it is loaded.
+    A model on the Hub is downloaded as Keras would do it, so that it can be checked before it is loaded.
     """
     if found.file is not None:
         return found.file, found.checked
     hub = importlib.import_module(HUB_PACKAGE)
     repository = str(found.hub).removeprefix(HUB)
     folder = Path(hub.snapshot_download(repo_id=repository, library_name="keras", library_version=keras.__version__))
-    # its links lead to the files of all versions of the one model, which lie beside the folders of these versions
+    # its links lead to files shared by all versions of the model, in a folder beside those of the versions
     return folder, check_model_file(folder, folder.parent.parent if folder.parent.name == "snapshots" else None)
 
 
 def _registered(configured: Configurations) -> frozenset[str]:
-    """The names of the classes and functions that whoever runs this process made known to Keras.
+    """Return the names of the classes and functions that the user of this process made known to Keras.
 
-    KerasHub, where it is installed, makes its own known once it is imported: here, where the file asks for it.
+    An installed KerasHub registers its own when it is imported: that happens here, if the file asks for it.
     """
     if needs_hub(configured) and importlib.util.find_spec(KERAS_HUB) is not None:
         importlib.import_module(KERAS_HUB)
@@ -127,7 +129,7 @@ def _load_error(path: Any, error: Exception) -> ReportgenError:
 
 @contextmanager
 def fresh_names() -> Iterator[None]:
-    """Layers without a name of their own are numbered from the start, as in a new process: the same model, the same report."""
+    """While this lasts, unnamed layers are numbered from the start, as in a new process: the same model gives the same report."""
     counts = global_state.get_global_attribute(NAME_COUNTS)
     global_state.set_global_attribute(NAME_COUNTS, None)
     try:

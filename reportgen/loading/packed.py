@@ -1,4 +1,4 @@
-"""A member of a zip that can be read to and fro, as HDF5 is: `ZipFile.open` begins anew for every step back."""
+"""A zip member that can be read back and forth, as HDF5 is: `ZipFile.open` starts over for every step back."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
 
-LOCAL_HEADER = 30  # bytes in front of a member's name, the last four of which are the lengths of name and extra field
+LOCAL_HEADER = 30  # bytes in front of a member's name; the last four are the lengths of the name and the extra field
 
 
 class Section(io.RawIOBase):
-    """The bytes of a file from `start` on, `size` of them, as a file to read."""
+    """The `size` bytes of a file from `start` on, as a file to read."""
 
     def __init__(self, file: IO[bytes], start: int, size: int) -> None:
         self.file, self.start, self.size, self.position = file, start, size, 0
@@ -42,7 +42,7 @@ class Section(io.RawIOBase):
 
 @contextmanager
 def opened_member(path: Path, name: str) -> Iterator[IO[bytes] | Section]:
-    """The content of a member: in place where it is stored as it is, which is how Keras does it, else unpacked to the disk."""
+    """Open a member's content: in place if it is stored uncompressed, as Keras does it, or else unpacked to disk."""
     with zipfile.ZipFile(path) as archive, archive.open(name) as packed, path.open("rb") as file:
         member = archive.getinfo(name)
         if member.compress_type == zipfile.ZIP_STORED:

@@ -1,4 +1,4 @@
-"""Keras builds the configuration that was checked, even where the file is another by the time Keras reads it."""
+"""Make Keras build the configuration that was checked, even if the file has changed by the time Keras reads it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from .gate import Configurations
 
 @contextmanager
 def building_only(checked: Configurations) -> Iterator[None]:
-    """While this lasts, the model that this thread loads first is built from these configurations, whatever Keras reads.
+    """While this lasts, the first model that this thread loads is built from these configurations, whatever Keras reads.
 
-    Raises `ModelError` where the file is of a kind that it was not when it was checked.
+    Raises `ModelError` if the file is of another kind than when it was checked.
     """
     thread = threading.get_ident()
     from_archive, from_hdf5 = saving_lib.deserialize_keras_object, saving_utils.model_from_config
@@ -45,12 +45,12 @@ def building_only(checked: Configurations) -> Iterator[None]:
 
 def _known(configuration: Any) -> Any:
     if configuration is None:
-        raise ModelError("The model file was replaced by one of another kind while it was read.")
+        raise ModelError("The model file was replaced by a file of another kind while it was being read.")
     return configuration
 
 
 def _with_ellipses_spelled(value: Any) -> Any:
-    """A decoded configuration in which `...` is spelled as Keras's newer reader takes it: nodes are read by that one."""
+    """Return a decoded configuration with `...` written for Keras's newer reader, which is the one that reads nodes."""
     if value is Ellipsis:
         return {"class_name": "__ellipsis__", "config": {}}
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""What a model reference says, checked before TensorFlow is imported: a bundled model, an application, or a file."""
+"""Resolve a model reference before TensorFlow is imported: a bundled model, an application, or a file."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ BUNDLED = {"minivgg": "minivgg.keras", "minivgg@early": "minivgg-early.keras"}
 SUFFIXES = (".keras", ".h5", ".hdf5")
 HUB, HUB_PACKAGE = "hf://", "huggingface_hub"
 SAVED_MODEL = ("saved_model.pb", "saved_model.pbtxt")
-ANY_FILE = 64_000_000  # bytes that a file may unpack to, however small it is
-MOST_COMPRESSION = 100  # times; zip packs zeros a thousandfold, weights hardly at all
+ANY_FILE = 64_000_000  # bytes that any file may unpack to, however small it is
+MOST_COMPRESSION = 100  # times; zip compresses zeros a thousandfold, weights hardly at all
 # Keras goes by these names, whatever the files hold
 ARCHIVE, SHARDED, WEIGHTS, NUMPY_WEIGHTS = ".keras", ".weights.json", "model.weights.h5", "model.weights.npz"
 
 
 class Checked(NamedTuple):
-    """What a check found: the state of the file or folder before it began, and the bytes of the weights in it."""
+    """The result of a check: the state of the file or folder before it began, and the bytes of the weights in it."""
 
     state: State
     stored: int
 
 
 class Reference(NamedTuple):
-    """What a reference stands for: an application's key, a file that ships with us, a user's file (or folder), a model of the
-    Hugging Face Hub ("hf://USER/MODEL"), or a model in memory. `name` is what the report calls it.
+    """What a reference stands for; `name` is what the report calls it.
 
-    checked: what was found in a user's file.
+    It is an application's key, a file that ships with reportgen, a user's file (or folder), a model on the Hugging Face Hub
+    ("hf://USER/MODEL"), or a model in memory. `checked` is what was found in a user's file.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Reference(NamedTuple):
 
 
 def find_reference(reference: str | Path) -> Reference:
-    """What `reference` stands for; raises `ModelError` where it is neither a known name nor a model file."""
+    """Return what `reference` stands for. Raises `ModelError` if it is neither a known name nor a model file."""
     text = str(reference)
     if isinstance(reference, str) and text.lower() in BUNDLED:
         return Reference(text.lower(), file=bundled_file(BUNDLED[text.lower()]), bundled=True)
@@ -72,29 +72,29 @@ def _check_hub(reference: str) -> None:
     if len(parts) != 2 or not all(parts):
         raise ModelError(f"{reference}: expected hf://USER/MODEL, a model that Keras saved to the Hugging Face Hub.")
     if importlib.util.find_spec(HUB_PACKAGE) is None:
-        raise ModelError(f"{reference}: models of the Hugging Face Hub need one more package: pip install {HUB_PACKAGE}")
+        raise ModelError(f"{reference}: models on the Hugging Face Hub need another package: pip install {HUB_PACKAGE}")
 
 
 def check_weights(found: Reference, weights: str | None) -> None:
-    """Raise `OptionError` where `--weights` makes no sense for the model, or names no file; `ModelError` for a file to refuse."""
+    """Raise `OptionError` if `--weights` does not apply to the model, or names no file; `ModelError` for a file to refuse."""
     if weights is None:
         return
     if found.application is None:
-        raise OptionError(f"--weights is for an architecture known by name; {found.name} brings its own.")
+        raise OptionError(f"--weights only applies to an architecture known by name; {found.name} has weights of its own.")
     if weights not in ("imagenet", "random"):
         check_readable(Path(weights), OptionError, "imagenet, random, or a file of weights")
         _check_weights_file(Path(weights))
 
 
 def bundled_file(name: str) -> Path:
-    """The path of a file that ships beside MiniVGG's code."""
+    """Return the path of a file that ships beside MiniVGG's code."""
     return Path(str(files("reportgen.loading.minivgg").joinpath(name)))
 
 
 def check_model_file(path: Path, cache: Path | None = None) -> Checked:
-    """What is found in a file of a kind that Keras wrote: a zip with a config, such a zip unpacked, or HDF5; else `ModelError`.
+    """Check a file that Keras wrote: a zip with a config, such a zip unpacked to a folder, or HDF5.
 
-    `cache`: for a folder that the Hub's own package fetched, where its links may lead.
+    `cache`: for a folder that the Hub's own package downloaded, where its links may lead. Raises `ModelError` for any other file.
     """
     state = state_of(path)
     if is_folder(path) and (path / "config.json").is_file():
@@ -102,10 +102,10 @@ def check_model_file(path: Path, cache: Path | None = None) -> Checked:
         stored = _check_hdf5(path / WEIGHTS) if os.path.lexists(path / WEIGHTS) else 0
         return Checked(state, stored + _check_numpy(path / NUMPY_WEIGHTS, path))
     if is_folder(path) and any((path / name).exists() for name in SAVED_MODEL):
-        # `keras.layers.TFSMLayer` would open it, but as one layer without insides that runs whatever lies in it
+        # `keras.layers.TFSMLayer` would open it, but as a single opaque layer that runs whatever is in it
         raise ModelError(
-            f"{path}: a SavedModel, of which Keras 3 sees no layers; it was not opened.\n"
-            'Open it with the Keras that wrote it, and save it anew: model.save("model.keras").'
+            f"{path}: a SavedModel, whose layers Keras 3 cannot see; it was not opened.\n"
+            'Open it with the version of Keras that wrote it, and save it again: model.save("model.keras").'
         )
     check_readable(path, ModelError, "a .keras or .h5 file, made by model.save(...)")
     kind = foreign_kind(path)
@@ -120,9 +120,9 @@ def check_model_file(path: Path, cache: Path | None = None) -> Checked:
 
 
 def _check_folder(path: Path, cache: Path | None) -> None:
-    """Raise `UnsafeModelError` where a model's folder holds more than files and folders of its own.
+    """Raise `UnsafeModelError` if a model's folder holds more than files and folders of its own.
 
-    A link would bring another file's content into the report, and a pipe would keep us waiting for ever.
+    A link would bring another file's content into the report, and a pipe would block forever.
     """
     for folder, folders, names in os.walk(path):
         for name in (*folders, *names):
@@ -131,13 +131,13 @@ def _check_folder(path: Path, cache: Path | None) -> None:
             is_in_cache = cache is not None and member.resolve().is_relative_to(cache.resolve()) and member.is_file()
             if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or (stat.S_ISLNK(mode) and is_in_cache)):
                 raise UnsafeModelError(
-                    f"{path}: {str(member.relative_to(path))[:100]!r} in it is a link, a pipe or a device, as nothing is that "
-                    "Keras saved; the folder was not opened."
+                    f"{path}: {str(member.relative_to(path))[:100]!r} in it is a link, a pipe or a device, which Keras "
+                    "never saves; the folder was not opened."
                 )
 
 
 def _check_weights_file(path: Path) -> None:
-    """Check what Keras would read weights from; a file of another kind is left for Keras to refuse."""
+    """Check the file that Keras would read weights from; a file of another kind is left for Keras to refuse."""
     if path.name.endswith(ARCHIVE):
         _check_archive(path)
     elif path.name.endswith(SHARDED):
@@ -148,22 +148,22 @@ def _check_weights_file(path: Path) -> None:
 
 
 def _shards(path: Path) -> list[Path]:
-    """The files that lie beside a `.weights.json` and hold the weights that it lists."""
-    names = {f"{path.name.removesuffix(SHARDED)}_00000.weights.h5"}  # which Keras opens, listed or not
+    """Return the files beside a `.weights.json` that hold the weights it lists."""
+    names = {f"{path.name.removesuffix(SHARDED)}_00000.weights.h5"}  # Keras opens this one, listed or not
     try:
         for listed in json.loads(path.read_bytes())["weight_map"].values():
             names.update([listed] if isinstance(listed, str) else listed)
         return [path.with_name(name) for name in names if path.with_name(name).exists()]
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise ModelError(f"{path}: no list of weights; expected what model.save_weights(...) wrote.") from error
+        raise ModelError(f"{path}: not a list of weights; expected a file from model.save_weights(...).") from error
 
 
 def _check_if_hdf5(path: Path) -> int | None:
-    """The bytes that a file's arrays take, if it is HDF5, also behind a block of other bytes; None for a file of another kind.
+    """Return the bytes that an HDF5 file's arrays take, even if other bytes come first; None for a file of another kind.
 
-    Raises `ModelError` where Keras must not read it.
+    Raises `ModelError` if Keras must not read it.
     """
-    import h5py  # which takes a while, and most references name no file
+    import h5py  # takes a while to import, and most references name no file
 
     return _check_hdf5(path) if h5py.is_hdf5(path) else None
 
@@ -174,7 +174,7 @@ def _check_hdf5(path: Path) -> int:
 
 
 def _check_numpy(content: Path | IO[bytes] | Section, path: Path) -> int:
-    """The bytes that NumPy's archive of weights takes, which Keras reads in the place of HDF5; 0 for what is no archive."""
+    """Return the bytes of NumPy's archive of weights, which Keras reads in place of HDF5; 0 if it is no archive."""
     if not zipfile.is_zipfile(content):
         return 0
     with zipfile.ZipFile(content) as arrays:
@@ -184,9 +184,9 @@ def _check_numpy(content: Path | IO[bytes] | Section, path: Path) -> int:
 
 
 def _check_archive(path: Path) -> int:
-    """The bytes of the weights in a `.keras` file, a zip of a few members inside of its folder that unpack to a size one expects.
+    """Return the bytes of the weights in a `.keras` file.
 
-    Raises `ModelError` for any other file.
+    Raises `ModelError` unless it is a zip with a config, whose members stay inside its folder and unpack to a plausible size.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -197,9 +197,7 @@ def _check_archive(path: Path) -> int:
         raise ModelError(f"{path}: not a model that Keras saved; expected a .keras or .h5 file, made by model.save(...).")
     for name in members:
         if name.startswith(("/", "\\")) or ".." in PurePosixPath(name.replace("\\", "/")).parts:
-            raise UnsafeModelError(
-                f"{path}: the archive wants to write outside of its folder ({name[:100]!r}); it was not opened."
-            )
+            raise UnsafeModelError(f"{path}: the archive would write outside its folder ({name[:100]!r}); it was not opened.")
     _check_size(path, sum(member.file_size for member in members.values()), MOST_COMPRESSION * path.stat().st_size)
     try:
         if WEIGHTS in members:
@@ -211,7 +209,7 @@ def _check_archive(path: Path) -> int:
         return 0
     except ReportgenError:
         raise
-    except Exception as error:  # a damaged archive makes zipfile raise whatever its way of packing does
+    except Exception as error:  # for a damaged archive, zipfile raises whatever its decompressor does
         raise ModelError(f"{path}: its weights cannot be unpacked ({reason_of(error)}).") from error
 
 
@@ -226,7 +224,7 @@ def _check_declared(path: Path, content: Path | IO[bytes] | Section) -> int:
 def _check_size(path: Path, unpacked: int, limit: int) -> None:
     if unpacked > max(limit, ANY_FILE):
         raise ModelError(
-            f"{path}: the file unpacks to {unpacked / 1e6:,.0f} MB, which no model of its size does; it was not opened."
+            f"{path}: the file unpacks to {unpacked / 1e6:,.0f} MB, which is too much for a model of its size; it was not opened."
         )
 
 
@@ -236,12 +234,12 @@ def _close_to(text: str) -> str:
 
 
 def listing() -> str:
-    """The models that can be called by name, as a table of text."""
+    """Return the models that can be called by name, as a text table."""
     accuracy = json.loads(bundled_file("minivgg.json").read_text("utf-8"))
     rows = [("NAME", "INPUT", "PARAMETERS", "WEIGHTS")]
     for name, file in BUNDLED.items():
         facts = accuracy[file.removesuffix(".keras")]
-        right = f"bundled; {facts['test_accuracy']['all']:.2%} right on CIFAR-10's test images"
+        right = f"bundled; {facts['test_accuracy']['all']:.2%} accuracy on CIFAR-10's test images"
         rows.append((name, "64 x 64", f"{facts['parameters']:,}", right))
     for name, application in sorted(APPLICATIONS.items()):
         size = f"{application.size} x {application.size}"

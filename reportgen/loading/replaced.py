@@ -1,4 +1,4 @@
-"""What a configuration asks for, does not exist here, and is not needed to look into a model: it is replaced."""
+"""Replace what a configuration asks for, if it does not exist here and is not needed to look into a model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from . import allowlist
 from .gate import Part, in_words, parts_beyond_the_list
 
-# how fresh weights are drawn, what is added to the loss, and what is done to weights after a step of training
+# how fresh weights are drawn, what is added to the loss, and what is done to weights after a training step
 TRAINING_PARTS = ("_initializer", "_regularizer", "_constraint")
 KNOWN = {
     "_initializer": allowlist.INITIALIZERS,
@@ -19,9 +19,9 @@ ZEROS: dict[str, Any] = {"module": "keras.initializers", "class_name": "Zeros", 
 
 
 def without_training_parts(configuration: Any, registered: Collection[str] = ()) -> tuple[Any, tuple[Part, ...]]:
-    """The configuration with plain ones in place of initializers, regularizers and constraints of classes that nobody knows.
+    """Return the configuration with plain parts in place of initializers, regularizers and constraints of unknown classes.
 
-    They are handed back as well, each once. What Keras might run is left in its place: it is for the gate to refuse.
+    The replaced parts are returned as well, each once. What Keras might run stays in place, for the gate to refuse.
     """
     gone: dict[Part, None] = {}
     newer = _replaced(configuration, registered, gone)
@@ -29,10 +29,10 @@ def without_training_parts(configuration: Any, registered: Collection[str] = ())
 
 
 def note_of(parts: Collection[Part]) -> tuple[str, ...]:
-    """What a reader of the report is told of what was replaced or left out; nothing where nothing was."""
+    """Return the note in the report about parts that were replaced or left out; nothing if there are none."""
     if not parts:
         return ()
-    return (f"Left out, because Keras does not have it and it matters for training alone: {in_words(parts)}.",)
+    return (f"Left out, because Keras does not have it and only training needs it: {in_words(parts)}.",)
 
 
 def _replaced(value: Any, registered: Collection[str], gone: dict[Part, None]) -> Any:
@@ -50,7 +50,7 @@ def _replaced(value: Any, registered: Collection[str], gone: dict[Part, None]) -
 
 
 def _unknown(key: str, value: Any, registered: Collection[str]) -> Iterator[Part]:
-    """What a part for training asks for and nobody has; nothing where all is known, or some of it might run."""
+    """Yield what a training part asks for and nobody has; nothing if all of it is known, or some of it might run."""
     if isinstance(value, str):
         known = next(names for ending, names in KNOWN.items() if key.endswith(ending))
         if value not in known and value not in registered and value not in allowlist.FUNCTION_WORDS:

@@ -1,4 +1,4 @@
-"""How pixels are scaled before a model sees them: the known schemes, by name. No TensorFlow here."""
+"""How pixels are scaled before a model sees them: the known schemes, by name. Needs no TensorFlow."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ SCHEMES = {
 }
 SUMMARY = f"auto, {', '.join(SCHEMES)}, or the name of an application such as resnet50"  # what --preprocess takes
 NEED_THREE_CHANNELS = ("caffe", "torch")
-BLUE_FIRST = ("caffe",)  # the schemes that turn red, green, blue around
+BLUE_FIRST = ("caffe",)  # the schemes that reverse red, green, blue
 
 
 def scheme_called(name: str) -> Scheme:
-    """Return the scheme of this name, or that of the application of this name; raises `OptionError`."""
+    """Return the scheme that `name` stands for; an application's name stands for its own. Raises `OptionError`."""
     lowered = name.lower()
     if lowered in SCHEMES:
         return SCHEMES[lowered]
@@ -70,12 +70,13 @@ def own_scheme(factors: np.ndarray, offsets: np.ndarray) -> Scheme:
 
 
 def scale(images: np.ndarray, scheme: Scheme) -> np.ndarray:
-    """Scale uint8 images (n, h, w, channels) to a new float32 array of the same shape.
+    """Scale uint8 images (n, h, w, channels), and return them as a fresh float32 array of the same shape.
 
-    Raises `OptionError` for "caffe" and "torch" where there are not three channels.
+    Raises `OptionError` for "caffe" and "torch" unless there are three channels.
     """
     if scheme.name in NEED_THREE_CHANNELS and images.shape[-1] != 3:
-        raise OptionError(f"--preprocess {scheme.name} is for three channels; the model takes {images.shape[-1]}.")
+        taken = images.shape[-1]
+        raise OptionError(f"--preprocess {scheme.name}: expected a model with three channels; this one takes {taken}.")
     return np.ascontiguousarray(scheme.apply(images.astype(np.float32)), np.float32)
 
 

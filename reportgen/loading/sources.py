@@ -1,4 +1,4 @@
-"""From a reference to a model: a bundled one, an application, a file, or a `keras.Model` at hand."""
+"""Load the model that a reference stands for: a bundled one, an application, a file, or a `keras.Model` in memory."""
 
 from __future__ import annotations
 
@@ -49,12 +49,13 @@ def load(
     allow_unsafe: bool = False,
     announce: Announce | None = None,
 ) -> Loaded:
-    """What a reference (a name, a path, or a `keras.Model`) stands for; raises `ModelError`, `OptionError`, `LabelsError`.
+    """Load the model that a reference stands for: a name, a path, or a `keras.Model`.
 
     weights: for an application, "imagenet" (the default), "random" (by `seed`) or a file. preprocess: "auto", a scheme, or an
     application's name. size: (h, w) for a model that takes any. max_memory: the bytes that the outputs of layers may take at
     once. imports: modules to import first, whose classes Keras then knows. allow_unsafe: let the file's own code run. announce:
-    is told of a download before it starts, and returns the stream for its progress bar.
+    called before a download starts, and returns the stream for its progress bar. Raises `ModelError`, `OptionError` and
+    `LabelsError`.
     """
     user_labels = given_labels(labels)
     scheme = None if preprocess == "auto" else scheme_called(preprocess)
@@ -71,18 +72,18 @@ def load(
         if weights == "random":
             assigned = None
         elif assigned.none_of(model.weights):
-            raise ModelError(f"{weights or reference}: it holds no weights for the model's layers. Save the model anew.")
+            raise ModelError(f"{weights or reference}: it holds no weights for the model's layers. Save the model again.")
     else:
-        raise ModelError(f"a {type(reference).__name__} is no model: expected a name, a path or a keras.Model.")
+        raise ModelError(f"a {type(reference).__name__} is not a model; expected a name, a path or a keras.Model.")
     _check_steps(model)
     own, own_warnings = preprocessor_of(model) if scheme is None else (None, ())
     try:
         input_shape, channels_first, size_warnings = input_shape_of(model, size or _own_size(found, model, own))
     except ReportgenError:
         raise
-    except Exception as error:  # what a file says of its model's input may be anything
+    except Exception as error:  # what a file says about its model's input may be anything
         raise ModelError(
-            f"{found.name}: what it takes cannot be told from it ({reason_of(error)}); expected pictures."
+            f"{found.name}: the shape of its input cannot be read ({reason_of(error)}); expected a model that takes images."
         ) from error
     _check_pixels(found.name, *input_shape)
     scheme, scheme_warnings = (own.scheme, ()) if own is not None else _scheme(scheme, found, model)
@@ -118,17 +119,18 @@ def _model(
 def _check_pixels(name: str, height: int, width: int, channels: int) -> None:
     if min(height, width, channels) < 1 or height * width > LARGEST_IMAGE:
         raise ModelError(
-            f"{name}: pictures of {height} x {width} pixels in {channels} channels; expected 1 to {LARGEST_IMAGE:,} pixels."
+            f"{name}: the model takes images of {height} x {width} pixels with {channels} channels; "
+            f"expected 1 to {LARGEST_IMAGE:,} pixels and at least one channel."
         )
 
 
 def _check_steps(model: Any) -> None:
-    """Raise `ModelError` for steps over a picture that are no 32-bit numbers: TensorFlow ends the process at sight of them."""
+    """Raise `ModelError` for strides and windows that are no 32-bit numbers, because TensorFlow ends the process on them."""
     for layer in model._flatten_layers(include_self=False):
         for name in ("strides", "dilation_rate", "kernel_size", "pool_size"):
             steps = keras.tree.flatten(getattr(layer, name, None))
             if any(isinstance(step, int) and step > LARGEST_STEP for step in steps):
-                raise ModelError(f"{layer.name}: {name} {tuple(steps)}; TensorFlow takes {LARGEST_STEP:,} at most.")
+                raise ModelError(f"{layer.name}: {name} {tuple(steps)}; TensorFlow takes at most {LARGEST_STEP:,}.")
 
 
 def _application(application: Application, weights: str, seed: int, announce: Announce | None) -> Any:
@@ -143,7 +145,7 @@ def _application(application: Application, weights: str, seed: int, announce: An
         model = build(weights=None)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of weights that do not fit Keras says the same in dozens of lines
+            warnings.simplefilter("ignore")  # for weights that do not fit, Keras says the same in dozens of lines
             model.load_weights(path)
     except Exception as error:
         raise ModelError(f"{path}: these weights do not fit {application.function} ({reason_of(error)}).") from error
@@ -152,7 +154,7 @@ def _application(application: Application, weights: str, seed: int, announce: An
 
 @contextlib.contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """Random weights by `seed`; Python's and NumPy's own random numbers then go on as before, TensorFlow's do not."""
+    """Draw random weights by `seed`. Afterwards, Python's and NumPy's random states are restored; TensorFlow's is not."""
     python, numpy = random.getstate(), np.random.get_state()
     keras.utils.set_random_seed(seed)
     try:
@@ -171,13 +173,13 @@ def _with_imagenet_weights(application: Application, build: Any, announce: Annou
     try:
         # Keras's own progress bar goes to standard output, which is for results
         with fresh_names(), contextlib.redirect_stdout(bar), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # MobileNetV3 warns of the input that it is made for
+            warnings.simplefilter("ignore")  # MobileNetV3 warns about the input that it was made for
             return build(weights="imagenet")
     except Exception as error:
         name = application.function.lower()
         raise ModelError(
-            f"The ImageNet weights of {application.function} could not be had ({reason_of(error)}).\n"
-            f"Without network: copy {name}'s file into {cache}, or use --weights FILE or --weights random."
+            f"The ImageNet weights of {application.function} could not be loaded ({reason_of(error)}).\n"
+            f"Without a network connection, copy {name}'s file into {cache}, or use --weights FILE or --weights random."
         ) from error
 
 
@@ -193,7 +195,7 @@ def _source(found: Reference, weights: str | None, seed: int) -> str:
 
 
 def _own_size(found: Reference, model: Any, own: Preprocessor | None) -> tuple[int, int] | None:
-    """The size that an application was made for, or that a model's preprocessor makes, where the architecture takes any."""
+    """Return the size that an application was made for, or that a model's preprocessor makes, if the model takes any size."""
     if found.application is None:
         takes_any = own is not None and None in (*getattr(model, "input_shape", ())[1:],)
         return own.size if own is not None and takes_any else None
@@ -205,7 +207,7 @@ def _weight_warnings(found: Reference, weights: str | None) -> tuple[str, ...]:
     if found.application is not None and weights == "random":
         return (
             f"{RANDOM_WEIGHTS}: the network has learned nothing, and its predictions mean nothing. "
-            "Use trained ones: --weights imagenet or --weights FILE.",
+            "Use trained weights: --weights imagenet or --weights FILE.",
         )
     return ()
 
@@ -223,7 +225,7 @@ def _scheme(asked: Scheme | None, found: Reference, model: Any) -> tuple[Scheme,
 def _labels(asked: tuple[str, ...] | None, found: Reference, model: Any) -> tuple[str, ...] | None:
     classes = _classes(model)
     if asked is not None:
-        both = classes == 1 and len(asked) == 2  # of a yes-or-no answer the one score is that of the second label
+        both = classes == 1 and len(asked) == 2  # a single yes-or-no score is that of the second label
         if classes is not None and len(asked) != classes and not both:
             raise LabelsError(f"--labels: {len(asked)} labels for {classes} classes; expected one for each.")
         return asked

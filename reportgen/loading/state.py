@@ -1,4 +1,4 @@
-"""The state of a file or folder, by which one tells that it was changed or replaced meanwhile."""
+"""The state of a file or folder, to detect that it was changed or replaced while it was read."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ State = tuple[tuple[str, tuple[int, ...]], ...]
 
 
 def state_of(path: Path) -> State:
-    """Which file or folder lies at `path`, and when it and all in it was last changed; empty where there is none.
+    """Return which file or folder lies at `path`, and when it and everything in it last changed; empty if there is none.
 
-    The time at which a file's content or attributes changed cannot be set back by whoever owns it.
+    Not even its owner can set back the time at which a file's content or attributes changed.
     """
     return tuple(_states(path))
 
@@ -23,7 +23,7 @@ def state_of(path: Path) -> State:
 def check_unchanged(path: Path, before: State) -> None:
     """Raise `ModelError` unless what lies at `path` is in the same state as before."""
     if state_of(path) != before:
-        raise ModelError(f"{path}: it changed while it was read; nothing of it was used. Try again once it stays as it is.")
+        raise ModelError(f"{path}: it changed while it was being read, and was not used. Try again once it no longer changes.")
 
 
 def _states(path: Path) -> Iterator[tuple[str, tuple[int, ...]]]:

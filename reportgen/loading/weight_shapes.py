@@ -1,4 +1,4 @@
-"""Which architectures of `keras.applications` the weights in a file fit, told by the shapes alone: nothing is built."""
+"""The architectures of `keras.applications` that the weights in a file fit, by their shapes alone: nothing is built."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import h5py
 
 Shape = tuple[int, ...]
 
-# of each architecture with its head of 1000 classes: the digest of the shapes of all weights, and of the convolutions' kernels
-# alone, which are the same without a head or with another one
+# for each architecture with its head of 1000 classes: the digest of the shapes of all weights, and that of the convolution
+# kernels alone, which are the same without a head or with another one
 SHAPES = {
     "convnextbase": ("e52a3a906c069e2b", "ac758f78d918957a"),
     "convnextlarge": ("3d92d94df7bd9ccc", "02307c004cd4a1c7"),
@@ -55,29 +55,29 @@ SHAPES = {
     "vgg19": ("9e52cbb86872f97d", "6b6c8ababfefa15f"),
     "xception": ("39a65d3916947042", "e83c64aae6502093"),
 }
-NO_WEIGHTS = ((), (2,))  # counts of images, and the states of random numbers that Keras 3 keeps beside weights
-KERNEL = 4  # axes
+NO_WEIGHTS = ((), (2,))  # image counts, and the random number states that Keras 3 keeps beside weights
+KERNEL = 4  # axes of a convolution's kernel
 OPTIMIZER = ("optimizer", "optimizer_weights", "vars")  # groups of a file that hold none of the model's layers
 MOST_ARRAYS = 20_000
 
 
 def digest_of(shapes: Iterable[Shape]) -> str:
-    """What stands for a collection of shapes, in whatever order."""
+    """Return a digest of a collection of shapes, whatever their order."""
     return hashlib.sha256(repr(sorted(shapes)).encode()).hexdigest()[:16]
 
 
 def digests_of(shapes: Iterable[Shape]) -> tuple[str, str]:
-    """Those of a model's weights: of all of them, and of its convolutions' kernels."""
+    """Return the digests of a model's weights: of all of them, and of its convolution kernels."""
     weights = [each for each in shapes if each not in NO_WEIGHTS]
     return digest_of(weights), digest_of(each for each in weights if len(each) == KERNEL)
 
 
 def fitting(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The names of the architectures that a file's weights fit, and of those whose convolutions alone they fit."""
+    """Return the names of the architectures that a file's weights fit, and of those that only its convolutions fit."""
     try:
         with h5py.File(path) as file:
             whole, kernels = digests_of(_shapes(file))
-    except Exception:  # whatever h5py raises: then none is known to fit
+    except Exception:  # whatever h5py raises; then no architecture is known to fit
         return (), ()
     return (
         tuple(name for name, known in SHAPES.items() if known[0] == whole),
@@ -86,17 +86,18 @@ def fitting(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def remedy(path: Path) -> str:
-    """What to do with a file that holds weights only, in a sentence or two."""
+    """Return what to do with a file that holds weights only, in a sentence or two."""
     whole, kernels = fitting(path)
     if whole:
         return f"They fit {' or '.join(whole)}: --model {whole[0]} --weights {path.name}"
     if kernels:
         return (
-            f"Its convolutions are those of {' or '.join(kernels)}, but the head is missing or another one: build the model in "
-            "Python, load the weights, and save the whole with model.save(...)."
+            f"Its convolutions are those of {' or '.join(kernels)}, but the head is missing or different: build the model in "
+            "Python, load the weights, and save the whole model with model.save(...)."
         )
     return (
-        "No architecture of keras.applications fits them: build the model in Python, load them, and save it with model.save(...)."
+        "No architecture of keras.applications fits them: build the model in Python, load the weights, and save it with "
+        "model.save(...)."
     )
 
 

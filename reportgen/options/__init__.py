@@ -135,9 +135,9 @@ class Options:
         None,
         choice(*get_args(Resample), metavar="METHOD"),
         "image",
-        "How to resize the image: as Pillow does (nearest, bilinear, bicubic, lanczos, box; all except nearest average pixels when "
-        "shrinking), or as tf.image.resize does (tf-nearest, tf-bilinear, tf-bicubic, tf-lanczos3, tf-lanczos5; these average only "
-        "with the suffix -antialias). Choose the method that the model was trained with.",
+        "How to resize the image: as Pillow does (nearest, bilinear, bicubic, lanczos, box; all except nearest average pixels "
+        "when shrinking), or as tf.image.resize does (tf-nearest, tf-bilinear, tf-bicubic, tf-lanczos3, tf-lanczos5; these "
+        "average only with the suffix -antialias). Choose the method that the model was trained with.",
         shown_default="bicubic, or what the model's own preprocessor does",
     )
     maps: int | Literal["all"] = option(64, COUNT, "looks", "How many feature maps to show per layer.")

@@ -1,4 +1,4 @@
-"""MiniVGG's plan: VGG in small, five blocks of 3x3 convolutions; and the trained network with its normalisation folded away."""
+"""MiniVGG's architecture, a small VGG with five blocks of 3x3 convolutions, and the folding of its batch normalization."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hors
 
 @keras.saving.register_keras_serializable("reportgen")
 class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
-    """Batch normalisation over (n, h, w), by TensorFlow's fused kernel while training: faster than Keras's own on a CPU."""
+    """Batch normalization over (n, h, w) that uses TensorFlow's fused kernel in training: faster than Keras's own on a CPU."""
 
     def call(self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None) -> tf.Tensor:
         if not training:
@@ -34,7 +34,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[
 
 
 def convolution_names() -> list[tuple[str, int]]:
-    """Every convolution's name and number of filters, from input to output."""
+    """Return every convolution's name and number of filters, from input to output."""
     return [
         (f"block{block}_conv{number}", width)
         for block, width in enumerate(WIDTHS, start=1)
@@ -43,7 +43,7 @@ def convolution_names() -> list[tuple[str, int]]:
 
 
 def training_network() -> keras.Model:
-    """The network as it is trained: any input size, batch normalisation after each convolution, logits at the end."""
+    """Return the network as it is trained: any input size, batch normalization after each convolution, logits at the end."""
     x = inputs = keras.Input((None, None, 3), name="image")
     x = keras.layers.Rescaling(1 / 127.5, offset=-1, name="rescaling")(x)
     for name, width in convolution_names():
@@ -56,7 +56,7 @@ def training_network() -> keras.Model:
 
 
 def network() -> keras.Model:
-    """The network as it ships: (64, 64, 3) raw pixels 0..255 in, ten probabilities out, plain VGG between."""
+    """Return the network as it ships: (64, 64, 3) raw pixels 0..255 in, ten probabilities out, plain VGG in between."""
     x = inputs = keras.Input((INPUT_SIZE, INPUT_SIZE, 3), name="image")
     x = keras.layers.Rescaling(1 / 127.5, offset=-1, name="rescaling")(x)
     for name, width in convolution_names():
@@ -75,7 +75,10 @@ def _pool_after(name: str, x: Any) -> Any:
 
 
 def fold(trained: keras.Model) -> keras.Model:
-    """`network()` with the trained weights: kernel * g and beta - mean * g, where g = gamma / sqrt(variance + epsilon)."""
+    """Return `network()` with the trained weights.
+
+    Kernels become kernel * g and biases beta - mean * g, where g = gamma / sqrt(variance + epsilon).
+    """
     shipped = network()
     for name, _ in convolution_names():
         (kernel,) = trained.get_layer(name).get_weights()
@@ -89,11 +92,11 @@ def fold(trained: keras.Model) -> keras.Model:
 
 
 def _balance_first_filters(shipped: keras.Model) -> None:
-    """Give every filter of the first layer the same greatest absolute weight; no answer changes.
+    """Give every filter of the first layer the same max absolute weight, without changing any prediction.
 
-    relu(s x) = s relu(x) for s > 0, so what a filter gains, the next layer's weights for its channel lose (cross-layer
-    equalization: Nagel et al. 2019, "Data-Free Quantization Through Weight Equalization and Bias Correction", section 4.1).
-    Folded, the filters differ twelvefold in size, and the small ones could not be seen beside the large ones.
+    relu(s x) = s relu(x) for s > 0, so the next layer's weights for a channel shrink as much as its filter grows (cross-layer
+    equalization: Nagel et al. 2019, "Data-Free Quantization Through Weight Equalization and Bias Correction", section 4.1). After
+    folding, the filters differ twelvefold in size, and the small ones could not be seen beside the large ones.
     """
     first, second = (shipped.get_layer(name) for name, _ in convolution_names()[:2])
     (kernel, bias), (next_kernel, next_bias) = first.get_weights(), second.get_weights()
@@ -104,15 +107,15 @@ def _balance_first_filters(shipped: keras.Model) -> None:
 
 
 def save(model: keras.Model, path: Path) -> None:
-    """Write a `.keras` file that every Keras from 3.13.1 on reads."""
+    """Write a `.keras` file that every Keras from 3.13.1 on can read."""
     model.save(path)
     drop_newer_arguments(path)
 
 
 def drop_newer_arguments(path: Path) -> None:
-    """Write the configuration in a `.keras` file anew without `NEWER_ARGUMENTS`, at which older Keras stops.
+    """Rewrite the configuration in a `.keras` file without `NEWER_ARGUMENTS`, which older versions of Keras reject.
 
-    They say how fresh weights are drawn, so the trained network loses nothing. All other members stay as they are.
+    They only say how fresh weights are drawn, so the trained network loses nothing. All other members stay as they are.
     """
     with zipfile.ZipFile(path) as archive:
         contents = {member: archive.read(member) for member in archive.infolist()}

@@ -1,8 +1,8 @@
 """MiniVGG's training: `python -m reportgen.loading.minivgg.train cifar10.zip --output minivgg.keras`.
 
 The zip holds `train/<class>/*.jpg` and `test/<class>/*.jpg`. The network is fully convolutional, so most epochs run on small
-pictures, where they are cheap, and the last ones at the size that ships. After each epoch the whole state goes to the
-checkpoint folder; the same command started again goes on from there.
+images, where they are cheap, and the last ones at the size that ships. After each epoch the whole state is saved to the
+checkpoint folder; the same command started again resumes from there.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ BATCH = 128
 
 
 class Stage(NamedTuple):
-    """A run of epochs under one learning rate schedule: a warm-up, then a cosine down to zero.
+    """A run of epochs under one learning rate schedule: a warm-up, then a cosine decay to zero.
 
-    `sizes` has the side of the pictures, an entry an epoch; `weight_decay` is decoupled: Keras multiplies it with the
-    learning rate. `strength` says how far the augmentation goes, 0 to 1.
+    `sizes` has the side of the images in each epoch. `weight_decay` is decoupled: Keras multiplies it by the learning rate.
+    `strength` is the strength of the augmentation, 0 to 1.
     """
 
     sizes: tuple[int, ...]
@@ -38,19 +38,19 @@ class Stage(NamedTuple):
 
 STAGES = (
     Stage((32,) * 16 + (48,) * 7 + (INPUT_SIZE,) * 5, learning_rate=0.1, weight_decay=5e-3, strength=1.0),
-    # a second descent with less disturbance: the first one leaves the network short of what it can learn
+    # a second stage with weaker augmentation: the first one leaves the network short of what it can learn
     Stage((48,) * 12 + (INPUT_SIZE,) * 5, learning_rate=0.05, weight_decay=2e-3, strength=0.5),
-    # and a short one on pictures nearly as they are
+    # and a short one on nearly unchanged images
     Stage((INPUT_SIZE,) * 3, learning_rate=0.02, weight_decay=1e-3, strength=0.1),
 )
-EARLY_EPOCH = 2  # after so many epochs the early version is kept
-CALIBRATION = 999  # in the place of an epoch's number: the pictures on which the normalisation is measured last
-PADDING = 4  # pixels reflected at each edge of the 32x32 originals, so that a crop may also show less than fills the frame
+EARLY_EPOCH = 2  # the early version is saved after this many epochs
+CALIBRATION = 999  # stands in for an epoch's number, for the images on which the normalization is measured at the end
+PADDING = 4  # pixels reflected at each edge of the 32x32 originals, so that a crop may also extend beyond the original
 Pictures = tuple[np.ndarray, np.ndarray]
 
 
 def read_pictures(archive: Path, part: str) -> Pictures:
-    """The pictures of `part` ("train" or "test") as uint8 (n, 32, 32, 3), and their class indices (n,)."""
+    """Return the images of `part` ("train" or "test") as uint8 (n, 32, 32, 3), and their class indices (n,)."""
     pictures, labels = [], []
     with zipfile.ZipFile(archive) as contents:
         for name in sorted(contents.namelist()):
@@ -61,7 +61,7 @@ def read_pictures(archive: Path, part: str) -> Pictures:
 
 
 def batches(pictures: Pictures, epoch: int, seed: int, size: int, strength: float) -> tf.data.Dataset:
-    """One epoch of augmented batches, float32 0..255 (BATCH, size, size, 3); the same for the same epoch and seed."""
+    """Return one epoch of augmented batches, float32 0..255 (BATCH, size, size, 3); the same for the same epoch and seed."""
     order = np.random.default_rng((seed, epoch)).permutation(len(pictures[0]))
     order = order[: len(order) // BATCH * BATCH].reshape(-1, BATCH)
     images, labels = (tf.constant(part) for part in pictures)
@@ -75,18 +75,18 @@ def batches(pictures: Pictures, epoch: int, seed: int, size: int, strength: floa
 
 
 def augment(images: tf.Tensor, size: int, seed: tf.Tensor, strength: float) -> tf.Tensor:
-    """Crops, scales and flips, then light, colour, sharpness and grain: where photographs differ from CIFAR's."""
+    """Crop, scale and flip images, then vary light, colour, sharpness and grain: here photographs differ from CIFAR's images."""
     seeds = tf.unstack(tf.random.experimental.stateless_split(seed, 4))
     return photograph(frame(images, size, seeds[:2], strength), seeds[2:], strength)
 
 
 def frame(images: tf.Tensor, size: int, seeds: list[tf.Tensor], strength: float) -> tf.Tensor:
-    """A random part of each picture (side 0.55 to 1.1 of the original's, mirrored half the time) as (n, size, size, 3)."""
+    """Return a random part of each image (side 0.55 to 1.1 of the original's, mirrored half the time) as (n, size, size, 3)."""
     count = tf.shape(images)[0]
     padded = tf.cast(tf.pad(images, [[0, 0], [PADDING, PADDING], [PADDING, PADDING], [0, 0]], "REFLECT"), tf.float32)
     side, close, top, left, mirror, nearest = tf.unstack(tf.random.stateless_uniform([6, count], seeds[0]))
     whole = padded.shape[1] / images.shape[1]
-    # most pictures keep most of the frame, as test pictures do; up to a quarter come closer
+    # most images keep most of the frame, as test images do; up to a quarter are cropped closer
     side = tf.where(close < 1 - 0.25 * strength, 0.85 + 0.25 * side, 0.55 + 0.3 * side) / whole
     aspect = tf.exp(tf.random.stateless_uniform([count], seeds[1], -0.14, 0.14))
     height, width = tf.minimum(side * aspect, 1.0), tf.minimum(side / aspect, 1.0)
@@ -94,7 +94,7 @@ def frame(images: tf.Tensor, size: int, seeds: list[tf.Tensor], strength: float)
     right = left + width
     left, right = tf.where(mirror < 0.5, left, right), tf.where(mirror < 0.5, right, left)
     boxes = tf.stack([top, left, top + height, right], axis=1)
-    # every sixth batch keeps hard pixel edges: smoothly enlarged thumbnails lack the fine detail that a photograph has
+    # one batch in six keeps hard pixel edges: smoothly enlarged thumbnails lack the fine detail that a photograph has
     return tf.cond(
         nearest[0] < 1 / 6,
         lambda: tf.image.crop_and_resize(padded, boxes, tf.range(count), [size, size], method="nearest"),
@@ -103,7 +103,7 @@ def frame(images: tf.Tensor, size: int, seeds: list[tf.Tensor], strength: float)
 
 
 def photograph(images: tf.Tensor, seeds: list[tf.Tensor], strength: float) -> tf.Tensor:
-    """Random brightness, contrast, saturation, sharpness (from blurred to sharpened) and grain, a draw a picture."""
+    """Vary brightness, contrast, saturation, sharpness (from blurred to sharpened) and grain at random, image by image."""
     count = tf.shape(images)[0]
     draws = tf.random.stateless_uniform([6, count, 1, 1, 1], seeds[0])
     light, contrast, colour, grey, sharpness, grain = tf.unstack(draws)
@@ -118,7 +118,7 @@ def photograph(images: tf.Tensor, seeds: list[tf.Tensor], strength: float) -> tf
 
 
 def blurred(images: tf.Tensor) -> tf.Tensor:
-    """The pictures after a 3x3 binomial filter, edges repeated."""
+    """Return the images after a 3x3 binomial filter, with edges repeated."""
     binomial = np.outer([1, 2, 1], [1, 2, 1]).astype("float32") / 16
     kernel = tf.constant(np.repeat(binomial[:, :, None, None], 3, axis=2))
     edged = tf.pad(images, [[0, 0], [1, 1], [1, 1], [0, 0]], "SYMMETRIC")
@@ -126,7 +126,7 @@ def blurred(images: tf.Tensor) -> tf.Tensor:
 
 
 def compile_for(model: keras.Model, stage: Stage, steps_per_epoch: int) -> None:
-    """Give the model the optimizer of a stage."""
+    """Compile the model with the optimizer of a stage."""
     steps = len(stage.sizes) * steps_per_epoch
     warmup = steps // 12
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -139,7 +139,7 @@ def compile_for(model: keras.Model, stage: Stage, steps_per_epoch: int) -> None:
 
 
 def train(pictures: Pictures, folder: Path, seed: int) -> keras.Model:
-    """All epochs, from the last checkpoint in `folder` on; the early version stays there as `early.keras`."""
+    """Run all epochs, from the last checkpoint in `folder` on; the early version is saved there as `early.keras`."""
     keras.utils.set_random_seed(seed)
     checkpoint, progress = folder / "last.keras", folder / "progress.json"
     history: list[dict[str, Any]] = json.loads(progress.read_text()) if progress.exists() else []
@@ -166,7 +166,7 @@ def _save(model: keras.Model, path: Path) -> None:
 
 
 def shipping(trained: keras.Model, pictures: Pictures, seed: int) -> keras.Model:
-    """The plain network, its normalisation measured anew at the size that ships, then folded into kernels and biases."""
+    """Return the plain network: its normalization is measured anew at the size that ships, and folded into kernels and biases."""
     sample = batches(pictures, CALIBRATION, seed, INPUT_SIZE, STAGES[-1].strength).take(60)
     for step, (images, _) in enumerate(sample):
         for layer in trained.layers:
@@ -177,7 +177,7 @@ def shipping(trained: keras.Model, pictures: Pictures, seed: int) -> keras.Model
 
 
 def accuracy_table(model: keras.Model, pictures: Pictures) -> dict[str, float]:
-    """The share of right answers on `pictures`, enlarged to the shipping size: over all, and a class."""
+    """Return the accuracy on `pictures`, enlarged to the shipping size: over all images, and for each class."""
     images, labels = pictures
     resized = tf.data.Dataset.from_tensor_slices(images).batch(250).map(lambda part: tf.image.resize(part, [INPUT_SIZE] * 2))
     right = model.predict(resized, verbose=0).argmax(axis=1) == labels
@@ -187,13 +187,13 @@ def accuracy_table(model: keras.Model, pictures: Pictures) -> dict[str, float]:
 
 def main(
     archive: Annotated[Path, typer.Argument(metavar="DATA.zip", help="train/<class>/*.jpg and test/<class>/*.jpg")],
-    output: Annotated[Path, typer.Option(help="The .keras file to write; the early version lies beside it.")] = Path(
+    output: Annotated[Path, typer.Option(help="The .keras file to write; the early version is written next to it.")] = Path(
         "minivgg.keras"
     ),
-    checkpoints: Annotated[Path, typer.Option(help="Where the state after each epoch is kept.")] = Path("minivgg-checkpoints"),
-    seed: Annotated[int, typer.Option(help="Weights, order of the pictures and augmentation.")] = 0,
+    checkpoints: Annotated[Path, typer.Option(help="The folder for the state after each epoch.")] = Path("minivgg-checkpoints"),
+    seed: Annotated[int, typer.Option(help="Seed of the weights, the order of the images and the augmentation.")] = 0,
 ) -> None:
-    """Train MiniVGG on CIFAR-10 and write the two versions and a table of what they reach."""
+    """Train MiniVGG on CIFAR-10, and write both versions and a table of their accuracy."""
     checkpoints.mkdir(parents=True, exist_ok=True)
     pictures, test = read_pictures(archive, "train"), read_pictures(archive, "test")
     final = train(pictures, checkpoints, seed)
