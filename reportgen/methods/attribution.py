@@ -1,4 +1,4 @@
-"""The table that names every attribution method. The methods themselves are functions, here and in the rooms beside."""
+"""The table of all attribution methods. The methods themselves are functions in the neighbouring modules."""
 
 from __future__ import annotations
 
@@ -40,14 +40,15 @@ Needs = Literal["layer", "input"]
 
 
 class Method(NamedTuple):
-    """A method by its `name` in data and options. `attribute` makes a map (h, w) of a `Subject`.
+    """An attribution method. `name` identifies it in data and options; `attribute` computes a map (h, w) from a `Subject`.
 
-    `meaning` says in two sentences what a bright place means, and what the map cannot tell; `reference` where the method comes
-    from. `needs` says where the map lies: at the "layer" that is explained, or at the "input". `cost` says in words what it asks
-    of the model beyond the pass that every report makes; where that is nothing, the three best classes are explained by default,
-    else the best. `unit` is the map's, with "y" for that of the score. `signed` maps tell what speaks for the class from what
-    speaks against it. `by_class` is False where the map is the same for every class. `note` adds figures of this very map, `part`
-    says where the cells of a map at the input lie. The colours of a map `from_low` begin at its least value rather than at 0.
+    `meaning` says in two sentences what a bright place means and what the map cannot tell. `reference` is the paper. `needs`
+    says where the map lies: at the explained "layer" or at the "input". `cost` describes in words what the method asks of the
+    model beyond the pass that every report makes: if it is "", the top three classes are explained by default, otherwise only
+    the top one. `unit` is the unit of the map, where "y" stands for the unit of the score. `signed` maps distinguish evidence
+    for the class from evidence against it. `by_class` is False if the map is the same for every class. `note` returns a
+    sentence with figures about one map. `part` returns where the cells of a map at the input lie. With `from_low` the colours
+    of a map start at its min rather than at 0.
     """
 
     name: str
@@ -65,7 +66,7 @@ class Method(NamedTuple):
     part: Callable[[Subject], Part] = lambda _subject: WHOLE
 
     def unit_of(self, score: str) -> str:
-        """The map's unit where that of the score is `score`: "logit per unit of the input"."""
+        """Return the unit of the map for a score in the unit `score`, e.g. "logit per unit of the input"."""
         return SCORE.sub(score, self.unit)
 
 
