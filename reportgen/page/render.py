@@ -172,7 +172,7 @@ class Composer:
         return picture is None or self.encoder.identify(picture) in self._placed_ids
 
     def laid(self, layer: Picture) -> ShownPicture:
-        """Return an overlay with its URL in the page; it is transparent where its values are low, so the image shows through."""
+        """Return an overlay with its URL in the page; the weaker its values, the more the picture below shows through."""
         identity = self.encoder.identify(layer)
         png = with_opacity(to_png(layer), opacity(layer))
         self.encoder.pictures[identity] = png

@@ -1,4 +1,4 @@
-"""What can be wrong with where the model looked."""
+"""Checks of attribution maps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..section import Finding
 
 
 def zero_attribution(probe: Probe) -> Iterator[Finding]:
-    """A Grad-CAM that is zero everywhere: nothing at the layer speaks for the class, be it for a reason or for a fault."""
+    """Find a Grad-CAM map that is zero everywhere: nothing at the layer raises the score, for a good reason or by a fault."""
     if not probe.explained:
         raise NotApplicable("Nothing was explained: no layer whose output is known to be a map of the image leads to the answer.")
     explained = probe.explained[0]

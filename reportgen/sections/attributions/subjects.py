@@ -1,4 +1,4 @@
-"""What the attribution methods are given: a subject for each score to explain."""
+"""The input of the attribution methods: a `Subject` for each score to explain."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ...probe import Probe
 
 
 def subjects_of(probe: Probe, options: Options) -> tuple[Subject, ...]:
-    """What the methods are given, one for each score to explain."""
+    """Return a subject for each score to explain."""
     explained = probe.explained or (None,) * len(probe.questions)
     kept: dict[str, object] = {}
     return tuple(
@@ -29,12 +29,16 @@ def subjects_of(probe: Probe, options: Options) -> tuple[Subject, ...]:
 
 
 def asked_of(method: Method, subjects: tuple[Subject, ...], options: Options) -> tuple[Subject, ...]:
-    """The subjects that a method explains: all that the user named; of the three best classes all where that costs nothing."""
+    """Return the subjects that a method explains.
+
+    These are all classes that the user named. Of the default top three classes, a method with a cost explains only the first. A
+    method whose map is the same for every class explains one.
+    """
     return subjects if method.by_class and (options.target is not None or not method.cost) else subjects[:1]
 
 
 def why_no_layer(probe: Probe) -> str:
-    """Why there is no layer at which the answer could be explained."""
+    """Return a sentence that says why there is no layer at which the answer could be explained."""
     output = probe.outputs[0]
     if probe.maps and not probe.questions and output.task in ("features", "image-to-image"):
         what = "an image" if output.task == "image-to-image" else "features"
