@@ -1,4 +1,4 @@
-"""What can be wrong with feature maps."""
+"""Checks of feature maps."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ...probe import Probe, SeenImages
 from ..section import Finding
 
 FEWEST = 20  # images
-DEAD = 0.1  # the share of a layer's channels from which on dead ones are no detail
-MOST = 0.9  # the share of a layer's channels from which on it hands on next to nothing
+DEAD = 0.1  # dead channels are a warning from this share of a layer's channels on, below it a note
+MOST = 0.9  # with this share of inactive channels or more, a layer passes on almost nothing
 
 
 def non_finite_maps(probe: Probe) -> Iterator[Finding]:
-    """The first convolution whose maps hold nan or infinity: those behind it follow from it."""
+    """Find the first convolution whose maps hold nan or infinity; those of later layers follow from it."""
     _check_there_are_maps(probe)
     for maps in probe.maps:
         if not (np.isfinite(maps.low).all() and np.isfinite(maps.high).all()):
@@ -32,9 +32,9 @@ def non_finite_maps(probe: Probe) -> Iterator[Finding]:
 
 
 def inactive_layer(probe: Probe) -> Iterator[Finding]:
-    """Layers of which most channels are inactive on this image; fewer are a note, as a ReLU leaves some in any healthy network.
+    """Find layers with most channels inactive on this image. Fewer are a note, as ReLUs leave some in any healthy network.
 
-    On one image MiniVGG has 19 inactive channels, and none of them is inactive on all of 60 photographs.
+    On one image MiniVGG has 19 inactive channels, but none of them is inactive on all of 60 photographs.
     """
     _check_there_are_maps(probe)
     counts = {maps.path: (len(maps.inactive), maps.shape[2]) for maps in probe.maps}
@@ -63,7 +63,7 @@ def inactive_layer(probe: Probe) -> Iterator[Finding]:
 
 
 def dead_on_all_images(seen: SeenImages) -> Iterator[Finding]:
-    """Channels that are inactive on every image: of 20 images or more, as fewer leave many so by chance."""
+    """Find channels that are inactive on every one of at least 20 images; with fewer images, many are so by chance."""
     if seen.count < FEWEST:
         raise NotApplicable(f"It takes {FEWEST} images or more; {'one was' if seen.count == 1 else f'{seen.count} were'} given.")
     if not seen.inactive:
