@@ -124,7 +124,7 @@ def _rows(
 
 
 def _snapped(old: ShownMaps, new: ShownMaps) -> ShownMaps:
-    """Return the new maps without changes of at most a level: those come from drawing the maps in two ways, not from the model."""
+    """Return the new maps without changes below the rounding of the two pictures, which come from drawing, not from the model."""
     margin = (old.steps + new.steps)[:, None, None]
     with np.errstate(invalid="ignore", over="ignore"):
         values = np.where(np.abs(new.values - old.values) <= margin, old.values, new.values)

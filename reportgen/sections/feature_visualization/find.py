@@ -87,7 +87,7 @@ class FeatureVisualization:
 
 
 def find_feature_visualization(probe: Probe, options: Options) -> FeatureVisualization:
-    """Return the pictures; raises `NotApplicable` if none can be made, `OptionError` for a layer or filter that does not exist."""
+    """Return the pictures; raises `NotApplicable` if none can be made, `OptionError` if a layer or filter does not exist."""
     asked = options.visualize
     if asked == "classes":
         return _found(probe, options, {OUTPUT: tuple(dict.fromkeys(each.class_index for each in probe.questions))}, "request")

@@ -1,4 +1,4 @@
-"""What changed in an output that is a map."""
+"""Comparison of outputs that are maps."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KINDS = {"segmentation": "a mask of classes", "image": "an image", "maps": "maps
 
 @record(kw_only=True)
 class ClassChange:
-    """One class of both masks: its shares, and the `overlap` of its places, intersection over union; None where it has none."""
+    """One class of two masks: its shares, and the `overlap` (intersection over union) of its places; None if it has no place."""
 
     class_index: int
     old_label: str
@@ -32,11 +32,11 @@ class ClassChange:
 
 @record(kw_only=True)
 class OutputMapChange:
-    """Two outputs of one kind and shape. `same` says that they are equal to the bit.
+    """The change between two outputs of the same kind and shape. `same` says that they are bit-identical.
 
-    Of masks `moved` is the share of the places that have another class, `overlap` the mean of the classes' overlaps, and
-    `difference` shows the places that moved. Of images and maps `difference` is new - old, as far as their pictures tell it, and
-    `moved` the mean of its absolute values, in the output's unit.
+    For masks, `moved` is the share of places whose class changed, `overlap` is the mean of the classes' overlaps, and
+    `difference` shows the places that changed. For images and maps, `difference` is new - old, as far as their pictures show it,
+    and `moved` is the mean of its absolute values, in the output's unit.
     """
 
     kind: str
@@ -54,7 +54,7 @@ class OutputMapChange:
 
 
 def compare_output_map(before: OutputMap, after: OutputMap, comparison: Comparison) -> OutputMapChange:
-    """The two maps; raises `NotApplicable` where they are not of one kind and size."""
+    """Compare two maps; raises `NotApplicable` if they differ in kind or size."""
     if before.kind != after.kind:
         raise NotApplicable(f"The answers are of two kinds: {KINDS[before.kind]}, and now {KINDS[after.kind]}.")
     if before.shape != after.shape:
@@ -94,7 +94,7 @@ def _size(section: OutputMap) -> str:
 
 
 def _classes(section: OutputMap) -> np.ndarray:
-    """The class index at each place of a mask, -1 for none."""
+    """Return the class index at each place of a mask, -1 for none."""
     table = np.full(256, -1, np.int64)
     for row in section.rows:
         if row.colour is not None and 0 <= row.colour < 255:
@@ -145,7 +145,7 @@ def _masks(before: OutputMap, after: OutputMap, same: bool) -> OutputMapChange:
 def output_map_changes(
     before: OutputMap, after: OutputMap, found: OutputMapChange | None, comparison: Comparison
 ) -> Iterator[Change]:
-    """A change for the mask, judged by the share of places that moved, and for every figure that differs."""
+    """Yield a change for the mask, measured by the share of places that changed, and for every figure that differs."""
     if found is None or not found.same:
         if found is not None and found.kind == "segmentation" and found.moved:
             yield Change("mask", "another", f"at {percent(found.moved)} of the places", found.moved)
@@ -156,7 +156,7 @@ def output_map_changes(
 
 
 def tell_output_map(found: OutputMapChange, comparison: Comparison) -> Iterator[str]:
-    """How far the mask, the image or the maps changed."""
+    """Yield how far the mask, the image or the maps changed."""
     if found.kind == "segmentation":
         yield _tell_mask(found)
         return
@@ -185,7 +185,7 @@ def _tell_mask(found: OutputMapChange) -> str:
 
 
 def output_map_table(found: OutputMapChange) -> Table | None:
-    """Old and new share of each class, where the mask moved."""
+    """Return the old and new share of each class; None if the mask did not change."""
     if not found.moved or not found.rows:
         return None
     rows = (
@@ -198,7 +198,7 @@ def output_map_table(found: OutputMapChange) -> Table | None:
 def follow_output_map(
     sections: Sequence[OutputMap | None], changes: Sequence[OutputMapChange | None], versions: Versions
 ) -> Iterator[Told]:
-    """The mask over the image, or the image, of each version; of masks also the classes' shares."""
+    """Yield the mask over the image, the output image or the maps of each version; for masks also the classes' shares."""
     known = [section for section in sections if section is not None]
     if not known:
         return
