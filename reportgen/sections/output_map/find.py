@@ -46,11 +46,11 @@ class MapRow:
 class OutputMap:
     """The output `name`, (h, w, channels) of `shape`, and how it is interpreted, as in `Predictions`.
 
-    For a "segmentation", `mask` (h, w) holds the `colour` of a row at each place, and 255 for no class. `overlay` is the mask over
-    the image; if `placed` is False, it was stretched over everything that the model saw. For an "image", `input` and `output` are
-    on one scale, in the unit `unit`; `difference` (h, w) is the absolute difference, averaged over the channels, and
-    `mean_absolute_error` its mean; both are None if the sizes differ. `maps` shows the channels `channels_shown` in a grid of
-    `columns`; each place is the mean over `reduction` x `reduction` values. `low` and `high` are the min and max of the whole
+    For a "segmentation", `mask` (h, w) holds the `colour` of a row at each place, and 255 for no class. `overlay` is the mask
+    over the image; if `placed` is False, it was stretched over everything that the model saw. For an "image", `input` and
+    `output` are on one scale, in the unit `unit`; `difference` (h, w) is the absolute difference, averaged over the channels,
+    and `mean_absolute_error` its mean; both are None if the sizes differ. `maps` shows the channels `channels_shown` in a grid
+    of `columns`; each place is the mean over `reduction` x `reduction` values. `low` and `high` are the min and max of the whole
     output; `not_finite` counts its values that are nan or infinite.
     """
 
@@ -222,7 +222,7 @@ def _as_the_output(output: Output, probe: Probe) -> tuple[np.ndarray, str]:
 
 
 def _drawn(values: np.ndarray, low: float, high: float, colormap: str, flip: bool) -> Picture:
-    """Return a picture of an image (h, w, channels): in colour if it has three or four channels, else the mean of its channels."""
+    """Return a picture of an image (h, w, channels): in colour for three or four channels, else the mean of its channels."""
     if values.shape[2] not in (3, 4):
         mean = values.mean(axis=2, dtype=np.float64)
         return Picture(striped(quantize(mean, low, high)[None], mean[None])[0], low, high, colormap)

@@ -44,8 +44,8 @@ class _Odd(NamedTuple):
 def input_range(probe: Probe) -> Iterator[Finding]:
     """Find values at the first weights that hardly any network is trained on.
 
-    They are compared with the moving statistics of a normalization at the first weights, or right after the first layer with
-    weights. Without such a normalization, generous bounds apply.
+    They are compared with the moving statistics of a normalisation at the first weights, or right after the first layer with
+    weights. Without such a normalisation, generous bounds apply.
     """
     arrivals = probe.arrivals
     if not arrivals:
