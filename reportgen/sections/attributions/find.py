@@ -42,8 +42,8 @@ class Attribution:
     `reason` is a sentence that says why this layer was chosen; `note` gives figures about this map. `part` says where the map
     lies on the model's input: (top, left, height, width) as fractions of the input's height and width. The cells are spread
     evenly over it, each at the centre of its receptive field, and it may reach beyond the input. `placed` is False if the
-    geometry of a layer is not known, so that the map was stretched over the image. Reports of format 1 have neither `reason`,
-    `part` nor `placed`: their maps cover the whole image.
+    geometry of a layer is not known, so that the map was stretched over the image. Reports of format 1 have none of these four:
+    their maps cover the whole image.
     """
 
     KEY: ClassVar = ("method", "class_index", "path", "sense")

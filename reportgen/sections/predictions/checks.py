@@ -1,4 +1,4 @@
-"""What can be wrong with an answer."""
+"""Checks of the model's answer."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ...probe import Probe
 from ...tasks import CLASSES
 from ..section import Finding
 
-STEADY = 1e-5  # as a share of the greatest value: two sums of the same in another order
-FLAT = 0.99  # entropy as a share of the greatest there is
+STEADY = 1e-5  # relative to the max value; a sum in another order may differ by this much
+FLAT = 0.99  # entropy as a fraction of its max
 
 
 def random_scores(probe: Probe) -> Iterator[Finding]:
-    """A model that answers otherwise when it is shown the same image again."""
+    """Find a model that answers differently when it sees the same image again."""
     apart = probe.unsteady
     if apart is not None and not apart <= STEADY:
         yield Finding(
@@ -32,7 +32,7 @@ def random_scores(probe: Probe) -> Iterator[Finding]:
 
 
 def non_finite_scores(probe: Probe) -> Iterator[Finding]:
-    """Scores, values or places of a map that are nan or infinite."""
+    """Find scores, values or places of a map that are nan or infinite."""
     values = probe.outputs[0].values
     if not values.size:
         raise NotApplicable("The model's output is empty.")
@@ -45,7 +45,7 @@ def non_finite_scores(probe: Probe) -> Iterator[Finding]:
 
 
 def flat_scores(probe: Probe) -> Iterator[Finding]:
-    """An answer that prefers no class: all scores equal or, of probabilities, an entropy over 0.99 of the greatest there is."""
+    """Find an answer that prefers no class: all scores are equal or, for probabilities, the entropy is over 0.99 of its max."""
     scores = _scores(probe).astype(np.float64)
     if probe.outputs[0].task not in CLASSES:
         raise NotApplicable("The output is no scores of classes.")

@@ -1,4 +1,4 @@
-"""What can be wrong with weights."""
+"""Checks of weights."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ...probe import LayerCall, Network
 from ..section import Finding
 
 HUGE = 100.0
-MOVING = ("moving_mean", "moving_variance", "mean", "variance", "count")  # what a normalisation remembers of the data
+MOVING = ("moving_mean", "moving_variance", "mean", "variance", "count")  # a normalisation's statistics of the data
 CONSTANT = 1e-8
-MOST = 0.5  # the share of a layer from which on a fault is no detail
+MOST = 0.5  # a problem is a warning from this share of a layer on, below it a note
 
 
 def non_finite_weights(network: Network) -> Iterator[Finding]:
-    """Layers whose weights hold nan or infinity: whatever they compute is no number either."""
+    """Find layers whose weights hold nan or infinity, which spread to whatever the layers compute."""
     for call in _with_weights(network):
         for name in network.weights(call.index):
             figures = network.figures(call.index, name).statistics
@@ -35,7 +35,7 @@ def non_finite_weights(network: Network) -> Iterator[Finding]:
 
 
 def weights_not_loaded(network: Network) -> Iterator[Finding]:
-    """Layers for which the model's file holds no weights, so that Keras left them as it had initialised them."""
+    """Find layers without weights in the model's file, which Keras left as initialised."""
     for path in network.not_loaded:
         yield Finding(
             level="error",
@@ -46,16 +46,16 @@ def weights_not_loaded(network: Network) -> Iterator[Finding]:
 
 
 def huge_weights(network: Network) -> Iterator[Finding]:
-    """Kernels far outside the range of trained ones.
+    """Find kernels far outside the range of trained ones.
 
-    Of 43 public model files none had a weight beyond 38 in a kernel. A normalisation's moving figures follow the data, and reach
-    a million in good models; biases and scales are single numbers that may fit any unit. They are not judged.
+    None of 43 public model files had a kernel weight beyond 38. The moving statistics of a normalisation follow the data and
+    reach a million in good models, and biases and scales are single numbers that may have any unit, so these are not judged.
     """
     for call in _with_weights(network):
         for name, values in network.weights(call.index).items():
             figures = network.figures(call.index, name).statistics
             greatest = max(figures.min, figures.max, key=abs)
-            is_code = values.dtype.kind in "iub"  # of a quantized weight, which a scale makes a number of
+            is_code = values.dtype.kind in "iub"  # an integer code of a quantized weight, to be multiplied by a scale
             if values.ndim > 1 and name not in MOVING and not is_code and HUGE < abs(greatest) < math.inf:
                 yield Finding(
                     level="warning",
@@ -68,10 +68,11 @@ def huge_weights(network: Network) -> Iterator[Finding]:
 
 
 def dead_in_training(network: Network) -> Iterator[Finding]:
-    """Channels that a batch normalisation saw constant while the model was trained: nothing was learned from them.
+    """Find channels that were constant during training according to a batch normalisation, so nothing was learned from them.
 
     Such channels have a moving variance of almost zero (Zhou et al. 2020, arXiv 2001.11216). Of 43 public model files 21 have
-    some, and a deployed one has more than half of all its channels so: part of a layer is worth a note, half of it a warning.
+    some, and in a deployed model more than half of all channels are constant. Therefore a part of a layer is a note, half of it a
+    warning.
     """
     judged = False
     for call in _with_weights(network):
@@ -95,7 +96,7 @@ def dead_in_training(network: Network) -> Iterator[Finding]:
 
 
 def _with_weights(network: Network) -> Iterator[LayerCall]:
-    """The rows that hold weights."""
+    """Yield the layers that hold weights; raises `NotApplicable` if there are none."""
     rows = [call for call in network.layers if network.weights(call.index)]
     if not rows:
         raise NotApplicable("The model has no weights.")
