@@ -32,7 +32,7 @@ def exactly(path: str, weights: WeightDrift, comparison: Comparison) -> str:
 
 
 def _swapped(path: str, changed: list[TensorDrift], comparison: Comparison) -> str:
-    """Return a clause saying that filters changed places; "" unless all filters are known and no changed tensor has new values."""
+    """Return a clause saying that filters changed places; "" unless all filters are known and no tensor has new values."""
     places = _places(path, comparison)
     if not places or not all(row.rearranged for row in changed):
         return ""
