@@ -129,8 +129,8 @@ def cam(subject: Subject) -> np.ndarray:
     # a convolution on a single place is equivalent to a Dense layer: its kernel is (1, 1, channels, classes)
     if kernel is None or kernel.shape[:-1] not in ((channels,), (1, 1, channels)):
         raise NotApplicable(
-            f"CAM needs a head of one global average pooling and one Dense layer right behind {name(subject.layer.path)}; this "
-            "model has another. Grad-CAM is its generalisation."
+            f"CAM needs a head of global average pooling and one Dense layer directly after {name(subject.layer.path)}; this "
+            "model has another head. Use Grad-CAM instead, which generalises CAM."
         )
     weights = kernel.reshape(channels, -1)
     of_score = subject.score(weights.astype(np.float64))

@@ -27,7 +27,7 @@ def score_cam(subject: Subject) -> np.ndarray:
     """
     chosen = active_channels(subject)
     if not len(chosen):
-        raise NotApplicable("Score-CAM looks at the image through the layer's maps, and each of them is the same everywhere.")
+        raise NotApplicable("Score-CAM masks the image with the layer's feature maps, but each of them is constant.")
     image, start, layer = subject.input, subject.without, subject.layer
 
     def seen_through(place: int) -> np.ndarray:

@@ -43,7 +43,7 @@ class Subject:
     pixels: np.ndarray
     question: Question
     explained: Explained | None = None
-    no_layer: str = "There is no layer to explain the score at."
+    no_layer: str = "There is no layer at which to explain the score."
     baseline: str = "black"
     channels: int | Literal["all"] = 64
     seed: int = 0

@@ -96,14 +96,16 @@ class FolderOfTemplates(jinja2.FileSystemLoader):
         path = self.folder.joinpath(*split_template_path(template))
         try:
             if path.is_file() and not path.resolve().is_relative_to(self.folder.resolve()):
-                raise OptionError(f"--templates {path}: a link that leads out of the folder; put a copy of the file there.")
+                raise OptionError(
+                    f"--templates {path}: expected a file inside the folder, not a link out of it; copy the file there."
+                )
             if path.is_file() and path.stat().st_size > LARGEST_TEMPLATE:
-                raise OptionError(f"--templates {path}: larger than {LARGEST_TEMPLATE // 1_000_000} MB; no template is.")
+                raise OptionError(f"--templates {path}: expected a template of at most {LARGEST_TEMPLATE // 1_000_000} MB.")
             return super().get_source(environment, template)
         except jinja2.TemplateNotFound:
             raise
         except (OSError, ValueError) as error:
-            raise OptionError(f"--templates {path}: cannot be read ({error}); expected a text in UTF-8.") from error
+            raise OptionError(f"--templates {path}: cannot be read ({error}); expected UTF-8 text.") from error
 
 
 def unbroken(value: Any) -> Any:
@@ -156,9 +158,9 @@ def copy_templates(folder: Path) -> list[Path]:
     try:
         for name in names:
             if (folder / name).exists() or (folder / name).is_symlink():
-                raise OutputError(f"{folder / name}: is there already and is left as it is; choose another folder.")
+                raise OutputError(f"{folder / name}: already exists and was not overwritten; choose another folder.")
             if (folder / name).parent.resolve() != folder.resolve() / name.parent:
-                raise OutputError(f"{(folder / name).parent}: a link that leads elsewhere; choose another folder.")
+                raise OutputError(f"{(folder / name).parent}: is a link to another place; choose another folder.")
         for name in names:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             with (folder / name).open("xb") as file:  # "x": never overwrite a file or follow a link that appeared meanwhile

@@ -22,7 +22,7 @@ def fitted(report: Report, probe: Probe, most: int, templates: Path | None = Non
         smaller = _with_less(report, probe, size - most)
         if smaller == report:
             raise OptionError(
-                f"--max-size {file_size(most)}: the page takes {file_size(size)} with its maps as small as can be; "
+                f"--max-size {file_size(most)}: the page takes {file_size(size)} even with its smallest maps; "
                 "allow more, or show fewer maps (--maps, --layers)."
             )
         report = smaller

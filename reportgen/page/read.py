@@ -38,7 +38,7 @@ def read(source: str | Path) -> Report:
     try:
         html = _bytes_of(path).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ReportFileError(f"{path}: not a report (it is no UTF-8 text).") from error
+        raise ReportFileError(f"{path}: not a report (it is not UTF-8 text).") from error
     return _parse(html, str(path), path.parent)
 
 
@@ -53,14 +53,14 @@ def _bytes_of(path: Path) -> bytes:
         with gzip.open(path) as file:
             content = file.read(LARGEST_REPORT + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise ReportFileError(f"{path}: the packed report is damaged.") from error
+        raise ReportFileError(f"{path}: the compressed report is damaged.") from error
     if len(content) > LARGEST_REPORT:
         raise _too_large(path)
     return content
 
 
 def _too_large(path: Path) -> ReportFileError:
-    return ReportFileError(f"{path}: larger than {LARGEST_REPORT // 1_000_000} MB; no report of ours is.")
+    return ReportFileError(f"{path}: expected a report of at most {LARGEST_REPORT // 1_000_000} MB; this is larger.")
 
 
 def _parse(html: str, where: str, folder: Path | None) -> Report:
@@ -71,7 +71,7 @@ def _parse(html: str, where: str, folder: Path | None) -> Report:
         if not island.found:
             if COMPARISON in html:
                 raise ReportFileError("this is a comparison; expected a report.")
-            raise ReportFileError("not a report that reportgen wrote, or cut short: it holds no data.")
+            raise ReportFileError("not a report that reportgen wrote, or truncated: it holds no data.")
         return decode_report(_data_in("".join(island.text)), island.pictures)
     except ReportFileError as error:
         raise ReportFileError(f"{where}: {error}") from error
@@ -82,7 +82,7 @@ def _parse(html: str, where: str, folder: Path | None) -> Report:
 def _data_in(text: str) -> Any:
     """Parse the JSON `text`. Half a gigabyte of `[],` would take twelve gigabytes of memory, so its values are counted first."""
     if sum(map(text.count, "[{,")) > MOST_VALUES:
-        raise ReportFileError("it holds more data than any report of ours.")
+        raise ReportFileError("it holds more data than any report that reportgen writes.")
     return json.loads(text, parse_constant=_refuse_constant)
 
 
@@ -138,7 +138,7 @@ class _Island(TagReader):
             return None
         path = self._folder / source
         if path.is_symlink() or path.parent.is_symlink():
-            raise ReportFileError(f"{source} is a link; expected a picture of the report's own.")
+            raise ReportFileError(f"{source} is a link; expected a picture file of the report.")
         check_readable(path, ReportFileError, "a picture of the report")
         self._room -= path.stat().st_size
         if self._room < 0:

@@ -20,7 +20,7 @@ def alike_attributions(old: Attributions, new: Attributions, comparison: Compari
     labels = list(dict.fromkeys(row.label for row in new.rows if explained(row)[1:] in shared))
     was, now = (", ".join(name(label) for label in dict.fromkeys(row.label for row in each.rows)) for each in (old, new))
     if not one_set_of_classes(comparison):
-        yield Alike("Classes explained", None, f"{was}, now {now}: a number stands for a class of each model's own")
+        yield Alike("Classes explained", None, f"{was}, now {now}: a class index may mean another class in each model")
     elif asked[0] == asked[1]:
         yield Alike("Classes explained", True, ", ".join(map(name, labels)))
     elif shared:
@@ -42,4 +42,4 @@ def class_caveats(changes: AttributionChanges, comparison: Comparison) -> Iterat
     """Yield a warning if two maps side by side explain different classes, or if that is not known."""
     yield from attribution_caveats(changes, comparison)
     if not one_set_of_classes(comparison):
-        yield "The models do not answer with the same classes: maps side by side explain what each model has under one number."
+        yield "The models have different classes: maps side by side explain the class that each model has under the same index."

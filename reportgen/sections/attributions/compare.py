@@ -66,7 +66,7 @@ class AttributionChanges:
 def compare_attributions(before: Attributions, after: Attributions, comparison: Comparison) -> AttributionChanges:
     """Compare the maps of every method that both reports have; raises `NotApplicable` if they have no method in common."""
     if not before.rows or not after.rows:
-        raise NotApplicable("A report without an attribution map cannot be compared by it.")
+        raise NotApplicable("One of the reports has no attribution maps, so these cannot be compared.")
     rows = tuple(_change(old, new, (before.laid(old), after.laid(new))) for old, new in _pairs(before.rows, after.rows))
     if not rows:
         titles = [", ".join(dict.fromkeys(row.title for row in each.rows)) for each in (before, after)]
@@ -166,7 +166,7 @@ def explained(row: Attribution) -> tuple[Any, ...]:
 def attribution_caveats(changes: AttributionChanges, comparison: Comparison) -> Iterator[str]:
     """Yield a warning if two maps side by side explain different classes."""
     if any(row.old_class_index != row.new_class_index for row in changes.rows):
-        yield "The reports explain two classes: where the models looked is not about the same thing."
+        yield "The reports explain different classes, so the attribution maps do not answer the same question."
 
 
 def overlap(old: np.ndarray, new: np.ndarray) -> float | None:

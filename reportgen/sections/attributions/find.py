@@ -193,7 +193,7 @@ def find_attributions(probe: Probe, options: Options) -> Attributions:
         except NotApplicable as reason:
             not_made.append(NotMade(method, str(reason)))
     if not made:
-        raise NotApplicable(" ".join(dict.fromkeys(each.reason for each in not_made)) or "No method was asked for.")
+        raise NotApplicable(" ".join(dict.fromkeys(each.reason for each in not_made)) or "No attribution method was requested.")
 
     def label(question: Question) -> tuple[str, str]:
         return _named(question, probe)
@@ -218,8 +218,10 @@ def _made(method: Method, subjects: tuple[Subject, ...]) -> list[Made]:
         if np.isfinite(heat).any():
             made.append(Made(method, subject, heat, part, kept))
     if not made:
-        where = f"The maps of {subjects[0].layer.path}, or the gradients there," if method.needs == "layer" else "Its values"
-        raise NotApplicable(f"{where} are no numbers (nan or infinite).")
+        where = (
+            f"The feature maps of {subjects[0].layer.path}, or the gradients there," if method.needs == "layer" else "Its values"
+        )
+        raise NotApplicable(f"{where} are not finite (nan or infinite).")
     return made
 
 

@@ -210,7 +210,7 @@ def sanity_of(made: Sequence[Made], label: Label) -> tuple[Sanity, ...]:
     if first and first[0].subject.explained is not None and first[0].subject.explained.into:
         first = [each for each in first if each.method.needs == "input"]
     if not first:
-        raise NotApplicable("No map of these methods can be made again with random weights.")
+        raise NotApplicable("None of these methods' maps can be recomputed with random weights.")
     subject = first[0].subject
     named, sense = label(subject.question)
     attributes = [each.method.attribute for each in first]

@@ -43,10 +43,10 @@ def why_no_layer(probe: Probe) -> str:
     if probe.maps and not probe.questions and output.task in ("features", "image-to-image"):
         what = "an image" if output.task == "image-to-image" else "features"
         by_mean = ", by its mean over the map" if output.values.ndim == 3 else ""
-        return f"The output is {what}: it stands for no class, so none is explained. --class N explains channel N{by_mean}."
+        return f"The output is {what}, not class scores, so no class is explained. --class N explains channel N{by_mean}."
     if not probe.maps:
         return (
             "No two-dimensional convolution took part in the forward pass, nor another layer with weights whose output has a "
-            "height and a width, so there is no place to point at."
+            "height and a width, so no place of the image can be highlighted."
         )
-    return "The score has no gradient at a layer whose output is known to be a map of the image: there is no place to point at."
+    return "The score has no gradient at a layer whose output is a map of the image, so no place of the image can be highlighted."

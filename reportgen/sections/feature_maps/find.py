@@ -135,9 +135,7 @@ def find_feature_maps(probe: Probe, options: Options) -> ConvolutionMapsTable:
     Raises `NotApplicable` for a model without convolutions, `OptionError` if `options.layers` matches none.
     """
     if not probe.maps:
-        raise NotApplicable(
-            "No two-dimensional convolution is among the layers that took part in the forward pass, so there are no feature maps."
-        )
+        raise NotApplicable("No two-dimensional convolution took part in the forward pass, so there are no feature maps.")
     ends = block_ends((maps.index, maps.shape) for maps in probe.maps)
     rows = []
     for maps in probe.maps:
@@ -145,7 +143,7 @@ def find_feature_maps(probe: Probe, options: Options) -> ConvolutionMapsTable:
         rows.append(_row(maps, maps.index in ends, options if shown else None))
     if options.layers is not None and not any(row.channels_shown for row in rows):
         known = ", ".join(row.path for row in rows[:5]) + (", ..." if len(rows) > 5 else "")
-        raise OptionError(f"--layers {options.layers}: fits no convolution's path; there are {known}.")
+        raise OptionError(f"--layers {options.layers}: matches no convolution; the model has {known}.")
     return ConvolutionMapsTable(options.scale, tuple(rows))
 
 

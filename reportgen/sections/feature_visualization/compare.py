@@ -42,7 +42,7 @@ def compare_pictures(old: FeatureVisualization, new: FeatureVisualization, compa
     pairs = [(before[row.path, row.channel], row) for row in new.rows if (row.path, row.channel) in before]
     if not pairs:
         raise NotApplicable(
-            "The two reports show pictures of no filter in common: others contributed most. Name some by --visualize."
+            "The two reports show no filter in common, because other filters contributed most. Name filters with --visualize."
         )
     rows = [
         PicturePair(

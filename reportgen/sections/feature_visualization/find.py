@@ -118,14 +118,14 @@ def _check_affordable(network: Network) -> None:
     known = sum(each or 0 for each in (*costs, network.unlisted_multiply_adds))
     if network.unlisted_multiply_adds is None or None in costs:
         raise NotApplicable(
-            "How long the pictures would take is not known, because the multiply-adds of some layers are not. "
-            f"Ask for them with --visualize {PER_LAYER}, which makes {PER_LAYER} for each layer whose feature maps are shown."
+            "The time that the pictures would take is not known, because the multiply-adds of some layers are not known. "
+            f"Use --visualize {PER_LAYER} to make {PER_LAYER} for each layer whose feature maps are shown."
         )
     if known > AFFORDABLE:
         raise NotApplicable(
-            f"Each of the {STEPS} steps to a picture costs up to three times a forward pass, which takes {known / 1e6:,.0f} "
-            f"million multiply-adds for this model. Pictures are made by default up to {AFFORDABLE / 1e6:.0f} million. "
-            f"Ask for them with --visualize {PER_LAYER}, or for single filters with --visualize LAYER:CHANNEL,..."
+            f"Each of the {STEPS} steps for a picture costs up to three times a forward pass, which takes {known / 1e6:,.0f} "
+            f"million multiply-adds for this model. By default, pictures are made only up to {AFFORDABLE / 1e6:.0f} million. "
+            f"Use --visualize {PER_LAYER} to make them, or --visualize LAYER:CHANNEL,... for single filters."
         )
 
 
@@ -176,7 +176,7 @@ def _found(
 ) -> FeatureVisualization:
     """Make the pictures of `filters`, which maps layer paths to channels."""
     if not any(filters.values()):
-        raise NotApplicable("The model's answer is no list of classes, so there is no class to show.")
+        raise NotApplicable("The model's output is not a list of classes, so there is no class to show.")
     rows: list[FilterPicture] = []
     failed = []
     for path, channels in filters.items():

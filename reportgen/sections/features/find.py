@@ -93,7 +93,7 @@ def find_features(probe: Probe, options: Options) -> Features:
     """Return the figures of the output; raises `NotApplicable` if the output is not features."""
     output = probe.outputs[0]
     if output.task != "features" or not output.values.size:
-        raise NotApplicable("The output is an answer, and no features for another model to use.")
+        raise NotApplicable("The output is an answer, not features for another model.")
     return features_of(output)
 
 
@@ -130,7 +130,7 @@ def features_of(output: Output) -> Features:
 def compare_features(before: Features, after: Features, comparison: Comparison) -> FeatureChange:
     """Return how far the features moved and turned; raises `NotApplicable` if their shapes differ."""
     if before.shape != after.shape:
-        raise NotApplicable(f"The features have two shapes: {before.shape}, and now {after.shape}.")
+        raise NotApplicable(f"The features have different shapes: {before.shape}, now {after.shape}.")
     old, new = before.means(), after.means()
     cosine = change = None
     if old is not None and new is not None and np.isfinite(old).all() and np.isfinite(new).all():

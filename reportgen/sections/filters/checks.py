@@ -35,8 +35,8 @@ def zero_filter(network: Network) -> Iterator[Finding]:
             yield Finding(
                 level="warning",
                 path=path,
-                text=f"{path}: {len(zero):,} of {len(norms):,} filters all but zero in the {kernel.name} ({_named(zero)}).",
-                advice="They see nothing, and hand on their bias alone: look for what kept them from learning.",
+                text=f"{path}: {len(zero):,} of {len(norms):,} filters almost zero in the {kernel.name} ({_named(zero)}).",
+                advice="They ignore their input and output only their bias: look for what kept them from learning.",
                 value=float(norms[zero].max() / typical),
                 threshold=ZERO,
             )
@@ -59,9 +59,9 @@ def duplicate_filters(network: Network) -> Iterator[Finding]:
             yield Finding(
                 level="warning",
                 path=path,
-                text=f"{path}: {len(copies):,} of {len(filters):,} filters in the {kernel.name} point the same way as another: "
-                f"{first} and {second}, say.",
-                advice="But for size and bias they compute the same: look for weights that all began the same.",
+                text=f"{path}: {len(copies):,} of {len(filters):,} filters in the {kernel.name} point in the same direction as "
+                f"another, such as {first} and {second}.",
+                advice="Apart from scale and bias they compute the same: look for weights that were all initialised alike.",
                 value=cosine,
                 threshold=ALIKE,
             )

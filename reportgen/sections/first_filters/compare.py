@@ -59,7 +59,7 @@ def compare_first_filters(before: FirstFilters, after: FirstFilters, comparison:
         )
     old, new = before.all_filters(), after.all_filters()
     if old is None or new is None or old.shape != new.shape:
-        raise NotApplicable("The first convolution has so many weights that a report does not hold them.")
+        raise NotApplicable("The first convolution has too many weights for a report to hold them.")
     places = {each.tobytes(): place for place, each in enumerate(old)}
     changed = [place for place in range(len(old)) if old[place].tobytes() != new[place].tobytes()]
     rows = [_row(place, old[place], new[place], places.get(new[place].tobytes())) for place in changed]

@@ -113,8 +113,8 @@ def layer_caveats(pairs: Alignment, comparison: Comparison) -> Iterator[str]:
         which, why = "the layers", "A report of reportgen 0.1 does not hold them."
     else:
         more = f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else ""
-        which, why = ", ".join(name(row.path) for row in unknown[:NAMED]) + more, "Their classes do not tell them."
-    yield f"Whether the settings of {which} (activation, dilation, rate, ...) are the same is not known. {why}"
+        which, why = ", ".join(name(row.path) for row in unknown[:NAMED]) + more, "Their classes do not report them."
+    yield f"It is not known whether the settings of {which} (activation, dilation, rate, ...) are the same. {why}"
 
 
 def layer_table(pairs: Alignment) -> Table | None:

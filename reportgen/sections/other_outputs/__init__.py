@@ -91,7 +91,7 @@ def compare_other_outputs(before: OtherOutputs, after: OtherOutputs, comparison:
     old = {row.name: row for row in before.rows}
     pairs = [(old[row.name], row) for row in after.rows if row.name in old]
     if not pairs:
-        raise NotApplicable("The two models have no other output of one name.")
+        raise NotApplicable("The two models have no other output with the same name.")
     return OutputChanges(tuple(_compared(*pair, comparison) for pair in pairs))
 
 
@@ -101,7 +101,7 @@ def _compared(old: OtherOutput, new: OtherOutput, comparison: Comparison) -> Out
     for field, (compare, changes_of, tell) in WAYS.items():
         was, now = getattr(old, field), getattr(new, field)
         if (was is None) != (now is None):
-            told.append(f"it is an answer of another kind: {old.in_a_line()}, and now {new.in_a_line()}")
+            told.append(f"the kind of answer changed: {old.in_a_line()}, now {new.in_a_line()}")
             changes.append(Change(field, "absent" if was is None else "present", "absent" if now is None else "present", None))
         if was is None or now is None:
             continue

@@ -56,9 +56,9 @@ class OutputMapChange:
 def compare_output_map(before: OutputMap, after: OutputMap, comparison: Comparison) -> OutputMapChange:
     """Compare two maps; raises `NotApplicable` if they differ in kind or size."""
     if before.kind != after.kind:
-        raise NotApplicable(f"The answers are of two kinds: {KINDS[before.kind]}, and now {KINDS[after.kind]}.")
+        raise NotApplicable(f"The answers are of different kinds: {KINDS[before.kind]}, now {KINDS[after.kind]}.")
     if before.shape != after.shape:
-        raise NotApplicable(f"The output maps have two sizes: {_size(before)}, and now {_size(after)}.")
+        raise NotApplicable(f"The output maps have different sizes: {_size(before)}, now {_size(after)}.")
     same = before.digest == after.digest
     if before.kind == "segmentation":
         return _masks(before, after, same)
@@ -100,7 +100,7 @@ def _classes(section: OutputMap) -> np.ndarray:
         if row.colour is not None and 0 <= row.colour < 255:
             table[row.colour] = row.class_index
     if section.mask is None:
-        raise NotApplicable("A report without a mask cannot be compared by it.")
+        raise NotApplicable("One of the reports has no mask, so the masks cannot be compared.")
     found: np.ndarray = table[section.mask.values]
     return found
 
@@ -108,7 +108,7 @@ def _classes(section: OutputMap) -> np.ndarray:
 def _masks(before: OutputMap, after: OutputMap, same: bool) -> OutputMapChange:
     was, now = _classes(before), _classes(after)
     if was.shape != now.shape or was.ndim != 2:
-        raise NotApplicable("The masks have two sizes.")
+        raise NotApplicable("The masks have different sizes.")
     old_rows, new_rows = ({row.class_index: row for row in section.rows} for section in (before, after))
     rows = []
     for index in {**new_rows, **old_rows}:
@@ -148,11 +148,11 @@ def output_map_changes(
     """Yield a change for the mask, measured by the share of places that changed, and for every figure that differs."""
     if found is None or not found.same:
         if found is not None and found.kind == "segmentation" and found.moved:
-            yield Change("mask", "another", f"at {percent(found.moved)} of the places", found.moved)
+            yield Change("mask", "old classes", f"other classes at {percent(found.moved)} of the places", found.moved)
         changed = list(changes_between(before, after, {}))
         yield from changed
         if found is not None and not changed and not found.moved:
-            yield Change("values", "equal", "by less than the report tells", 1e-9)
+            yield Change("values", "old values", "changed by less than the report shows", 1e-9)
 
 
 def tell_output_map(found: OutputMapChange, comparison: Comparison) -> Iterator[str]:
@@ -203,7 +203,7 @@ def follow_output_map(
     if not known:
         return
     pictures = tuple((each.overlay or each.output or each.maps) if each else None for each in sections)
-    yield PictureLine(name="output_map", title="What they made of the image", pictures=pictures)
+    yield PictureLine(name="output_map", title="Outputs for the image", pictures=pictures)
     if all(section.kind == "segmentation" for section in known):
         labels = {row.class_index: row.label for section in known for row in section.shares}
         lines = []

@@ -117,7 +117,7 @@ def find_output_map(probe: Probe, options: Options) -> OutputMap:
     """Return the output map; raises `NotApplicable` if the output is not a map."""
     output = probe.outputs[0]
     if not output.is_map or not output.values.size:
-        raise NotApplicable("The output is a list of numbers, and no map.")
+        raise NotApplicable("The output is a list of numbers, not a map.")
     return map_of(output, probe, options)
 
 

@@ -22,10 +22,10 @@ LEAST_SPREAD, GREATEST_SPREAD = 1 / 20, 10.0
 GREATEST_SHIFT = 10.0  # shift of a mean, in standard deviations of training
 FLAT = 8.0  # standard deviation of pixels; an image with less contrast says nothing about the scale
 PIXELS = 255  # the factor between the schemes "none" and "unit"
-TRY_UNIT = "They were computed from pixels of 0 to 255; from pixel / 255 they would be as usual: try --preprocess unit."
-TRY_NONE = "They were computed from pixel / 255; from pixels of 0 to 255 they would be as usual: try --preprocess none."
-TRY_VALUES = "Check how the model wants its values scaled: those of the array went in as they are."
-TRY = "Check how the model wants its pixels scaled (--preprocess)."
+TRY_UNIT = "They were computed from pixels of 0 to 255; with pixel / 255 they would be in the usual range: try --preprocess unit."
+TRY_NONE = "They were computed from pixel / 255; with pixels of 0 to 255 they would be in the usual range: try --preprocess none."
+TRY_VALUES = "Check how the model expects its values to be scaled: the values of the array were used as they are."
+TRY = "Check how the model expects its pixels to be scaled (--preprocess)."
 
 
 class _Odd(NamedTuple):
@@ -49,16 +49,16 @@ def input_range(probe: Probe) -> Iterator[Finding]:
     """
     arrivals = probe.arrivals
     if not arrivals:
-        raise NotApplicable("What reaches the first weights is not known: more than scaling lies in front of them.")
+        raise NotApplicable("The values that reach the first weights are not known: the layers before them do more than scale.")
     if not all(np.isfinite((each.mean, each.std)).all() for each in arrivals):
-        raise NotApplicable("What reaches the first weights holds values that are not numbers.")
+        raise NotApplicable("The values that reach the first weights are not all finite.")
     contrast, pixels_mean, first = float(probe.given.std()), float(probe.given.mean()), arrivals[0]
     if probe.network.ranges is not None:  # values may have any unit, so a step of a pixel means nothing
         contrast = np.inf if contrast > 0 else 0.0
     memories = [(each, _memory(probe.network.weights(each.index))) for each in arrivals]
     remembered = [(each, *memory) for each, memory in memories if memory is not None]
     if not remembered and probe.network.ranges is not None:
-        raise NotApplicable("The input is an array of numbers, and no normalization remembers what the model was trained on.")
+        raise NotApplicable("The input is an array of numbers, and no normalisation holds statistics of the training data.")
     odd = _beside_training(*remembered[0], contrast) if remembered else _out_of_bounds(first, contrast, pixels_mean)
     if odd is not None:
         yield Finding(
@@ -87,14 +87,14 @@ def _beside_training(arrival: Arrival, mean: np.ndarray, deviation: np.ndarray, 
     spread = float(np.median(arrival.std[used] / deviation[used]))
     shift = float(np.median(np.abs(arrival.mean - mean)[used] / deviation[used]))
     usual = LEAST_SPREAD, GREATEST_SPREAD
-    source = f"What reaches {arrival.path}"
+    source = f"The values that reach {arrival.path}"
     if spread > GREATEST_SPREAD or (spread < LEAST_SPREAD and contrast > FLAT):
         threshold = GREATEST_SPREAD if spread > GREATEST_SPREAD else LEAST_SPREAD
-        told = f"{source} spreads {numbers([spread])[0]} times as far as in training, by the layer's moving variance."
+        told = f"{source} spread {numbers([spread])[0]} times as far as in training, according to its moving variance."
         return _Odd(told, spread, threshold, spread, usual)
     if shift > GREATEST_SHIFT:
         told = (
-            f"{source} lies {numbers([shift])[0]} standard deviations from where it lay in training, by the layer's moving mean."
+            f"{source} lie {numbers([shift])[0]} standard deviations from their mean in training, according to its moving mean."
         )
         return _Odd(told, shift, GREATEST_SHIFT, spread, usual)
     return None
@@ -109,7 +109,7 @@ def _out_of_bounds(arrival: Arrival, contrast: float, pixels_mean: float) -> _Od
     usual = USUAL_STEPS if abs(black) < USUAL_STEPS[1] * PIXELS else (math.inf, math.inf)
     low, high, about = numbers([float(arrival.low.min()), float(arrival.high.max()), mean])
     told = (
-        f"The values that reach {arrival.path} lie between {low} and {high} (mean {about}): networks are seldom trained on such."
+        f"The values that reach {arrival.path} lie between {low} and {high} (mean {about}), on which networks are seldom trained."
     )
     if abs(mean) > GREATEST_MEAN:
         return _Odd(told, abs(mean), GREATEST_MEAN, step, usual)

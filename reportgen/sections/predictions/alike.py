@@ -14,7 +14,7 @@ def alike_predictions(old: Predictions, new: Predictions, _comparison: Compariso
     yield Alike("Kind of answer", was == now, now if was == now else f"{was}, now {now}")
     digests = old.labels_digest, new.labels_digest
     if digests == (None, None):
-        yield Alike("Labels", None, "neither report has labels, so the classes go by number")
+        yield Alike("Labels", None, "neither report has labels, so classes are compared by index")
     elif None in digests:
         yield Alike("Labels", None, f"the {'old' if digests[0] is None else 'new'} report has none")
     else:

@@ -89,11 +89,11 @@ class Answers:
 def compare_predictions(before: Predictions, after: Predictions, comparison: Comparison) -> Answers:
     """Compare two answers; raises `NotApplicable` if they differ in kind or number of classes."""
     if not before.rows or not after.rows:
-        raise NotApplicable("A report without predictions cannot be compared by them.")
+        raise NotApplicable("One of the reports has no predictions, so these cannot be compared.")
     kind = common_kind([before, after])
     if not of_one_task([before, after]):
         raise NotApplicable(
-            f"The answers are of two kinds: {TASK_WORDS[before.read_as]}, and now {TASK_WORDS[after.read_as]}. "
+            f"The answers are of different kinds: {TASK_WORDS[before.read_as]}, now {TASK_WORDS[after.read_as]}. "
             f"The answer was {before.answer()} and is {after.answer()}."
         )
     if before.classes != after.classes or kind is None:

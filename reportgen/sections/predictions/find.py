@@ -18,8 +18,8 @@ from ...records import record
 from ...tasks import CLASSES, ScoreKind, Task, ToldTask
 from ...tensors import figure, packed, unpacked
 
-NO_CLASSES = "The output is features for another model to use; it names no class. Their figures stand under Features."
-A_MAP = "The output is a map, and no list of class scores. It is shown under Output map."
+NO_CLASSES = "The output is features for another model, not classes. See Features for their figures."
+A_MAP = "The output is a map, not a list of class scores. See Output map."
 
 BEST = 5  # top classes shown if there are many classes
 FEW = 20  # up to this number, all classes are shown

@@ -27,8 +27,8 @@ def non_finite_weights(network: Network) -> Iterator[Finding]:
                 yield Finding(
                     level="error",
                     path=call.path,
-                    text=f"The weights of {call.path} hold values that are not numbers (nan or infinite): "
-                    "what follows from them means nothing, and pictures are striped where there is no number.",
+                    text=f"The weights of {call.path} hold values that are not finite (nan or infinite): "
+                    "results that depend on them are meaningless, and pictures are striped where a value is not finite.",
                     advice="Go back to a checkpoint from before the training diverged.",
                 )
                 break
@@ -40,8 +40,8 @@ def weights_not_loaded(network: Network) -> Iterator[Finding]:
         yield Finding(
             level="error",
             path=path,
-            text=f"The file holds no weights for {path}: the layer kept random ones, and what follows from them means nothing.",
-            advice="Save the model again where it runs as it should.",
+            text=f"The file holds no weights for {path}: it kept random ones, and results that depend on them are meaningless.",
+            advice="Save the model again from an environment in which it works.",
         )
 
 
@@ -60,8 +60,8 @@ def huge_weights(network: Network) -> Iterator[Finding]:
                 yield Finding(
                     level="warning",
                     path=call.path,
-                    text=f"{call.path}: a weight of {number(greatest)} in the {name}; trained ones stay below {HUGE:g}.",
-                    advice="Look for a training that diverged, or for weights that were converted at a wrong scale.",
+                    text=f"{call.path}: a weight of {number(greatest)} in the {name}; trained weights stay below {HUGE:g}.",
+                    advice="Check whether training diverged, or whether the weights were converted with a wrong scale.",
                     value=abs(greatest),
                     threshold=HUGE,
                 )
@@ -86,13 +86,13 @@ def dead_in_training(network: Network) -> Iterator[Finding]:
             yield Finding(
                 level="warning" if share >= MOST else "note",
                 path=call.path,
-                text=f"{call.path}: {constant:,} of {counted(variance.size, 'channel')} all but constant in training.",
-                advice="They hand on next to the same whatever the image: a smaller layer may do as well.",
+                text=f"{call.path}: {constant:,} of {counted(variance.size, 'channel')} almost constant in training.",
+                advice="Their output is almost the same for every image: a smaller layer may do as well.",
                 value=share,
                 threshold=MOST,
             )
     if not judged:
-        raise NotApplicable("The model has no batch normalisation, which would remember how its channels varied in training.")
+        raise NotApplicable("The model has no batch normalisation, whose statistics show how channels varied in training.")
 
 
 def _with_weights(network: Network) -> Iterator[LayerCall]:

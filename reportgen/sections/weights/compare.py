@@ -52,8 +52,8 @@ def weight_caveats(drift: WeightDrift, comparison: Comparison) -> Iterator[str]:
     unknown = len(drift.unknown())
     if unknown:
         yield (
-            f"How far the weights of {counted(unknown, 'layer')} moved is not known. Sketches in reports of reportgen 0.1 cannot "
-            "be compared with later ones, nor do they tell of matrices a multiple of 257 wide. Make both reports anew."
+            f"It is not known how far the weights of {counted(unknown, 'layer')} moved. Sketches in reports of reportgen 0.1 "
+            "cannot be compared with later ones, or for matrices whose width is a multiple of 257. Create both reports again."
         )
 
 

@@ -47,7 +47,7 @@ def _tell_other_architecture(story: Story) -> Iterator[str]:
     how_little = (
         "nothing in common to compare layer by layer"
         if not compared
-        else f"next to nothing in common to compare layer by layer ({percent(story.comparable)} of the weights)"
+        else f"almost nothing in common to compare layer by layer ({percent(story.comparable)} of the weights)"
     )
     yield f"another architecture: {_size(old)} weights, now {_size(new)}; {how_little}"
 
@@ -127,9 +127,9 @@ def _tell_some(story: Story, moved: Sequence[LayerDrift]) -> str:
     whole, all_of = not weights.unmatched, counted(len(weights.layers), "layer")
     can = "" if whole else " that can be compared"
     if len(moved) == 1:
-        only = "only " if whole else f"of the {all_of}{can} only "
+        only = "only " if whole else f"of the {all_of}{can}, only "
         if not whole and len(weights.layers) == 1:
-            only = "of what can be compared "
+            only = "of what can be compared, only "
         changed = exactly(moved[0].path, weights, story.comparison)
         return f"{only}the weights of {name(moved[0].path)}{_moved_by(moved[0])} changed{changed}"
     if len(moved) < len(weights.layers):
@@ -137,7 +137,7 @@ def _tell_some(story: Story, moved: Sequence[LayerDrift]) -> str:
     else:
         which = "every layer's weights" if whole else f"the weights of all {all_of}{can}"
     if all(layer.rearranged for layer in moved):
-        return f"{which} hold the same values in another order, as where filters are permuted"
+        return f"{which} hold the same values in another order, as after a permutation of filters"
     if moved[0].relative_change is None:
         return f"{which} changed"
     return f"{which} moved{_how_far(weights)}{_in_common(weights)}"
@@ -164,7 +164,7 @@ def _in_common(weights: WeightDrift) -> str:
     if whole is None or whole.cosine is None or not whole.cosine < NOTHING_IN_COMMON:
         return ""
     cosine = with_error(whole.cosine, whole.cosine_error or 0)
-    return f"; old and new weights have next to nothing in common (cosine {cosine}), as after training from another start"
+    return f"; old and new weights have almost nothing in common (cosine {cosine}), as after training from another initialisation"
 
 
 def _is_detail(story: Story) -> bool:
@@ -230,8 +230,8 @@ def _the_same(weights: WeightDrift) -> str:
         return f"the weights of the {count} that both have are the same"
     if not compared:
         if len(weights.rows) == 1:
-            return "the only weight tensor that has one shape in both is the same"
-        return f"the {len(weights.rows):,} weight tensors that have one shape in both are the same"
+            return "the only weight tensor that has the same shape in both is unchanged"
+        return f"the {len(weights.rows):,} weight tensors that have the same shape in both are unchanged"
     return f"the weights of the {counted(len(compared), 'layer')} that can be compared are the same"
 
 

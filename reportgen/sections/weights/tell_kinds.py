@@ -90,9 +90,7 @@ def _others(rows: tuple[TensorDrift, ...]) -> str:
         return "the weights left in them seem to be the same, by an estimate from sketches"
     if ways == {"zeroed and moved"}:
         return "the weights left in them moved, too"
-    return (
-        f"in {counted(sum(row.how == 'zeroed and moved' for row in rows), 'tensor')} of them the weights that are left moved, too"
-    )
+    return f"in {counted(sum(row.how == 'zeroed and moved' for row in rows), 'tensor')} of them the weights left moved, too"
 
 
 def tell_narrower(story: Story) -> Iterator[str]:
@@ -119,5 +117,5 @@ def _kept_filters(story: Story) -> str:
         return ""
     return (
         f"; the {counted(len(new), 'filter')} left in {name(both[1].path)} are among its old ones, unchanged; "
-        "of the other layers the reports do not tell that"
+        "for the other layers the reports do not show this"
     )

@@ -44,18 +44,18 @@ def untrained(network: Network) -> Iterator[Finding]:
             fresh.append((call.path, distance))
     if not judged:
         raise NotApplicable(
-            f"No kernel of {FEWEST} weights or more has an initializer that says how they were drawn, and a bias or a "
-            "normalisation that tells whether it was trained."
+            f"No kernel of {FEWEST} weights or more has a known initializer, and a bias or a normalisation that shows whether it "
+            "was trained."
         )
     advice = "Check that the trained weights were saved and loaded."
     if len(fresh) >= MOST_OF_A_MODEL * judged and judged > 1:
         worst = max(distance for _, distance in fresh)
         which = f"All {judged}" if len(fresh) == judged else f"{len(fresh)} of {judged}"
-        text = f"{which} kernels that can be judged are still as they were drawn before training."
+        text = f"{which} kernels that can be judged still have their initial random weights."
         yield Finding(level="warning", text=text, advice=advice, value=worst, threshold=CRITICAL)
         return
     for path, distance in fresh:
-        text = f"{path}: weights still as they were drawn before training."
+        text = f"{path}: still has its initial random weights."
         yield Finding(level="warning", path=path, text=text, advice=advice, value=distance, threshold=CRITICAL)
 
 
