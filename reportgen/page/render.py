@@ -142,7 +142,7 @@ class Composer:
             raise OptionError(f"--templates {self._templates}: {reason}") from error
         finally:
             COMPOSING.reset(composing)
-        # a user's name may hold a lone surrogate, which cannot be encoded
+        # a name from outside may hold a lone surrogate, which cannot be encoded
         return html.encode("utf-8", "replace").decode()
 
     def folder(self, html: str) -> dict[str, bytes]:

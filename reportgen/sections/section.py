@@ -24,7 +24,7 @@ Subject = Literal["model", "image", "images"]
 Topic = Literal["input", "architecture", "weights", "model", "answer", "detail"]
 TOPICS: tuple[Topic, ...] = ("input", "answer", "architecture", "weights", "model", "detail")
 
-LEFT_OUT_REASON = "Left out, as the options say."  # the reason of a section that the user's options leave out
+LEFT_OUT_REASON = "Left out, as the options say."  # stored in reports and compared by equality, so it must not change
 
 
 @record(kw_only=True)

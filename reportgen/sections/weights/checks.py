@@ -40,7 +40,7 @@ def weights_not_loaded(network: Network) -> Iterator[Finding]:
         yield Finding(
             level="error",
             path=path,
-            text=f"The file holds no weights for {path}: it kept random ones, and results that depend on them are meaningless.",
+            text=f"The file holds no weights for {path}: the layer kept random ones, so results that use it are meaningless.",
             advice="Save the model again from an environment in which it works.",
         )
 
