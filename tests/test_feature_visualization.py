@@ -54,7 +54,7 @@ def test_a_model_that_costs_too_much_says_how_to_ask() -> None:
 def test_no_convolution_no_filters() -> None:
     with pytest.raises(NotApplicable, match="No two-dimensional convolution"):
         find_feature_visualization(FakeProbe(), Options(visualize=3))
-    with pytest.raises(NotApplicable, match="no list of classes"):
+    with pytest.raises(NotApplicable, match="not a list of classes"):
         find_feature_visualization(FakeProbe(), Options(visualize="classes"))
 
 

@@ -141,7 +141,7 @@ def test_no_link_out_of_the_folder_is_followed(tmp_path: Path, secret: Path, kin
     link.parent.mkdir(parents=True, exist_ok=True)
     LINKS[kind](link, secret)
     for make in (render, render_folder):
-        with pytest.raises(OptionError, match="a link that leads out of the folder") as caught:
+        with pytest.raises(OptionError, match="not a link out of it") as caught:
             make(small_report(), tmp_path / "templates")
         assert SECRET not in str(caught.value)
         assert "\n" not in str(caught.value)
@@ -152,7 +152,7 @@ def test_nor_for_a_comparison(tmp_path: Path, secret: Path, name: str) -> None:
     link = folder_with(tmp_path, name, "") / name
     link.unlink()
     link.symlink_to(secret)
-    with pytest.raises(OptionError, match="a link that leads out of the folder"):
+    with pytest.raises(OptionError, match="not a link out of it"):
         render_diff(diff(small_report(), small_report()), tmp_path / "templates")
 
 
@@ -192,7 +192,7 @@ def test_a_file_that_is_no_template_is_refused(tmp_path: Path, name: str, conten
     if content == "huge":
         os.truncate(file, LARGEST_TEMPLATE + 1)
     found = diff(small_report(), small_report())
-    with pytest.raises(OptionError, match=r"larger than 10 MB|cannot be read") as caught:
+    with pytest.raises(OptionError, match=r"at most 10 MB|cannot be read") as caught:
         render_diff(found, tmp_path / "templates") if "diff" in name else render(small_report(), tmp_path / "templates")
     assert "\n" not in str(caught.value)
 

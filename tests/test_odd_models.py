@@ -219,7 +219,7 @@ def is_striped(pixels: np.ndarray) -> bool:
 def test_broken_weights_are_warned_of_and_no_picture_is_blank(layer: str, value: float) -> None:
     report = report_of(with_weight(layer, value))
     errors = [finding for finding in report.findings() if finding.level == "error"]
-    assert errors[0].text.startswith(f"The weights of {layer} hold values that are not numbers")
+    assert errors[0].text.startswith(f"The weights of {layer} hold values that are not finite")
     expected = [("non-finite-weights", layer)]
     if not np.isfinite(part(report.predictions).rows[0].score):
         expected.append(("non-finite-scores", ""))
@@ -247,7 +247,7 @@ def test_one_broken_weight_is_striped_and_the_others_are_as_they_were() -> None:
 def test_all_of_a_head_broken_leaves_no_heatmap_and_says_so(name: str) -> None:
     report = report_of(with_weight(name, np.nan))
     assert isinstance(report.attributions, Absent)
-    assert "no numbers" in report.attributions.reason
+    assert "not finite" in report.attributions.reason
     assert (part(report.predictions).kind, part(report.predictions).answer()) == ("probabilities", "no answer")
 
 
@@ -256,14 +256,14 @@ def test_maps_that_grow_beyond_all_numbers_are_warned_of() -> None:
     assert [(finding.name, finding.level, finding.path) for finding in report.findings()[:3]] == [
         ("non-finite-scores", "error", ""), ("non-finite-maps", "error", "conv1"), ("huge-weights", "warning", "conv1"),
     ]  # fmt: skip
-    assert report.findings()[1].text.startswith("The maps of conv1 hold values that are not numbers")
+    assert report.findings()[1].text.startswith("The feature maps of conv1 hold values that are not finite")
 
 
 def test_an_answer_that_is_no_number_is_warned_of() -> None:
     model = ending("net", layers.Dense(2, name="head", kernel_initializer="zeros", activation=lambda x: x / 0.0))
     (finding,) = (each for each in report_of(model).findings() if each.level == "error")
     assert (finding.name, finding.path) == ("non-finite-scores", "")
-    assert finding.text.startswith("The model's answer holds values that are not numbers")
+    assert finding.text.startswith("The model's answer holds values that are not finite")
 
 
 def test_what_is_found_of_many_layers_is_told_in_one_line() -> None:

@@ -209,7 +209,7 @@ def test_a_diff_of_masks_says_overlap_and_share() -> None:
     assert "43.8 % of the places changed their class" in text_of(render_diff(found))
     assert diff(old, new, tolerance=0.3).same is False
     page = text_of(render_series(series([old, new, old])))
-    assert "What they made of the image" in page
+    assert "Outputs for the image" in page
     other = replace(old, output_map=replace(of_map(old), digest="0" * 64))
     assert "the mask is the same in both, though scores moved" in diff(old, other).verdict.lower()
 
@@ -231,7 +231,7 @@ def test_an_image_is_held_against_the_input_on_one_scale() -> None:
     np.testing.assert_allclose(section.output.numbers(), given / 2, atol=step)
     np.testing.assert_allclose(section.difference.numbers(), given.mean(-1) / 2, atol=section.difference.high / 255)
     assert isinstance(report.attributions, Absent)
-    assert "stands for no class" in report.attributions.reason
+    assert "not class scores" in report.attributions.reason
     worse = by_colour(0.25 * np.eye(3))
     worse.compile(loss="mse")
     told = diff(report, generated(worse)).verdict

@@ -371,7 +371,7 @@ def test_the_top_class_named_is_the_same_as_not_named(cat: Path) -> None:
     assert among.caveats == ()
     assert [row.new_class_index for row in among.attributions.rows] == [plain.predictions.rows[1].class_index]
     apart = reportgen.diff(second, third)
-    assert "explain two classes" in apart.caveats[0]
+    assert "explain different classes" in apart.caveats[0]
     assert not apart.same
 
 

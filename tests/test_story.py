@@ -86,7 +86,7 @@ def test_classes_explained_are_compared_where_both_have_one() -> None:
     apart = reportgen.diff(with_attributions(cat), with_attributions(dog))
     row = next(each for each in apart.alike if each.name == "Classes explained")
     assert (row.same, row.how) == (False, "`cat`, now `dog`")
-    assert "explain two classes" in apart.caveats[0]
+    assert "explain different classes" in apart.caveats[0]
 
 
 def test_of_a_series_the_first_step_that_differs_is_named() -> None:

@@ -187,9 +187,8 @@ def test_another_kind_of_answer_is_said_plainly() -> None:
     yes_no = report_of(ending(dense(0.0, activation="sigmoid")), labels=("cracked",))
     value = report_of(compiled(ending(dense(7.0)), "mse"), labels=("depth",))
     found = diff(yes_no, value)
-    assert (
-        "the answers are of two kinds: a yes/no answer, and now regression: values rather than classes" in found.verdict.lower()
-    )
+    told = "the answers are of different kinds: a yes/no answer, now regression: values rather than classes"
+    assert told in found.verdict.lower()
     assert "The answer was not `cracked` and is `depth` 7" in found.verdict
     assert not found.same
 

@@ -51,7 +51,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     mine = tmp_path / "sections" / "weights" / "report.html.j2"
     mine.parent.mkdir(parents=True)
     mine.write_text("mine")
-    with pytest.raises(OutputError, match=r"weights/report\.html\.j2: is there already"):
+    with pytest.raises(OutputError, match=r"weights/report\.html\.j2: already exists"):
         copy_templates(tmp_path)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [mine]
     assert mine.read_text() == "mine"

@@ -375,7 +375,7 @@ def test_a_spatial_layer_of_ones_own_is_explained(kind: type) -> None:
         assert "no two-dimensional convolution" not in words(report).lower()
     else:
         assert isinstance(report.feature_maps, Absent)
-        assert report.feature_maps.reason.startswith("No two-dimensional convolution is among the layers")
+        assert report.feature_maps.reason.startswith("No two-dimensional convolution took part")
 
 
 def test_without_anything_that_learned_there_is_nothing_to_point_at() -> None:

@@ -66,7 +66,7 @@ def test_permuted_filters_are_the_same_filters(cat: Path) -> None:
     assert (found.feature_maps.more_inactive, found.feature_maps.fewer_inactive) == (0, 0)
     second = next(row for row in found.feature_maps.rows if row.path == "conv2")
     assert second.new_inactive == second.old_inactive >= SECOND // 4
-    told = "the weights of 2 of 4 layers hold the same values in another order, as where filters are permuted"
+    told = "the weights of 2 of 4 layers hold the same values in another order, as after a permutation of filters"
     for words in (found.verdict, markdown(found), text_of(found)):
         assert told in words
         assert not re.search("died|revived|dead|alive", words)

@@ -46,9 +46,7 @@ def bias_free(head: dict[str, Any]) -> Any:
 def test_kernels_without_a_bias_are_judged_by_the_biases_of_the_model() -> None:
     """Training moves a kernel's weights and may leave their distribution: only what began as one number shows it."""
     fresh = bias_free({})
-    assert found(report_of(fresh), "untrained") == [
-        "All 2 kernels that can be judged are still as they were drawn before training."
-    ]
+    assert found(report_of(fresh), "untrained") == ["All 2 kernels that can be judged still have their initial random weights."]
     fresh.get_layer("head").set_weights([fresh.get_layer("head").get_weights()[0], np.array([0.1, -0.1], np.float32)])
     assert found(report_of(fresh), "untrained") == []
     checks = part(report_of(bias_free({"use_bias": False})).checks)
@@ -104,7 +102,7 @@ def test_a_softmax_over_one_class_says_nothing() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Keras's own: it warns of the same
         (text,) = found(report_of(model), "flat-scores")
-    assert text == "The output is a softmax over a single class: its score is 1 whatever the image."
+    assert text == "The output is a softmax over a single class: its score is 1 for every image."
 
 
 def test_scores_that_are_no_numbers_are_of_the_kind_that_made_them_and_no_answer() -> None:

@@ -172,7 +172,7 @@ def findings(model: Any, cat: Path) -> list[str]:
 )
 def test_a_model_that_answers_otherwise_the_next_time_is_warned_of(layer: Any, cat: Path) -> None:
     (text,) = findings(net(layer()), cat)
-    assert text.startswith("Shown the same image again, the model answered otherwise (by ")
+    assert text.startswith("Given the same image again, the model answered differently (by ")
 
 
 def test_a_steady_model_is_not_warned_of(cat: Path) -> None:

@@ -149,7 +149,7 @@ def test_of_a_layer_that_does_not_tell_its_settings_nothing_is_claimed(cat: Path
     found = diff(*reports)
     assert ". Same layers; only the weights of `conv`" in found.verdict
     caveat = next(caveat for caveat in found.caveats if "settings of `own` (activation, dilation, rate, ...)" in caveat)
-    assert caveat.endswith("are the same is not known. Their classes do not tell them.")
+    assert caveat.endswith("are the same. Their classes do not report them.")
     assert "The settings (activation, dilation, ...) of 1 of them are not known in both reports." in render_diff(found)
     assert diff(reports[0], reports[0]).caveats == ()
 
@@ -160,7 +160,7 @@ def test_a_report_of_format_1_says_nothing_of_settings(cat_report: Report) -> No
     assert {row.settings for row in old.layers.rows} == {None}
     made = cat_report.provenance
     other = replace(cat_report, provenance=replace(made, model=replace(made.model, digest="f" * 64)))
-    assert "are the same is not known" not in str(diff(old, cat_report).caveats)  # the digest is the same, so all is
+    assert "not known whether the settings" not in str(diff(old, cat_report).caveats)  # the digest is the same, so all is
     weights: Any = other.weights
     rows = (replace(weights.rows[0], digest="f" * 64), *weights.rows[1:])
     found = diff(old, replace(other, weights=replace(weights, rows=rows)), tolerance=1e9)

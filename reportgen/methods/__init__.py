@@ -1,1 +1,1 @@
-"""The mathematics of explaining: numpy in, numpy out. A method is a function and a row of the table in `attribution`."""
+"""Attribution methods: NumPy in, NumPy out. A method is a function plus a row of the table in `attribution`."""

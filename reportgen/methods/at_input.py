@@ -1,7 +1,7 @@
-"""Attribution at the model's input, by gradients: which values of the image the score depends on.
+"""Gradient-based attribution at the model's input: which values of the image the score depends on.
 
-x is the image as the model takes it, (h, w, channels), scaled; y the score. Each method gives a map (h, w) and says how it
-reduces the channels to one: by their sum where they are shares of the score, else by the greatest absolute value.
+x is the image as the model takes it, scaled, (h, w, channels); y is the score. Each method returns a map (h, w) and states how
+it reduces the channels to one: by their sum if they are shares of the score, otherwise by the max absolute value.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from ..overlay import spread
 from .at_layer import grad_cam
 from .subject import Subject
 
-STEPS = 50  # between baseline and image
+STEPS = 50  # from the baseline to the image
 SAMPLES = 50  # noisy images
-NOISE = 0.15  # standard deviation of the noise, as a share of the range of x; Smilkov et al. advise 0.1 to 0.2
+NOISE = 0.15  # standard deviation of the noise, as a fraction of the range of x; Smilkov et al. recommend 0.1 to 0.2
 
 
 def saliency(subject: Subject) -> np.ndarray:
@@ -24,7 +24,7 @@ def saliency(subject: Subject) -> np.ndarray:
 
 
 def gradient_x_input(subject: Subject) -> np.ndarray:
-    """sum_c x_c dy/dx_c, of either sign.
+    """sum_c x_c dy/dx_c, signed.
 
     Shrikumar et al. 2016, "Not Just a Black Box: Learning Important Features Through Propagating Activation Differences".
     """
@@ -32,7 +32,7 @@ def gradient_x_input(subject: Subject) -> np.ndarray:
 
 
 def smooth_grad(subject: Subject) -> np.ndarray:
-    """max_c |mean_i dy/dx_c at x + n_i|, with Gaussian noise n_i whose standard deviation is `NOISE` of the range of x.
+    """max_c |mean_i dy/dx_c at x + n_i|, with Gaussian noise n_i whose standard deviation is `NOISE` times the range of x.
 
     Smilkov et al. 2017, "SmoothGrad: removing noise by adding noise", section 2.
     """
@@ -40,7 +40,7 @@ def smooth_grad(subject: Subject) -> np.ndarray:
 
 
 def var_grad(subject: Subject) -> np.ndarray:
-    """max_c of the variance over i of dy/dx_c at x + n_i, for the noise n_i of SmoothGrad.
+    """max_c of the variance over i of dy/dx_c at x + n_i, with the same noise n_i as SmoothGrad.
 
     Adebayo et al. 2018, "Local Explanation Methods for Deep Neural Networks Lack Sensitivity to Parameter Values".
     """
@@ -48,10 +48,11 @@ def var_grad(subject: Subject) -> np.ndarray:
 
 
 def integrated_gradients(subject: Subject) -> np.ndarray:
-    """sum_c (x_c - b_c) * mean_k dy/dx_c at b + t_k (x - b), of either sign, for the baseline b and t_k = (k + 1/2) / `STEPS`.
+    """sum_c (x_c - b_c) * mean_k dy/dx_c at b + t_k (x - b), signed, for the baseline b and t_k = (k + 1/2) / `STEPS`.
 
-    Sundararajan et al. 2017, "Axiomatic Attribution for Deep Networks", equations 1 and 3; the midpoints make the sum converge
-    faster than the paper's right ends. The map adds up to the score of x less that of b, but for what the steps leave out.
+    Sundararajan et al. 2017, "Axiomatic Attribution for Deep Networks", equations 1 and 3. Midpoints make the sum converge
+    faster than the right endpoints that the paper uses. The map adds up to the score of x minus the score of b, up to the
+    discretization error.
     """
     image, start = subject.input, subject.without
     total = np.zeros(image.shape, np.float64)
@@ -63,7 +64,7 @@ def integrated_gradients(subject: Subject) -> np.ndarray:
 
 
 def what_is_missing(subject: Subject, heat: np.ndarray) -> str:
-    """How far integrated gradients are from adding up to what the score gained, and what the baseline is."""
+    """Describe the baseline, and how far the integrated gradients are from adding up to the change of the score."""
     both = subject.score(subject.network.logits(np.stack([subject.input, subject.without])))
     gained, summed, unit = float(both[0] - both[1]), float(heat.sum(dtype=np.float64)), subject.question.unit
     said = f"The baseline is {subject.baseline_words}. From there to the image the {unit} changes by "
@@ -74,7 +75,7 @@ def what_is_missing(subject: Subject, heat: np.ndarray) -> str:
 
 
 def guided_backprop(subject: Subject) -> np.ndarray:
-    """max_c |dy/dx_c|, where ReLUs let back only what is positive.
+    """max_c |dy/dx_c|, where each ReLU passes back only positive gradients.
 
     Springenberg et al. 2015, "Striving for Simplicity: The All Convolutional Net", section 3.4.
     """
@@ -82,7 +83,7 @@ def guided_backprop(subject: Subject) -> np.ndarray:
 
 
 def guided_grad_cam(subject: Subject) -> np.ndarray:
-    """max_c |guided gradient_c| times Grad-CAM, which is enlarged to the input bilinearly.
+    """max_c |guided gradient_c| times Grad-CAM, which is upsampled bilinearly to the size of the input.
 
     Selvaraju et al. 2017, section 3.2.
     """
@@ -102,7 +103,7 @@ def _guided(subject: Subject) -> np.ndarray:
 
 
 def _noisy_gradients(subject: Subject) -> tuple[np.ndarray, np.ndarray]:
-    """The mean and the variance of the gradients at noisy images, (h, w, channels) each."""
+    """Return the mean and the variance of the gradients at noisy images, each (h, w, channels)."""
     return subject.once(f"noisy {_of(subject)}", lambda: _mean_and_variance(subject))
 
 
@@ -115,7 +116,7 @@ def _mean_and_variance(subject: Subject) -> tuple[np.ndarray, np.ndarray]:
         moved: np.ndarray = image + spread_out * noise
         return moved
 
-    # Welford's sums: the mean first, then deviations from it
+    # Welford's algorithm: update the mean first, then the sum of squared deviations from it
     count, mean, squares = 0, np.zeros(image.shape, np.float64), np.zeros(image.shape, np.float64)
     for batch, fresh in subject.batches("Gradients of noisy images", SAMPLES, noisy):
         for gradient in subject.gradient(batch)[fresh]:
@@ -132,7 +133,7 @@ def _of(subject: Subject) -> str:
 
 
 def _greatest(values: np.ndarray) -> np.ndarray:
-    """The greatest absolute value of the channels."""
+    """Return the max absolute value over the channels."""
     greatest: np.ndarray = np.abs(values).max(axis=2)
     return greatest
 

@@ -1,7 +1,7 @@
 """Attribution at a layer, from one forward and one backward pass: class activation maps.
 
-A is (h, w, channels), what the layer returned, and G = dy/dA. Sums are in float64: over some hundred channels of either sign they
-lose digits otherwise.
+A is the output of the layer, (h, w, channels), and G = dy/dA. Sums are taken in float64, because a float32 sum over a few
+hundred channels of both signs loses digits.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from .subject import AtLayer, Subject
 
 HANDING_ON = {"Dropout", "SpatialDropout2D", "GaussianDropout", "GaussianNoise", "AlphaDropout", "Identity", "Flatten", "Reshape"}
 ENDING = {"Softmax", "Activation", *HANDING_ON}
-SQUARINGS, CONVERGED = 40, 1e-13  # of a matrix whose trace is 1, and the change at which it stays as it is
-LAST = ("linear", "softmax", "sigmoid")  # activations behind which, or before which, lie the logits
+SQUARINGS, CONVERGED = 40, 1e-13  # max squarings of a matrix with trace 1, and the change below which it has converged
+LAST = ("linear", "softmax", "sigmoid")  # activations whose input or output are the logits
 
 
 def grad_cam(at: AtLayer) -> np.ndarray:
@@ -34,8 +34,8 @@ def grad_cam_plus_plus(at: AtLayer) -> np.ndarray:
     """relu(sum_k w_k A_k), (h, w), with w_k = sum_ij alpha_ij relu(G_ij) and alpha = G^2 / (2 G^2 + sum_ab A_ab G^3).
 
     Chattopadhay et al. 2018, "Grad-CAM++: Generalized Gradient-based Visual Explanations for Deep Convolutional Networks",
-    equations 10, 11 and 19. There y is the exponential of the logit; its derivatives differ from powers of G by the factor
-    exp(logit) alone, which cancels in alpha and is left out of w. alpha is 0 where G is 0.
+    equations 10, 11 and 19. In the paper y is the exponential of the logit. Its derivatives differ from powers of G only by the
+    factor exp(logit), which cancels in alpha and is left out of w. alpha is 0 where G is 0.
     """
     whole = at.activations.sum(axis=(0, 1), dtype=np.float64)
     weights = np.zeros(len(whole))
@@ -48,7 +48,7 @@ def grad_cam_plus_plus(at: AtLayer) -> np.ndarray:
 
 
 def hires_cam(at: AtLayer) -> np.ndarray:
-    """sum_k G_k A_k, (h, w), of either sign.
+    """sum_k G_k A_k, (h, w), signed.
 
     Draelos and Carin 2020, "Use HiResCAM instead of Grad-CAM for faithful explanations of convolutional neural networks",
     equation 3.
@@ -77,10 +77,10 @@ def xgrad_cam(at: AtLayer) -> np.ndarray:
 
 
 def eigen_cam(at: AtLayer) -> np.ndarray:
-    """A v, (h, w), where v (channels,) is the first right singular vector of A as (h w, channels).
+    """A v, (h, w), where v (channels,) is the first right singular vector of A reshaped to (h w, channels).
 
-    Muhammad and Yeasin 2020, "Eigen-CAM: Class Activation Map using Principal Components", equation 3. As there, A is not
-    centred. The sign of v, which the decomposition leaves open, is such that the map's sum is positive.
+    Muhammad and Yeasin 2020, "Eigen-CAM: Class Activation Map using Principal Components", equation 3. As in the paper, A is
+    not centred. The decomposition leaves the sign of v open; it is chosen so that the sum of the map is positive.
     """
     height, width, channels = at.activations.shape
     flat = at.activations.reshape(-1, channels).astype(np.float64)
@@ -97,10 +97,10 @@ def eigen_cam(at: AtLayer) -> np.ndarray:
 
 
 def _first_eigenvector(gram: np.ndarray) -> np.ndarray:
-    """The eigenvector (n,) of the greatest eigenvalue of a symmetric matrix (n, n) that has no negative one; 0 of a zero matrix.
+    """Return the eigenvector (n,) of the largest eigenvalue of a symmetric positive semidefinite matrix (n, n).
 
-    By squaring the matrix until only the greatest eigenvalue is left. LAPACK finds all of them, and its threads wait for each
-    other where another core is busy: that took up to a second for a layer of VGG16.
+    It is 0 for a zero matrix. The matrix is squared until only the largest eigenvalue is left. LAPACK computes all eigenvalues,
+    and its threads wait for each other when another core is busy, which took up to a second for one layer of VGG16.
     """
     largest = float(np.trace(gram))
     if largest <= 0:
@@ -117,20 +117,20 @@ def _first_eigenvector(gram: np.ndarray) -> np.ndarray:
 
 
 def cam(subject: Subject) -> np.ndarray:
-    """sum_k w_k A_k / (h w), (h, w), of either sign: each place's share of the logit, whose sum with the bias is the logit.
+    """sum_k w_k A_k / (h w), (h, w), signed: the contribution of each place to the logit. Their sum plus the bias is the logit.
 
-    w_k is the weight of channel k in the Dense layer behind a global average pooling. Zhou et al. 2016, "Learning Deep Features
-    for Discriminative Localization", equation 2; the division is that of the pooling, which the paper's equation 1 leaves out.
-    Raises `NotApplicable` for any other head.
+    w_k is the weight of channel k in the Dense layer that follows a global average pooling. Zhou et al. 2016, "Learning Deep
+    Features for Discriminative Localization", equation 2; the division by h w comes from the pooling, and the paper's equation
+    1 omits it. Raises `NotApplicable` for any other head.
     """
     row = head_row(subject.network.layers, subject.layer.path)
     kernel = None if row is None or subject.layer.into else subject.network.weights(row).get("kernel")
     height, width, channels = subject.activations.shape
-    # a convolution of a single place is a Dense layer: its kernel is (1, 1, channels, classes)
+    # a convolution on a single place is equivalent to a Dense layer: its kernel is (1, 1, channels, classes)
     if kernel is None or kernel.shape[:-1] not in ((channels,), (1, 1, channels)):
         raise NotApplicable(
-            f"CAM needs a head of one global average pooling and one Dense layer right behind {name(subject.layer.path)}; this "
-            "model has another. Grad-CAM is its generalisation."
+            f"CAM needs a head of global average pooling and one Dense layer directly after {name(subject.layer.path)}; this "
+            "model has another head. Use Grad-CAM instead, which generalises CAM."
         )
     weights = kernel.reshape(channels, -1)
     of_score = subject.score(weights.astype(np.float64))
@@ -139,8 +139,9 @@ def cam(subject: Subject) -> np.ndarray:
 
 
 def head_row(layers: tuple[LayerCall, ...], path: str) -> int | None:
-    """The row of the Dense layer, or 1x1 convolution, whose input is the global average of what the layer at `path` returns, and
-    whose output are the logits; None where there is no such head.
+    """Return the row of the Dense layer or 1x1 convolution that turns the global average of the output of `path` into logits.
+
+    None if the model has no such head.
     """
     row = _only_one_behind(layers, path)
     if row is None or row.type != "GlobalAveragePooling2D":
@@ -150,7 +151,7 @@ def head_row(layers: tuple[LayerCall, ...], path: str) -> int | None:
         if row is not None and row.type not in ("Dense", "Conv2D", *HANDING_ON):
             return None
     dense = last = row
-    while last is not None:  # nothing may follow but what turns logits into scores
+    while last is not None:  # only layers that turn logits into scores may follow
         activation = next((text for text in last.settings or () if text.startswith("activation: ")), "")
         if last is not dense and last.type not in ENDING:
             return None
@@ -163,29 +164,29 @@ def head_row(layers: tuple[LayerCall, ...], path: str) -> int | None:
 
 
 def _only_one_behind(layers: tuple[LayerCall, ...], path: str) -> LayerCall | None:
-    """The layer that takes what the layer at `path` returns, and nothing else; None where there is none, or several."""
+    """Return the only layer that consumes the output of `path`, if it has no other input; None otherwise."""
     behind = [row for row in layers if path in row.inputs]
     return behind[0] if len(behind) == 1 and behind[0].inputs == (path,) else None
 
 
 def _weighted(at: AtLayer, weights: np.ndarray) -> np.ndarray:
     """relu(sum_k w_k A_k)."""
-    with np.errstate(invalid="ignore", over="ignore"):  # numbers that are none are told of where the map is looked at
+    with np.errstate(invalid="ignore", over="ignore"):  # whoever uses the map reports values that are not finite
         weighted = np.stack([activations @ weights for activations, _ in _rows(at)])
     heat: np.ndarray = np.maximum(weighted, 0)
     return heat
 
 
 def _rows(at: AtLayer) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The activations and the gradients of each row of the layer's maps, (w, channels) float64.
+    """Yield the activations and the gradients of each row of the layer's maps, (w, channels) float64.
 
-    A copy of all rows would take twice the memory of the layer's output, which is large near the input.
+    A float64 copy of all rows would take twice the memory of the layer's output, which is large near the input.
     """
     for activations, gradients in zip(at.activations, at.gradients, strict=True):
         yield activations.astype(np.float64), gradients.astype(np.float64)
 
 
 def _summed(rows: Iterable[np.ndarray]) -> np.ndarray:
-    """The sum over the channels of each row (w, channels), (h, w)."""
+    """Return the sum over the channels, (h, w), of rows (w, channels)."""
     with np.errstate(invalid="ignore", over="ignore"):
         return np.stack([row.sum(axis=1) for row in rows])

@@ -1,4 +1,4 @@
-"""The table that names every attribution method. The methods themselves are functions, here and in the rooms beside."""
+"""The table of all attribution methods. The methods themselves are functions in the neighbouring modules."""
 
 from __future__ import annotations
 
@@ -40,14 +40,15 @@ Needs = Literal["layer", "input"]
 
 
 class Method(NamedTuple):
-    """A method by its `name` in data and options. `attribute` makes a map (h, w) of a `Subject`.
+    """An attribution method. `name` identifies it in data and options; `attribute` computes a map (h, w) from a `Subject`.
 
-    `meaning` says in two sentences what a bright place means, and what the map cannot tell; `reference` where the method comes
-    from. `needs` says where the map lies: at the "layer" that is explained, or at the "input". `cost` says in words what it asks
-    of the model beyond the pass that every report makes; where that is nothing, the three best classes are explained by default,
-    else the best. `unit` is the map's, with "y" for that of the score. `signed` maps tell what speaks for the class from what
-    speaks against it. `by_class` is False where the map is the same for every class. `note` adds figures of this very map, `part`
-    says where the cells of a map at the input lie. The colours of a map `from_low` begin at its least value rather than at 0.
+    `meaning` says in two sentences what a bright place means and what the map cannot tell. `reference` is the paper. `needs`
+    says where the map lies: at the explained "layer" or at the "input". `cost` describes in words what the method asks of the
+    model beyond the pass that every report makes: if it is "", the top three classes are explained by default, otherwise only
+    the top one. `unit` is the unit of the map, where "y" stands for the unit of the score. `signed` maps distinguish evidence
+    for the class from evidence against it. `by_class` is False if the map is the same for every class. `note` returns a
+    sentence with figures about one map. `part` returns where the cells of a map at the input lie. With `from_low` the colours
+    of a map start at its min rather than at 0.
     """
 
     name: str
@@ -65,7 +66,7 @@ class Method(NamedTuple):
     part: Callable[[Subject], Part] = lambda _subject: WHOLE
 
     def unit_of(self, score: str) -> str:
-        """The map's unit where that of the score is `score`: "logit per unit of the input"."""
+        """Return the unit of the map for a score in the unit `score`, e.g. "logit per unit of the input"."""
         return SCORE.sub(score, self.unit)
 
 
@@ -74,24 +75,24 @@ _TABLE = (
         "grad-cam",
         "Grad-CAM",
         grad_cam,
-        "Bright places hold what raises the score of this class, on average over all places; dark ones do not, or hold what "
-        "lowers it. Behind a layer that treats each place in its own way, such as Flatten, a single place may do otherwise.",
+        "Bright places hold features that raise the score of this class on average over all places; dark places hold none, or "
+        "features that lower it. If a later layer treats each place differently, as Flatten does, a single place may deviate.",
         "Selvaraju et al. 2017",
     ),
     Method(
         "grad-cam++",
         "Grad-CAM++",
         grad_cam_plus_plus,
-        "Bright places hold what raises the score, with more weight than in Grad-CAM for things that appear several times. What "
-        "lowers the score is left out, so it cannot tell what speaks against the class.",
+        "Bright places hold features that raise the score, with more weight than in Grad-CAM for objects that appear several "
+        "times. Features that lower the score are ignored, so the map cannot show what speaks against the class.",
         "Chattopadhay et al. 2018",
     ),
     Method(
         "hires-cam",
         "HiResCAM",
         hires_cam,
-        "Red places raise the score and blue ones lower it, each by the gradient at that very place. It tells how the score "
-        "would change for small changes at this layer, not what would happen if a place were gone.",
+        "Red places raise the score and blue places lower it, each by the gradient at that place. The map shows the effect of "
+        "small changes at this layer, not what would happen if a place were removed.",
         "Draelos and Carin 2020",
         signed=True,
     ),
@@ -99,8 +100,8 @@ _TABLE = (
         "layer-cam",
         "LayerCAM",
         layer_cam,
-        "Bright places hold features whose increase right there would raise the score. What lowers the score is left out, so it "
-        "cannot tell what speaks against the class.",
+        "Bright places hold features that would raise the score if they were stronger there. Features that lower the score are "
+        "ignored, so the map cannot show what speaks against the class.",
         "Jiang et al. 2021",
     ),
     Method(
@@ -108,15 +109,15 @@ _TABLE = (
         "XGrad-CAM",
         xgrad_cam,
         "Bright places hold channels that raise the score where they are active; each channel's gradient is averaged with its "
-        "activation as weight. A single place may do otherwise than the average says.",
+        "activation as the weight. A single place may deviate from this average.",
         "Fu et al. 2020",
     ),
     Method(
         "eigen-cam",
         "Eigen-CAM",
         eigen_cam,
-        "Bright places are where the layer's strongest common pattern is present. It knows nothing of any class, so it cannot "
-        "tell why the model chose this one.",
+        "Bright places are where the layer's strongest common pattern is present. The map does not depend on the class, so it "
+        "cannot tell why the model chose this one.",
         "Muhammad and Yeasin 2020",
         unit="activation",
         by_class=False,
@@ -125,8 +126,8 @@ _TABLE = (
         "cam",
         "CAM",
         cam,
-        "Red places raise the score and blue ones lower it; with the bias, all places add up to it exactly. It cannot tell which "
-        "part of what a cell sees made it so: a cell of a deep layer sees much of the image.",
+        "Red places raise the score and blue places lower it; together with the bias they add up to exactly the score. The map "
+        "cannot tell which part of a cell's receptive field is responsible: a cell of a deep layer sees much of the image.",
         "Zhou et al. 2016",
         signed=True,
     ),
@@ -134,8 +135,8 @@ _TABLE = (
         "saliency",
         "Saliency",
         saliency,
-        "Bright pixels are those whose small changes would change the score most, in either direction (the greatest absolute "
-        "value of the channels). It cannot tell whether they speak for the class, and it is noisy.",
+        "Bright pixels are those where a small change would change the score most, in either direction (the max absolute value "
+        "over the channels). The map cannot tell whether they speak for or against the class, and it is noisy.",
         "Simonyan et al. 2014",
         needs="input",
         cost="1 gradient",
@@ -145,8 +146,8 @@ _TABLE = (
         "gradient-x-input",
         "Gradient × input",
         gradient_x_input,
-        "Red pixels raise the score and blue ones lower it, judged by the gradient at this image times the pixel's value (the "
-        "sum of the channels). A pixel whose value is scaled to 0 never shows, however much it matters.",
+        "Red pixels raise the score and blue pixels lower it, estimated by the gradient at this image times the pixel's value "
+        "(summed over the channels). A pixel whose scaled value is 0 never shows, however much it matters.",
         "Shrikumar et al. 2016",
         needs="input",
         cost="1 gradient",
@@ -156,8 +157,8 @@ _TABLE = (
         "smooth-grad",
         "SmoothGrad",
         smooth_grad,
-        f"Bright pixels change the score most, on average over {SAMPLES} copies of the image with noise (the greatest absolute "
-        "value of the channels). It cannot tell whether they speak for the class or against it.",
+        f"Bright pixels change the score most, on average over {SAMPLES} noisy copies of the image (the max absolute value over "
+        "the channels). The map cannot tell whether they speak for or against the class.",
         "Smilkov et al. 2017",
         needs="input",
         cost=f"{SAMPLES} gradients",
@@ -167,19 +168,19 @@ _TABLE = (
         "var-grad",
         "VarGrad",
         var_grad,
-        f"Bright pixels are those whose gradient varies most over {SAMPLES} copies of the image with noise (the greatest "
-        "variance of the channels). It tells where the score reacts unevenly, not in which direction.",
+        f"Bright pixels are those whose gradient varies most over {SAMPLES} noisy copies of the image (the max variance over the "
+        "channels). The map shows where the score reacts unevenly, not in which direction.",
         "Adebayo et al. 2018",
         needs="input",
-        cost=f"{SAMPLES} gradients, those of SmoothGrad",
+        cost=f"{SAMPLES} gradients, shared with SmoothGrad",
         unit="(y per unit of the input)²",
     ),
     Method(
         "integrated-gradients",
         "Integrated gradients",
         integrated_gradients,
-        "Red pixels raised the score and blue ones lowered it on the way from the baseline to this image (the sum of the "
-        "channels). It depends on the baseline: a pixel that equals it never shows.",
+        "Red pixels raised the score and blue pixels lowered it on the path from the baseline to this image (summed over the "
+        "channels). The map depends on the baseline: a pixel that equals the baseline never shows.",
         "Sundararajan et al. 2017",
         needs="input",
         cost=f"{STEPS} gradients",
@@ -190,8 +191,8 @@ _TABLE = (
         "guided-backprop",
         "Guided backpropagation",
         guided_backprop,
-        "Bright pixels belong to edges and textures that excite the model's ReLUs (the greatest absolute value of the channels). "
-        "It often looks the same for every class and even for random weights, so it cannot tell why the model chose this one.",
+        "Bright pixels belong to edges and textures that activate the model's ReLUs (the max absolute value over the channels). "
+        "The map often looks the same for every class, even with random weights, so it cannot tell why the model chose this one.",
         "Springenberg et al. 2015",
         needs="input",
         cost="1 gradient",
@@ -202,7 +203,7 @@ _TABLE = (
         "Guided Grad-CAM",
         guided_grad_cam,
         "Bright pixels are edges and textures inside the region that Grad-CAM finds. The detail comes from guided "
-        "backpropagation, which is nearly the same for every class: only the region speaks of this one.",
+        "backpropagation, which is nearly the same for every class: only the region is specific to this one.",
         "Selvaraju et al. 2017",
         needs="input",
         cost="1 gradient",
@@ -212,10 +213,10 @@ _TABLE = (
         "score-cam",
         "Score-CAM",
         score_cam,
-        "Bright places are shown by those channels that keep the score high when the image is seen through them alone. It uses "
-        "no gradient; a hidden part becomes the baseline, which the model may never have seen in training.",
+        "Bright places are shown by channels that keep the score high when the image is seen only through them. The method uses "
+        "no gradients; hidden parts become the baseline, which the model may never have seen in training.",
         "Wang et al. 2020",
-        cost="1 pass for each channel",
+        cost="1 pass per channel",
         unit="activation",
         note=score_cam_note,
     ),
@@ -223,11 +224,11 @@ _TABLE = (
         "occlusion",
         "Occlusion",
         occlusion,
-        "Red places lower the score when they are hidden, blue ones raise it. It cannot show what two places do together: when "
-        "one is hidden the other may stand in for it.",
+        "Hiding a red place lowers the score, hiding a blue place raises it. The map cannot show what two places do together: "
+        "when one is hidden, the other may make up for it.",
         "Zeiler and Fergus 2014",
         needs="input",
-        cost="1 pass for each window",
+        cost="1 pass per window",
         unit="score",
         signed=True,
         note=occlusion_note,
@@ -238,7 +239,7 @@ _TABLE = (
         "RISE",
         rise,
         "Bright places were visible when the score was high, over many random masks. Only differences between places count: the "
-        "map is bright everywhere where the score hardly depends on the masks, and it has the noise of a random sample.",
+        "map is bright everywhere if the score hardly depends on the masks, and it is noisy, because the masks are a sample.",
         "Petsiuk et al. 2018",
         needs="input",
         cost=f"{MASKS:,} passes",
@@ -250,7 +251,7 @@ _TABLE = (
         "random",
         "Random map",
         random_map,
-        "Its bright places mean nothing: it is drawn at random. A method whose map is not better by deletion and insertion "
+        "Bright places mean nothing: the map is random. A method whose map is no better than this one in deletion and insertion "
         "explains nothing.",
         "a floor for comparison",
         needs="input",

@@ -1,4 +1,4 @@
-"""Attribution by trying: parts of the image are hidden, and the score is looked at again."""
+"""Attribution by perturbation: hide parts of the image and see how the score changes."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from ..overlay import enlarged, spread
 from ..picture import Part
 from .subject import Subject
 
-WINDOW = 7  # windows that cover a side of the image, for occlusion; they overlap by half
-MASKS = 2000  # of RISE; the paper takes 4000 for VGG16
-CELLS = 7  # of a RISE mask, each way
-SHOWN = 0.5  # the share of a RISE mask's cells that show the image
-COARSE = 7  # cells of a random map each way, where no layer tells how many
+WINDOW = 7  # occlusion: the shorter side of the image is this many windows long; windows overlap by half
+MASKS = 2000  # number of RISE masks; the paper uses 4000 for VGG16
+CELLS = 7  # cells of a RISE mask along each side
+SHOWN = 0.5  # the fraction of a RISE mask's cells that show the image
+COARSE = 7  # cells of a random map along each side, if no layer is explained
 
 
 def score_cam(subject: Subject) -> np.ndarray:
-    """relu(sum_k a_k A_k), (h, w), with a = softmax over k of the logit of the image seen through A_k.
+    """relu(sum_k a_k A_k), (h, w), with a = softmax over k of the logit of the image masked by A_k.
 
     Wang et al. 2020, "Score-CAM: Score-Weighted Visual Explanations for Convolutional Neural Networks", equations 5 to 8 and
-    algorithm 1. Each A_k is brought to 0..1 and enlarged to the input; where it is 0 the image becomes the baseline. Of the
-    layer's channels the most active ones are taken, `subject.channels`; one that is the same everywhere hides nothing.
+    algorithm 1. Each A_k is scaled to 0..1 and upsampled to the input; where it is 0, the image becomes the baseline. Only the
+    `subject.channels` most active channels are used. A constant channel is skipped, because it hides nothing.
     """
     chosen = active_channels(subject)
     if not len(chosen):
-        raise NotApplicable("Score-CAM looks at the image through the layer's maps, and each of them is the same everywhere.")
+        raise NotApplicable("Score-CAM masks the image with the layer's feature maps, but each of them is constant.")
     image, start, layer = subject.input, subject.without, subject.layer
 
     def seen_through(place: int) -> np.ndarray:
@@ -46,7 +46,7 @@ def score_cam(subject: Subject) -> np.ndarray:
 
 
 def active_channels(subject: Subject) -> np.ndarray:
-    """The channels that Score-CAM takes, the most active first: by the mean of |A_k|."""
+    """Return the channels that Score-CAM uses, sorted by the mean of |A_k|, largest first."""
     activations = subject.activations
     varied = np.flatnonzero(
         np.isfinite(activations).all(axis=(0, 1)) & (activations.max(axis=(0, 1)) > activations.min(axis=(0, 1)))
@@ -57,24 +57,24 @@ def active_channels(subject: Subject) -> np.ndarray:
 
 
 def score_cam_note(subject: Subject, _heat: np.ndarray) -> str:
-    """How many channels took part, and what stood for the hidden."""
+    """Describe how many channels were used, and what replaced the hidden parts."""
     used, whole = len(active_channels(subject)), subject.activations.shape[2]
     which = f"all {whole} channels" if used == whole else f"the {used} most active of {whole} channels"
     return f"Through {which}; what is hidden becomes {subject.baseline_words}."
 
 
 def occlusion(subject: Subject) -> np.ndarray:
-    """The score less the score with a window of the image replaced by the baseline, (rows, columns), of either sign.
+    """The score minus the score with a window of the image replaced by the baseline, (rows, columns), signed.
 
     Zeiler and Fergus 2014, "Visualizing and Understanding Convolutional Networks", section 4.2. The windows are squares that
-    overlap by half; `windows` tells where they begin.
+    overlap by half; `windows` returns where they start.
     """
     image, start = subject.input, subject.without
     (rows, columns), (height, width) = _all_windows(subject)
 
     def occluded(place: int) -> np.ndarray:
         changed = image.copy()
-        if place < len(rows) * len(columns):  # the last is the image as it is
+        if place < len(rows) * len(columns):  # the last one is the unchanged image
             top, left = rows[place // len(columns)], columns[place % len(columns)]
             changed[top : top + height, left : left + width] = start[top : top + height, left : left + width]
         return changed
@@ -86,13 +86,13 @@ def occlusion(subject: Subject) -> np.ndarray:
 
 
 def windows(length: int, size: int) -> list[int]:
-    """Where windows of `size` begin that cover a side of `length` from end to end and overlap by half."""
+    """Return where windows of `size` start that cover a side of `length` from end to end and overlap by half."""
     count = max(1, math.ceil((length - size) / max(1, size / 2)) + 1)
     return [round(place * (length - size) / max(1, count - 1)) for place in range(count)]
 
 
 def window_size(height: int, width: int) -> int:
-    """The side of the square that is hidden."""
+    """Return the side of the square window, in pixels."""
     return max(1, min(height, width, math.ceil(min(height, width) / WINDOW)))
 
 
@@ -103,7 +103,7 @@ def _all_windows(subject: Subject) -> tuple[tuple[list[int], list[int]], tuple[i
 
 
 def occlusion_part(subject: Subject) -> Part:
-    """Where the cells of an occlusion map lie: each in the middle of its window."""
+    """Return where the cells of an occlusion map lie: each at the centre of its window."""
     starts, sizes = _all_windows(subject)
     spans = []
     for length, begins, size in zip(subject.pixels.shape[:2], starts, sizes, strict=False):
@@ -114,17 +114,18 @@ def occlusion_part(subject: Subject) -> Part:
 
 
 def occlusion_note(subject: Subject, heat: np.ndarray) -> str:
-    """How large the windows are, and what they become."""
+    """Describe how many windows there are, how large they are, and what replaces them."""
     side = window_size(*subject.pixels.shape[:2])
     return f"{heat.size} windows of {side} × {side} pixels, each replaced by {subject.baseline_words}."
 
 
 def rise(subject: Subject) -> np.ndarray:
-    """sum_i f(x seen through m_i) m_i / sum_i m_i, (h, w), for `MASKS` random masks m_i whose mean is about `SHOWN`.
+    """sum_i f(x masked by m_i) m_i / sum_i m_i, (h, w), for `MASKS` random masks m_i whose mean is about `SHOWN`.
 
-    Petsiuk et al. 2018, "RISE: Randomized Input Sampling for Explanation of Black-box Models", equation 6, where the expected sum
-    of the masks stands below; by their own sum, a score that does not depend on them makes an even map. Masks are random grids of
-    `CELLS` x `CELLS`, enlarged bilinearly and shifted by up to a cell. Where a mask is 0 the image becomes the baseline.
+    Petsiuk et al. 2018, "RISE: Randomized Input Sampling for Explanation of Black-box Models", equation 6. The paper divides by
+    the expected sum of the masks; dividing by their actual sum makes the map constant if the score does not depend on the
+    masks. Masks are random grids of `CELLS` x `CELLS`, upsampled bilinearly and shifted by up to a cell. Where a mask is 0, the
+    image becomes the baseline.
     """
     image, start = subject.input, subject.without
 
@@ -143,7 +144,7 @@ def rise(subject: Subject) -> np.ndarray:
 
 
 def rise_mask(subject: Subject, place: int) -> np.ndarray:
-    """One of the masks, (h, w) float32, 0 to 1."""
+    """Return the mask number `place`, (h, w) float32, 0 to 1."""
     height, width = subject.pixels.shape[:2]
     generator = np.random.default_rng([subject.seed, place])
     rows, columns = min(CELLS, height), min(CELLS, width)
@@ -155,12 +156,12 @@ def rise_mask(subject: Subject, place: int) -> np.ndarray:
 
 
 def rise_note(subject: Subject, _heat: np.ndarray) -> str:
-    """How many masks there are, and what they hide the image with."""
+    """Describe how many masks there are, and what replaces the parts that they hide."""
     return f"{MASKS:,} random masks; what they hide becomes {subject.baseline_words}."
 
 
 def random_map(subject: Subject) -> np.ndarray:
-    """Numbers drawn evenly from 0..1, a cell for each of the explained layer's: the floor for every other map."""
+    """Return a map of uniform random numbers in 0..1, with as many cells as the explained layer: a floor for other maps."""
     height, width = subject.pixels.shape[:2]
     cells = (min(COARSE, height), min(COARSE, width)) if subject.explained is None else subject.explained.activations.shape[:2]
     return np.random.default_rng(subject.seed).random(cells)

@@ -1,7 +1,7 @@
-"""Which map to believe: whether the places that a map calls important matter to the score.
+"""Faithfulness of attribution maps: whether the places that a map calls important matter to the score.
 
-Each measure orders the pixels of the input by a map, hides them step by step, and looks at the score. Pixels that the map does
-not cover come last.
+Each measure sorts the pixels of the input by a map, hides them step by step, and records the score. Pixels that the map does not
+cover come last.
 """
 
 from __future__ import annotations
@@ -18,18 +18,19 @@ from .subject import BLUR, Subject
 
 STEPS = 20  # of deletion and insertion
 PERCENTS = (10, 20, 30, 40, 50, 60, 70, 80, 90)  # of the pixels that ROAD removes
-NOISE = 0.01  # standard deviation of ROAD's noise, as a share of the input's range
+NOISE = 0.01  # standard deviation of ROAD's noise, as a fraction of the input's range
 # the weights of a pixel's neighbours in ROAD: Rong et al. 2022, section 4.2
 NEAR, DIAGONAL = 1 / 6, 1 / 12
-ITERATIONS, CLOSE = 60, 3e-4  # of the solver of ROAD's equations, and the residual at which it stops, of the input's range
+ITERATIONS, CLOSE = 60, 3e-4  # max steps of ROAD's solver, and the residual at which it stops, as a fraction of the input's range
 
 
 class Figures(NamedTuple):
-    """What the measures say of one map. The curves hold the score at each step, from the first to the last.
+    """The quality measures of one map.
 
-    deletion: the mean score while the most important pixels are replaced by the baseline; low is good. insertion: that while
-    they are put into the blurred image; high is good. road: how much higher the score stays when the least important pixels are
-    removed than when the most important ones are, halved; high is good.
+    deletion: the mean score while the most important pixels are replaced by the baseline; lower is better. insertion: the mean
+    score while they are inserted into the blurred image; higher is better. road: how much higher the score stays when the least
+    important pixels are removed than when the most important ones are removed, halved; higher is better. `deletion_curve` and
+    `insertion_curve` hold the score at each step, `road_curve` half of that difference at each of `PERCENTS`.
     """
 
     deletion: float
@@ -41,9 +42,9 @@ class Figures(NamedTuple):
 
 
 def measured(subject: Subject, heat: np.ndarray, part: Part, kept: Part, name: str = "") -> Figures:
-    """The figures of the map `heat`, whose cells lie on `part` of the input.
+    """Return the figures of the map `heat`, whose cells lie on `part` of the input.
 
-    A map that is the same for every class has a `name` of its own: what was asked for one class answers for the others.
+    Pass a `name` for a map that is the same for every class: the model is then asked once, and all classes share the scores.
     """
 
     def ask() -> tuple[np.ndarray, ...]:
@@ -64,7 +65,7 @@ def measured(subject: Subject, heat: np.ndarray, part: Part, kept: Part, name: s
 
 
 def on_input(heat: np.ndarray, part: Part, kept: Part, subject: Subject) -> np.ndarray:
-    """The map at each pixel of the input, (h, w); below its least value where it has no cells."""
+    """Return the map at each pixel of the input, (h, w). Pixels that it does not cover get its min minus 1."""
     size = subject.pixels.shape[0], subject.pixels.shape[1]
     values, covered = spread(np.nan_to_num(heat), part, kept, size)
     least = float(values[covered].min()) if covered.any() else 0.0
@@ -73,7 +74,7 @@ def on_input(heat: np.ndarray, part: Part, kept: Part, subject: Subject) -> np.n
 
 
 def most_important_first(heat: np.ndarray, part: Part, kept: Part, subject: Subject) -> np.ndarray:
-    """The places of the input's pixels, counted row by row, the greatest value of the map first; equal ones in a drawn order."""
+    """Return the flat indices of the input's pixels, the max of the map first. Ties are broken at random."""
     values = on_input(heat, part, kept, subject).reshape(-1)
     drawn = np.random.default_rng(subject.seed).permutation(len(values))
     order: np.ndarray = drawn[np.argsort(-values[drawn], kind="stable")]
@@ -81,7 +82,7 @@ def most_important_first(heat: np.ndarray, part: Part, kept: Part, subject: Subj
 
 
 def deletion(subject: Subject, order: np.ndarray) -> np.ndarray:
-    """The scores (`STEPS` + 1, classes) as pixels are replaced by the baseline, the most important first.
+    """Return the scores (`STEPS` + 1, classes) as pixels are replaced by the baseline, the most important first.
 
     Petsiuk et al. 2018, section 4.1.
     """
@@ -89,7 +90,7 @@ def deletion(subject: Subject, order: np.ndarray) -> np.ndarray:
 
 
 def insertion(subject: Subject, order: np.ndarray) -> np.ndarray:
-    """The scores (`STEPS` + 1, classes) as pixels are put into the blurred image, the most important first.
+    """Return the scores (`STEPS` + 1, classes) as pixels are inserted into the blurred image, the most important first.
 
     Petsiuk et al. 2018, section 4.1.
     """
@@ -103,7 +104,7 @@ def insertion(subject: Subject, order: np.ndarray) -> np.ndarray:
 
 
 def _replaced(subject: Subject, order: np.ndarray, before: np.ndarray, after: np.ndarray, name: str) -> np.ndarray:
-    """The scores as the pixels of `before` become those of `after`."""
+    """Return the scores as the pixels of `before` are replaced by those of `after`, in the given order."""
 
     def image(step: int) -> np.ndarray:
         changed = before.reshape(-1, before.shape[2]).copy()
@@ -115,15 +116,15 @@ def _replaced(subject: Subject, order: np.ndarray, before: np.ndarray, after: np
 
 
 def area(curve: np.ndarray) -> float:
-    """The area under a curve over 0..1, by trapezoids."""
+    """Return the area under a curve over 0..1, by the trapezoidal rule."""
     return figure(np.float32((curve[1:] + curve[:-1]).mean() / 2))
 
 
 def road(subject: Subject, order: np.ndarray) -> np.ndarray:
-    """The scores (2 n, classes) with each of `PERCENTS` of the most important pixels removed, then of the least important ones.
+    """Return the scores (2 n, classes) with each of the n `PERCENTS` of the most important pixels removed, then of the least.
 
-    What is removed is imputed from its neighbours, with a little noise, so that the mask itself tells the model nothing. Rong et
-    al. 2022, "A Consistent and Efficient Evaluation Strategy for Attribution Methods", section 4.
+    Removed pixels are imputed from their neighbours, with a little noise, so that the shape of the mask gives the model no
+    information. Rong et al. 2022, "A Consistent and Efficient Evaluation Strategy for Attribution Methods", section 4.
     """
     counts = [round(len(order) * percent / 100) for percent in PERCENTS]
     removed = [order[:count] for count in counts] + [order[len(order) - count :] for count in counts]
@@ -131,18 +132,18 @@ def road(subject: Subject, order: np.ndarray) -> np.ndarray:
 
 
 def road_curve(subject: Subject, scores: np.ndarray) -> np.ndarray:
-    """(least - most) / 2 for each of `PERCENTS`, of the scores that `road` gives."""
+    """Return (least - most) / 2 for each of `PERCENTS`, from the scores that `road` returns."""
     most, least = np.split(subject.score(scores, most=1.0), 2)
     halved: np.ndarray = (least - most) / 2
     return halved
 
 
 def imputed(subject: Subject, removed: np.ndarray) -> np.ndarray:
-    """The input, (h, w, channels), with the pixels at `removed` replaced by the weighted mean of their neighbours.
+    """Return the input, (h, w, channels), with the pixels at `removed` replaced by the weighted mean of their neighbours.
 
-    Removed neighbours are unknown, too: a system of linear equations, symmetric and positive definite, which is solved by
-    conjugate gradients for all channels at once, in at most `ITERATIONS` steps. Deep inside a hole that takes most of a large
-    image the result is still near the guess that it began with: of 224 x 224 pixels up to an eighth of the range away.
+    Removed neighbours are unknown as well, which gives a symmetric positive definite system of linear equations. It is solved by
+    conjugate gradients for all channels at once, in at most `ITERATIONS` steps. Deep inside a hole that covers most of a large
+    image, the result is still close to the initial guess: for 224 x 224 pixels it is off by up to an eighth of the range.
     """
     image = subject.input.astype(np.float32)
     gone = np.zeros(image.shape[:2], bool)
@@ -158,7 +159,7 @@ def imputed(subject: Subject, removed: np.ndarray) -> np.ndarray:
         product: np.ndarray = (whole * values - _neighbours(values)) * mask
         return product
 
-    # from a rough guess, so that large holes need few steps, with the diagonal as preconditioner
+    # start from a rough guess, so that large holes need few steps; the diagonal is the preconditioner
     found = mask * _guessed(known, 1 - mask)
     residual = right - apply(found)
     close = CLOSE * max(float(np.ptp(image)), 1e-12)
@@ -180,7 +181,7 @@ def imputed(subject: Subject, removed: np.ndarray) -> np.ndarray:
 
 
 def _guessed(known: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Values (h, w, channels) everywhere, of those where `weight` (h, w, 1) is 1: by maps of half the size, and so on."""
+    """Fill in the values (h, w, channels) where `weight` (h, w, 1) is 0, recursively from maps of half the size."""
     height, width = known.shape[:2]
     if weight.all() or min(height, width) < 2:
         return np.where(weight > 0, known, known.sum((0, 1)) / np.maximum(weight.sum(), 1))
@@ -191,9 +192,9 @@ def _guessed(known: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 
 def _neighbours(values: np.ndarray) -> np.ndarray:
-    """The weighted sum of the eight neighbours of each place of (h, w, channels); those beyond the edges count nothing.
+    """Return the weighted sum of the eight neighbours of each place of (h, w, channels); places beyond the edges count as 0.
 
-    The weights are (1, 2, 1) each way, over 12, but for the place itself.
+    The weights are the outer product of (1, 2, 1) with itself, divided by 12, and 0 for the place itself.
     """
     total = 2 * values
     total[1:] += values[:-1]
@@ -207,7 +208,10 @@ def _neighbours(values: np.ndarray) -> np.ndarray:
 
 
 def rank_correlation(old: np.ndarray, new: np.ndarray) -> float | None:
-    """Spearman's rank correlation of two maps of one size, -1..1, equal values sharing their mean rank; None for a flat map."""
+    """Return Spearman's rank correlation of two maps of the same size, -1..1; None if a map is constant.
+
+    Equal values share their mean rank.
+    """
     before, after = (_ranks(values.reshape(-1)) for values in (old, new))
     before, after = before - before.mean(), after - after.mean()
     norm = float(np.linalg.norm(before) * np.linalg.norm(after))
@@ -215,7 +219,7 @@ def rank_correlation(old: np.ndarray, new: np.ndarray) -> float | None:
 
 
 def rank_correlations(maps: Sequence[np.ndarray]) -> list[list[float | None]]:
-    """`rank_correlation` of each of several maps of one size with each."""
+    """Return the matrix of `rank_correlation` between maps of the same size."""
     ranks = [_ranks(values.reshape(-1)) for values in maps]
     away = [each - each.mean() for each in ranks]
     norms = [float(np.linalg.norm(each)) for each in away]

@@ -1,4 +1,4 @@
-"""Whether a map depends on what the model has learned: it is made again while the weights become noise."""
+"""Sanity check of attribution maps: recompute a map while the weights are randomized, to see if it depends on training."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from ..progress import advance
 from .quality import rank_correlation
 from .subject import Subject
 
-STOPS = 8  # layers at which a map is made again, evenly among all with weights; the last is always one
-# a map whose mean rank correlation with that of random weights reaches this changes too little. Measured with MiniVGG on the
-# sample images: Grad-CAM -0.3 to 0.1, saliency 0.15 to 0.31, guided backpropagation 0.16 to 0.57, Eigen-CAM 0.5 to 0.8
+STOPS = 8  # layers after which a map is recomputed, spread evenly over all layers with weights; the last is always included
+# a map changes too little if its mean rank correlation with the maps of random weights reaches this. Measured with MiniVGG on
+# the sample images: Grad-CAM -0.3 to 0.1, saliency 0.15 to 0.31, guided backpropagation 0.16 to 0.57, Eigen-CAM 0.5 to 0.8
 ALIKE = 0.3
-DRAWS = 5  # times that all weights are drawn, each time others
+DRAWS = 5  # how often all weights are drawn, each time with another seed
 
 
 def cascade(
     subject: Subject, attributes: Sequence[Callable[[Subject], np.ndarray]], before: Sequence[np.ndarray], every: Sequence[bool]
 ) -> list[tuple[tuple[str, float | None], ...]]:
-    """For each map: by the path of the last layer that was drawn anew, its rank correlation with that of the trained model.
+    """Return, for each map, pairs (path, rank correlation with the map of the trained model), in the order of randomization.
 
-    Adebayo et al. 2018, "Sanity Checks for Saliency Maps", sections 3.1 and 4.1: Spearman's, of absolute values. Layers are
-    drawn from the input upward, as Hedström et al. 2024 advise: from the top, what the lower layers have learned stays. At the
-    last layer all weights are random, and the figure is the mean of `DRAWS` draws; maps where `every` is false take a while, and
-    are made then alone, once. None stands for a map that is the same everywhere, or not made at all.
+    The path is that of the last layer whose weights were randomized. Adebayo et al. 2018, "Sanity Checks for Saliency Maps",
+    sections 3.1 and 4.1: Spearman's correlation of the absolute values. Layers are randomized from the input upward, as Hedström
+    et al. 2024 recommend; from the top down, the lower layers would keep what they have learned. After the last layer all
+    weights are random, and the figure is the mean of `DRAWS` draws. A map whose `every` is False is expensive, so it is
+    recomputed only once, after the last layer. None means that the map is constant or could not be computed.
     """
     paths = _paths(subject)
     stops = {paths[round((place + 1) * len(paths) / STOPS) - 1] for place in range(min(STOPS, len(paths)))} if paths else set()
@@ -51,13 +52,13 @@ def cascade(
 
 
 def _paths(subject: Subject) -> list[str]:
-    """The layers whose weights are drawn anew, from the input upward."""
+    """Return the paths of the layers whose weights are randomized, from the input upward."""
     with closing(subject.network.reinitialized(subject.seed)) as drawn:
         return list(drawn)
 
 
 def _now(subject: Subject) -> Subject:
-    """The same subject with what the model makes of the image now."""
+    """Return the same subject, with the activations and gradients of the current weights."""
     layer = subject.explained
     now = replace(subject, kept={}, again=True)
     if layer is None:

@@ -1,4 +1,4 @@
-"""`Subject`: one score of one image, and all that a method may look at, or ask, to explain it."""
+"""`Subject`: one score of one image, with everything that an attribution method needs to explain it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ..overlay import blurred
 from ..probe import INPUT, Explained, Network, Question
 from ..progress import advance
 
-PART = 24_000_000  # bytes of images that are made at a time; what is asked of them takes a few times as much
-MOST_SHOWN = 4  # channels of a colour that a sentence names
+PART = 24_000_000  # max bytes of images per batch; running the model on them takes a few times as much
+MOST_SHOWN = 4  # channels of a colour that a sentence lists
 BLUR = 16  # the radius of a blurred baseline is the longer side divided by this
 Found = TypeVar("Found")
 
 
 class AtLayer(Protocol):
-    """What methods at a layer look at: `activations` A and `gradients` dy/dA, both (h, w, channels) float32."""
+    """The input of a method at a layer: `activations` A and `gradients` dy/dA, both (h, w, channels) float32."""
 
     @property
     def activations(self) -> np.ndarray: ...
@@ -30,19 +30,20 @@ class AtLayer(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """Why the score of `question` is what it is, for the image `pixels`, uint8 (h, w, channels) as it was fitted to the input.
+    """The score of `question` for the image `pixels`, (h, w, channels), resized to the input.
 
-    `explained` is what was seen of it at a layer, `no_layer` why that is None. `baseline` names what stands for the absence of
-    something: "black", "mean", "blur" or a colour "#rrggbb". `channels` is how many of a layer's channels Score-CAM takes. `kept`
-    is shared by the subjects of one image: what was asked for one class answers for the others. `again` says that the same is
-    asked many times, so that a trace pays off, which the network keeps for several images but not for one.
+    `pixels` is uint8, or holds the values of an array as they are (see `as_values`). `explained` holds the activations and
+    gradients at a layer; if it is None, `no_layer` says why. `baseline` names what replaces hidden parts: "black", "mean",
+    "blur" or a colour "#rrggbb". `channels` is how many of a layer's channels Score-CAM uses. `kept` is a cache shared by the
+    subjects of one image, so that what one class computed serves the others. Set `again` if the same gradient is computed many
+    times. A single image is then sent as a batch of two, because the network runs one image eagerly and traces only batches.
     """
 
     network: Network
     pixels: np.ndarray
     question: Question
     explained: Explained | None = None
-    no_layer: str = "There is no layer to explain the score at."
+    no_layer: str = "There is no layer at which to explain the score."
     baseline: str = "black"
     channels: int | Literal["all"] = 64
     seed: int = 0
@@ -51,7 +52,7 @@ class Subject:
 
     @property
     def layer(self) -> Explained:
-        """What was seen at the layer; raises `NotApplicable` where there is none."""
+        """The activations and gradients at the layer; raises `NotApplicable` if there is none."""
         if self.explained is None:
             raise NotApplicable(self.no_layer)
         return self.explained
@@ -83,7 +84,7 @@ class Subject:
 
     @property
     def as_values(self) -> bool:
-        """Whether the image is an array whose values the model is given as they are."""
+        """Whether the image is an array whose values go into the model as they are."""
         return self.network.ranges is not None
 
     @property
@@ -92,14 +93,14 @@ class Subject:
         return baseline_words(self.pixels, self.baseline, self.as_values)
 
     def once(self, name: str, compute: Callable[[], Found]) -> Found:
-        """What `compute` gives, computed for the first subject of the image that wants it."""
+        """Return the result of `compute`, cached under `name` for all subjects of the image."""
         if name not in self.kept:
             self.kept[name] = compute()
         found: Found = self.kept[name]
         return found
 
     def gradient(self, batch: np.ndarray, at: str = INPUT, *, guided: bool = False) -> np.ndarray:
-        """dy/dx for each image of a batch (n, h, w, channels), at the input or at the layer of a path."""
+        """Return dy/dx for each image of a batch (n, h, w, channels), at the input or at the layer with the path `at`."""
         question = self.question
         if self.again and len(batch) == 1:
             return self.gradient(np.repeat(batch, 2, axis=0), at, guided=guided)[:1]
@@ -109,7 +110,10 @@ class Subject:
         return -found if question.negated else found
 
     def score(self, by_class: np.ndarray, most: float = 0.0) -> np.ndarray:
-        """y of scores (n, classes), (n,). The other answer of a yes-or-no model has `most` less the score: 1 of probabilities."""
+        """Return y (n,) from scores (n, classes).
+
+        The score of the "no" answer of a yes-or-no model is `most` minus the score; `most` is 1 for probabilities.
+        """
         question = self.question
         score = by_class[:, question.class_index].astype(np.float64)
         if question.against is not None:
@@ -117,15 +121,16 @@ class Subject:
         return most - score if question.sense == "not" else -score if question.negated else score
 
     def of_many(self, name: str, count: int, make: Callable[[int], np.ndarray], *, logits: bool = False) -> np.ndarray:
-        """The scores (count, classes) of images that `make` makes one by one; `name` is the work's."""
+        """Return the scores (count, classes) of the images that `make` returns one by one; `name` labels the progress."""
         ask = self.network.logits if logits else self.network.scores
         found = [ask(batch)[fresh] for batch, fresh in self.batches(name, count, make)]
         return np.concatenate(found)
 
     def batches(self, name: str, count: int, make: Callable[[int], np.ndarray]) -> Iterator[tuple[np.ndarray, slice]]:
-        """Images 0 to `count` - 1, of which `make` makes each (h, w, channels), in batches of one size.
+        """Yield the images 0 to `count` - 1 in batches of one size; `make` returns each image, (h, w, channels).
 
-        With each comes which of its images are new: the last batch reaches back. What is made for one size serves all.
+        Each batch comes with the slice of its new images, because the last batch repeats earlier images to fill up. With a single
+        batch size the model is traced only once.
         """
         most = max(1, PART // (4 * self.pixels.size))
         size = -(-count // -(-count // most))
@@ -137,7 +142,7 @@ class Subject:
 
 
 def baseline_pixels(pixels: np.ndarray, baseline: str, as_values: bool = False) -> np.ndarray:
-    """The baseline for an image (h, w, channels), of its size: uint8 pixels, or float32 `as_values`."""
+    """Return the baseline for an image (h, w, channels), of the same size: uint8 pixels, or float32 with `as_values`."""
     if baseline == "blur":
         return blurred(pixels, max(pixels.shape[:2]) / BLUR)
     colour = np.array(baseline_colour(pixels, baseline, as_values), np.float32 if as_values else np.uint8)
@@ -145,10 +150,10 @@ def baseline_pixels(pixels: np.ndarray, baseline: str, as_values: bool = False) 
 
 
 def baseline_colour(pixels: np.ndarray, baseline: str, as_values: bool = False) -> tuple[float, ...]:
-    """The colour of a baseline that has one, 0 to 255 for each channel.
+    """Return the colour of a baseline other than "blur", 0 to 255 for each channel.
 
-    A fourth channel is opaque; where there are neither three nor four, each is the luminance. Of values that are no
-    pixels "black" is 0 in every channel; a colour, which means nothing, is refused before.
+    A fourth channel is opaque. If there are neither three nor four channels, each one is the luminance. With `as_values`, "black"
+    is 0 in every channel; a colour would mean nothing there and is rejected earlier.
     """
     channels = pixels.shape[2]
     if as_values:
@@ -165,7 +170,7 @@ def baseline_colour(pixels: np.ndarray, baseline: str, as_values: bool = False) 
 
 
 def baseline_words(pixels: np.ndarray, baseline: str, as_values: bool = False) -> str:
-    """The baseline in words, with its pixels: "black (0, 0, 0)"."""
+    """Return the baseline in words, with its pixels, e.g. "black (0, 0, 0)"."""
     if baseline == "blur":
         return f"the image blurred with a radius of {max(pixels.shape[:2]) / BLUR:.3g} pixels"
     if as_values and baseline == "black":

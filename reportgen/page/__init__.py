@@ -1,1 +1,1 @@
-"""The HTML page: `render` writes it, `read` reads it back; `environment` holds the templates, `formats` their filters."""
+"""The HTML page: `render` writes it, `read` reads it back, and `environment` holds the templates and their filters."""

@@ -1,4 +1,4 @@
-"""Lengths of bars and colours of scales, as the templates draw them."""
+"""Bar lengths and colour scales for the templates."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from ..picture import CLASSES, palette
 
 
 def bar_width(score: float, full: float) -> float:
-    """How long the bar of a score is, in percent of that of the score `full`; 0 where there is nothing to show."""
+    """Return the length of the bar of a score, in percent of the bar of `full`; 0 if there is nothing to show."""
     share = score / full if full > 0 and math.isfinite(full) else 0.0
     return round(100 * min(max(share, 0.0), 1.0), 2) if math.isfinite(share) else 0.0
 
 
 def signed_bar(score: float | None, scores: Iterable[float | None]) -> tuple[float, float]:
-    """Where the bar of a score of either sign begins and how long it is, in percent of the range of `scores` and 0."""
+    """Return the start and length of the bar of a signed score, in percent of the range that spans `scores` and 0."""
     known = [each for each in scores if each is not None and math.isfinite(each)]
     low, high = min([0.0, *known]), max([0.0, *known])
     if score is None or not math.isfinite(score) or not 0 < high - low < math.inf:
@@ -25,13 +25,13 @@ def signed_bar(score: float | None, scores: Iterable[float | None]) -> tuple[flo
 
 
 def colour_stops(colormap: str) -> list[str]:
-    """Nine colours along a colormap, as "#rrggbb", from its low end to its high one."""
+    """Return nine colours along a colormap, as "#rrggbb", from its low end to its high end."""
     colours = palette(colormap)
     return ["#" + colours[3 * place : 3 * place + 3].hex() for place in [*range(0, 256, 32), 255]]
 
 
 def class_colour(place: int) -> str:
-    """The colour of a class on a mask, as "#rrggbb"."""
+    """Return the colour of a class on a mask, as "#rrggbb"."""
     colours = palette(CLASSES)
     start = 3 * min(max(place, 0), 255)
     return "#" + colours[start : start + 3].hex()

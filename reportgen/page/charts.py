@@ -1,6 +1,6 @@
 """Charts of distributions, drawn by matplotlib. All charts of a table share one picture, and each row shows its part of it.
 
-The ground is transparent, and the colours stand out from white and from black, so that one picture serves light and dark pages.
+The background is transparent and the colours are visible on both white and black, so one picture serves light and dark pages.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from typing import Any, NamedTuple
 from ..histograms import Histogram
 
 WIDTH, HEIGHT = 160, 30  # of a chart, in pixels of the page
-GAP = 2  # between charts, so that none shows in another's part
-SHARP = 2  # pixels of the picture for each of the page
-MOST_SHARP = 300  # charts: more are drawn with one pixel for each, as they would take too much memory
-DOWN = 100  # charts below each other, then the next column begins
+GAP = 2  # between charts, so that a chart does not bleed into its neighbour
+SHARP = 2  # pixels of the picture per pixel of the page
+MOST_SHARP = 300  # charts; more are drawn with one pixel per pixel of the page, because they would take too much memory
+DOWN = 100  # charts in a column of the picture
 NEW, OLD, AXIS = "#3b82d6", "#d9730d", "#808080"
 SPIKE = 1.5  # half the width of a spike, in pixels of the picture
-OLD_LINE = 1.25  # how thick the outline of the old distribution is
+OLD_LINE = 1.25  # line width of the outline of the old distribution
 
 Pair = tuple[Histogram | None, Histogram | None]
 Point = tuple[float, float]
 
 
 class Spreads(NamedTuple):
-    """A picture of many charts as PNG, and the box of each, (left, top, width, height) in its pixels; None for a row without."""
+    """A PNG of many charts, and the box of each chart, (left, top, width, height) in its pixels; None for a row without one."""
 
     png: bytes
     boxes: list[tuple[int, int, int, int] | None]
@@ -35,9 +35,9 @@ class Spreads(NamedTuple):
 
 
 def spreads(pairs: Sequence[Pair]) -> Spreads:
-    """A chart for each pair (old, new) of distributions: the new one filled, the old one as a line over it, on one axis.
+    """Draw a chart for each pair (old, new) of distributions: the new one filled, the old one as a line over it, on one axis.
 
-    A thin line marks 0. Each chart is as high as its own highest bin.
+    A thin line marks 0. Each chart is scaled to its own highest bin.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.collections import LineCollection, PolyCollection
@@ -56,7 +56,7 @@ def spreads(pairs: Sequence[Pair]) -> Spreads:
     for count, place in enumerate(drawn):
         left, top = count // DOWN * (WIDTH + GAP) * sharp, count % DOWN * (HEIGHT + GAP) * sharp
         boxes[place] = left, top, WIDTH * sharp, HEIGHT * sharp
-        # matplotlib counts pixels from below
+        # matplotlib counts pixels from the bottom
         frame = _Frame(left, height - top - HEIGHT * sharp, WIDTH * sharp, HEIGHT * sharp, *_extent(pairs[place]))
         old, new = pairs[place]
         if new is not None and _shows(new):
@@ -77,12 +77,12 @@ def spreads(pairs: Sequence[Pair]) -> Spreads:
 
 
 def _shows(histogram: Histogram | None) -> bool:
-    """Whether there is anything to draw: a value other than 0 inside of the bins."""
+    """Return whether there is anything to draw: a bin whose count is not 0."""
     return histogram is not None and any(histogram.counts)
 
 
 class _Frame(NamedTuple):
-    """Where a chart lies in the picture, in pixels from the lower left, and what its sides stand for."""
+    """The rectangle of a chart in the picture, in pixels from the lower left, and the values at its edges."""
 
     left: float
     bottom: float
@@ -93,7 +93,7 @@ class _Frame(NamedTuple):
     highest: float
 
     def outline(self, histogram: Histogram) -> list[Point]:
-        """The bins as steps, from the axis and back to it; values that are all equal as a spike."""
+        """Return the bins as a step outline that starts and ends at the axis, or a spike if all values are equal."""
         bins = histogram.density()
         if not histogram.high > histogram.low:
             at, top = self._across(histogram.low), self.bottom + self.height
@@ -105,7 +105,7 @@ class _Frame(NamedTuple):
         return [(self._across(value), self.bottom + self.height * 0.96 * density / self.highest) for value, density in corners]
 
     def axes(self) -> Iterator[list[Point]]:
-        """The line below, and that at 0 where it lies inside."""
+        """Yield the line at the bottom, and the line at 0 if 0 lies inside the chart."""
         below = self.bottom + 0.5
         yield [(self.left, below), (self.left + self.width, below)]
         if self.low < 0 < self.high:
@@ -116,9 +116,9 @@ class _Frame(NamedTuple):
 
 
 def _extent(pair: Pair) -> tuple[float, float, float]:
-    """From where to where a chart reaches, and the greatest density in it."""
+    """Return the values at the two ends of a chart, and the max density in it."""
     low, high = extent(pair)
-    # values that are all equal stand as a spike in the middle: their bin has no width
+    # values that are all equal are drawn as a spike in the middle, because their bin has no width
     if not high > low:
         room = abs(low) or 1.0
         low, high = low - room, high + room
@@ -128,7 +128,7 @@ def _extent(pair: Pair) -> tuple[float, float, float]:
 
 
 def extent(pair: Pair) -> tuple[float, float]:
-    """The values at the two ends of a chart: those of both distributions together; (0, 0) of none."""
+    """Return the min and max of both distributions together, which are the ends of the chart; (0, 0) if both are empty."""
     given = [each for each in pair if each is not None and _shows(each)]
     if not given:
         return 0.0, 0.0

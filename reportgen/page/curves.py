@@ -1,4 +1,4 @@
-"""Charts of curves, drawn by matplotlib on a transparent ground, in colours that stand out from white and from black."""
+"""Charts of curves, drawn by matplotlib on a transparent background, in colours that are visible on white and on black."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 
 from ..curves import Panel
 
-WIDTH, HEIGHT, KEY = 3.4, 2.5, 0.24  # inches: of a panel, and of a line of the key
+WIDTH, HEIGHT, KEY = 3.4, 2.5, 0.24  # inches: the size of a panel, and the height of a line of the legend
 DPI = 150
 INK = "#808080"
-# told apart on light and dark grounds, and by most colour-blind readers with the dashes that change every eight
+# distinct on light and dark backgrounds; the dashes, which change every eight lines, help colour-blind readers
 COLOURS = ("#3b82d6", "#d9730d", "#2a9d5c", "#b65fcf", "#c94f4f", "#8a7a2f", "#26a0b5", "#d0679d")
 DASHES = ("-", "--", ":")
 KEYS_IN_A_ROW = 4
 
 
 def curves_png(panels: Sequence[Panel]) -> bytes:
-    """The panels side by side as a PNG, with one key below."""
+    """Return the panels side by side as a PNG, with one legend below."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from PIL import Image
@@ -59,5 +59,5 @@ def _style(number: int) -> dict[str, Any]:
 
 
 def _plain(text: str) -> str:
-    """Text that matplotlib does not take for a formula."""
+    """Escape the text so that matplotlib does not take it for a formula."""
     return text.replace("$", r"\$")

@@ -10,22 +10,22 @@ from ..report import SECTIONS
 from .environment import has_template
 from .render import Composer
 
-LISTED = 100  # changes of a section that the page lists; the JSON has all
-LONGEST = 2000  # rows of a table; a browser takes seconds for tens of thousands
+LISTED = 100  # max changes of a section that the page lists; the JSON has all of them
+LONGEST = 2000  # max rows of a table; a browser takes seconds to lay out tens of thousands
 
 
 def render_diff(diff: Diff, templates: Path | None = None) -> str:
-    """The comparison as one HTML page, which needs nothing else; `templates` as for `render`."""
+    """Return the comparison as one self-contained HTML page; `templates` as for `render`."""
     return _page_with(Composer(templates), diff)
 
 
 def render_series(series: Series, templates: Path | None = None) -> str:
-    """Three versions or more as one HTML page."""
+    """Return the comparison of three or more versions as one HTML page."""
     return _page_with(Composer(templates), series)
 
 
 def render_comparison_folder(found: Diff | Series, templates: Path | None = None) -> dict[str, bytes]:
-    """A comparison as the files of a folder, by name, as `render_folder` gives those of a report."""
+    """Return the comparison as the files of a folder, by name, as `render_folder` does for a report."""
     composer = Composer(templates, linked=True)
     return composer.folder(_page_with(composer, found))
 

@@ -1,9 +1,9 @@
-"""The architecture as a drawing: the network folded into stages, laid out in layers from left to right. The template draws it.
+"""The architecture drawing: the network folded into stages and laid out from left to right. The template draws it.
 
             ╭──────────────────╮
-┌──┐        │                  ▼        a stage: what follows one another at one resolution, with its blocks folded
-│  │ ┌──┐───╯                  ⊕ ┌──┐   height: the square root of the resolution; width: the logarithm of the channels
-│  │─│  │── ┌─┐──┌─┐────────── ─ │  │   lines that pass others: shortcuts, skips and branches, with what joins them
+┌──┐        │                  ▼        stage: consecutive layers at one resolution, with blocks folded
+│  │ ┌──┐───╯                  ⊕ ┌──┐   height: square root of the resolution; width: logarithm of the channels
+│  │─│  │── ┌─┐──┌─┐────────── ─ │  │   lines above: shortcuts, skip connections and branches, with the join that merges them
 └──┘ └──┘   └─┘  └─┘             └──┘
 """
 
@@ -19,24 +19,26 @@ from .layered import Extent, Layout, layered, path_of
 from .stages import Folding, Stage
 from .unfolded import Unfolded, unfolded
 
-MOST_BOXES = 4  # of a stage; what it holds is said in words
+MOST_BOXES = 4  # per stage; the words below it give the full count
 TALLEST = 130.0
 LEAST = 8.0
 GAP = 3.0  # between boxes
 BETWEEN = 20.0  # between stages
 MARGIN = 12.0
-LINE = 15.0  # from one line of words to the next
-LETTER = 6.4  # about the width of a letter, in pixels
-JOIN = 10.0  # half the width of a join's sign
-ARC = 12.0  # the room over a box for the sign of a shortcut
+LINE = 15.0  # line height of the words
+LETTER = 6.4  # approximate width of a letter, in pixels
+JOIN = 10.0  # half the width of a join symbol
+ARC = 12.0  # room above a box for the arc of a shortcut
 
 SIGNS = {"sum": "arc", "concatenation": "stripes"}
 BLOCKS = {"sum": "residual block", "product": "gated block", "concatenation": "branching block"}
 
 
 class Box(NamedTuple):
-    """A convolution, a dense layer or a block; `sign` marks a block: "arc" for a shortcut, "stripes" for branches that are
-    concatenated, "" for none."""
+    """A convolution, a dense layer or a block.
+
+    `sign` marks a block: "arc" for a shortcut, "stripes" for branches that are concatenated, "" otherwise.
+    """
 
     x: float
     y: float
@@ -54,8 +56,8 @@ class BoxSize(NamedTuple):
 class Node(NamedTuple):
     """A stage as it is drawn.
 
-    `x` is its middle, `words` stand below one another from `words_y` on, `label` says it all for those who do not see it; `maps`
-    is the row whose maps it leads to, `inside` the number of the drawing that shows its layers.
+    `x` is its centre. `words` are lines of text, the first at `words_y`. `label` describes the stage for screen readers. `maps`
+    is the row whose feature maps it links to, `inside` the number of the drawing that shows its layers.
     """
 
     kind: str
@@ -73,7 +75,7 @@ class Node(NamedTuple):
 
 
 class Span(NamedTuple):
-    """A model inside the model: where its stages start and end."""
+    """The extent of the stages of a nested model."""
 
     name: str
     left: float
@@ -81,7 +83,7 @@ class Span(NamedTuple):
 
 
 class Drawing(NamedTuple):
-    """`loose` counts the layers that are shown without a line to them: what feeds them is not known."""
+    """The whole drawing. `loose` counts the layers drawn without an incoming line, because it is not known what feeds them."""
 
     width: float
     height: float
@@ -96,16 +98,16 @@ class Drawing(NamedTuple):
 
 
 def drawing_of(report: Report) -> Drawing | None:
-    """The drawing, or None where the report says nothing of its layers."""
+    """Return the drawing; None if the report has no layer table."""
     folding = Folding(report)
     if not folding.stages:
         return None
     sizes = [_boxes(folding, stage) for stage in folding.stages]
     words = [_words(folding, stage) for stage in folding.stages]
     extents = [_extent(*each) for each in zip(folding.stages, sizes, words, strict=True)]
-    on_spine = [extent._replace(below=0.0) for extent in extents]  # these share a row for their words, below everything
+    on_spine = [extent._replace(below=0.0) for extent in extents]  # their words share a row below everything
     layout = layered(folding.graph, on_spine, _weights(folding), gap=BETWEEN, apart=14, lane=6, sides=1)
-    if len(layout.spine) < len(extents):  # the others carry their words below them, between the lines
+    if len(layout.spine) < len(extents):  # the other nodes have their words right below them, between the lines
         for node in set(range(len(extents))) - set(layout.spine):
             on_spine[node] = extents[node]
         layout = layered(folding.graph, on_spine, _weights(folding), gap=BETWEEN, apart=14, lane=6, sides=1)
@@ -182,8 +184,10 @@ def _has_maps(folding: Folding, index: int) -> bool:
 
 
 def _boxes(folding: Folding, stage: Stage) -> list[BoxSize]:
-    """One for each block, convolution or dense layer, at most `MOST_BOXES`; for a stage of none of these one for all, and none
-    for one that only joins."""
+    """Return a box for each block, convolution or dense layer of a stage, at most `MOST_BOXES`.
+
+    A stage without any of these gets one box; a stage that only joins its inputs gets none.
+    """
     blocks = [part for part in stage.parts if len(folding.units_of[part]) > 1]
     computing = [part for part in stage.parts if folding.has_channels(folding.end(part))]
     if stage.join and not blocks and not computing:
@@ -199,7 +203,7 @@ def _boxes(folding: Folding, stage: Stage) -> list[BoxSize]:
 
 
 def _spread(parts: Sequence[int]) -> Sequence[int]:
-    """At most `MOST_BOXES` of the parts, the first and the last among them."""
+    """Return at most `MOST_BOXES` of the parts, including the first and the last."""
     if len(parts) <= MOST_BOXES:
         return parts
     return [parts[place * (len(parts) - 1) // (MOST_BOXES - 1)] for place in range(MOST_BOXES)]
@@ -224,13 +228,13 @@ def _weights(folding: Folding) -> list[float]:
 
 
 def _main_block(stage: Stage) -> str:
-    """What joins the branches of a stage's blocks, "" where it has none; sums are named first."""
+    """Return how the blocks of a stage join their branches: "sum" if any block does, else the most common way, "" for none."""
     kinds = [kind for kind, _ in stage.blocks]
     return "sum" if "sum" in kinds else kinds[0] if kinds else ""
 
 
 def _words(folding: Folding, stage: Stage) -> tuple[str, ...]:
-    """A few short lines."""
+    """Return the few short lines of text below a stage."""
     size = f"{stage.size[1]} × {stage.size[0]}"
     if stage.kind == "input":
         return "Input", size, _range(stage, "channel")
@@ -252,7 +256,7 @@ def _range(stage: Stage, noun: str) -> str:
 
 
 def _label(folding: Folding, number: int, stage: Stage, words: Sequence[str]) -> str:
-    """What those get who hear the drawing: the stage's number, the words that are seen, and what feeds it."""
+    """Return the label for screen readers: the stage's number, the visible words, and what feeds it."""
     facts = [", ".join(words)]
     told = _main_block(stage)
     facts += [counted(count, BLOCKS.get(kind, "block")) for kind, count in stage.blocks if kind != told]
@@ -265,7 +269,7 @@ def _label(folding: Folding, number: int, stage: Stage, words: Sequence[str]) ->
 
 
 def _spans(folding: Folding, layout: Layout) -> tuple[Span, ...]:
-    """Each model inside the model, from its first stage to its last."""
+    """Return the span of each nested model, from its first stage to its last."""
     spans = []
     for name in dict.fromkeys(stage.held for stage in folding.stages if stage.held):
         x = [layout.places[number][0] + MARGIN for number, stage in enumerate(folding.stages) if stage.held == name]
@@ -275,6 +279,6 @@ def _spans(folding: Folding, layout: Layout) -> tuple[Span, ...]:
 
 
 def _loose(folding: Folding) -> int:
-    """Layers that nothing is known to feed, the inputs aside."""
+    """Count the layers, other than inputs, whose inputs are not known."""
     sources = [node for node, feeds in enumerate(folding.layers.before) if not feeds]
     return sum(folding.rows[folding.layers.parts[node][0]].type != "InputLayer" for node in sources)

@@ -1,4 +1,4 @@
-"""The one Jinja environment: our templates, with a user's own laid over them, in a sandbox: those may be a stranger's."""
+"""The Jinja environment: our templates, overridden by the user's, in a sandbox because a user's templates may be untrusted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ..report import Absent
 from .bars import bar_width, class_colour, colour_stops, signed_bar
 
 LARGEST_TEMPLATE = 10_000_000  # bytes
-OPEN_TO_TEMPLATES = {"builtins", "reportgen", "jinja2", "markupsafe"}  # the packages whose objects a template may look into
+OPEN_TO_TEMPLATES = {"builtins", "reportgen", "jinja2", "markupsafe"}  # packages whose objects a template may inspect
 NO_BREAK = "\N{NO-BREAK SPACE}"
 BROKEN = re.compile(r"(?<=[0-9]) (?=%)|(?<=[0-9]) [×±] (?=[0-9])")
 FILTERS = {
@@ -49,15 +49,16 @@ TESTS: dict[str, Callable[[Any], bool]] = {"absent": lambda value: isinstance(va
 
 
 def check_templates(folder: Path | None) -> None:
-    """Raise `OptionError` unless `folder` is one."""
+    """Raise `OptionError` unless `folder` is a folder or None."""
     if folder is not None and not is_folder(folder):
         raise OptionError(f"--templates {folder}: expected a folder of templates.")
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
-    """Keeps templates to what they are given: they can neither change it, nor get from it to anything else.
+    """Restricts templates to the data they are given: they can neither modify it nor reach anything else through it.
 
-    Jinja's own sandbox knows the dangers of Python's objects. Others have more: an array can write itself to a file.
+    Jinja's own sandbox blocks the dangerous attributes of Python's builtin objects. Other objects have more of them: a NumPy
+    array can write itself to a file.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -65,14 +66,14 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self._open: set[tuple[type, str]] = set()
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """The attribute, or what stands for one that is undefined or out of reach."""
-        # asked ten thousand times for a page, and the answer depends on the type alone: to remember it halves the time
+        """Return the attribute, or an undefined object if it does not exist or is not allowed."""
+        # called ten thousand times per page, and the answer depends only on the type: caching it halves the time
         if (type(obj), attribute) in self._open and hasattr(obj, attribute):
             return getattr(obj, attribute)
         return super().getattr(obj, attribute)
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        """Whether a template may read the attribute."""
+        """Return whether a template may read the attribute."""
         if isinstance(obj, np.ndarray):
             safe = attr == "shape"
         else:
@@ -91,33 +92,35 @@ class FolderOfTemplates(jinja2.FileSystemLoader):
         self.folder = folder
 
     def get_source(self, environment: jinja2.Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
-        """A template's text; raises `TemplateNotFound`, or `OptionError` for a file that is none."""
+        """Return a template's text; raises `TemplateNotFound`, or `OptionError` for a file that is not a valid template."""
         path = self.folder.joinpath(*split_template_path(template))
         try:
             if path.is_file() and not path.resolve().is_relative_to(self.folder.resolve()):
-                raise OptionError(f"--templates {path}: a link that leads out of the folder; put a copy of the file there.")
+                raise OptionError(
+                    f"--templates {path}: expected a file inside the folder, not a link out of it; copy the file there."
+                )
             if path.is_file() and path.stat().st_size > LARGEST_TEMPLATE:
-                raise OptionError(f"--templates {path}: larger than {LARGEST_TEMPLATE // 1_000_000} MB; no template is.")
+                raise OptionError(f"--templates {path}: expected a template of at most {LARGEST_TEMPLATE // 1_000_000} MB.")
             return super().get_source(environment, template)
         except jinja2.TemplateNotFound:
             raise
         except (OSError, ValueError) as error:
-            raise OptionError(f"--templates {path}: cannot be read ({error}); expected a text in UTF-8.") from error
+            raise OptionError(f"--templates {path}: cannot be read ({error}); expected UTF-8 text.") from error
 
 
 def unbroken(value: Any) -> Any:
-    """A text as a page shows it: no line ends between a figure and its percent sign, or within "64 × 64".
+    """Replace spaces by no-break spaces between a number and its percent sign, and within "64 × 64".
 
-    What is markup already is left alone: what went into it has been here before.
+    Markup is returned unchanged, because its parts have already passed through here.
     """
     return BROKEN.sub(lambda found: found[0].replace(" ", NO_BREAK), value) if type(value) is str else value
 
 
 @cache
 def environment_with(templates: Path | None) -> jinja2.Environment:
-    """An environment whose templates are ours, and before them those in the folder `templates`; escapes everything.
+    """Return an environment that looks for templates in the folder `templates` first, then in ours, and escapes everything.
 
-    Made once for a folder: reading and compiling the templates takes longer than filling them.
+    It is created once per folder, because reading and compiling the templates takes longer than rendering them.
     """
     check_templates(templates)
     theirs = [FolderOfTemplates(templates)] if templates else []
@@ -143,24 +146,24 @@ def environment_with(templates: Path | None) -> jinja2.Environment:
 
 @cache
 def our_templates() -> Path:
-    """Inside the package where it was installed from a wheel; beside it in a checkout."""
+    """Return the folder of our templates: inside the package if it was installed from a wheel, beside it in a checkout."""
     package = Path(__file__).parent.parent
     installed = package / "templates"
     return installed if installed.is_dir() else package.parent / "templates"
 
 
 def copy_templates(folder: Path) -> list[Path]:
-    """Copy every template and asset into `folder`, and return their paths; raises `OutputError` where one is there already."""
+    """Copy every template and asset into `folder` and return their paths; raises `OutputError` if one of them exists there."""
     names = [path.relative_to(our_templates()) for path in sorted(our_templates().rglob("*")) if path.is_file()]
     try:
         for name in names:
             if (folder / name).exists() or (folder / name).is_symlink():
-                raise OutputError(f"{folder / name}: is there already and is left as it is; choose another folder.")
+                raise OutputError(f"{folder / name}: already exists and was not overwritten; choose another folder.")
             if (folder / name).parent.resolve() != folder.resolve() / name.parent:
-                raise OutputError(f"{(folder / name).parent}: a link that leads elsewhere; choose another folder.")
+                raise OutputError(f"{(folder / name).parent}: is a link to another place; choose another folder.")
         for name in names:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            with (folder / name).open("xb") as file:  # "x": neither over a file nor through a link that came in the meantime
+            with (folder / name).open("xb") as file:  # "x": never overwrite a file or follow a link that appeared meanwhile
                 file.write((our_templates() / name).read_bytes())
     except (OSError, ValueError) as error:
         raise OutputError(f"{folder}: cannot be written to ({getattr(error, 'strerror', None) or error}).") from error
@@ -168,7 +171,7 @@ def copy_templates(folder: Path) -> list[Path]:
 
 
 def has_template(environment: jinja2.Environment, name: str) -> bool:
-    """Whether there is a template of this name, ours or a user's."""
+    """Return whether there is a template of this name, ours or the user's."""
     try:
         source_of(environment, name)
     except jinja2.TemplateNotFound:
@@ -177,6 +180,6 @@ def has_template(environment: jinja2.Environment, name: str) -> bool:
 
 
 def source_of(environment: jinja2.Environment, name: str) -> str:
-    """The text of a template or asset as it stands."""
+    """Return the source text of a template or asset."""
     assert environment.loader is not None
     return environment.loader.get_source(environment, name)[0]

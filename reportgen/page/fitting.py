@@ -1,4 +1,4 @@
-"""A page kept within a size: the sections give up detail, the largest pictures first, until it fits."""
+"""Fitting a page into a max size: sections give up detail, the largest pictures first, until the page fits."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from .render import render
 
 
 def fitted(report: Report, probe: Probe, most: int, templates: Path | None = None) -> Report:
-    """The report with as much less detail as it takes for its page to have at most `most` bytes.
+    """Return the report with its detail reduced until its page has at most `most` bytes.
 
-    Raises `OptionError` where no detail is left to give up.
+    Raises `OptionError` if the page is too large even with all detail given up.
     """
     while (size := len(render(report, templates).encode())) > most:
-        # once is not always enough: the page also says what it shows smaller, and a template of the user's may say more
+        # one pass is not always enough: the page also says what it shows smaller, and a user's template may add more text
         smaller = _with_less(report, probe, size - most)
         if smaller == report:
             raise OptionError(
-                f"--max-size {file_size(most)}: the page takes {file_size(size)} with its maps as small as can be; "
+                f"--max-size {file_size(most)}: the page takes {file_size(size)} even with its smallest maps; "
                 "allow more, or show fewer maps (--maps, --layers)."
             )
         report = smaller

@@ -1,4 +1,4 @@
-"""A page as a folder, for servers that forbid whatever lies inline: which files are in it, and whether a folder is one of ours.
+"""A page as a folder, for servers that forbid inline content: which files it has, and whether a folder was written by us.
 
 index.html   page.css   page.js   pictures/<id>.png
 """
@@ -13,19 +13,19 @@ INDEX = "index.html"
 STYLE = "page.css"
 SCRIPT = "page.js"
 PICTURE = re.compile(r"pictures/([0-9a-f]{16})\.png")
-MARKS = (b'id="report-data"', b'<meta name="generator" content="reportgen">')  # one of them is in every page of ours
+MARKS = (b'id="report-data"', b'<meta name="generator" content="reportgen">')  # every page of ours contains one of them
 
 START = b"<!doctype html>"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def picture_name(identity: str) -> str:
-    """Where in the folder a picture lies."""
+    """Return the path of a picture inside the folder."""
     return f"pictures/{identity}.png"
 
 
 def is_our_folder(path: Path) -> bool:
-    """Whether a folder holds a page of ours and nothing else, so that a newer one may take its place."""
+    """Return whether a folder holds a page of ours and nothing else, so that a newer page may replace it."""
     index = path / INDEX
     if not index.is_file() or not all(map(_is_ours, _files_in(path))):
         return False
@@ -34,9 +34,9 @@ def is_our_folder(path: Path) -> bool:
 
 
 def is_our_page(path: Path) -> bool:
-    """Whether a file is a page of ours, so that a newer one may take its place; an empty file may be replaced as well.
+    """Return whether a file is a page of ours or empty, so that a newer page may replace it.
 
-    A file that cannot be read is none.
+    A file that cannot be read is not a page of ours.
     """
     longest = max(map(len, MARKS))
     try:

@@ -1,9 +1,9 @@
-"""A layered drawing of a graph without cycles: where its nodes stand and how its edges run, from left to right.
+"""Layered layout of an acyclic graph, from left to right: positions of the nodes and routes of the edges.
 
-The method of Sugiyama, Tagawa & Toda (1981) in its usual steps: each node gets a layer by the longest way to it; an edge over
-several layers goes through a place of its own in each; the order within the layers is improved by barycentres until no sweep
-saves a crossing; and what belongs to one line is aligned and packed (after Brandes & Köpf 2002). The longest way of all, the
-spine, stays on one straight line, and everything else stands above it or below.
+The method of Sugiyama, Tagawa & Toda (1981) in its usual steps. The layer of a node is the length of the longest path to it. An
+edge over several layers passes through a slot of its own in each of them. Up to `SWEEPS` barycentre sweeps improve the order
+within the layers, and the order with the fewest crossings is kept. Slots of one line are aligned and packed (after Brandes & Köpf
+2002). The longest path of the graph, the spine, stays on a straight line; everything else lies above or below it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Edge = tuple[int, int]
 
 
 class Extent(NamedTuple):
-    """The room that a node takes: its width, and how far it reaches above and below the line through it."""
+    """The space that a node takes: its width, and how far it reaches above and below its centre line."""
 
     width: float
     above: float
@@ -29,8 +29,11 @@ class Extent(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """`places[n]` is the middle of node n. `lines[n]` are the lines that leave it: each a list of points, drawn straight where
-    two share their height and curved where they do not. `spine` are the nodes on the straight line in the middle."""
+    """The layout of a graph.
+
+    `places[n]` is the centre of node n. `lines[n]` are its outgoing lines, each a list of points; a segment is straight if its
+    ends have the same height and curved otherwise. `spine` lists the nodes on the straight line in the middle.
+    """
 
     width: float
     top: float
@@ -41,7 +44,7 @@ class Layout(NamedTuple):
 
 
 class _Slots:
-    """The nodes with their layers, and a slot in every layer that an edge passes; edges from one node share their slots."""
+    """The nodes with their layers, plus a slot in every layer that an edge passes; edges from one node share their slots."""
 
     def __init__(self, graph: Graph) -> None:
         self.count = len(graph.parts)
@@ -77,14 +80,14 @@ class _Slots:
 def layered(
     graph: Graph, extents: Sequence[Extent], weights: Sequence[float], *, gap: float, apart: float, lane: float, sides: int
 ) -> Layout:
-    """The drawing of a graph of at least one node.
+    """Return the layout of a graph with at least one node.
 
     Args:
-        extents: the room of each node.
-        weights: of two ways of the same length the spine is the one with the greater sum.
-        gap: between layers, where the lines run.
-        apart: between nodes of one layer.
-        lane: between a line that passes and what it passes.
+        extents: the space that each node takes.
+        weights: of two paths of the same length, the one with the larger sum of weights becomes the spine.
+        gap: distance between layers, where the lines run.
+        apart: distance between nodes of one layer.
+        lane: distance between a passing line and its neighbours.
         sides: 1 puts all branches above the spine, 2 spreads them above and below.
     """
     slots = _Slots(graph)
@@ -98,7 +101,7 @@ def layered(
 
 
 def _layers(graph: Graph) -> list[int]:
-    """The longest way to each node; what nothing feeds stands right before what it feeds."""
+    """Return the layer of each node: the length of the longest path to it. A source stands right before what it feeds."""
     layers = graph.depths()
     for node, feeds in enumerate(graph.before):
         if not feeds and graph.after[node]:
@@ -107,7 +110,7 @@ def _layers(graph: Graph) -> list[int]:
 
 
 def _spine(graph: Graph, layers: Sequence[int], weights: Sequence[float]) -> list[int]:
-    """A longest way through the graph, a node a layer."""
+    """Return a longest path through the graph, with one node per layer."""
     sums: list[float] = []
     for node, feeds in enumerate(graph.before):
         straight = [sums[each] for each in feeds if layers[each] == layers[node] - 1]
@@ -121,7 +124,7 @@ def _spine(graph: Graph, layers: Sequence[int], weights: Sequence[float]) -> lis
 
 
 def _sided(slots: _Slots, spine: Sequence[int], extents: Sequence[Extent], sides: int) -> list[int]:
-    """For each slot -1 for above the spine, 1 for below, 0 for on it: what hangs together beside the spine stays on one side."""
+    """Return the side of each slot: -1 above the spine, 1 below, 0 on it. A connected component beside it stays on one side."""
     sided: list[int | None] = [None] * len(slots.layer)
     for node in spine:
         sided[node] = 0
@@ -150,8 +153,8 @@ def _together(slots: _Slots, start: int, sided: Sequence[int | None]) -> set[int
 
 
 def _ordered(slots: _Slots, rows: list[list[int]]) -> list[list[int]]:
-    """The slots of one side from the spine outwards, in the best order that the sweeps found."""
-    # to begin with nodes stand next to the spine, then the lines: those that started later, which are shorter, further inside
+    """Return the slots of one side from the spine outwards, in the best order that the sweeps found."""
+    # initial order: nodes next to the spine, then lines; lines that start later are shorter and lie further inside
     for row in rows:
         row.sort(key=lambda each: (not slots.is_node(each), -slots.layer[slots.origin[each]], each))
     best, fewest = [list(row) for row in rows], _crossings(slots, rows)
@@ -164,7 +167,7 @@ def _ordered(slots: _Slots, rows: list[list[int]]) -> list[list[int]]:
             near = slots.before if forward else slots.after
             middle = {}
             for each in row:
-                beside = [places.get(other, -1) for other in near[each]]  # the spine lies inside of all
+                beside = [places.get(other, -1) for other in near[each]]  # -1: the spine is innermost
                 middle[each] = sum(beside) / len(beside) if beside else places[each]
             row.sort(key=lambda each: middle[each])
             places.update({each: place for place, each in enumerate(row)})
@@ -175,7 +178,7 @@ def _ordered(slots: _Slots, rows: list[list[int]]) -> list[list[int]]:
 
 
 def _crossings(slots: _Slots, rows: Sequence[Sequence[int]]) -> int:
-    """How many pairs of edges between neighbouring layers cross: the inversions of their ends."""
+    """Count the pairs of edges between neighbouring layers that cross, which are the inversions of their ends."""
     places = {each: place for row in rows for place, each in enumerate(row)}
     total = 0
     for row in rows:
@@ -198,7 +201,7 @@ def _pack(
     sign: int,
     heights: list[float],
 ) -> None:
-    """Set the heights of one side's slots: aligned slots on one line, each line as near to the spine as what is inside allows."""
+    """Set the heights of one side's slots: aligned slots share a line, and each line is as close to the spine as possible."""
     apart, lane = rooms
     line = {slot: slot for row in rows for slot in row}
     for row, following in itertools.pairwise(rows):
@@ -224,7 +227,7 @@ def _pack(
 
 
 def _settle(inside: dict[int, list[tuple[int, float]]], outside: dict[int, set[int]], needed: dict[int, float]) -> None:
-    """The distance of each line from the spine, from the inside out."""
+    """Compute the distance of each line from the spine, from the inside out, and store it in `needed`."""
     waiting = {each: len({other for other, _ in lines}) for each, lines in inside.items()}
     ready = [each for each, count in waiting.items() if not count]
     while ready:
@@ -237,14 +240,14 @@ def _settle(inside: dict[int, list[tuple[int, float]]], outside: dict[int, set[i
 
 
 def _reach(slots: _Slots, extents: Sequence[Extent], slot: int, sign: int) -> float:
-    """How far a slot reaches above (-1) or below (1) its line."""
+    """Return how far a slot reaches above (-1) or below (1) its line."""
     if not slots.is_node(slot):
         return 0.0
     return extents[slot].above if sign < 0 else extents[slot].below
 
 
 def _aligned(slots: _Slots, row: Sequence[int], following: Sequence[int]) -> Iterable[Edge]:
-    """The edges between two layers that are drawn straight: none crosses another, and lines that only pass come first."""
+    """Return the edges between two layers that are drawn straight. None cross each other; passing lines take precedence."""
     places = {each: place for place, each in enumerate(following)}
     edges = [(place, places[end]) for place, start in enumerate(row) for end in slots.after[start] if end in places]
     edges.sort(key=lambda each: (slots.is_node(row[each[0]]) + slots.is_node(following[each[1]]), each))
@@ -256,7 +259,7 @@ def _aligned(slots: _Slots, row: Sequence[int], following: Sequence[int]) -> Ite
 
 
 def _drawn(slots: _Slots, spine: Sequence[int], extents: Sequence[Extent], heights: Sequence[float], gap: float) -> Layout:
-    """The places and the lines, in pixels from the left edge and from the spine."""
+    """Return the layout, with all positions in pixels from the left edge and from the spine."""
     bounds, left = [], 0.0
     for row in slots.rows:
         width = max((extents[each].width for each in row if slots.is_node(each)), default=0.0)
@@ -277,7 +280,7 @@ def _drawn(slots: _Slots, spine: Sequence[int], extents: Sequence[Extent], heigh
 
 
 def path_of(lines: Sequence[Sequence[tuple[float, float]]], right: float, down: float) -> str:
-    """Lines through points as the path of an SVG, moved; where two points differ in height the line bends between them."""
+    """Return lines through points as an SVG path, shifted by `right` and `down`; between points of different height it curves."""
     steps: list[str] = []
     for points in lines:
         moved = [(round(x + right, 1), round(y + down, 1)) for x, y in points]

@@ -1,7 +1,7 @@
-"""Charts of figures through the versions of a model, drawn by matplotlib: a line for each thing, a mark at each version.
+"""Line charts of figures across the versions of a model, drawn by matplotlib, with a marker at each version.
 
-The ground is transparent, and lines and letters stand out from white and from black, so that one picture serves light and dark
-pages. Names stand beside the chart as text, not in it: they come from outside, in any script.
+The background is transparent, and lines and letters are visible on both white and black, so one picture serves light and dark
+pages. Labels are shown as text beside the chart, not in it, because they come from the user and may be in any script.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from typing import Any, NamedTuple
 from ..formatting import number
 
 WIDTH, HEIGHT = 640, 300  # of a chart, in pixels of the page
-SHARP = 2  # pixels of the picture for each of the page
-MOST_LINES = 8  # that can still be told apart
+SHARP = 2  # pixels of the picture per pixel of the page
+MOST_LINES = 8  # more could not be told apart
 COLOURS = ("#3b82d6", "#d9730d", "#2f9e62", "#c9568f", "#8f74d6", "#a8861b", "#1f98ad", "#808080")
-DASHES = ("", "6 3", "2 2", "8 3 2 3")  # every second time round, for those who do not see the colours
+DASHES = ("", "6 3", "2 2", "8 3 2 3")  # by turns, for readers who cannot distinguish the colours
 INK = "#808080"
 Values = Sequence[float | None]
 
 
 class Lines(NamedTuple):
-    """A chart as PNG, with its size in pixels of the page."""
+    """A chart as a PNG, with its size in pixels of the page."""
 
     png: bytes
     width: int
@@ -31,14 +31,14 @@ class Lines(NamedTuple):
 
 
 def dashes_of(place: int) -> str:
-    """How the line at this place is dashed, as SVG says it."""
+    """Return the dash pattern of the line at this place, in SVG syntax."""
     return DASHES[place % len(DASHES)]
 
 
 def lines(rows: Sequence[Values], names: Sequence[str], low: float | None, high: float | None, *, percent: bool = False) -> Lines:
-    """A line for each of `rows`, whose places across are called `names`; what is not a finite figure is a gap.
+    """Draw a line for each of `rows`; `names` label the x axis, and values that are not finite leave a gap.
 
-    The axis reaches from `low` to `high` or, where these are None, as far as the figures do; `percent` writes it so.
+    The y axis spans `low` to `high`, or the range of the values where these are None; with `percent` it is labelled in percent.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

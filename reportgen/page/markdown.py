@@ -1,4 +1,4 @@
-"""A comparison as Markdown, short and without pictures: for a pull request's comment."""
+"""A comparison as short Markdown without pictures, for a comment on a pull request."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from ..formatting import name, one_line, relative_change
 from ..report import SECTIONS
 from ..sections.section import Table
 
-LINES = 10  # of a table; a comment is read on a phone
+LINES = 10  # max rows of a table, because comments are read on phones
 
 
 def markdown(found: Diff | Series) -> str:
-    """The comparison in GitHub's Markdown: the verdict and, where something changed, what matters most of it."""
+    """Return the comparison in GitHub's Markdown: the verdict and, if something changed, the most important changes."""
     return "\n".join(_of_series(found) if isinstance(found, Series) else _of_diff(found)) + "\n"
 
 
@@ -30,7 +30,7 @@ def _of_diff(diff: Diff) -> Iterator[str]:
 
 
 def _comparable(found: Diff | Series, names: Sequence[str]) -> Iterator[str]:
-    """What a comparison rests on that is not the same, and what the reports warn of, with whose warning it is."""
+    """Yield what limits the comparability of the reports, and the warnings in them, each with the reports that have it."""
     if any(each.same is False for each in found.alike):
         yield f"\nComparable? {found.comparable}"
     for each in found.warned:
@@ -40,10 +40,10 @@ def _comparable(found: Diff | Series, names: Sequence[str]) -> Iterator[str]:
 
 
 def _table(table: Table) -> Iterator[str]:
-    """A table of the first lines, and how many more there are."""
+    """Yield a table of the first rows, and how many more there are."""
     yield f"\n| {' | '.join(table.heads)} |\n|{' --- |' * len(table.heads)}"
     for line in table.rows[:LINES]:
-        # a bar inside of a cell would end it, and what escapes it depends on what stands before
+        # a pipe inside a cell would end it, and how to escape it depends on what precedes it
         yield f"| {' | '.join(cell.replace('|', '∣') for cell in line)} |"
     if len(table.rows) > LINES:
         yield f"\nand {len(table.rows) - LINES} more."

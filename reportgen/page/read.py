@@ -1,4 +1,4 @@
-"""`read` a report back out of its page: an HTML file, the same packed by gzip, or a folder of `--folder`'s."""
+"""`read` a report back from its page: an HTML file, a gzip-compressed one, or a folder written with `--folder`."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from ..report import Report
 from .folder import INDEX, PICTURE
 from .tags import TagReader
 
-LARGEST_REPORT = 500_000_000  # bytes, of a folder those of all its files
-MOST_VALUES = 10_000_000  # as many take about a gigabyte of memory; a report of a thousand layers has some 100,000
+LARGEST_REPORT = 500_000_000  # bytes; for a folder, of all its files together
+MOST_VALUES = 10_000_000  # these take about a gigabyte of memory; a report with a thousand layers has about 100,000
 DATA_ID = "report-data"
 DATA_URI = "data:image/png;base64,"
-COMPARISON = '<p class="outcome'  # stands on the pages of comparisons alone
+COMPARISON = '<p class="outcome'  # only pages of comparisons contain this
 GZIP = b"\x1f\x8b"
 
 
 def read(source: str | Path) -> Report:
-    """The report in an HTML file, in a packed one (.gz) or in a folder, or in the HTML itself where `source` begins with "<".
+    """Return the report in an HTML file, in a compressed one (.gz) or in a folder.
 
-    Raises `ReportFileError`.
+    A `source` that starts with "<" is taken as the HTML itself. Raises `ReportFileError` if there is no readable report.
     """
     if isinstance(source, str) and source.lstrip()[:1] == "<":
         return _parse(source, "the report", None)
@@ -38,7 +38,7 @@ def read(source: str | Path) -> Report:
     try:
         html = _bytes_of(path).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ReportFileError(f"{path}: not a report (it is no UTF-8 text).") from error
+        raise ReportFileError(f"{path}: not a report (it is not UTF-8 text).") from error
     return _parse(html, str(path), path.parent)
 
 
@@ -53,14 +53,14 @@ def _bytes_of(path: Path) -> bytes:
         with gzip.open(path) as file:
             content = file.read(LARGEST_REPORT + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise ReportFileError(f"{path}: the packed report is damaged.") from error
+        raise ReportFileError(f"{path}: the compressed report is damaged.") from error
     if len(content) > LARGEST_REPORT:
         raise _too_large(path)
     return content
 
 
 def _too_large(path: Path) -> ReportFileError:
-    return ReportFileError(f"{path}: larger than {LARGEST_REPORT // 1_000_000} MB; no report of ours is.")
+    return ReportFileError(f"{path}: expected a report of at most {LARGEST_REPORT // 1_000_000} MB; this is larger.")
 
 
 def _parse(html: str, where: str, folder: Path | None) -> Report:
@@ -71,7 +71,7 @@ def _parse(html: str, where: str, folder: Path | None) -> Report:
         if not island.found:
             if COMPARISON in html:
                 raise ReportFileError("this is a comparison; expected a report.")
-            raise ReportFileError("not a report that reportgen wrote, or cut short: it holds no data.")
+            raise ReportFileError("not a report that reportgen wrote, or truncated: it holds no data.")
         return decode_report(_data_in("".join(island.text)), island.pictures)
     except ReportFileError as error:
         raise ReportFileError(f"{where}: {error}") from error
@@ -80,9 +80,9 @@ def _parse(html: str, where: str, folder: Path | None) -> Report:
 
 
 def _data_in(text: str) -> Any:
-    """What the JSON `text` says. Half a gigabyte of `[],` would be twelve in memory: so its values are counted first."""
+    """Parse the JSON `text`. Half a gigabyte of `[],` would take twelve gigabytes of memory, so its values are counted first."""
     if sum(map(text.count, "[{,")) > MOST_VALUES:
-        raise ReportFileError("it holds more data than any report of ours.")
+        raise ReportFileError("it holds more data than any report that reportgen writes.")
     return json.loads(text, parse_constant=_refuse_constant)
 
 
@@ -91,7 +91,7 @@ def _refuse_constant(name: str) -> float:
 
 
 class _Island(TagReader):
-    """Gathers the data script's text and the PNG of every picture, of a `folder` at most `room` bytes of them."""
+    """Collects the text of the data script and the PNG of every picture; reads at most `room` bytes of pictures from `folder`."""
 
     def __init__(self, folder: Path | None, room: int) -> None:
         super().__init__()
@@ -130,12 +130,15 @@ class _Island(TagReader):
             raise ReportFileError("a picture in the report is damaged.") from error
 
     def _beside(self, source: str) -> bytes | None:
-        """A file in the report's folder, by the very names that we give: so no name leads out of it, and no link is followed."""
+        """Return a picture file of the report's folder. Only names that we give are accepted, so no path leads out of the folder.
+
+        Links are not followed.
+        """
         if self._folder is None or not PICTURE.fullmatch(source):
             return None
         path = self._folder / source
         if path.is_symlink() or path.parent.is_symlink():
-            raise ReportFileError(f"{source} is a link; expected a picture of the report's own.")
+            raise ReportFileError(f"{source} is a link; expected a picture file of the report.")
         check_readable(path, ReportFileError, "a picture of the report")
         self._room -= path.stat().st_size
         if self._room < 0:

@@ -1,6 +1,6 @@
 """`render` a report into one HTML page, or into a folder.
 
-Words and numbers lie in one JSON island, each picture in the element that shows it: the page is the store.
+The page stores the report: text and numbers in one embedded JSON script, each picture in the element that shows it.
 """
 
 from __future__ import annotations
@@ -32,19 +32,20 @@ from .lines import COLOURS, MOST_LINES, dashes_of, lines
 from .read import DATA_ID, DATA_URI
 
 NO_SITE = Markup("")
-OFFERED = ("viridis", "magma", "cividis", "gray")  # colormaps that the maps of a page can be given in the page
+OFFERED = ("viridis", "magma", "cividis", "gray")  # colormaps that the reader of a page can choose for its maps
 
 
 def render(report: Report, templates: Path | None = None, *, site: Markup = NO_SITE) -> str:
-    """The report as one HTML page; `templates` is a folder whose templates go before ours. Raises `OptionError` for a bad one.
+    """Return the report as one HTML page. Raises `OptionError` if a template of the user's is invalid.
 
-    site: what ties the page to a site that it is part of (`site.links`); nothing of one that stands alone.
+    templates: a folder whose templates take precedence over ours.
+    site: markup that links the page to the site it belongs to (`site.links`); empty for a standalone page.
     """
     return _report_with(Composer(templates), report, site)
 
 
 def render_folder(report: Report, templates: Path | None = None) -> dict[str, bytes]:
-    """The report as the files of a folder, by name, for servers that forbid what lies inline: see `page.folder`."""
+    """Return the report as the files of a folder, by name, for servers that forbid inline content; see `page.folder`."""
     composer = Composer(templates, linked=True)
     return composer.folder(_report_with(composer, report))
 
@@ -72,7 +73,7 @@ def _is_left_out(report: Report, name: str) -> bool:
 
 
 def _left_out(report: Report) -> list[tuple[str, list[str]]]:
-    """Why sections are not shown, each with their titles: those that were not asked for, and those the report is too old for."""
+    """Return the reasons why sections are left out, each with their titles: not asked for, or the report is too old for them."""
     titles = {
         absent.reason: [section.title for name, section in SECTIONS.items() if getattr(report, name) == absent]
         for absent in (LEFT_OUT, MADE_BEFORE)
@@ -81,13 +82,13 @@ def _left_out(report: Report) -> list[tuple[str, list[str]]]:
 
 
 def _colormaps(used: Iterable[str]) -> dict[str, str]:
-    """The colours that pictures are in, and those that maps may be given in the page: 256 each, as base64."""
+    """Return the colormaps that the pictures use or that the reader can choose: 256 colours each, as base64."""
     names = dict.fromkeys((*(name for name in used if name not in (RGB, CLASSES)), *OFFERED))
     return {name: base64.b64encode(palette(name)).decode() for name in names}
 
 
 class ShownPicture(NamedTuple):
-    """A picture as a template needs it."""
+    """A picture, as a template needs it."""
 
     id: str
     src: str
@@ -96,7 +97,7 @@ class ShownPicture(NamedTuple):
 
 
 class ShownSpreads(NamedTuple):
-    """Charts as a template needs them: for each row its box in the picture, or None, and the values at the chart's two ends."""
+    """Charts, as a template needs them: for each row its box in the picture, or None, and the values at the chart's two ends."""
 
     id: str
     src: str
@@ -107,7 +108,7 @@ class ShownSpreads(NamedTuple):
 
 
 class ShownLines(NamedTuple):
-    """A chart of lines as a template needs it: for each line drawn its colour and its dashes, as SVG says them."""
+    """A line chart, as a template needs it: `styles` holds the colour and the SVG dash pattern of each line."""
 
     id: str
     src: str
@@ -117,7 +118,7 @@ class ShownLines(NamedTuple):
 
 
 class Composer:
-    """Fills a template and keeps the pictures that it shows: in the page itself or, `linked`, in files beside it."""
+    """Renders a template and collects the pictures that it shows: inline in the page or, if `linked`, in files beside it."""
 
     def __init__(self, templates: Path | None = None, *, linked: bool = False) -> None:
         self.encoder = Encoder()
@@ -127,7 +128,7 @@ class Composer:
         self.environment = environment_with(templates)
 
     def compose(self, template: str, **variables: Any) -> str:
-        """The page that `template` makes of `variables`; raises `OptionError` where a user's own template fails."""
+        """Render `template` with `variables`; raises `OptionError` if a template of the user's fails."""
         composing = COMPOSING.set(self)
         try:
             html = self.environment.get_template(template).render(
@@ -141,11 +142,11 @@ class Composer:
             raise OptionError(f"--templates {self._templates}: {reason}") from error
         finally:
             COMPOSING.reset(composing)
-        # half of a surrogate pair, which a name from outside may hold, is no text that a file can hold
+        # a name from outside may hold a lone surrogate, which cannot be encoded
         return html.encode("utf-8", "replace").decode()
 
     def folder(self, html: str) -> dict[str, bytes]:
-        """A page that is `linked` and what it needs beside it, by name."""
+        """Return a `linked` page and the files it needs beside it, by name."""
         pictures = {picture_name(identity): png for identity, png in self.encoder.pictures.items()}
         return {INDEX: html.encode(), **{name: self._asset(name).encode() for name in (STYLE, SCRIPT)}, **pictures}
 
@@ -153,12 +154,12 @@ class Composer:
         return source_of(self.environment, f"assets/{name}")
 
     def _inline(self, name: str) -> dict[str, str]:
-        """The style or the script for a template, and its hash for the page's policy."""
+        """Return the style sheet or the script for a template, and its hash for the page's content security policy."""
         text, kind = self._asset(name), "style" if name == STYLE else "script"
         return {kind: Markup(text), f"{kind}_hash": base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}
 
     def shown(self, picture: Picture) -> ShownPicture:
-        """The picture with its address in the page."""
+        """Return the picture with its URL in the page."""
         identity = self.encoder.identify(picture)
         height, width = picture.values.shape[:2]
         png = self.encoder.pictures[identity]
@@ -167,18 +168,18 @@ class Composer:
         return ShownPicture(identity, source, width, height)
 
     def is_placed(self, picture: Picture | None) -> bool:
-        """Whether the page shows the picture already; of None there is nothing to show."""
+        """Return whether the page already shows the picture; True for None, since there is nothing to show."""
         return picture is None or self.encoder.identify(picture) in self._placed_ids
 
     def laid(self, layer: Picture) -> ShownPicture:
-        """The same of a picture that is laid over another, which shows through where the layer has little to say."""
+        """Return an overlay with its URL in the page; the weaker its values, the more the picture below shows through."""
         identity = self.encoder.identify(layer)
         png = with_opacity(to_png(layer), opacity(layer))
         self.encoder.pictures[identity] = png
         return self.shown(layer)
 
     def spread(self, pairs: Sequence[Pair]) -> ShownSpreads | None:
-        """Charts of distributions as one picture with its address in the page; None where there are none."""
+        """Return charts of distributions as one picture with its URL in the page; None if there is nothing to draw."""
         made = spreads(pairs)
         if not any(made.boxes):
             return None
@@ -186,12 +187,12 @@ class Composer:
         return ShownSpreads(identity, source, made.width, made.height, made.boxes, [extent(pair) for pair in pairs])
 
     def curves(self, panels: Sequence[Panel]) -> ShownPicture:
-        """Charts of curves as one picture with its address in the page."""
+        """Return charts of curves as one picture with its URL in the page."""
         png = curves_png(panels)
         return ShownPicture(*self._placed(png), *struct.unpack(">II", png[16:24]))
 
     def lines(self, table: FigureTable) -> ShownLines | None:
-        """A chart of the first lines of a table, with its address in the page; None where there is nothing to draw."""
+        """Return a chart of the first lines of a table, with its URL in the page; None if there is nothing to draw."""
         rows = [line.values for line in table.lines[:MOST_LINES]]
         places = max(map(len, rows), default=0)
         if places < 2:
@@ -203,44 +204,44 @@ class Composer:
         return ShownLines(*self._placed(made.png), made.width, made.height, styles)
 
     def _placed(self, png: bytes) -> tuple[str, str]:
-        """The id of a drawn chart and its address in the page."""
+        """Return the id of a chart and its URL in the page."""
         identity = hashlib.sha256(png).hexdigest()[:16]
         if self._linked:
             self.encoder.pictures[identity] = png
         return identity, picture_name(identity) if self._linked else DATA_URI + base64.b64encode(png).decode()
 
 
-COMPOSING: ContextVar[Composer] = ContextVar("COMPOSING")  # an environment is shared by all pages that are made of it
+COMPOSING: ContextVar[Composer] = ContextVar("COMPOSING")  # a context variable, because all pages share one environment
 
 
 def shown(picture: Picture) -> ShownPicture:
-    """The filter of the templates that gives a picture its place in the page that is being composed."""
+    """Template filter: add a picture to the page being rendered."""
     return COMPOSING.get().shown(picture)
 
 
 def is_placed(picture: Picture | None) -> bool:
-    """The test of the templates whether the page that is being composed shows a picture already."""
+    """Template test: whether the page being rendered already shows a picture."""
     return COMPOSING.get().is_placed(picture)
 
 
 def laid(layer: Picture) -> ShownPicture:
-    """The filter for a picture that is laid over another."""
+    """Template filter: add an overlay to the page being rendered."""
     return COMPOSING.get().laid(layer)
 
 
 def spread(rows: Iterable[Any], old: str, new: str) -> ShownSpreads | None:
-    """The filter that draws how the values of table rows are spread; `old` and `new` name their histograms ("" for none)."""
+    """Template filter: draw the distributions of table rows; `old` and `new` name their histogram attributes ("" for none)."""
     pairs = [(getattr(row, old) if old else None, getattr(row, new) if new else None) for row in rows]
     return COMPOSING.get().spread(pairs)
 
 
 def line_chart(table: FigureTable) -> ShownLines | None:
-    """The filter that draws the figures of a series' table as lines."""
+    """Template filter: draw the figures of a series' table as lines."""
     return COMPOSING.get().lines(table)
 
 
 def curves(panels: Sequence[Panel]) -> ShownPicture:
-    """The filter that draws panels of curves."""
+    """Template filter: draw panels of curves."""
     return COMPOSING.get().curves(panels)
 
 

@@ -1,10 +1,9 @@
-"""The network folded into the few stages that a drawing shows: layers to units, units to blocks, what follows at one resolution
-to stages.
+"""Folding of a network into the few stages that a drawing shows: layers into units, units into blocks, blocks into stages.
 
-    conv  bn  relu  conv  bn  add  relu          layers
-    ├───────────┤  ├──────┤  ├───────┤           units: a layer that computes, with what only rescales or activates it
-    ├────────────────────────────────┤ x 3       blocks: from a fork to the join of its branches, counted where alike
-    ├────────────────────────────────────────┤   stage: units and blocks that follow one another at one resolution
+conv  bn  relu  conv  bn  add  relu          layers
+├───────────┤  ├──────┤  ├───────┤           units: a layer that computes, with the layers that only rescale or activate it
+├────────────────────────────────┤ x 3       blocks: from a fork to the join of its branches; equal blocks are counted
+├────────────────────────────────────────┤   stage: consecutive units and blocks at one resolution
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ from ..report import Report, present
 from .wiring import Graph, contract_blocks, contract_chains, contract_intervals, flat, graph_of_layers
 
 MOST_STAGES = 26
-MOST_UNITS = 26  # a network of at most so many nodes is drawn without folding its blocks
-HELD_BY = 8  # layers; a model inside the model that has fewer is no part of its own
-ROUND_OFF = 1.5  # padding makes a map this much larger at most; what grows more is upsampled
+MOST_UNITS = 26  # a network with at most this many nodes is drawn without folding its blocks
+HELD_BY = 8  # min layers of a nested model that is shown as a part of its own
+ROUND_OFF = 1.5  # padding makes a map at most this much larger; a map that grows more was upsampled
 COMPUTES = ("Conv", "Dense", "Pool", "UpSampling", "LSTM", "GRU", "RNN", "Attention", "Embedding", "InputLayer", "Flatten")
-RESCALES = ("Norm", "Scal", "PReLU")  # these may have parameters, but belong to the layer before them
+RESCALES = ("Norm", "Scal", "PReLU")  # may have parameters, but belong to the layer before them
 JOINS = {
     "Add": "sum",
     "Average": "average",
@@ -41,9 +40,9 @@ Size = tuple[int, int]
 class Stage(NamedTuple):
     """A node of the folded network.
 
-    `parts` are the nodes of `Folding.blocks` in it, `rows` its places in the layer table. `blocks` counts its blocks by what
-    joins their branches; `join` says how what feeds the stage comes together, "" where one value does; `held` names the model
-    inside the model that it belongs to.
+    `parts` are its nodes of `Folding.blocks`, `rows` its rows in the layer table. `blocks` counts its blocks by how they join
+    their branches. `join` says how the inputs of the stage are joined, "" for a single input. `held` names the nested model that
+    it belongs to.
     """
 
     kind: str  # "input", "convolutions" or "dense"
@@ -61,7 +60,7 @@ class Folding:
     """The layers of a report as graphs, each smaller than the one before.
 
     They are `layers`, `units`, `blocks` and `graph`, whose nodes are the `stages`. `units_of[n]` are the units in node n of
-    `blocks`, `heads[u]` is the row that computes what unit u hands on.
+    `blocks`; `heads[u]` is the row that computes the output of unit u.
     """
 
     def __init__(self, report: Report) -> None:
@@ -73,7 +72,7 @@ class Folding:
         self.layers = graph_of_layers(self.rows)
         led = contract_chains(self.layers, lambda _, node: self._is_light(self.layers.parts[node][0]))
         led_rows = list(flat(self.layers, led))
-        # what only activates or pads and is fed by a fork has nothing before it to belong to: it belongs to what follows
+        # an activation or padding right after a fork has no layer before it to belong to, so it belongs to what follows
         light = [all(map(self._is_light, rows)) for rows in led_rows]
         units = contract_chains(led, lambda node, _: light[node])
         self.unit_rows = list(flat(self.layers, led, units))
@@ -90,30 +89,30 @@ class Folding:
         self.stages = [self._stage(node, tuple(group)) for node, group in enumerate(parts)]
 
     def size(self, place: int) -> Size:
-        """The resolution (h, w) of a row's output; (1, 1) for a vector."""
+        """Return the resolution (h, w) of a row's output; (1, 1) for a vector."""
         sides = self._shape(place)[:-1][-2:]
         return (*sides, 1, 1)[0], (*sides, 1, 1)[1]
 
     def channels(self, place: int) -> int:
-        """The channels of a row's output, or the length of a vector."""
+        """Return the channels of a row's output, or the length of a vector."""
         return self._shape(place)[-1]
 
     def join(self, unit: int) -> str:
-        """How the inputs of a unit come together, "" for one that is fed by a single other."""
+        """Return how a unit joins its inputs, "" for a unit with a single input."""
         if len(self.units.before[unit]) < 2:
             return ""
         return JOINS.get(self.rows[self.heads[unit]].type, "inputs joined")
 
     def end(self, part: int) -> int:
-        """The row that computes what a node of `blocks` hands on."""
+        """Return the row that computes the output of a node of `blocks`."""
         return self.heads[self.units_of[part][-1]]
 
     def is_convolution(self, place: int) -> bool:
-        """Whether a row is a convolution of any kind."""
+        """Return whether a row is a convolution of any kind."""
         return "Conv" in self.rows[place].type
 
     def _is_turned(self, row: LayerCall) -> bool:
-        """Whether a convolution gives its channels first: its maps are turned so that they come last."""
+        """Return whether a convolution's output is channels-first; its feature maps are stored channels-last."""
         shape = self.maps[row.index].shape if row.index in self.maps else ()
         return row.output_shape != shape and row.output_shape[1:] + row.output_shape[:1] == shape
 
@@ -122,19 +121,22 @@ class Folding:
         return shape[1:] + shape[:1] if self._channels_first and len(shape) == 3 else shape
 
     def _models_inside(self) -> list[str]:
-        """For each row the model inside the model that holds it, "" for none or one too small to be told apart."""
+        """Return the nested model that holds each row, "" for none or for one too small to be shown."""
         names = [row.path.split("/")[0] if "/" in row.path else "" for row in self.rows]
         counts = Counter(names)
         return [each if counts[each] >= HELD_BY else "" for each in names]
 
     def _is_light(self, place: int) -> bool:
-        """Whether a layer belongs to the one before it: it activates, rescales, pads or reshapes what that computed."""
+        """Return whether a layer belongs to the one before it: it activates, rescales, pads or reshapes that layer's output."""
         row = self.rows[place]
         heavy = row.type in JOINS or any(each in row.type for each in COMPUTES)
         return not heavy and (row.parameters == 0 or any(each in row.type for each in RESCALES))
 
     def _is_block(self, region: Sequence[int]) -> bool:
-        """Whether a region keeps its resolution or reduces it, once. Where it rises, as in a U-Net, the reader is to see it."""
+        """Return whether a region keeps its resolution or reduces it once.
+
+        A region that raises its resolution, as in a U-Net, is not folded, so that the reader sees it.
+        """
         sizes = {unit: self.size(self.heads[unit]) for unit in region}
         areas = {unit: math.prod(size) for unit, size in sizes.items() if size != (1, 1)}
         steps = ((areas[each], areas[unit]) for unit in areas for each in self.units.before[unit] if each in areas)
@@ -142,7 +144,7 @@ class Folding:
         return not rises and len({size for size in sizes.values() if size != (1, 1)}) <= 2
 
     def _chained(self) -> Graph:
-        """The blocks, with those that follow one another at one resolution as one node."""
+        """Return the blocks, with consecutive ones at one resolution merged into one node."""
 
         def belongs(part: int, following: int) -> bool:
             first, second = self.end(part), self.end(following)
@@ -173,5 +175,5 @@ class Folding:
         )
 
     def has_channels(self, place: int) -> bool:
-        """Whether a row is a convolution or a dense layer, whose channels tell how wide a stage is."""
+        """Return whether a row is a convolution or a dense layer, whose channels determine how wide a stage is."""
         return self.is_convolution(place) or "Dense" in self.rows[place].type

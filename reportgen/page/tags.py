@@ -1,6 +1,6 @@
-"""Tags and scripts of a page, one after the other, in a time that grows with its length and no faster.
+"""A parser for the tags and scripts of a page that runs in linear time.
 
-The standard library's parser takes minutes for a hostile page of 100 kB (`<a ` over and over); pages come by mail.
+The standard library's parser takes minutes for a malicious page of 100 kB (`<a ` over and over), and pages arrive by mail.
 """
 
 from __future__ import annotations
@@ -8,17 +8,17 @@ from __future__ import annotations
 import re
 from html import unescape
 
-# `<` ends every attempt, also inside of quotes (ours is escaped there), so that no character is looked at again for every tag
+# `<` ends every attempt, even inside quotes (where we escape it), so that no character is scanned again for every tag
 COMMENT_OR_TAG = re.compile(r"""<(?:!--|(/?)([a-zA-Z][a-zA-Z0-9-]*)((?:[^<>"']|"[^"<]*"|'[^'<]*')*+)>)""")
 ATTRIBUTE = re.compile(r"""([^\s=<>"'/]++)(?:\s*+=\s*+(?:"([^"]*)"|'([^']*)'|([^\s"'>]++)))?""")
 RAW = {name: re.compile(f"</{name}(?![a-zA-Z0-9-])", re.IGNORECASE) for name in ("script", "style")}
 
 
 class TagReader:
-    """As `html.parser.HTMLParser`, for those who ask for tags and for what lies in scripts, and for a whole page at once."""
+    """A subset of `html.parser.HTMLParser`: handles tags and the text of scripts, and takes the whole page at once."""
 
     def feed(self, html: str) -> None:
-        """Hand each tag, and the text of each script and style sheet, to the methods below."""
+        """Pass each tag, and the text of each script and style sheet, to the methods below."""
         place = 0
         while (match := COMMENT_OR_TAG.search(html, place)) is not None:
             place = match.end()
@@ -32,7 +32,7 @@ class TagReader:
                 place = self._raw_text(html, name.lower(), place)
 
     def close(self) -> None:
-        """Nothing is left over."""
+        """Do nothing: `feed` leaves nothing over."""
 
     def _raw_text(self, html: str, name: str, start: int) -> int:
         if name not in RAW:
@@ -43,13 +43,13 @@ class TagReader:
         return stop
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """A tag that opens, in lower case, and its attributes."""
+        """Handle an opening tag, in lower case, and its attributes."""
 
     def handle_endtag(self, tag: str) -> None:
-        """A tag that closes."""
+        """Handle a closing tag, in lower case."""
 
     def handle_data(self, data: str) -> None:
-        """The text of a script or style sheet."""
+        """Handle the text of a script or style sheet."""
 
 
 def _after(html: str, end: str, start: int) -> int:

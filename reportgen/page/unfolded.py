@@ -1,4 +1,4 @@
-"""A stage of the architecture unfolded: its layers as a layered drawing, blocks that repeat drawn once and counted."""
+"""A stage of the architecture unfolded into a drawing of its layers; repeated blocks are drawn once and counted."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from .stages import Folding, Stage
 from .wiring import Graph
 
 MOST_DRAWN = 64  # layers in one drawing; a larger stage is not unfolded
-LETTERS = (7.4, 6.3)  # about the width of a letter in the first line, which is bold, and in the second
+LETTERS = (7.4, 6.3)  # approximate width of a letter in the first line, which is bold, and in the second
 HEIGHT = 40.0
-SIGN = 12.0  # half the size of a join's sign
+SIGN = 12.0  # half the size of a join symbol
 GAP = 30.0
 MARGIN = 14.0
-NAMED = 22  # letters of a layer's name
+NAMED = 22  # max letters of a layer's name
 
 SHORT = {
     "Conv2D": "conv",
@@ -34,7 +34,7 @@ SHORT = {
 
 
 class Cell(NamedTuple):
-    """A layer, or with `join` a sign, or with `kind` "from" the place where a value comes in. `x`, `y` is its middle."""
+    """A layer, a join symbol (`kind` "join"), or the point where a value enters (`kind` "from"). `x`, `y` is its centre."""
 
     kind: str  # "layer", "join" or "from"
     x: float
@@ -48,7 +48,7 @@ class Cell(NamedTuple):
 
 
 class Band(NamedTuple):
-    """A block that follows itself `times` times."""
+    """A block that is repeated `times` times in a row."""
 
     left: float
     right: float
@@ -66,7 +66,7 @@ class Unfolded(NamedTuple):
 
 
 def unfolded(folding: Folding, number: int, stage: Stage) -> Unfolded | None:
-    """The layers of a stage; None where it holds no block, or is too large to draw."""
+    """Return the drawing of a stage's layers; None if it is a plain chain without blocks, or too large to draw."""
     if all(len(folding.units_of[part]) == 1 for part in stage.parts) and _is_chain(folding, stage.parts):
         return None
     runs = _runs(folding, stage.parts)
@@ -86,7 +86,7 @@ def _is_chain(folding: Folding, parts: Sequence[int]) -> bool:
 
 
 def _runs(folding: Folding, parts: Sequence[int]) -> list[tuple[int, int]]:
-    """The parts as (the first of those that are alike, how many follow one another)."""
+    """Return runs of equal consecutive parts as pairs (first part, length of the run)."""
     if not _is_chain(folding, parts):
         return [(part, 1) for part in parts]
     groups = [list(group) for _, group in groupby(parts, key=lambda part: _signature(folding, part))]
@@ -94,7 +94,7 @@ def _runs(folding: Folding, parts: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def _signature(folding: Folding, part: int) -> tuple[object, ...]:
-    """What two blocks share that are drawn as one: the types of their layers, what these do, and how they are wired."""
+    """Return a key that is equal for blocks drawn as one: layer types, their windows and strides, and the wiring."""
     units = folding.units_of[part]
     places = {unit: place for place, unit in enumerate(units)}
     return tuple(
@@ -111,8 +111,8 @@ def _signature(folding: Folding, part: int) -> tuple[object, ...]:
 
 
 def _graph(folding: Folding, stage: Stage, runs: Sequence[tuple[int, int]], units: Sequence[int]) -> tuple[Graph, list[int]]:
-    """The wiring of the units that are drawn, behind the units outside that feed them."""
-    first = {}  # the unit that is drawn for one of a later repetition
+    """Return the wiring of the drawn units, preceded by the units outside the stage that feed them, and the latter."""
+    first = {}  # maps a unit of a later repetition to the unit drawn in its place
     at = 0
     for part, count in runs:
         for place in range(count):
@@ -135,7 +135,7 @@ def _extent(folding: Folding, unit: int | None, words: Sequence[str]) -> Extent:
 
 
 def _is_sign(folding: Folding, unit: int) -> bool:
-    """Whether a unit only joins its inputs, and computes nothing else that has a name."""
+    """Return whether a unit is drawn as a join symbol, because it joins its inputs by a known operation."""
     return bool(folding.join(unit)) and folding.join(unit) != "inputs joined"
 
 
@@ -151,7 +151,7 @@ def _words(folding: Folding, unit: int) -> tuple[str, str]:
 
 
 def _window(row: LayerCall) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Kernel (or pool) and strides, () where they are not known."""
+    """Return the kernel (or pool) size and the strides, () if they are not known."""
     values = {}
     for setting in row.settings or ():
         name, _, value = setting.partition(": ")
@@ -208,9 +208,7 @@ def _cell(folding: Folding, unit: int, outside: bool, at: tuple[float, float], w
     head = folding.rows[folding.heads[unit]]
     feeds = [folding.rows[folding.heads[each]].path for each in folding.units.before[unit]]
     sign = not outside and _is_sign(folding, unit)
-    short = (
-        () if sign or words[-1] == head.path else words[-1:]
-    )  # who hears it hears the words that are seen, then the whole name
+    short = () if sign or words[-1] == head.path else words[-1:]  # a screen reader reads the visible words, then the full name
     does = (folding.join(unit),) if sign else words[:1]
     told = ", ".join((*does, *short, head.path, f"fed by {' and '.join(feeds)}"))
     what = f"From {head.path}" if outside else told

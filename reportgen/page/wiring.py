@@ -1,7 +1,7 @@
-"""The wiring of a network as a graph, and the ways to make it smaller: chains, blocks with one way in and one way out, intervals.
+"""The wiring of a network as a graph, and ways to contract it: by chains, by single-entry single-exit blocks, by intervals.
 
-A `Graph` is acyclic, its nodes are numbered so that every edge leads from a lower number to a higher one, and each node of a
-smaller graph knows the nodes of the larger one that it stands for.
+A `Graph` is acyclic. Its nodes are numbered so that every edge leads from a lower number to a higher one, and each node of a
+contracted graph knows the nodes of the finer graph that it stands for.
 """
 
 from __future__ import annotations
@@ -12,19 +12,22 @@ from functools import cached_property
 
 from ..probe import LayerCall
 
-FEWEST_CUTS = 8  # a network falls into at least so many intervals, where it is long enough
+FEWEST_CUTS = 8  # min cuts between intervals, if the network is long enough
 
 
 @dataclass(frozen=True)
 class Graph:
-    """`parts[n]` are the nodes of the finer graph that node n stands for (for layers: the row), `before[n]` what feeds it."""
+    """An acyclic graph.
+
+    `parts[n]` are the nodes of the finer graph that node n stands for (for layers: its row), `before[n]` the nodes that feed it.
+    """
 
     parts: tuple[tuple[int, ...], ...]
     before: tuple[tuple[int, ...], ...]
 
     @cached_property
     def after(self) -> tuple[tuple[int, ...], ...]:
-        """For each node what it feeds, in ascending order."""
+        """The nodes that each node feeds, in ascending order."""
         after: list[list[int]] = [[] for _ in self.parts]
         for node, feeds in enumerate(self.before):
             for each in feeds:
@@ -32,7 +35,7 @@ class Graph:
         return tuple(tuple(each) for each in after)
 
     def depths(self) -> list[int]:
-        """For each node the number of edges on the longest way to it."""
+        """Return, for each node, the number of edges on the longest path to it."""
         depths: list[int] = []
         for feeds in self.before:
             depths.append(1 + max((depths[each] for each in feeds), default=-1))
@@ -40,7 +43,7 @@ class Graph:
 
 
 def graph_of_layers(rows: Sequence[LayerCall]) -> Graph:
-    """The layers that were called, wired as heard. Names that are no earlier layer's are passed over: a report may be damaged."""
+    """Return the graph of the layers that were called. Inputs that name no earlier layer are skipped: a report may be damaged."""
     numbers: dict[str, int] = {}
     parts: list[tuple[int, ...]] = []
     before: list[tuple[int, ...]] = []
@@ -54,7 +57,7 @@ def graph_of_layers(rows: Sequence[LayerCall]) -> Graph:
 
 
 def contract(graph: Graph, keys: Sequence[int]) -> Graph:
-    """One node for all that share a key, in the order of the keys. The keys must leave the graph without a cycle."""
+    """Merge the nodes that share a key, in the order of the keys. The keys must not introduce a cycle."""
     numbers = {key: number for number, key in enumerate(sorted(set(keys)))}
     parts: list[list[int]] = [[] for _ in numbers]
     before: list[set[int]] = [set() for _ in numbers]
@@ -65,7 +68,7 @@ def contract(graph: Graph, keys: Sequence[int]) -> Graph:
 
 
 def contract_chains(graph: Graph, belongs: Callable[[int, int], bool]) -> Graph:
-    """A node and the only one that it feeds become one, where that one has no other input and `belongs(node, next)`."""
+    """Merge a node with the only node that it feeds, if that one has no other input and `belongs(node, next)` is true."""
     keys = list(range(len(graph.parts)))
     for node, feeds in enumerate(graph.before):
         if len(feeds) == 1 and len(graph.after[feeds[0]]) == 1 and belongs(feeds[0], node):
@@ -74,10 +77,10 @@ def contract_chains(graph: Graph, belongs: Callable[[int, int], bool]) -> Graph:
 
 
 def contract_blocks(graph: Graph, is_block: Callable[[Sequence[int]], bool]) -> Graph:
-    """Everything between a fork and the join where all its branches meet again becomes one node, the join included.
+    """Merge everything between a fork and the join where all its branches meet again, including the join, into one node.
 
-    Such a region has one way in and one way out: the fork dominates the join, and the join postdominates the fork. Regions
-    that `is_block` refuses stay as they are, and what lies in them is looked at in turn; of nested ones the outermost is taken.
+    Such a region has a single entry and a single exit: the fork dominates the join, and the join postdominates the fork. A region
+    that `is_block` rejects is left as it is, but the regions inside it are tried; of nested regions the outermost is merged.
     """
     into, out = (
         _dominators(graph.before),
@@ -101,13 +104,12 @@ def contract_blocks(graph: Graph, is_block: Callable[[Sequence[int]], bool]) -> 
 
 
 def _turned(graph: Graph, node: int) -> int:
-    """The number of a node in the graph read backwards, and back again."""
+    """Convert the number of a node to its number in the reversed graph, or back."""
     return len(graph.parts) - 1 - node
 
 
 def _dominators(before: Sequence[Sequence[int]]) -> list[int]:
-    """For each node the last one through which every way to it leads, -1 for none (Cooper, Harvey & Kennedy 2001, on a graph
-    without cycles)."""
+    """Return the immediate dominator of each node, -1 for none (Cooper, Harvey & Kennedy 2001, for an acyclic graph)."""
     found: list[int] = []
     for feeds in before:
         common = feeds[0] if feeds else -1
@@ -120,7 +122,7 @@ def _dominators(before: Sequence[Sequence[int]]) -> list[int]:
 
 
 def _between(graph: Graph, fork: int, join: int) -> list[int]:
-    """The nodes on the ways from a fork to a join, the join included, in ascending order."""
+    """Return the nodes on the paths from a fork to a join, including the join, in ascending order."""
     seen, waiting = {join}, [*graph.after[fork]]
     while waiting:
         node = waiting.pop()
@@ -131,13 +133,13 @@ def _between(graph: Graph, fork: int, join: int) -> list[int]:
 
 
 def contract_intervals(graph: Graph, most: int) -> Graph:
-    """At most `most` nodes: intervals of depth, cut where the fewest values are handed on.
+    """Contract the graph to at most `most` nodes: intervals of depth, cut where the fewest edges cross.
 
-    The last resort for networks in which no blocks are found, such as NASNet, each cell of which is fed by the two before it.
+    This is the last resort for networks without blocks, such as NASNet, where each cell is fed by the two before it.
     """
     depths = graph.depths()
     last = max(depths)
-    crossing = [0] * (last + 1)  # values that are handed from a depth up to this one to a later one
+    crossing = [0] * (last + 1)  # outputs from this depth or before that are used at a later depth
     for node, after in enumerate(graph.after):
         for depth in range(depths[node], max((depths[each] for each in after), default=depths[node])):
             crossing[depth] += 1
@@ -150,7 +152,10 @@ def contract_intervals(graph: Graph, most: int) -> Graph:
 
 
 def _cuts(crossing: Sequence[int], most: int) -> set[int]:
-    """The depths to cut behind, apart from each other: those with the fewest crossings, others only where these are few."""
+    """Return the depths after which to cut, not too close together: those with the fewest crossings.
+
+    Depths with more crossings are only cut while there are fewer than `FEWEST_CUTS` cuts.
+    """
     room = max(1, len(crossing) // (2 * most))
     cuts: set[int] = set()
     for depth in sorted(range(len(crossing)), key=lambda each: (crossing[each], each)):
@@ -162,7 +167,7 @@ def _cuts(crossing: Sequence[int], most: int) -> set[int]:
 
 
 def flat(*graphs: Graph) -> Iterator[tuple[int, ...]]:
-    """For each node of the last, smallest graph the rows that it stands for; the graphs from the finest on."""
+    """Yield the rows that each node of the last graph stands for. Pass the graphs from the finest to the smallest."""
     finest, *rest = graphs
     parts: Iterable[tuple[int, ...]] = finest.parts
     for graph in rest:

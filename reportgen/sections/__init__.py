@@ -1,1 +1,1 @@
-"""A folder a section, each with its whole life: its data and how they are found, checked, compared and told. See `section`."""
+"""The sections of a report, one folder each: how its data are found, checked, compared and described. See `section`."""

@@ -1,4 +1,4 @@
-"""What a section is: how it finds its data, how two of them are compared, and what is told of that."""
+"""The definition of a section: how it finds its data, how two reports are compared by it, and how that is described."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ Compared = TypeVar("Compared")
 
 About = Literal["model", "image"]
 Subject = Literal["model", "image", "images"]
-# what a verdict speaks of, in this order; a section that is no more than a detail comes last on the page of a diff, too
+# the topics of a verdict, in this order; "detail" sections also come last on the page of a diff
 Topic = Literal["input", "architecture", "weights", "model", "answer", "detail"]
 TOPICS: tuple[Topic, ...] = ("input", "answer", "architecture", "weights", "model", "detail")
 
-LEFT_OUT_REASON = "Left out, as the options say."  # of a section that is absent because the user wanted it so
+LEFT_OUT_REASON = "Left out, as the options say."  # stored in reports and compared by equality, so it must not change
 
 
 @record(kw_only=True)
 class Finding:
-    """Something that a check found: `text` says what, `advice` what to do. `name` is the check's; whoever runs it fills it in.
+    """A problem that a check found: `text` describes it, `advice` says what to do.
 
-    `path` is the layer's, "" for the whole model. `value` reached or passed `threshold`; both are None where there is no figure.
+    `name` is the name of the check and is filled in by whoever runs it. `path` is the layer, "" for the whole model. `value`
+    reached or passed `threshold`; both are None if the check has no figure.
     """
 
     KEY: ClassVar = ("name", "path")
@@ -47,13 +48,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that can be wrong.
+    """A check for one kind of problem.
 
-    `find` yields what it found of a `Network` (about "model"), of a `Probe` (about "image"), or of `SeenImages` (about "images",
-    of which a report has too few).
-
-    `find` raises `NotApplicable` where there is nothing that it could judge. Its docstring gives the evidence for its threshold.
-    Where the check of the name `told_by` ran, it says of all images what the notes of this one say of each.
+    `find` yields its findings for a `Network` (about "model"), a `Probe` (about "image") or `SeenImages` (about "images"; a
+    report sees too few of them for such a check). It raises `NotApplicable` if there is nothing to judge. Its docstring gives the
+    evidence for its threshold. If the check named `told_by` ran, it says for all images what the notes of this check say for
+    each.
     """
 
     about: Subject
@@ -62,13 +62,13 @@ class Check:
 
     @property
     def name(self) -> str:
-        """The name that users see, which stays: the function's, with dashes."""
+        """The name that users see: that of the function, with dashes. It must stay stable."""
         return self.find.__name__.replace("_", "-")
 
 
 @record
 class FigureLine:
-    """One thing through the versions of a model: its figure in each, or None."""
+    """One figure across the versions of a model; None where a version lacks it."""
 
     label: str
     values: tuple[float | None, ...]
@@ -76,10 +76,10 @@ class FigureLine:
 
 @record(kw_only=True)
 class FigureTable:
-    """Lines of one kind: class scores, a figure for each version, or relative changes, a figure for each step between two.
+    """Lines of one kind: "scores" have a figure for each version, "changes" one for each step between two versions.
 
-    `reason` is "" or the word for why there are no lines, which a template explains. `low` and `high` are the ends that figures
-    of this kind have by themselves, as 0 and 1 of probabilities; None where they have none.
+    `reason` is a word for why there are no lines, which a template explains; "" if there are lines. `low` and `high` are the
+    natural limits of the figures, e.g. 0 and 1 for probabilities; None if they have none.
     """
 
     name: str
@@ -91,18 +91,18 @@ class FigureTable:
     high: float | None = None
 
     def greatest(self) -> float:
-        """The greatest finite figure; 0 where there is none."""
+        """Return the max finite figure; 0 if there is none."""
         figures = (each for line in self.lines for each in line.values if each is not None and math.isfinite(each))
         return max(figures, default=0.0)
 
 
 @record(kw_only=True)
 class PictureLine:
-    """The same thing in every version, as pictures (None: a version does not show it).
+    """Pictures of the same thing in every version; None where a version does not show it.
 
-    `name` says what is shown; a template makes the caption of it, `of` (labels, or numbers of channels) and `changed` (a word
-    for when it did). A picture is a grid of `columns` and `rows`. `colormap` is that of the values; `low` and `high` are its
-    ends, None where they differ from tile to tile, or from version to version.
+    A template makes the caption from `name` (what is shown), `of` (labels or channel numbers) and `changed` (a word for when it
+    changed). Each picture is a grid of `columns` and `rows`. `colormap` is the colormap of the values; `low` and `high` are its
+    ends, None if they differ between tiles or versions.
     """
 
     name: str
@@ -119,7 +119,7 @@ class PictureLine:
 
 @record
 class Alike:
-    """Whether two reports agree in something that a comparison rests on; None where they do not tell. `how` says it in words."""
+    """Whether two reports agree in something that a comparison depends on; None if that is unknown. `how` says it in words."""
 
     name: str
     same: bool | None
@@ -127,7 +127,7 @@ class Alike:
 
 
 class Table(NamedTuple):
-    """What Markdown and mail show of a comparison: texts, names between backticks."""
+    """The table of a comparison in Markdown and mail: texts, with names between backticks."""
 
     heads: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -137,10 +137,11 @@ Told = FigureTable | PictureLine
 
 
 class Comparison(Protocol):
-    """Two reports side by side, as a section sees them.
+    """A pair of reports, as a section sees it.
 
-    `layers` says which layer is which, `same_model` whether both models have one digest, `same_image` whether they were shown the
-    same pixels. `maps` is how many channels of a layer are drawn; with `ignore_names` a layer under another name is the same.
+    `layers` pairs the layers of the two models. `same_model` says whether both models have the same digest, `same_image` whether
+    both saw the same pixels. `maps` is how many channels of a layer are drawn. With `ignore_names` a renamed layer is not a
+    change.
     """
 
     @property
@@ -155,14 +156,14 @@ class Comparison(Protocol):
     def ignore_names(self) -> bool: ...
 
     def both(self, section: Section[Data, Any]) -> tuple[Data, Data] | None:
-        """The section's data in both reports; None where one lacks it."""
+        """Return the section's data in both reports; None if a report lacks it."""
 
     def found(self, section: Section[Any, Compared]) -> Compared | None:
-        """What the section's `compare` found; None where there is nothing to compare."""
+        """Return the result of the section's `compare`; None if there is nothing to compare."""
 
 
 class Versions(Protocol):
-    """Three reports or more in a row, oldest first, as a section sees them; `steps` are the comparisons of each two in a row."""
+    """A series of three or more reports, oldest first, as a section sees it; `steps` compare each two consecutive reports."""
 
     @property
     def steps(self) -> Sequence[Comparison]: ...
@@ -173,30 +174,30 @@ class Versions(Protocol):
 
 
 def every_figure(old: Data, new: Data, _found: Any, comparison: Comparison) -> Iterable[Change]:
-    """The changes of every field that a section's records do not leave out."""
+    """Return the changes of every field that the section's records do not exclude from comparison."""
     return changes_between(old, new, comparison.layers.new_paths())
 
 
 @dataclass(frozen=True, eq=False)
 class Section(Generic[Data, Compared]):
-    """A section's whole life. Only `title`, `about` and `find` are needed; the rest refines what every section has.
+    """The definition of a section. Only `title`, `about` and `find` are required; the other fields override a default.
 
-    about: "model": true of the model whatever the image, and found once for all its reports; `find` is given a `Network`.
-        "image": found anew for each image by a `Probe`, and not compared where two reports show different images.
-    find: raises `NotApplicable` where the section has nothing to say.
-    title_of_two: the heading of the section in a diff, where it is another. noun: what a verdict calls what both have the same.
-    optional: whether a page passes it over where it has nothing to say, because most models give it nothing.
-    smaller: gives the data back with less detail, to save so many bytes of the page, with the bytes that it saved.
-    checks: what can be wrong with it.
-    compare: what a diff shows of two; raises `NotApplicable` where they cannot be compared. None: the list of changes.
-    changes: everything that differs.
-    tell: sentences for the verdict, given what `compare` found; without a `compare`, given the changes. None: their number.
-    told_by: the name of a section whose sentences say the same; where both reports have that, this one is silent.
-    table: what a summary shows, or None where there is nothing to show. caveats: what a reader of the diff must know first.
-    alike: what of the section must be the same in both for a comparison to mean what it seems to.
-    at_two_sizes: whether it is compared, too, where one image was given to the models at two sizes.
-    cause: whether a tolerance judges its changes; the others follow from these.
-    follow: what a series shows, given the data of each version and what `compare` found of each two in a row (None: absent).
+    about: "model" if the data depend only on the model; they are found once for all its reports, and `find` is given a `Network`.
+        "image" if they are found for each image; `find` is given a `Probe`, and reports of different images are not compared.
+    find: returns the data; raises `NotApplicable` if the section has nothing to show.
+    title_of_two: the heading of the section in a diff, if it differs. noun: what a verdict calls the data if both are the same.
+    optional: whether a page omits the section if it has nothing to show, because it applies to few models.
+    smaller: returns the data with less detail, to save the given number of bytes of the page, and the bytes saved.
+    checks: the checks of the section.
+    compare: returns what a diff shows; raises `NotApplicable` if the two cannot be compared. None: the list of changes.
+    changes: returns everything that differs.
+    tell: sentences for the verdict, given the result of `compare`, or the changes if there is no `compare`. None: their number.
+    told_by: the name of a section whose sentences say the same; if both reports have it, this section adds no sentences.
+    table: what a summary shows; None if there is nothing to show. caveats: what a reader of the diff must know first.
+    alike: what must be the same in both reports for the comparison to be meaningful.
+    at_two_sizes: whether it is also compared if the models took the same image at two sizes.
+    cause: whether a tolerance judges its changes; the changes of other sections follow from these.
+    follow: what a series shows, given the data of each version and the `compare` result of each two consecutive ones (or None).
     tell_series: sentences for the verdict over all versions; arguments as for `follow`.
     """
 

@@ -1,4 +1,4 @@
-"""Where the model looked."""
+"""The section on attribution: where the model looked."""
 
 from ..section import Check, Section
 from .alike import alike_attributions, class_caveats

@@ -1,4 +1,4 @@
-"""Whether two reports explain the same classes."""
+"""Comparability of attribution maps: whether two reports explain the same classes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .find import Attributions
 
 
 def alike_attributions(old: Attributions, new: Attributions, comparison: Comparison) -> Iterator[Alike]:
-    """The classes that both explain, or those that each does where there is none."""
+    """Yield whether the reports explain the same classes, and which."""
     if not old.rows or not new.rows:
         return
     asked = [{explained(row)[1:] for row in each.rows} for each in (old, new)]
@@ -20,7 +20,7 @@ def alike_attributions(old: Attributions, new: Attributions, comparison: Compari
     labels = list(dict.fromkeys(row.label for row in new.rows if explained(row)[1:] in shared))
     was, now = (", ".join(name(label) for label in dict.fromkeys(row.label for row in each.rows)) for each in (old, new))
     if not one_set_of_classes(comparison):
-        yield Alike("Classes explained", None, f"{was}, now {now}: a number stands for a class of each model's own")
+        yield Alike("Classes explained", None, f"{was}, now {now}: a class index may mean another class in each model")
     elif asked[0] == asked[1]:
         yield Alike("Classes explained", True, ", ".join(map(name, labels)))
     elif shared:
@@ -30,7 +30,7 @@ def alike_attributions(old: Attributions, new: Attributions, comparison: Compari
 
 
 def one_set_of_classes(comparison: Comparison) -> bool:
-    """Whether a class index means the same in both reports, as far as they tell: as many classes, and no other labels."""
+    """Return whether a class index means the same in both reports, as far as known: equal number of classes, equal labels."""
     both = comparison.both(PREDICTIONS)
     if both is None:
         return True
@@ -39,7 +39,7 @@ def one_set_of_classes(comparison: Comparison) -> bool:
 
 
 def class_caveats(changes: AttributionChanges, comparison: Comparison) -> Iterator[str]:
-    """That two maps side by side explain different classes, or that this is not known."""
+    """Yield a warning if two maps side by side explain different classes, or if that is not known."""
     yield from attribution_caveats(changes, comparison)
     if not one_set_of_classes(comparison):
-        yield "The models do not answer with the same classes: maps side by side explain what each model has under one number."
+        yield "The models have different classes: maps side by side explain the class that each model has under the same index."

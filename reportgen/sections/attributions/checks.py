@@ -1,4 +1,4 @@
-"""What can be wrong with where the model looked."""
+"""Checks of attribution maps."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from ..section import Finding
 
 
 def zero_attribution(probe: Probe) -> Iterator[Finding]:
-    """A Grad-CAM that is zero everywhere: nothing at the layer speaks for the class, be it for a reason or for a fault."""
+    """Find a Grad-CAM map that is zero everywhere: nothing at the layer raises the score, for a good reason or by a fault."""
     if not probe.explained:
-        raise NotApplicable("Nothing was explained: no layer whose output is known to be a map of the image leads to the answer.")
+        raise NotApplicable("Nothing was explained: the answer uses no layer whose output is known to be a map of the image.")
     explained = probe.explained[0]
     if grad_cam(explained).max(initial=0) == 0:
         yield Finding(
             level="note",
             path=explained.path,
-            text=f"The attribution map of {explained.path} is zero everywhere: nothing there raises the score that is explained.",
-            advice="Explain another class with --class, or look at the checks above.",
+            text=f"The attribution map of {explained.path} is zero everywhere: nothing at this layer raises the explained score.",
+            advice="Explain another class with --class, or see the checks above.",
             value=0.0,
         )

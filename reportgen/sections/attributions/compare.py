@@ -1,4 +1,4 @@
-"""Where the two models looked: their attribution maps, the difference, and how well they agree."""
+"""Comparison of the attribution maps of two models: the maps, their difference, and how well they agree."""
 
 from __future__ import annotations
 
@@ -17,20 +17,19 @@ from ...tensors import figure
 from ..section import Comparison
 from .find import Attribution, Attributions
 
-QUESTION = ("method", "class_index", "sense", "against")  # what a map answers, wherever it was made
-UPPER = 0.2  # the share of places that "the upper fifth" means
+QUESTION = ("method", "class_index", "sense", "against")  # what a map explains, whatever its layer
+UPPER = 0.2  # the fraction of places in "the upper fifth"
 
 
 @record(kw_only=True)
 class AttributionChange:
-    """Two maps of one method, on one scale (from 0 to the greater peak, or around 0), and new - old, where both have one size and
-    place (else None).
+    """Two maps of one method on a common scale: from 0 to the larger peak, or symmetric around 0.
 
-    `title` is the method's name as its paper writes it. `old_where` and `new_where` say what was explained, with names between
-    backticks: the layer at the path, or what goes into it.
-    `overlap` is the intersection over union of the upper fifths: the places at or above a map's 80th percentile that are not 0.
-    `rank_correlation` is Spearman's, 1 for maps that order all places alike; both are None where a map is the same everywhere
-    or the sizes or places differ. `old_overlay` and `new_overlay` lie over the picture, each on its own scale.
+    `difference` is new - old; None if the maps differ in size or place. `title` is the method's name as in its paper. `old_where`
+    and `new_where` say what was explained, with names between backticks: the layer at the path, or its input. `overlap` is the
+    intersection over union of the upper fifths: the places at or above a map's 80th percentile that are greater than 0.
+    `rank_correlation` is Spearman's, 1 for maps that rank all places alike. Both are None if a map is constant or if the maps
+    differ in size or place. `old_overlay` and `new_overlay` are laid over the image, each on its own scale.
     """
 
     KEY: ClassVar = ("method", "new_class_index", "new_path", "new_sense")
@@ -59,18 +58,15 @@ class AttributionChange:
 
 @record
 class AttributionChanges:
-    """A row for every map of the new report that the old one has the like of, in the new report's order."""
+    """A row for every map of the new report that has a counterpart in the old one, in the new report's order."""
 
     rows: tuple[AttributionChange, ...]
 
 
 def compare_attributions(before: Attributions, after: Attributions, comparison: Comparison) -> AttributionChanges:
-    """Where they looked, by every method that both reports have.
-
-    Raises `NotApplicable` where the two have no method in common.
-    """
+    """Compare the maps of every method that both reports have; raises `NotApplicable` if they have no method in common."""
     if not before.rows or not after.rows:
-        raise NotApplicable("A report without an attribution map cannot be compared by it.")
+        raise NotApplicable("One of the reports has no attribution maps, so these cannot be compared.")
     rows = tuple(_change(old, new, (before.laid(old), after.laid(new))) for old, new in _pairs(before.rows, after.rows))
     if not rows:
         titles = [", ".join(dict.fromkeys(row.title for row in each.rows)) for each in (before, after)]
@@ -79,9 +75,9 @@ def compare_attributions(before: Attributions, after: Attributions, comparison: 
 
 
 def _pairs(before: Sequence[Attribution], after: Sequence[Attribution]) -> list[tuple[Attribution, Attribution]]:
-    """Rows of one method: those of one class at one layer first, then those of one class.
+    """Pair the rows of each method: first those of the same class at the same layer, then those of the same class.
 
-    Only where the reports explain no class in common by a method, what there is, in order.
+    If the reports explain no common class by a method, its rows are paired in order.
     """
     left = dict(enumerate(before))
     partners: dict[int, Attribution] = {}
@@ -100,7 +96,7 @@ def _change(old: Attribution, new: Attribution, overlays: tuple[Picture, Picture
     if old.heatmap.values.ndim != 2 or new.heatmap.values.ndim != 2:
         raise ReportFileError("the report's data are not as expected at its heatmap.")
     was, now = old.heatmap.numbers(), new.heatmap.numbers()
-    # cells that lie elsewhere cannot be compared one by one; where reports of format 1 drew them is not known
+    # cells at different places cannot be compared one by one; reports of format 1 do not say where their cells lie
     alike = was.shape == now.shape and (old.part == new.part or None in (old.part, new.part))
     either_sign = old.signed or new.signed
     low = min(old.heatmap.low, new.heatmap.low) if either_sign or min(old.heatmap.low, new.heatmap.low) > 0 else 0.0
@@ -136,7 +132,7 @@ def _change(old: Attribution, new: Attribution, overlays: tuple[Picture, Picture
 def attribution_changes(
     before: Attributions, after: Attributions, _found: AttributionChanges | None, comparison: Comparison
 ) -> Iterable[Change]:
-    """Everything that differs in the classes that both explain: which others one of them explains, too, is no change."""
+    """Return all changes for the classes that both reports explain. A class that only one of them explains is not a change."""
     in_common = {row.method for row in before.rows for new in after.rows if explained(row) == explained(new)}
     asked = [{explained(row) for row in each.rows} for each in (before, after)]
     both = asked[0] & asked[1]
@@ -151,7 +147,10 @@ def attribution_changes(
 
 
 def _drawn_as(old: Attribution | None, new: Attribution) -> Attribution:
-    """The new map with the old picture where they differ by no more than two scales make: these depend on the other classes."""
+    """Return the new row, with the old heatmap if the two differ by no more than their quantization.
+
+    Their scales may differ although the maps do not, because a scale also depends on the other classes explained.
+    """
     if old is None or (old.low, old.peak) != (new.low, new.peak) or old.heatmap.values.shape != new.heatmap.values.shape:
         return new
     step = sum((each.heatmap.high - each.heatmap.low) / 255 for each in (old, new))
@@ -160,18 +159,18 @@ def _drawn_as(old: Attribution | None, new: Attribution) -> Attribution:
 
 
 def explained(row: Attribution) -> tuple[Any, ...]:
-    """What a map answers: method, class and sense, and the class that it is held against."""
+    """Return what a map explains: method, class, sense, and the class that it is compared against."""
     return tuple(getattr(row, each) for each in QUESTION)
 
 
 def attribution_caveats(changes: AttributionChanges, comparison: Comparison) -> Iterator[str]:
-    """That two maps side by side explain different classes."""
+    """Yield a warning if two maps side by side explain different classes."""
     if any(row.old_class_index != row.new_class_index for row in changes.rows):
-        yield "The reports explain two classes: where the models looked is not about the same thing."
+        yield "The reports explain different classes, so the attribution maps do not answer the same question."
 
 
 def overlap(old: np.ndarray, new: np.ndarray) -> float | None:
-    """Intersection over union of the upper fifths of two maps (h, w), 0..1; None where a map has none."""
+    """Return the intersection over union of the upper fifths of two maps (h, w), 0..1; None if an upper fifth is empty."""
     before, after = (_upper(values) for values in (old, new))
     if not (before.any() and after.any()):
         return None

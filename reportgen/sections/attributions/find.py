@@ -1,4 +1,4 @@
-"""Where the model looked: maps of how much each place contributed to the score of a class."""
+"""Attribution maps: how much each place contributed to the score of a class."""
 
 from __future__ import annotations
 
@@ -23,28 +23,31 @@ from .quality import Correlation, Made, Quality, Sanity, correlations_of, qualit
 from .subjects import asked_of, subjects_of, why_no_layer
 
 SENSES = {"not": "not ", "raised": "what raised ", "lowered": "what lowered "}
-PLACES = 6  # digits behind the point of a share of the image: a thousandth of a pixel
+PLACES = 6  # decimals of a position as a fraction of the image: a thousandth of a pixel
 
 
 @record(kw_only=True)
 class Attribution:
-    """One class explained by one method at the output of the layer `path`, or at the input where that is ""; with `into`, at what
-    goes into that layer.
+    """One class explained by one method.
 
-    With `against` the score is that of the class less that of the other; with the sense "not" it is minus the score of the
-    one class of a yes-or-no model, and with "no" the same under the label that the other answer has. `low` and `peak` are the
-    map's least and greatest value before any scaling, in `unit`; reports of format 1 do not tell `low`. `heatmap` (h, w) is the
-    bare map, from 0 to the greatest value of the method's maps in this report or, of maps of either sign, from minus to plus
-    the greatest absolute value; `layer` the same at its place
-    on the image, to be laid over that (`Attributions.laid`). Older reports have no layer, but an `overlay`: the two in one.
-    `reason` is a sentence that says why this layer was chosen, `note` figures of this map. `part` says where the map lies on
-    the model's input: its cells are spread evenly over (top, left, height, width), shares of the input's height and width,
-    each in the middle of what it sees; the part may reach beyond the input. `placed` is False where a layer's arithmetic is
-    not known, so that the map was stretched. Reports of format 1 do not tell these three: their maps cover the whole image.
+    The map lies at the output of the layer `path` or, with `into`, at its input; an empty `path` means the model's input.
+
+    With `against` the score is that of the class minus that of the other class. With the sense "not" it is minus the score of
+    the only class of a yes-or-no model; "no" is the same under the label of the "no" answer. `low` and `peak` are the map's min
+    and max before any scaling, in `unit`; reports of format 1 have no `low`. `heatmap` (h, w) is the bare map. Its scale is
+    shared by the method's maps in this report: from 0, or the min of maps that start there, to their max, or from minus to plus
+    the max absolute value for signed maps. `layer` is the same map at its place on the image, as an overlay (see
+    `Attributions.laid`). Older reports have an `overlay` instead, which holds image and map in one.
+
+    `reason` is a sentence that says why this layer was chosen; `note` gives figures about this map. `part` says where the map
+    lies on the model's input: (top, left, height, width) as fractions of the input's height and width. The cells are spread
+    evenly over it, each at the centre of its receptive field, and it may reach beyond the input. `placed` is False if the
+    geometry of a layer is not known, so that the map was stretched over the image. Reports of format 1 have none of these four:
+    their maps cover the whole image.
     """
 
     KEY: ClassVar = ("method", "class_index", "path", "sense")
-    # the heatmap, in colours; and what follows from the layers
+    # derived from the heatmap, or from the layers
     NOT_COMPARED: ClassVar = ("overlay", "layer", "reason", "part", "placed")
 
     method: str = formerly(values={"grad_cam": "grad-cam"})
@@ -68,57 +71,57 @@ class Attribution:
 
     @property
     def where(self) -> str:
-        """What is explained, as words: the layer, or what goes into it; its name between backticks."""
+        """What is explained, in words: the layer or its input, with the name between backticks."""
         if not self.path:
             return "the input"
         return f"what goes into {name(self.path)}" if self.into else name(self.path)
 
     @property
     def label_in_full(self) -> str:
-        """What is explained of the answer: "cat", "not cat" or "cat rather than dog"."""
+        """The score that is explained, e.g. "cat", "not cat" or "cat rather than dog"."""
         against = f" rather than {self.against_label}" if self.against is not None else ""
         return f"{SENSES.get(self.sense, '')}{self.label}{against}"
 
     @property
     def signed(self) -> bool:
-        """Whether the map shows values of either sign, 0 in the middle of its colours."""
+        """Whether the map shows signed values, with 0 in the middle of its colours."""
         return self.heatmap.low < 0
 
     @property
     def coarse(self) -> bool:
-        """Whether the map has so few cells that each is drawn as one."""
+        """Whether the map has so few cells that each is drawn as a square instead of being interpolated."""
         height, width = self.heatmap.values.shape[:2]
         return bool(max(height, width) <= COARSE)
 
     @property
     def covers_image(self) -> bool:
-        """Whether the map's cells are spread over the whole input and nothing else, as far as the report tells."""
+        """Whether the map's cells cover exactly the whole input, as far as the report tells."""
         return self.part in (None, WHOLE)
 
     @property
     def title(self) -> str:
-        """The method's name as its paper writes it."""
+        """The method's name as in its paper."""
         return title_of(self.method)
 
     @property
     def meaning(self) -> str:
-        """What bright and dark places mean; "" of a method that this version does not know."""
+        """What bright and dark places mean; "" for a method that this version does not know."""
         return METHODS[self.method].meaning if self.method in METHODS else ""
 
     @property
     def reference(self) -> str:
-        """Where the method comes from."""
+        """The paper of the method; "" for a method that this version does not know."""
         return METHODS[self.method].reference if self.method in METHODS else ""
 
     @property
     def by_class(self) -> bool:
-        """Whether the map would be another one for another class."""
+        """Whether the map depends on the class."""
         return self.method not in METHODS or METHODS[self.method].by_class
 
 
 @record
 class NotMade:
-    """A method that was asked for, and why it made no map."""
+    """A requested method that made no map, and why."""
 
     KEY: ClassVar = ("method",)
 
@@ -127,15 +130,15 @@ class NotMade:
 
     @property
     def title(self) -> str:
-        """The method's name as its paper writes it."""
+        """The method's name as in its paper."""
         return title_of(self.method)
 
 
 @record
 class Attributions:
-    """A row for every method and class, in the order asked for, and the methods that made none.
+    """A row for every method and class, in the order requested, and the methods that made no map.
 
-    `image` is what the maps are laid over: the image as it was given, in its own proportions. Older reports have none.
+    `image` is the image that the maps are laid over, as it was given, with its own aspect ratio. Older reports have none.
     """
 
     NOT_COMPARED: ClassVar = ("image",)
@@ -148,27 +151,27 @@ class Attributions:
     sanity: tuple[Sanity, ...] = field(default=(), kw_only=True)
 
     def laid(self, row: Attribution) -> Picture:
-        """A map over the image, as one picture in colours."""
+        """Return the map laid over the image, as one colour picture."""
         if row.layer is None or self.image is None:
             return row.overlay or row.heatmap
         return laid_over(self.image.values, row.layer)
 
     def by(self, method: str) -> Attribution | None:
-        """The first map that the method made; None where it made none."""
+        """Return the first map of the method; None if it made none."""
         return next((row for row in self.rows if row.method == method), None)
 
     def by_method(self) -> tuple[tuple[Attribution, ...], ...]:
-        """The maps of each method, which stand side by side."""
+        """Return the maps grouped by method; they are shown side by side."""
         methods = dict.fromkeys(row.method for row in self.rows)
         return tuple(tuple(row for row in self.rows if row.method == method) for method in methods)
 
     def quality_by_class(self) -> tuple[tuple[Quality, ...], ...]:
-        """The figures of the maps of each class, those of the random maps last."""
+        """Return the quality figures grouped by class, with those of the random maps last."""
         classes = dict.fromkeys((row.class_index, row.sense) for row in self.quality)
         return tuple(tuple(row for row in self.quality if (row.class_index, row.sense) == each) for each in classes)
 
     def correlation_table(self) -> tuple[tuple[str, tuple[float | None, ...]], ...]:
-        """A row for each method: its title, and its rank correlation with each, in the same order; 1 with itself."""
+        """Return, for each method, its title and its rank correlation with every method in the same order; 1 with itself."""
         known = {(row.first, row.second): row.rank_correlation for row in self.correlations}
         known |= {(second, first): value for (first, second), value in known.items()}
         methods = dict.fromkeys(name for row in self.correlations for name in (row.first, row.second))
@@ -178,7 +181,7 @@ class Attributions:
 
 
 def find_attributions(probe: Probe, options: Options) -> Attributions:
-    """The maps of the methods asked for; raises `NotApplicable` where none of them could make one."""
+    """Return the maps of the requested methods; raises `NotApplicable` if none of them could make one."""
     if not probe.questions:
         raise NotApplicable(why_no_layer(probe))
     made: list[Made] = []
@@ -190,7 +193,7 @@ def find_attributions(probe: Probe, options: Options) -> Attributions:
         except NotApplicable as reason:
             not_made.append(NotMade(method, str(reason)))
     if not made:
-        raise NotApplicable(" ".join(dict.fromkeys(each.reason for each in not_made)) or "No method was asked for.")
+        raise NotApplicable(" ".join(dict.fromkeys(each.reason for each in not_made)) or "No attribution method was requested.")
 
     def label(question: Question) -> tuple[str, str]:
         return _named(question, probe)
@@ -206,7 +209,7 @@ def find_attributions(probe: Probe, options: Options) -> Attributions:
 
 
 def _made(method: Method, subjects: tuple[Subject, ...]) -> list[Made]:
-    """The method's maps that hold a number; raises `NotApplicable` where none does."""
+    """Return the method's maps that have a finite value; raises `NotApplicable` if none has."""
     made = []
     for subject in subjects:
         heat = method.attribute(subject).astype(np.float32)
@@ -215,8 +218,10 @@ def _made(method: Method, subjects: tuple[Subject, ...]) -> list[Made]:
         if np.isfinite(heat).any():
             made.append(Made(method, subject, heat, part, kept))
     if not made:
-        where = f"The maps of {subjects[0].layer.path}, or the gradients there," if method.needs == "layer" else "Its values"
-        raise NotApplicable(f"{where} are no numbers (nan or infinite).")
+        where = (
+            f"The feature maps of {subjects[0].layer.path}, or the gradients there," if method.needs == "layer" else "Its values"
+        )
+        raise NotApplicable(f"{where} are not finite (nan or infinite).")
     return made
 
 
@@ -225,7 +230,7 @@ def _rows(made: list[Made], probe: Probe, options: Options) -> Iterator[Attribut
         maps = [each for each in made if each.method is method]
         ranges = [finite_range(each.heat) for each in maps]
         signed = method.signed or any(low < 0 for low, _ in ranges)
-        # the maps of one method stand side by side: on one scale they say which class has more
+        # the maps of one method are shown side by side, on one scale so that classes can be compared
         most = figure(np.float32(max(max(-low, high) if signed else high for low, high in ranges)))
         least = -most if signed else figure(np.float32(min(low for low, _ in ranges))) if method.from_low else 0.0
         colormap = DIVERGING if signed else options.colormap
@@ -234,7 +239,7 @@ def _rows(made: list[Made], probe: Probe, options: Options) -> Iterator[Attribut
 
 
 def _named(question: Question, probe: Probe) -> tuple[str, str]:
-    """The label of what is explained, and the sense: "no" where the other answer of a yes-or-no model has a label of its own."""
+    """Return the label and the sense of what is explained; "no" if the "no" answer of a yes-or-no model has its own label."""
     if question.sense == "not" and probe.outputs[0].no_label:
         return probe.outputs[0].no_label, "no"
     return label_of(probe, question.class_index), question.sense

@@ -1,4 +1,4 @@
-"""Where the versions of a model looked."""
+"""Attribution maps across the versions of a model."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from .find import Attribution, Attributions
 def follow_attributions(
     sections: Sequence[Attributions | None], changes: Sequence[Any], versions: Versions
 ) -> Iterator[PictureLine]:
-    """The map of each version over the image, a line for each method, and each class that all versions explain."""
+    """Yield the map of each version over the image: a line for each method and each class that all versions explain."""
     last = next((section for section in reversed(sections) if section and section.rows), None)
     for rows in last.by_method() if last else ():
         method, title = rows[0].method, rows[0].title
         having = [each for each in sections if each and each.by(method)]
-        # classes that every version with the method explains; where there are none, what each explains first
+        # the classes that every version with the method explains; if there are none, the first class of each
         questions = list(dict.fromkeys((row.class_index, row.sense, row.against) for row in rows))
         common = [each for each in questions if all(_map_of(section, method, each) for section in having)]
         for question in common or (None,):
@@ -35,7 +35,7 @@ def follow_attributions(
 
 
 def _map_of(section: Attributions, method: str, question: tuple[int, str, int | None] | None) -> Attribution | None:
-    """The method's map for the score, or its first."""
+    """Return the method's map for the score `question`, or its first map if that is None."""
     if question is None:
         return section.by(method)
     rows = (row for row in section.rows if row.method == method)

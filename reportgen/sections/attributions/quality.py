@@ -1,4 +1,4 @@
-"""Which map to believe: each map's figures beside those of random ones, how alike the maps are, and the sanity check."""
+"""Quality of attribution maps: figures of each map and of random ones, correlations between maps, and the sanity check."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from ...records import record
 from ...tensors import figure
 
 RANDOM = "random"
-DRAWS = 5  # random maps, whose figures are averaged
+DRAWS = 5  # number of random maps, whose figures are averaged
 
 
 def title_of(method: str) -> str:
-    """The method's name as its paper writes it."""
+    """Return the method's name as in its paper."""
     return METHODS[method].title if method in METHODS else method
 
 
 class Made(NamedTuple):
-    """A map (h, w), who made it of what, and where it lies on the input."""
+    """A map `heat` (h, w), the method and subject that it was made from, and where it lies on the input."""
 
     method: Method
     subject: Subject
@@ -40,10 +40,10 @@ class Made(NamedTuple):
 
 @record(kw_only=True)
 class Quality:
-    """What the measures say of the map of one method and class; of the method "random", the mean over several random maps.
+    """The quality measures of the map of one method and class; for the method "random", their mean over several random maps.
 
-    The curves hold the class's score: `deletion_curve` and `insertion_curve` at even steps from none to all of the pixels,
-    `road_curve` half the difference at 10 % to 90 %. See `methods.quality.Figures` for what the three figures are.
+    `deletion_curve` and `insertion_curve` hold the score of the class at even steps from none to all of the pixels;
+    `road_curve` holds half the difference of the scores at 10 % to 90 %. See `methods.quality.Figures` for the three figures.
     """
 
     KEY: ClassVar = ("method", "class_index", "sense")
@@ -62,16 +62,16 @@ class Quality:
 
     @property
     def title(self) -> str:
-        """The method's name as its paper writes it."""
+        """The method's name as in its paper."""
         return title_of(self.method)
 
     @property
     def is_random(self) -> bool:
-        """Whether this is the floor that the others are held against."""
+        """Whether these are the figures of random maps, the baseline for the other methods."""
         return self.method == RANDOM
 
     def panels(self, others: Sequence[Quality]) -> tuple[Panel, ...]:
-        """The curves of this map and of `others`, the random maps last."""
+        """Return the curves of this map and of `others`, with the random maps last."""
         rows = sorted((self, *others), key=lambda row: row.is_random)
         shares = tuple(step / STEPS for step in range(STEPS + 1))
         removed = tuple(percent / 100 for percent in PERCENTS)
@@ -82,13 +82,13 @@ class Quality:
         )
 
     def line(self, values: tuple[float, ...]) -> Line:
-        """One of the curves with its name."""
+        """Return one of the curves as a line with the method's title."""
         return Line(self.title, values, self.is_random)
 
 
 @record(kw_only=True)
 class Correlation:
-    """Spearman's rank correlation of two methods' maps of one class at the pixels of the input; None where one is flat."""
+    """Spearman's rank correlation of two methods' maps of one class at the pixels of the input; None if one is constant."""
 
     KEY: ClassVar = ("first", "second")
 
@@ -98,13 +98,16 @@ class Correlation:
 
     @property
     def titles(self) -> tuple[str, str]:
-        """The methods' names as their papers write them."""
+        """The methods' names as in their papers."""
         return title_of(self.first), title_of(self.second)
 
 
 @record
 class SanityStep:
-    """The rank correlation of a map with itself once all weights up to the layer at `path` are random; None: a map is flat."""
+    """The rank correlation of a map before and after randomizing all weights up to the layer `path`.
+
+    None if a map is constant or could not be computed.
+    """
 
     KEY: ClassVar = ("path",)
 
@@ -114,7 +117,7 @@ class SanityStep:
 
 @record(kw_only=True)
 class Sanity:
-    """How a method's map for one class changes while the weights become random; `passed` says whether it changes enough.
+    """How a method's map for one class changes as the weights are randomized; `passed` says whether it changes enough.
 
     At the last step all weights are random.
     """
@@ -130,20 +133,20 @@ class Sanity:
 
     @property
     def title(self) -> str:
-        """The method's name as its paper writes it."""
+        """The method's name as in its paper."""
         return title_of(self.method)
 
     @property
     def last(self) -> float | None:
-        """The rank correlation once all weights are random."""
+        """The rank correlation with all weights randomized."""
         return self.steps[-1].rank_correlation if self.steps else None
 
 
-Label = Callable[[Question], tuple[str, str]]  # what is explained: its label, and the sense in which
+Label = Callable[[Question], tuple[str, str]]  # returns the label and the sense of what is explained
 
 
 def quality_of(made: Sequence[Made], label: Label) -> tuple[Quality, ...]:
-    """The figures of each map; for each class those of random maps come last."""
+    """Return the figures of each map; for each class, those of random maps come last."""
     rows = []
     for subject in {id(each.subject): each.subject for each in made}.values():
         maps = [each for each in made if each.subject is subject and each.method.name != RANDOM]
@@ -188,7 +191,7 @@ def _row(method: str, subject: Subject, label: Label, figures: Figures) -> Quali
 
 
 def correlations_of(made: Sequence[Made]) -> tuple[Correlation, ...]:
-    """How alike the maps of the first class are that the methods made, each pair once; but for the random map."""
+    """Return the correlation of each pair of methods' maps for the first class, without the random map."""
     first = [each for each in made if each.subject is made[0].subject and each.method.name != RANDOM]
     if len(first) < 2:
         return ()
@@ -199,12 +202,15 @@ def correlations_of(made: Sequence[Made]) -> tuple[Correlation, ...]:
 
 
 def sanity_of(made: Sequence[Made], label: Label) -> tuple[Sanity, ...]:
-    """The sanity check of each method's map for the first class; a random map depends on no weights to begin with."""
+    """Return the sanity check of each method's map for the first class.
+
+    The random map is left out, because it does not depend on the weights. Raises `NotApplicable` if no map can be recomputed.
+    """
     first = [each for each in made if each.subject is made[0].subject and each.method.name != RANDOM]
     if first and first[0].subject.explained is not None and first[0].subject.explained.into:
         first = [each for each in first if each.method.needs == "input"]
     if not first:
-        raise NotApplicable("No map of these methods can be made again with random weights.")
+        raise NotApplicable("None of these methods' maps can be recomputed with random weights.")
     subject = first[0].subject
     named, sense = label(subject.question)
     attributes = [each.method.attribute for each in first]

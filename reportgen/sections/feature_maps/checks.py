@@ -1,4 +1,4 @@
-"""What can be wrong with feature maps."""
+"""Checks of feature maps."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from ...probe import Probe, SeenImages
 from ..section import Finding
 
 FEWEST = 20  # images
-DEAD = 0.1  # the share of a layer's channels from which on dead ones are no detail
-MOST = 0.9  # the share of a layer's channels from which on it hands on next to nothing
+DEAD = 0.1  # dead channels are a warning from this share of a layer's channels on, below it a note
+MOST = 0.9  # with this share of inactive channels or more, a layer passes on almost nothing
 
 
 def non_finite_maps(probe: Probe) -> Iterator[Finding]:
-    """The first convolution whose maps hold nan or infinity: those behind it follow from it."""
+    """Find the first convolution whose maps hold nan or infinity; those of later layers follow from it."""
     _check_there_are_maps(probe)
     for maps in probe.maps:
         if not (np.isfinite(maps.low).all() and np.isfinite(maps.high).all()):
             yield Finding(
                 level="error",
                 path=maps.path,
-                text=f"The maps of {maps.path} hold values that are not numbers (nan or infinite): "
-                "what follows from them means nothing, and pictures are striped where there is no number.",
-                advice="Look for huge weights, or for pixels that are scaled otherwise than in training.",
+                text=f"The feature maps of {maps.path} hold values that are not finite (nan or infinite): "
+                "results that depend on them are meaningless, and pictures are striped where a value is not finite.",
+                advice="Look for huge weights, or for pixels that are scaled differently than in training.",
             )
             return
 
 
 def inactive_layer(probe: Probe) -> Iterator[Finding]:
-    """Layers of which most channels are inactive on this image; fewer are a note, as a ReLU leaves some in any healthy network.
+    """Find layers with most channels inactive on this image. Fewer are a note, as ReLUs leave some in any healthy network.
 
-    On one image MiniVGG has 19 inactive channels, and none of them is inactive on all of 60 photographs.
+    On one image MiniVGG has 19 inactive channels, but none of them is inactive on all of 60 photographs.
     """
     _check_there_are_maps(probe)
     counts = {maps.path: (len(maps.inactive), maps.shape[2]) for maps in probe.maps}
@@ -44,7 +44,7 @@ def inactive_layer(probe: Probe) -> Iterator[Finding]:
             yield Finding(
                 level="warning",
                 path=path,
-                text=f"{path}: {inactive:,} of {counted(channels, 'channel')} inactive on this image: little goes on.",
+                text=f"{path}: {inactive:,} of {counted(channels, 'channel')} inactive on this image: it passes on very little.",
                 advice="Check how the pixels are scaled, and whether the layer is inactive on other images, too.",
                 value=shares[path],
                 threshold=MOST,
@@ -55,17 +55,17 @@ def inactive_layer(probe: Probe) -> Iterator[Finding]:
         yield Finding(
             level="note",
             text=f"{sum(some.values()):,} of {counted(total, 'channel')} are inactive on this image. {path} has the "
-            f"greatest share: {percent(shares[path])}. Some are, on one image, in any network with ReLU.",
-            advice="Whether a channel is dead shows on many images: reportgen check MODEL IMAGE..., with 20 images or more.",
+            f"largest share: {percent(shares[path])}. On a single image, any network with ReLUs has some.",
+            advice="To find dead channels, check many images: reportgen check MODEL IMAGE..., with 20 images or more.",
             value=shares[path],
             threshold=MOST,
         )
 
 
 def dead_on_all_images(seen: SeenImages) -> Iterator[Finding]:
-    """Channels that are inactive on every image: of 20 images or more, as fewer leave many so by chance."""
+    """Find channels that are inactive on every one of at least 20 images; with fewer images, many are so by chance."""
     if seen.count < FEWEST:
-        raise NotApplicable(f"It takes {FEWEST} images or more; {'one was' if seen.count == 1 else f'{seen.count} were'} given.")
+        raise NotApplicable(f"Needs {FEWEST} images or more; {'one was' if seen.count == 1 else f'{seen.count} were'} given.")
     if not seen.inactive:
         raise NotApplicable("No two-dimensional convolution took part in the forward pass.")
     for path, inactive in seen.inactive.items():
@@ -76,7 +76,7 @@ def dead_on_all_images(seen: SeenImages) -> Iterator[Finding]:
                 level="warning" if share >= DEAD else "note",
                 path=path,
                 text=f"{path}: {len(inactive):,} of {counted(channels, 'channel')} inactive on all {seen.count:,} images.",
-                advice="They hand on the same whatever the image: fold what they add into the next layer, or train otherwise.",
+                advice="Their output is the same for every image: fold it into the next layer, or change the training.",
                 value=share,
                 threshold=DEAD,
             )

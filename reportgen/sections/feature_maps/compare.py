@@ -1,4 +1,4 @@
-"""The feature maps of the two models, channel by channel, taken back out of the pictures in the reports."""
+"""Comparison of the feature maps of two models, channel by channel, from the pictures in the reports."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ from .shown import ShownMaps, in_common, shown_maps
 
 @record(kw_only=True)
 class ChannelChange:
-    """One channel: `distance` is ||new - old|| of its map, as a share of the layer's average ||old||.
+    """One channel: `distance` is ||new - old|| of its map, relative to the layer's average ||old||.
 
-    It is told from pictures of 256 steps: one below `resolution` (two standard errors of their rounding) may as well be anything
-    from 0 to that. `figure_change` is exact: how far least, greatest and mean value moved, the most of them, as a share of the
-    layer's greatest. `low` and `high` are the least and greatest value of the two maps, the scale of their pictures; `old_mean`
-    and `new_mean` their means. `was` is the number of the old channel whose very figures this one has now; else None.
+    The distance is computed from pictures with 256 levels. If it is below `resolution` (two standard errors of their rounding),
+    the true distance may be anything from 0 to that. `figure_change` is exact: the largest change of min, max and mean, relative
+    to the layer's max absolute value. `low` and `high` are the min and max of both maps, which is the scale of their pictures;
+    `old_mean` and `new_mean` are their means. `was` is the number of the old channel with exactly the figures that this channel
+    has now, if it is another one; otherwise None.
     """
 
     KEY: ClassVar = ("channel",)
@@ -49,11 +50,12 @@ class ChannelChange:
 class MapChanges:
     """A convolution whose maps both reports hold.
 
-    `distance` is ||new - old|| / ||old|| over all channels in `rows`, which are sorted by their own, and `resolution` what the
-    pictures can tell of it; 0 and no rows where the maps are not shown in both. `old_inactive` and `new_inactive` count the
-    channels of the whole layer that are inactive on the image. The pictures show the first `channels_shown` of `rows` in
-    `columns`: `old` and `new` of a channel on one scale, that channel's `low` to `high`; `difference` is new - old, from minus to
-    plus the layer's greatest change. `old_histogram` and `histogram` are those of all the layer's maps, then and now.
+    `distance` is ||new - old|| / ||old|| over all channels in `rows`, which are sorted by their own distance; `resolution` is its
+    resolution, as in `ChannelChange`. Both are 0, and there are no rows, if the maps are not shown in both reports.
+    `old_inactive` and `new_inactive` count the channels of the whole layer that are inactive on the image. The pictures show the
+    first `channels_shown` of `rows` in `columns`: `old` and `new` of a channel on one scale, that channel's `low` to `high`;
+    `difference` is new - old, from minus to plus the layer's largest change. `old_histogram` and `histogram` are those of all the
+    layer's maps, old and new.
     """
 
     KEY: ClassVar = ("path",)
@@ -76,15 +78,18 @@ class MapChanges:
     histogram: Histogram | None
 
     def moved(self) -> int:
-        """How many of the maps are those that another channel had before."""
+        """Return how many maps another channel had in the old model."""
         return sum(row.was is not None for row in self.rows)
 
 
 @record
 class MapChangesTable:
-    """`more_inactive` and `fewer_inactive` add up by how many channels the layers differ that have more or fewer inactive ones
-    than before, also of layers that are not shown. Counts alone are compared: permuted filters are the same filters. With
-    `zeros_only` only channels that are zero everywhere are counted, because one of the reports knows no other inactive ones.
+    """The changes of all convolutions, in layer order.
+
+    `more_inactive` is the total increase of inactive channels over the layers that have more of them than before, and
+    `fewer_inactive` the total decrease over those that have fewer, including layers that are not shown. Only the counts are
+    compared, so that a permutation of filters is not a change. With `zeros_only`, only channels that are zero everywhere are
+    counted, because one of the reports does not list any other inactive channels.
     """
 
     rows: tuple[MapChanges, ...]
@@ -93,12 +98,12 @@ class MapChangesTable:
     zeros_only: bool
 
     def turned(self) -> tuple[MapChanges, ...]:
-        """The layers that have more or fewer inactive channels than before."""
+        """Return the layers whose number of inactive channels changed."""
         return tuple(row for row in self.rows if row.old_inactive != row.new_inactive)
 
 
 def compare_feature_maps(before: ConvolutionMapsTable, after: ConvolutionMapsTable, comparison: Comparison) -> MapChangesTable:
-    """The maps that changed, and how many channels are inactive now and were."""
+    """Return how far the maps changed, and the old and new numbers of inactive channels."""
     zeros_only = any(row.inactive_values is None for row in (*before.rows, *after.rows))
     rows = tuple(_rows(before, after, zeros_only, comparison.layers, comparison.maps))
     more = [row.new_inactive - row.old_inactive for row in rows]
@@ -119,7 +124,7 @@ def _rows(
 
 
 def _snapped(old: ShownMaps, new: ShownMaps) -> ShownMaps:
-    """The new maps without changes of no more than a step: those come of the two ways to draw a map, not from the model."""
+    """Return the new maps without changes below the rounding of the two pictures, which come from drawing, not from the model."""
     margin = (old.steps + new.steps)[:, None, None]
     with np.errstate(invalid="ignore", over="ignore"):
         values = np.where(np.abs(new.values - old.values) <= margin, old.values, new.values)
@@ -164,7 +169,7 @@ def _figures(row: ConvolutionMaps, channels: tuple[int, ...]) -> list[Channel]:
 def _channels(
     maps: tuple[ShownMaps, ShownMaps], old: list[Channel], new: list[Channel], inactive: list[set[int]]
 ) -> tuple[list[ChannelChange], float, float]:
-    """The changes of the channels, worst first, that of them all, and the resolution of that."""
+    """Return the changes of the channels, largest first, the distance over all of them, and its resolution."""
     distances, resolutions = _distances(*maps)
     origins = _origins(old, new)
     greatest = max((abs(value) for each in (*old, *new) for value in (each.min, each.max) if math.isfinite(value)), default=0.0)
@@ -189,9 +194,9 @@ def _channels(
 
 
 def _distances(before: ShownMaps, after: ShownMaps) -> tuple[np.ndarray, np.ndarray]:
-    """||new - old|| of each map as a share of the average ||old||, and two standard errors of it: both (channels,) float32.
+    """Return ||new - old|| of each map relative to the average ||old||, and two standard errors of it, both (channels,) float32.
 
-    A value is off by up to half a step of its picture, either way alike: by step / sqrt(12) on average.
+    The error of a value is uniform within half a level of its picture, so its standard deviation is level / sqrt(12).
     """
     old, new = before.values, after.values
     if not len(old):
@@ -206,7 +211,7 @@ def _distances(before: ShownMaps, after: ShownMaps) -> tuple[np.ndarray, np.ndar
 
 
 def _of_all(shares: np.ndarray) -> float:
-    """The share of all maps together, of those of each."""
+    """Combine the relative changes of the maps into that of all maps together: their root mean square."""
     with np.errstate(over="ignore"):
         return figure(np.float32(np.sqrt(np.mean(shares.astype(np.float64) ** 2)))) if len(shares) else 0.0
 
@@ -218,13 +223,13 @@ def _figure_change(old: Channel, new: Channel, greatest: float) -> float:
 
 
 def _origins(old: Iterable[Channel], new: Iterable[Channel]) -> dict[int, int]:
-    """The number of the old channel with the very figures of a new one, for those that changed places."""
+    """Return the number of the old channel with exactly the same figures, for each new channel that changed its place."""
     before = _by_figures(old)
     return {channel: before[key] for key, channel in _by_figures(new).items() if before.get(key, channel) != channel}
 
 
 def _by_figures(channels: Iterable[Channel]) -> dict[tuple[float, ...], int]:
-    """Channel numbers by figures, but for figures that more than one has (all inactive ones, say)."""
+    """Return channel numbers by figures, without figures that several channels share (as inactive ones do)."""
     found: dict[tuple[float, ...], list[int]] = {}
     for each in channels:
         found.setdefault((each.min, each.max, each.mean, each.active), []).append(each.channel)
@@ -241,7 +246,7 @@ def _pictures(old: np.ndarray, new: np.ndarray, rows: list[ChannelChange], color
 
 
 def on_own_scales(maps: np.ndarray, scales: list[tuple[float, float]], colormap: str) -> Picture:
-    """Maps (n, h, w) as a grid, each on a scale (least, greatest) of its own; in diverging colours 0 lies in the middle."""
+    """Return maps (n, h, w) as a grid, each on its own scale (min, max); in diverging colours 0 lies in the middle."""
     if colormap == DIVERGING:
         scales = [around_zero(*scale) for scale in scales]
     tiles = np.stack([quantize(each, *scale) for each, scale in zip(maps, scales, strict=True)])
@@ -251,7 +256,7 @@ def on_own_scales(maps: np.ndarray, scales: list[tuple[float, float]], colormap:
 def map_changes(
     old: ConvolutionMapsTable, new: ConvolutionMapsTable, maps: MapChangesTable | None, comparison: Comparison
 ) -> Iterator[Change]:
-    """The figures of each convolution that differ, and a change for each map that does."""
+    """Yield the figures of each convolution that differ, and a change for each map that differs."""
     yield from every_figure(old, new, maps, comparison)
     for layer in maps.rows if maps else ():
         for row in layer.rows:
@@ -261,14 +266,14 @@ def map_changes(
 
 
 def _distance(row: ChannelChange) -> float:
-    """How far a map moved: by its picture or, where that cannot tell, by its figures."""
+    """Return how far a map moved: by its picture or, below the picture's resolution, by its figures."""
     if math.isnan(row.distance):
         return math.inf
     return max(row.distance if row.distance >= row.resolution else row.figure_change, LEAST)
 
 
 def tell_feature_maps(maps: MapChangesTable, comparison: Comparison) -> Iterator[str]:
-    """How many more channels, or fewer, are inactive on the image."""
+    """Yield how many more or fewer channels are inactive on the image."""
     more, fewer = maps.more_inactive, maps.fewer_inactive
     if more and fewer:
         yield f"channels inactive on this image: {more:,} more in some layers, {fewer:,} fewer in others"

@@ -1,4 +1,4 @@
-"""What each convolution made of the image: sizes and figures of all, maps of those that are shown."""
+"""The feature maps of each convolution: sizes and figures for all of them, pictures for those that are shown."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from ...records import formerly, record
 from ...tensors import figure
 
 LARGEST_GRID = 50_000_000  # pixels, all tiles together
-LARGEST_TILE = 160  # pixels: more than a screen gives a map of a grid, and a report of VGG16 would not fit in a mail
-LEAST_NEGATIVE = 0.1  # of the greatest value: maps with less below 0 than that are drawn as if it were none
-MIDDLE = 128  # of the 256 places in a colormap
-SMALLEST_TILE = 8  # pixels: of a map any smaller no shape is left
+LARGEST_TILE = 160  # pixels; larger maps of a grid exceed a screen, and a report of VGG16 would not fit in a mail
+LEAST_NEGATIVE = 0.1  # as a fraction of the max: maps with smaller negative values are drawn as if they had none
+MIDDLE = 128  # of the 256 entries of a colormap
+SMALLEST_TILE = 8  # pixels; a smaller map shows no shape
 
 
 @record(kw_only=True)
 class Channel:
-    """One map: its range, its mean, and the share of its values above 0.
+    """One feature map: its range, its mean, and the fraction of its values above 0 (`active`).
 
-    `peak` is the place (row, column) of the greatest value, the first of several; None of an inactive channel, and in older
+    `peak` is the place (row, column) of the max, the first if there are several; None for an inactive channel, and in older
     reports.
     """
 
@@ -46,18 +46,18 @@ class ConvolutionMaps:
     """A convolution's maps after the normalisation and activation that directly follow it (`after` names those layers).
 
     `min`, `max` and `mean` are over the whole layer. A channel is inactive on this image if its map has the same value
-    everywhere (for a map of a single value: if that value is zero). `inactive` holds the numbers of all that are,
-    `inactive_values` the value that each of them has: None in reports of format 1, which counted only
-    channels that are zero everywhere.
+    everywhere (for a map of a single value: if that value is zero). `inactive` holds the numbers of the inactive channels,
+    `inactive_values` the value of each; the latter is None in reports of format 1, which counted only channels that are zero
+    everywhere.
 
     `block_end` marks the last convolution at its resolution. `picture` shows the maps of `channels` in a grid of `columns`, or is
-    None; one pixel of it is the mean over `reduction` x `reduction` values. `histogram` is that of all the layer's maps together;
-    older reports have none. `signed` says that the maps hold values of either sign: they are drawn in diverging
-    colours, 0 in the middle.
+    None; each pixel is the mean over `reduction` x `reduction` values. `histogram` is that of all the layer's maps together;
+    older reports have none. If `signed`, the maps have both positive and negative values and are drawn in diverging colours with
+    0 in the middle.
     """
 
     KEY: ClassVar = ("path",)
-    # places that shift, what other sections say, the looks of a report, and what a comparison reads on its own
+    # positions that shift, data of other sections, the look of a report, and what a comparison reads separately
     NOT_COMPARED: ClassVar = (
         "index", "after", "block_end", "channels_shown", "columns", "reduction", "inactive_channels", "inactive",
         "inactive_values", "channels", "picture", "histogram", "signed",
@@ -83,29 +83,29 @@ class ConvolutionMaps:
     signed: bool = False
 
     def range_of(self, channel: Channel, scale: Scale) -> tuple[float, float]:
-        """The values that 0 and 255 of a map's picture stand for: of a signed layer 0 lies in the middle."""
+        """Return the values that 0 and 255 in a map's picture stand for; in a signed layer 0 lies in the middle."""
         of_layer = (self.picture.low, self.picture.high) if self.picture else (self.min, self.max)
         low, high = of_layer if scale == "layer" else (channel.min, channel.max)
         return around_zero(low, high) if self.signed else (low, high)
 
     def inactive_at_zero(self) -> tuple[int, ...]:
-        """The numbers of the inactive channels that are zero everywhere."""
+        """Return the numbers of the inactive channels that are zero everywhere."""
         if self.inactive_values is None:
             return self.inactive
         return tuple(channel for channel, value in zip(self.inactive, self.inactive_values, strict=False) if value == 0)
 
     @property
     def lowered(self) -> bool:
-        """Whether the maps are shown smaller than their own size asks for, so that the page keeps to a limit."""
+        """Whether the maps are shown smaller than their size requires, to keep the page within a limit."""
         return self.picture is not None and self.reduction > reduction_for(self.shape, self.channels_shown)
 
 
 @record
 class ConvolutionMapsTable:
-    """A row for every convolution, in layer order; the channels of a row as `Options.sort` has them.
+    """A row for every convolution, in layer order; the channels of a row are sorted by `Options.sort`.
 
-    With `scale` "map" each map is scaled by its own range, so that 0 and 1 of a picture are that map's least and greatest value;
-    with "layer" all maps of a layer by the layer's.
+    With `scale` "map" each map is scaled by its own range, so that 0 and 1 in a picture are that map's min and max; with "layer"
+    all maps of a layer are scaled by the range of the layer.
     """
 
     NOT_COMPARED: ClassVar = ("scale",)
@@ -115,12 +115,12 @@ class ConvolutionMapsTable:
 
     @property
     def all_channels(self) -> int:
-        """How many channels all convolutions have."""
+        """The total number of channels of all convolutions."""
         return sum(row.shape[2] for row in self.rows)
 
     @property
     def inactive_channels(self) -> int:
-        """How many of them are inactive on this image."""
+        """The total number of channels that are inactive on this image."""
         return sum(row.inactive_channels for row in self.rows)
 
     @property
@@ -130,14 +130,12 @@ class ConvolutionMapsTable:
 
 
 def find_feature_maps(probe: Probe, options: Options) -> ConvolutionMapsTable:
-    """A row for every convolution.
+    """Return a row for every convolution.
 
-    Raises `NotApplicable` for a model without convolutions, `OptionError` where `options.layers` fits none.
+    Raises `NotApplicable` for a model without convolutions, `OptionError` if `options.layers` matches none.
     """
     if not probe.maps:
-        raise NotApplicable(
-            "No two-dimensional convolution is among the layers that took part in the forward pass, so there are no feature maps."
-        )
+        raise NotApplicable("No two-dimensional convolution took part in the forward pass, so there are no feature maps.")
     ends = block_ends((maps.index, maps.shape) for maps in probe.maps)
     rows = []
     for maps in probe.maps:
@@ -145,7 +143,7 @@ def find_feature_maps(probe: Probe, options: Options) -> ConvolutionMapsTable:
         rows.append(_row(maps, maps.index in ends, options if shown else None))
     if options.layers is not None and not any(row.channels_shown for row in rows):
         known = ", ".join(row.path for row in rows[:5]) + (", ..." if len(rows) > 5 else "")
-        raise OptionError(f"--layers {options.layers}: fits no convolution's path; there are {known}.")
+        raise OptionError(f"--layers {options.layers}: matches no convolution; the model has {known}.")
     return ConvolutionMapsTable(options.scale, tuple(rows))
 
 
@@ -177,18 +175,18 @@ def _row(maps: FeatureMaps, block_end: bool, options: Options | None) -> Convolu
 
 
 def is_signed(low: float, high: float) -> bool:
-    """Whether maps of this range hold values of either sign that matter: a swish dips a little below 0, which is none."""
+    """Return whether maps of this range are signed. Small negative values, such as those of a swish, do not count."""
     return math.isfinite(low) and math.isfinite(high) and low < 0 < high and -low > LEAST_NEGATIVE * high
 
 
 def around_zero(low: float, high: float) -> tuple[float, float]:
-    """The least range around 0 that holds this one."""
+    """Return the smallest range that is symmetric around 0 and contains this one."""
     most = max(abs(low), abs(high))
     return -most, most
 
 
 def _order(maps: FeatureMaps, options: Options) -> np.ndarray:
-    """The channels that are shown, in their order. Of like activity: the greater mean first, then by channel."""
+    """Return the channels that are shown, in order. Ties in activity are broken by the larger mean, then by channel."""
     channels = np.arange(maps.shape[2])
     if options.sort == "activity":
         channels = np.lexsort((channels, -np.nan_to_num(maps.mean, nan=-np.inf), -maps.active))
@@ -201,7 +199,7 @@ def _channel(maps: FeatureMaps, channel: int) -> Channel:
 
 
 def _peak(maps: FeatureMaps, channel: int) -> tuple[int, int] | None:
-    """The place (row, column) of the greatest finite value of a map; None where all values are the same or none is finite."""
+    """Return the place (row, column) of a map's max finite value; None if the channel is inactive or no value is finite."""
     if maps.values is None or channel in maps.inactive:
         return None
     values = maps.values[:, :, channel]
@@ -213,14 +211,14 @@ def _peak(maps: FeatureMaps, channel: int) -> tuple[int, int] | None:
 
 
 def reduction_for(shape: tuple[int, int, int], shown: int) -> int:
-    """How many values a side of a map are one pixel of its picture, where nothing but its own size asks for it."""
+    """Return the side, in values, of the square of a map that one pixel of its picture shows, if only its size matters."""
     factor = -(-max(shape[:2]) // LARGEST_TILE)
     return max(factor, math.ceil(math.sqrt(shape[0] * shape[1] * shown / LARGEST_GRID)))
 
 
 def _picture(maps: FeatureMaps, order: np.ndarray, reduction: int, options: Options) -> Picture:
     assert maps.values is not None
-    # made smaller first: maps in another order are a copy of them
+    # reduce the maps before reordering, because reordering copies them
     smaller = reduced(maps.values, reduction) if reduction > 1 else maps.values
     tiles = np.ascontiguousarray(smaller[:, :, order].transpose(2, 0, 1))
     signed = is_signed(float(maps.low.min()), float(maps.high.max()))
@@ -235,7 +233,7 @@ def _picture(maps: FeatureMaps, order: np.ndarray, reduction: int, options: Opti
 
 
 def _scaled(values: np.ndarray, own: tuple[float, float], signed: bool) -> np.ndarray:
-    """A map by its own range, uint8; of a signed layer 0 lies in the middle."""
+    """Return a map scaled by its own range, as uint8; in a signed layer 0 lies in the middle."""
     if not signed:
         return quantize(values, *own)
     low, high = around_zero(*own)
@@ -253,9 +251,9 @@ def _grid(tiles: np.ndarray) -> Grid:
 def with_smaller_maps(
     table: ConvolutionMapsTable, probe: Probe, options: Options, excess: int
 ) -> tuple[ConvolutionMapsTable, int]:
-    """The table with the largest pictures at half their resolution, and again, until some `excess` bytes of a page are saved.
+    """Return the table with its largest pictures halved in resolution until `excess` bytes of a page are saved, and the saving.
 
-    They are drawn anew from the maps themselves. Saves less where even the smallest pictures do not save enough.
+    Pictures are redrawn from the maps themselves. The saving is smaller if even the smallest pictures are not small enough.
     """
     values = {maps.path: maps for maps in probe.maps}
     rows = list(table.rows)

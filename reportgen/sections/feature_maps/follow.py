@@ -1,4 +1,4 @@
-"""The maps of a layer through the versions of a model."""
+"""The feature maps of a layer across the versions of a model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .shown import in_common, shown_maps
 def follow_feature_maps(
     sections: Sequence[ConvolutionMapsTable | None], changes: Sequence[Any], versions: Versions
 ) -> Iterator[PictureLine]:
-    """The maps of every layer that all versions show, where they were shown one image."""
+    """Yield the maps of every layer that all versions show; nothing if they saw different images."""
     tables = [section for section in sections if section is not None]
     if len(tables) < len(sections) or not versions.same_image:
         return
@@ -28,7 +28,7 @@ def follow_feature_maps(
 
 
 def _through(path: str, tables: list[ConvolutionMapsTable], versions: Versions) -> list[ConvolutionMaps]:
-    """The rows of one layer in every version, oldest first, by its path in the last; none where a version lacks it."""
+    """Return the rows of one layer in every version, oldest first, given its path in the last; [] if a version lacks it."""
     paths = [path]
     for step in reversed(versions.steps):
         paths.append(step.layers.old_path(paths[-1]))

@@ -1,4 +1,4 @@
-"""The feature maps that a report shows, taken back out of its pictures."""
+"""The feature maps that a report shows, recovered from its pictures."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from .find import ConvolutionMaps
 class ShownMaps:
     """The maps of a convolution that a report shows: `channels`, and their `values` (channels, h, w) float32.
 
-    A value is right to half of its map's `steps` (channels,), the range of the picture over 255; where the picture shows the maps
-    smaller, a value is the mean over `reduction` x `reduction`.
+    `steps` (channels,) is the range of each picture divided by 255; a value is accurate to half a step. If the picture shows the
+    maps smaller, a value is the mean over `reduction` x `reduction` values.
     """
 
     channels: tuple[int, ...]
@@ -26,12 +26,12 @@ class ShownMaps:
     reduction: int
 
     def only(self, channels: Sequence[int]) -> ShownMaps:
-        """The same of these channels."""
+        """Return the maps of these channels."""
         places = [self.channels.index(channel) for channel in channels]
         return ShownMaps(tuple(channels), self.values[places], self.steps[places], self.reduction)
 
     def smaller(self, reduction: int) -> ShownMaps:
-        """The same at a greater `reduction`, where it is a multiple of the present one."""
+        """Return the maps at a larger `reduction`; unchanged if it is not a multiple of the current one."""
         if reduction == self.reduction or reduction % self.reduction:
             return self
         values = reduced(self.values.transpose(1, 2, 0), reduction // self.reduction).transpose(2, 0, 1)
@@ -42,7 +42,7 @@ NOTHING = ShownMaps((), np.zeros((0, 1, 1), np.float32), np.zeros(0, np.float32)
 
 
 def shown_maps(row: ConvolutionMaps, scale: Scale) -> ShownMaps:
-    """The maps in a row's picture; raises `ReportFileError` where picture and figures contradict each other."""
+    """Return the maps in a row's picture; raises `ReportFileError` if the picture does not match the figures."""
     if row.picture is None or not row.channels or row.reduction < 1:
         return NOTHING
     tiles = Grid.cut(row.picture.values, row.columns, len(row.channels)).tiles
@@ -55,7 +55,7 @@ def shown_maps(row: ConvolutionMaps, scale: Scale) -> ShownMaps:
 
 
 def in_common(maps: Sequence[ShownMaps]) -> list[ShownMaps]:
-    """The channels that every one of `maps` has, in order and at one resolution; no channel where there is none."""
+    """Return `maps` reduced to the channels that all of them have, sorted and at one resolution; empty if that is impossible."""
     coarsest = max(each.reduction for each in maps)
     alike = [each.smaller(coarsest) for each in maps]
     if len({each.values.shape[1:] for each in alike}) > 1:

@@ -1,4 +1,4 @@
-"""What filters respond to: for each, the picture that excites it most."""
+"""The section on what filters respond to: for each filter, a picture that maximizes its activation."""
 
 from ..section import Section
 from .compare import ComparedPictures, changes_of_pictures, compare_pictures, tell_pictures
@@ -6,7 +6,7 @@ from .find import FeatureVisualization, find_feature_visualization
 
 __all__ = ["SECTION", "FeatureVisualization"]
 
-# the pictures are about the model alone, but the image decides which filters are worth a picture
+# the pictures depend only on the model, but the image decides which filters get one
 SECTION: Section[FeatureVisualization, ComparedPictures] = Section(
     title="What filters respond to",
     about="image",

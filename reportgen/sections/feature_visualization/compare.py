@@ -1,4 +1,4 @@
-"""The pictures of one filter in two models, side by side."""
+"""Comparison of the pictures of the same filter in two models."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .find import FeatureVisualization
 
 @record(kw_only=True)
 class PicturePair:
-    """A filter that both reports show, and whose picture is another one now."""
+    """A filter that both reports show and whose picture changed."""
 
     KEY: ClassVar = ("path", "channel")
 
@@ -30,19 +30,19 @@ class PicturePair:
 
 @record
 class ComparedPictures:
-    """The filters whose pictures changed, in the order of the new report; `both` counts those that both reports show."""
+    """The filters whose pictures changed, in the order of the new report; `both` counts the filters that both reports show."""
 
     both: int
     rows: tuple[PicturePair, ...]
 
 
 def compare_pictures(old: FeatureVisualization, new: FeatureVisualization, comparison: Comparison) -> ComparedPictures:
-    """The pairs that differ; raises `NotApplicable` where the reports show no filter in common."""
+    """Return the filters whose pictures differ; raises `NotApplicable` if the reports show no filter in common."""
     before = {(comparison.layers.new_path(row.path) if row.path else "", row.channel): row for row in old.rows}
     pairs = [(before[row.path, row.channel], row) for row in new.rows if (row.path, row.channel) in before]
     if not pairs:
         raise NotApplicable(
-            "The two reports show pictures of no filter in common: others contributed most. Name some by --visualize."
+            "The two reports show no filter in common, because other filters contributed most. Name filters with --visualize."
         )
     rows = [
         PicturePair(
@@ -63,11 +63,11 @@ def compare_pictures(old: FeatureVisualization, new: FeatureVisualization, compa
 def changes_of_pictures(
     old: FeatureVisualization, new: FeatureVisualization, found: ComparedPictures | None, comparison: Comparison
 ) -> Iterator[Change]:
-    """A change for each picture that is another one; which filters are shown is no change of any."""
+    """Yield a change for each picture that changed. Which filters are shown is not a change."""
     for row in found.rows if found else ():
         yield from changes_between(row.old, row.new, {}, f"rows[{row.path} {row.channel}].picture")
 
 
 def tell_pictures(found: ComparedPictures, comparison: Comparison) -> Iterator[str]:
-    """Nothing: that filters respond to something else follows from their weights."""
+    """Yield nothing: what filters respond to follows from their weights."""
     yield from ()

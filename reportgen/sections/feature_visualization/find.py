@@ -1,4 +1,4 @@
-"""The filters that contributed most to the answer, and the pictures that excite them."""
+"""The filters that contributed most to the answer, and the pictures that maximize their activation."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ Chosen = Literal["contribution", "activity", "request"]
 
 @record(kw_only=True)
 class FilterPicture:
-    """A filter, or with the path "" a class, and the picture that excites it.
+    """A filter, or a class if the path is "", and the picture that maximizes its activation.
 
-    `activation` is the mean of the channel over its map before its activation function, when the model sees `picture`; `start`
-    the same on a grey picture, from which the ascent of `steps` steps began. Of a class both are its logit. `map` is the filter's
-    feature map on this report's image, after the activation function, and `greatest` its greatest value; None where the layer's
-    maps are not known. `contribution` is the sum over the map of each value times the gradient of the explained score; None where
-    the filter was chosen in another way.
+    `activation` is the mean of the channel over its map, before the activation function, when the model sees `picture`. `start`
+    is the same for the grey picture from which the gradient ascent of `steps` steps started. For a class both are its logit.
+    `map` is the filter's feature map on this report's image, after the activation function, and `greatest` is its max; both are
+    None if the layer's feature maps are not known. `contribution` is the sum over the map of each value times the gradient of
+    the explained score; None if the filter was chosen in another way.
     """
 
     KEY: ClassVar = ("path", "channel")
@@ -51,13 +51,13 @@ class FilterPicture:
 
     @property
     def unmoved(self) -> bool:
-        """Whether the ascent ended where it began."""
+        """Whether the ascent left the activation unchanged."""
         return abs(self.activation - self.start) <= 1e-5 * max(abs(self.activation), abs(self.start), 1e-6)
 
 
 @record
 class NoPictures:
-    """A layer whose filters could not be given pictures, and why."""
+    """A layer for whose filters no pictures could be made, and why."""
 
     KEY: ClassVar = ("path",)
 
@@ -67,11 +67,11 @@ class NoPictures:
 
 @record(kw_only=True)
 class FeatureVisualization:
-    """The filters layer by layer; in each, those that contributed most to the score of `label` first.
+    """The filters layer by layer; within a layer, those that contributed most to the score of `label` come first.
 
-    `chosen` says how they were: by that contribution, by the mean of their maps where no score is explained, or by name.
-    `channels` is how many a picture has (None in earlier reports). `as_values` says that black and white stand for the least and
-    greatest values of an array rather than for 0 and 255.
+    `chosen` says how they were chosen: by that contribution, by the mean of their maps if no score is explained ("activity"), or
+    by the user's request. `channels` is the number of channels of a picture (None in earlier reports). With `as_values`, black
+    and white stand for the min and max of an array rather than for 0 and 255.
     """
 
     rows: tuple[FilterPicture, ...]
@@ -82,13 +82,13 @@ class FeatureVisualization:
     as_values: bool = False
 
     def by_layer(self) -> tuple[tuple[FilterPicture, ...], ...]:
-        """The pictures of each layer."""
+        """Return the rows grouped by layer."""
         paths = dict.fromkeys(row.path for row in self.rows)
         return tuple(tuple(row for row in self.rows if row.path == path) for path in paths)
 
 
 def find_feature_visualization(probe: Probe, options: Options) -> FeatureVisualization:
-    """The pictures; raises `NotApplicable` where none is made, `OptionError` for a layer or filter that there is not."""
+    """Return the pictures; raises `NotApplicable` if none can be made, `OptionError` if a layer or filter does not exist."""
     asked = options.visualize
     if asked == "classes":
         return _found(probe, options, {OUTPUT: tuple(dict.fromkeys(each.class_index for each in probe.questions))}, "request")
@@ -110,24 +110,24 @@ def find_feature_visualization(probe: Probe, options: Options) -> FeatureVisuali
 
 
 def _check_affordable(network: Network) -> None:
-    """Raise `NotApplicable` where making the pictures takes so long that it must be asked for."""
+    """Raise `NotApplicable` if the pictures take so long to make that the user has to ask for them."""
     costs = [row.multiply_adds for row in network.layers]
     known = sum(each or 0 for each in (*costs, network.unlisted_multiply_adds))
     if network.unlisted_multiply_adds is None or None in costs:
         raise NotApplicable(
-            "How long the pictures would take is not known, because the multiply-adds of some layers are not. "
-            f"Ask for them with --visualize {PER_LAYER}, which makes {PER_LAYER} for each layer whose feature maps are shown."
+            "The time that the pictures would take is not known, because the multiply-adds of some layers are not known. "
+            f"Use --visualize {PER_LAYER} to make {PER_LAYER} for each layer whose feature maps are shown."
         )
     if known > AFFORDABLE:
         raise NotApplicable(
-            f"Each of the {STEPS} steps to a picture costs up to three times a forward pass, which takes {known / 1e6:,.0f} "
-            f"million multiply-adds for this model. Pictures are made by default up to {AFFORDABLE / 1e6:.0f} million. "
-            f"Ask for them with --visualize {PER_LAYER}, or for single filters with --visualize LAYER:CHANNEL,..."
+            f"Each of the {STEPS} steps for a picture costs up to three times a forward pass, which takes {known / 1e6:,.0f} "
+            f"million multiply-adds for this model. By default, pictures are made only up to {AFFORDABLE / 1e6:.0f} million. "
+            f"Use --visualize {PER_LAYER} to make them, or --visualize LAYER:CHANNEL,... for single filters."
         )
 
 
 def _named(asked: str, network: Network) -> dict[str, tuple[int, ...]]:
-    """The filters that the option names, by layer; raises `OptionError` for a layer that there is not."""
+    """Return the filters that the option names, by layer; raises `OptionError` for a layer that does not exist."""
     known = {row.path for row in network.layers}
     filters: dict[str, tuple[int, ...]] = {}
     for each in asked.split(","):
@@ -140,9 +140,10 @@ def _named(asked: str, network: Network) -> dict[str, tuple[int, ...]]:
 
 
 def _contributions(probe: Probe, shown: Sequence[FeatureMaps]) -> dict[str, np.ndarray]:
-    """Each filter's contribution to the explained score, (channels,) by layer: the sum over its map of value times gradient.
+    """Return each filter's contribution to the explained score, (channels,) by layer.
 
-    Empty where no score is explained, or no gradient leads to one of the layers.
+    It is the sum over the filter's map of value times gradient.
+    Empty if no score is explained, or if the score has no gradient at one of the layers.
     """
     if not probe.questions:
         return {}
@@ -160,7 +161,7 @@ def _contributions(probe: Probe, shown: Sequence[FeatureMaps]) -> dict[str, np.n
 
 
 def _gradients(network: Network, batch: np.ndarray, question: Question, paths: tuple[str, ...]) -> list[np.ndarray]:
-    """The gradient of what is asked at each of the layers, (h, w, channels)."""
+    """Return the gradient of what is asked at each of the layers, (h, w, channels)."""
     gradients = [each[0] for each in network.gradients(batch, question.class_index, paths)]
     if question.against is not None:
         against = network.gradients(batch, question.against, paths)
@@ -175,9 +176,9 @@ def _found(
     chosen: Chosen,
     contributions: dict[str, np.ndarray] | None = None,
 ) -> FeatureVisualization:
-    """The pictures of filters, by layer."""
+    """Make the pictures of `filters`, which maps layer paths to channels."""
     if not any(filters.values()):
-        raise NotApplicable("The model's answer is no list of classes, so there is no class to show.")
+        raise NotApplicable("The model's output is not a list of classes, so there is no class to show.")
     rows: list[FilterPicture] = []
     failed = []
     for path, channels in filters.items():
@@ -224,7 +225,10 @@ def _rows(
 
 
 def _as_picture(pixels: np.ndarray) -> Picture:
-    """uint8 (h, w, channels) as a picture: three channels, and the first three of four, are colours; others are their mean."""
+    """Return uint8 pixels (h, w, channels) as a picture.
+
+    Three channels, or the first three of four, are shown in colour; for any other number their mean is shown in grey.
+    """
     if pixels.shape[2] in (3, 4):
         colours = np.ascontiguousarray(pixels[:, :, :3])
         return Picture(_few_colours(colours.tobytes(), colours.shape), 0.0, 255.0, RGB)

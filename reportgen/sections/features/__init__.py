@@ -1,4 +1,4 @@
-"""Features for another model to use, and their strongest channels."""
+"""The section on an output that is features for another model: their figures and strongest channels."""
 
 from ..section import Section
 from .find import FeatureChange, Features, compare_features, feature_changes, find_features, tell_features

@@ -1,4 +1,4 @@
-"""Features: an output for another model to use, an embedding or the maps of a network without its head. It names no class."""
+"""Features: an output without classes for another model to use, such as an embedding or the maps of a network without a head."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MOST_CHANNELS = 100_000
 
 @record(kw_only=True)
 class StrongChannel:
-    """One of the strongest channels: its value or, of a map, the mean of its values."""
+    """One of the strongest channels: its value or, for a map, the mean of its values."""
 
     KEY: ClassVar = ("channel",)
     NOT_COMPARED: ClassVar = ("rank",)
@@ -37,9 +37,9 @@ class StrongChannel:
 
 @record(kw_only=True)
 class Features:
-    """The figures of an output of `shape`, called `name`, over all its values, and its strongest channels by their mean.
+    """The figures of the output `name` of `shape` over all its values, and its strongest channels by their mean.
 
-    `zeros` is the share of its values that are exactly 0; `values` are the channels' means, packed ("" of over 100,000).
+    `zeros` is the fraction of values that are exactly 0; `values` are the channels' means, packed ("" for over 100,000 channels).
     """
 
     NOT_COMPARED: ClassVar = ("values", "reason", "rows")
@@ -61,23 +61,27 @@ class Features:
 
     @property
     def read_as(self) -> str:
-        """The task."""
+        """The task of the output, as in `Predictions.read_as`."""
         return self.task
 
     def means(self) -> np.ndarray | None:
-        """The channels' means (channels,) float32; None where the report does not hold them."""
+        """Return the channels' means (channels,) float32; None if the report does not hold them."""
         if not self.values:
             return None
         return unpacked(self.values, self.channels, "the features").astype(np.float32)
 
     def in_a_line(self) -> str:
-        """The answer in words."""
+        """Return the output in words: its shape and norm."""
         return f"features {' × '.join(map(str, self.shape))}, norm {number(self.l2_norm)}"
 
 
 @record(kw_only=True)
 class FeatureChange:
-    """Two lists of features: the cosine of the angle between them, 1 for one direction; None where one is 0 or not a number."""
+    """The change between two feature vectors.
+
+    `cosine` is that of the angle between them, 1 for the same direction. `relative_change` is ||new - old|| / ||old||. Both are
+    None if a vector is 0, is not finite, or is not in the report.
+    """
 
     cosine: float | None
     relative_change: float | None
@@ -86,15 +90,15 @@ class FeatureChange:
 
 
 def find_features(probe: Probe, options: Options) -> Features:
-    """The figures; raises `NotApplicable` where the output is an answer of another kind."""
+    """Return the figures of the output; raises `NotApplicable` if the output is not features."""
     output = probe.outputs[0]
     if output.task != "features" or not output.values.size:
-        raise NotApplicable("The output is an answer, and no features for another model to use.")
+        raise NotApplicable("The output is an answer, not features for another model.")
     return features_of(output)
 
 
 def features_of(output: Output) -> Features:
-    """The figures of one output that is features."""
+    """Return the figures of one output that is features."""
     values = output.values.astype(np.float64)
     with np.errstate(invalid="ignore", over="ignore"):
         means = values.reshape(-1, output.size).mean(axis=0)
@@ -124,9 +128,9 @@ def features_of(output: Output) -> Features:
 
 
 def compare_features(before: Features, after: Features, comparison: Comparison) -> FeatureChange:
-    """How far they point in one direction; raises `NotApplicable` where they have two shapes."""
+    """Return how far the features moved and turned; raises `NotApplicable` if their shapes differ."""
     if before.shape != after.shape:
-        raise NotApplicable(f"The features have two shapes: {before.shape}, and now {after.shape}.")
+        raise NotApplicable(f"The features have different shapes: {before.shape}, now {after.shape}.")
     old, new = before.means(), after.means()
     cosine = change = None
     if old is not None and new is not None and np.isfinite(old).all() and np.isfinite(new).all():
@@ -139,14 +143,14 @@ def compare_features(before: Features, after: Features, comparison: Comparison) 
 
 
 def feature_changes(before: Features, after: Features, found: FeatureChange | None, comparison: Comparison) -> Iterator[Change]:
-    """The figures that differ, and how far the features as a whole moved."""
+    """Yield the figures that differ, and how far the features moved as a whole."""
     yield from changes_between(before, after, {})
     if found is not None and found.relative_change:
         yield Change("values", None, None, found.relative_change)
 
 
 def tell_features(found: FeatureChange, comparison: Comparison) -> Iterator[str]:
-    """Whether the features point where they pointed."""
+    """Yield the cosine of old and new features and their norms, or that they are the same."""
     if found.relative_change == 0 and found.old_norm == found.new_norm:
         yield "the features are the same in both"
         return

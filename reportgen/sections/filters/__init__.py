@@ -1,4 +1,4 @@
-"""The shapes and figures of every convolution's filters."""
+"""The section on the shapes and figures of every convolution's filters."""
 
 from ..section import Check, Section
 from .checks import duplicate_filters, zero_filter

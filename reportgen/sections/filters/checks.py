@@ -1,4 +1,4 @@
-"""What can be wrong with the filters of convolutions."""
+"""Checks of the filters of convolutions."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from ...kernels import Kernel
 from ...probe import Network
 from ..section import Finding
 
-ZERO = 1e-6  # as a share of the median norm of the layer's filters
+ZERO = 1e-6  # as a fraction of the median norm of the layer's filters
 ALIKE = 0.999  # cosine
-FEWEST = 9  # weights of a filter: fewer point the same way by chance
-COMPARED = 32  # weights of each filter by which pairs are ruled out before all of them are compared
-BLOCK = 256  # filters that are held against all others at a time
+FEWEST = 9  # min weights of a filter; smaller ones point the same way by chance
+COMPARED = 32  # weights of each filter that are compared first, to rule out most pairs
+BLOCK = 256  # filters that are compared with all others at a time
 ROUNDING = 1e-5
 NAMED = 5  # filters that a text names
 
 
 def zero_filter(network: Network) -> Iterator[Finding]:
-    """Filters that are all but zero beside the others of their layer: they were pruned, or never learned. No public model file
-    of 43 had any."""
+    """Find filters that are almost zero compared with the others of their layer: they were pruned, or never learned.
+
+    None of 43 public model files had any.
+    """
     for path, kernel, filters, _ in _kernels(network):
         norms = np.linalg.norm(filters, axis=1)
         if not np.isfinite(norms).all():
@@ -33,19 +35,18 @@ def zero_filter(network: Network) -> Iterator[Finding]:
             yield Finding(
                 level="warning",
                 path=path,
-                text=f"{path}: {len(zero):,} of {len(norms):,} filters all but zero in the {kernel.name} ({_named(zero)}).",
-                advice="They see nothing, and hand on their bias alone: look for what kept them from learning.",
+                text=f"{path}: {len(zero):,} of {len(norms):,} filters almost zero in the {kernel.name} ({_named(zero)}).",
+                advice="They ignore their input and output only their bias: look for what kept them from learning.",
                 value=float(norms[zero].max() / typical),
                 threshold=ZERO,
             )
 
 
 def duplicate_filters(network: Network) -> Iterator[Finding]:
-    """Filters that are copies of each other, by the cosine of filters of 9 weights or more. Of 43 public model files five have
-    pairs over 0.99, none over 0.999.
+    """Find filters that are copies of each other, by the cosine between filters of at least 9 weights.
 
-    Only filters that see the same channels are held against each other: those of a group, or of one channel of a depthwise
-    convolution.
+    Of 43 public model files, five have pairs over 0.99, none over 0.999. Only filters that see the same channels are compared:
+    those of a group, or of one channel of a depthwise convolution.
     """
     for path, kernel, filters, beside in _kernels(network):
         pairs = []
@@ -58,16 +59,19 @@ def duplicate_filters(network: Network) -> Iterator[Finding]:
             yield Finding(
                 level="warning",
                 path=path,
-                text=f"{path}: {len(copies):,} of {len(filters):,} filters in the {kernel.name} point the same way as another: "
-                f"{first} and {second}, say.",
-                advice="But for size and bias they compute the same: look for weights that all began the same.",
+                text=f"{path}: {len(copies):,} of {len(filters):,} filters in the {kernel.name} point in the same direction as "
+                f"another, such as {first} and {second}.",
+                advice="Apart from scale and bias they compute the same: look for weights that were all initialised alike.",
                 value=cosine,
                 threshold=ALIKE,
             )
 
 
 def _kernels(network: Network) -> Iterator[tuple[str, Kernel, np.ndarray, int]]:
-    """The layer's path, every convolution kernel, its filters (filters, weights of one), and how many see the same channels."""
+    """Yield each convolution kernel with its layer's path, its filters (filters, weights per filter), and the size of a group.
+
+    A group is a run of filters that see the same channels. Raises `NotApplicable` for a model without convolutions.
+    """
     found = [(call, kernel) for call in network.layers for kernel in network.kernels(call.index)]
     if not found:
         raise NotApplicable("The model has no two-dimensional convolution.")
@@ -77,10 +81,10 @@ def _kernels(network: Network) -> Iterator[tuple[str, Kernel, np.ndarray, int]]:
 
 
 def _alike(filters: np.ndarray) -> list[tuple[int, int, float]]:
-    """The pairs of filters with a cosine of 0.999 or more, and that.
+    """Return the pairs of filters with a cosine of 0.999 or more, with that cosine.
 
-    For unit vectors |u - v|^2 = 2 (1 - cosine), and no part of u - v is longer than the whole: a pair that differs by more in
-    some of its weights needs no further look.
+    For unit vectors |u - v|^2 = 2 (1 - cosine), and no part of u - v is longer than the whole. A pair that differs by more than
+    that in some of its weights is ruled out without comparing the others.
     """
     norms = np.linalg.norm(filters, axis=1)
     places = np.flatnonzero((norms > 0) & np.isfinite(norms))

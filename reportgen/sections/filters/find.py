@@ -13,14 +13,14 @@ from ...records import record
 
 @record(kw_only=True)
 class Filters:
-    """One convolution kernel: a separable convolution has two.
+    """One convolution kernel; a separable convolution has two.
 
-    `axes` are what the axes of `shape` stand for ("height", "width", "channels in", "channels out", ...); None in reports of
-    format 1. `bias_shape` is None where no bias is added to what this kernel makes.
+    `axes` says what the axes of `shape` stand for ("height", "width", "channels in", "channels out", ...); None in reports of
+    format 1. `bias_shape` is None if no bias is added to the output of this kernel.
     """
 
     KEY: ClassVar = ("path", "weight")
-    NOT_COMPARED: ClassVar = ("index", "bias_shape")  # a bias is compared as the weight that it is
+    NOT_COMPARED: ClassVar = ("index", "bias_shape")  # biases are compared in the section on weights
 
     index: int
     path: str
@@ -41,7 +41,7 @@ class FilterShapes:
 
 
 def find_filters(network: Network, options: Options) -> FilterShapes:
-    """A row for every kernel; raises `NotApplicable` for a model without convolutions."""
+    """Return a row for every kernel; raises `NotApplicable` for a model without convolutions."""
     rows = tuple(row for call in network.layers for row in _filters(network, call))
     if not rows:
         raise NotApplicable("The model has no two-dimensional convolution, so it has no filters.")

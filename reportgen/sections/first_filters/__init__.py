@@ -1,4 +1,4 @@
-"""The first convolution's filters, as pictures."""
+"""The section on the first convolution's filters, as pictures."""
 
 from ..section import Section
 from .compare import FilterChanges, compare_first_filters, tell_first_filters

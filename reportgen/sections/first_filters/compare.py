@@ -1,4 +1,4 @@
-"""The first convolution's filters, old and new: exact, for the reports hold them."""
+"""Comparison of the first convolution's filters, which is exact because the reports hold them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .find import FirstFilters, as_seen, enlarged, filters_shown
 class FilterChange:
     """One filter: how far it moved, ||new - old|| / ||old||, and how many of its weights changed.
 
-    `was` is the number of the old filter that stands in this place now, where it is another one's very weights; else None.
+    `was` is the number of the old filter with exactly the weights that this filter has now; None if there is none.
     """
 
     KEY: ClassVar = ("filter",)
@@ -34,10 +34,10 @@ class FilterChange:
 
 @record(kw_only=True)
 class FilterChanges:
-    """The filters that changed, worst first; pictures of all of them, in their order.
+    """The filters that changed, largest change first, and pictures of all filters in their order.
 
-    `old` and `new` are on one scale, the least to the greatest weight of both; `difference` is new - old, on a scale from minus
-    to plus the greatest change.
+    `old` and `new` are on one scale, from the min to the max weight of both; `difference` is new - old, on a scale from minus to
+    plus the largest change.
     """
 
     path: str
@@ -51,7 +51,7 @@ class FilterChanges:
 
 
 def compare_first_filters(before: FirstFilters, after: FirstFilters, comparison: Comparison) -> FilterChanges:
-    """The filters that changed; raises `NotApplicable` where there are not two first convolutions of one shape."""
+    """Return the filters that changed; raises `NotApplicable` if the first convolutions differ in shape, or are not held."""
     filters = (before.shape, before.filters, before.channels), (after.shape, after.filters, after.channels)
     if comparison.layers.new_path(before.path) != after.path or filters[0] != filters[1]:
         raise NotApplicable(
@@ -59,7 +59,7 @@ def compare_first_filters(before: FirstFilters, after: FirstFilters, comparison:
         )
     old, new = before.all_filters(), after.all_filters()
     if old is None or new is None or old.shape != new.shape:
-        raise NotApplicable("The first convolution has so many weights that a report does not hold them.")
+        raise NotApplicable("The first convolution has too many weights for a report to hold them.")
     places = {each.tobytes(): place for place, each in enumerate(old)}
     changed = [place for place in range(len(old)) if old[place].tobytes() != new[place].tobytes()]
     rows = [_row(place, old[place], new[place], places.get(new[place].tobytes())) for place in changed]
@@ -80,7 +80,7 @@ def compare_first_filters(before: FirstFilters, after: FirstFilters, comparison:
 
 
 def tell_first_filters(filters: FilterChanges, comparison: Comparison) -> Iterator[str]:
-    """How many filters changed."""
+    """Yield how many filters changed."""
     if filters.rows:
         yield f"{counted(len(filters.rows), 'filter')} of {name(filters.path)} changed"
 
@@ -92,20 +92,20 @@ def _row(place: int, old: np.ndarray, new: np.ndarray, was: int | None) -> Filte
 
 
 def _pictures(versions: Sequence[np.ndarray], orders: Sequence[ChannelOrder], coloured: bool) -> tuple[Picture, Picture, Picture]:
-    """Old and new on one scale, and new - old; in colour, or the mean over the channels that a filter sees."""
+    """Return old and new on one scale, and new - old; in colour, or as the mean over the channels that a filter sees."""
     was, now = drawn_on_one_scale(versions, orders, coloured)
     old, new = (as_seen(filters, order, coloured=coloured) for filters, order in zip(versions, orders, strict=True))
     return was, now, difference_picture(old, new, draw=_laid_out)
 
 
 def channel_orders(sections: Sequence[FirstFilters]) -> list[ChannelOrder]:
-    """The order in which each version takes its channels; of one that does not tell, that of the last that does."""
+    """Return the channel order of each version; for a version that does not tell, that of the last version that does."""
     told = [section.channel_order for section in sections if section.channel_order]
     return [section.channel_order or (told[-1] if told else "rgb") for section in sections]
 
 
 def drawn_on_one_scale(versions: Sequence[np.ndarray], orders: Sequence[ChannelOrder], coloured: bool) -> list[Picture]:
-    """The filters (filters, h, w, channels) of several versions as pictures on one scale."""
+    """Return the filters (filters, h, w, channels) of several versions as pictures on one scale."""
     values = [as_seen(filters, order, coloured=coloured) for filters, order in zip(versions, orders, strict=True)]
     low, high = finite_range(np.stack(values))
     colormap = RGB if coloured else GREY

@@ -17,25 +17,26 @@ from ...records import record
 from ...tensors import packed, unpacked
 
 BY_CHANNEL = 6
-LARGEST_GRID = 1024 * 9  # weights a channel; a grid of more could not be told apart
-MOST_WEIGHTS = 65_536  # 350 kB; the first layers of keras.applications have 37,632 at most
+LARGEST_GRID = 1024 * 9  # weights per input channel; the filters of a larger grid could not be told apart
+MOST_WEIGHTS = 65_536  # 350 kB; the first layers of keras.applications have at most 37,632
 FILTER_SIDE = 24  # pixels that a filter is enlarged to, so that the gap between filters is a thin line
 
 
 @record(kw_only=True)
 class FirstFilters:
-    """The first convolution's filters, one for each channel that it puts out.
+    """The first convolution's filters, one for each output channel.
 
-    `shape` is that of its kernel as Keras keeps it: (h, w, input channels, filters), or (h, w, filters, input channels) of a
-    transposed convolution, or (h, w, input channels, filters a channel) of a depthwise one. A separable convolution has two
-    kernels, which are multiplied: `composed` says so, and `shape` is that of the product (h, w, input channels, filters).
+    `shape` is that of its kernel as Keras stores it: (h, w, input channels, filters), (h, w, filters, input channels) for a
+    transposed convolution, or (h, w, input channels, filters per channel) for a depthwise one. A separable convolution has two
+    kernels, which are multiplied: then `composed` is True, and `shape` is that of the product (h, w, input channels, filters).
 
-    A filter sees `channels` input channels: all, or those of one of `groups` (None in reports of format 1). `by_channel` shows
-    the first filters, a row a filter and a column a channel that it sees. `all` shows the first `filters_shown` of
-    its `filters` (all of them, unless there are over a thousand) in one grid of `columns`: in colour where all see the same three
-    input channels, else the mean over them. Both are scaled by the least and greatest weight, some 24 pixels a filter.
-    `channel_order` says which colours the input channels are; where it is None they are drawn as red, green and blue.
-    `packed_weights` are the filters themselves (filters, h, w, channels), packed, or None where there are more than 65,536.
+    A filter sees `channels` input channels: all of them, or those of one of `groups` (None in reports of format 1). `by_channel`
+    shows the first filters, with one row per filter and one column per channel that it sees. `all` shows the first
+    `filters_shown` of its `filters` (all of them, unless there are over a thousand) in one grid of `columns`: in colour if all
+    see the same three input channels, otherwise as the mean over the channels. Both are scaled from the min to the max weight,
+    with about 24 pixels per filter. `channel_order` says which colours the input channels are; if it is None they are drawn as
+    red, green and blue. `packed_weights` holds the filters themselves (filters, h, w, channels), packed; None if there are more
+    than 65,536 weights.
     """
 
     NOT_COMPARED: ClassVar = ("packed_weights",)
@@ -59,7 +60,10 @@ class FirstFilters:
         return self.all.colormap == RGB
 
     def all_filters(self) -> np.ndarray | None:
-        """The filters (filters, h, w, channels) float64; None where the report does not hold them."""
+        """Return the filters (filters, h, w, channels) float64; None if the report does not hold them.
+
+        Raises `ReportFileError` if the report's data are inconsistent.
+        """
         if self.packed_weights is None:
             return None
         shape = (self.filters, *self.shape[:2], self.channels)
@@ -69,7 +73,7 @@ class FirstFilters:
 
 
 def find_first_filters(network: Network, options: Options) -> FirstFilters:
-    """The first convolution's filters; raises `NotApplicable` for a model without convolutions."""
+    """Return the first convolution's filters; raises `NotApplicable` for a model without convolutions."""
     for call in network.layers:
         kernels = network.kernels(call.index)
         if kernels:
@@ -105,7 +109,7 @@ def _first_filters(
 
 
 def _filters(kernels: tuple[Kernel, ...], weights: Mapping[str, np.ndarray]) -> np.ndarray:
-    """The filters (filters, h, w, channels) float32 of a layer with these kernels."""
+    """Return the filters (filters, h, w, channels) float32 of a layer with these kernels."""
     kernel, axes = weights[kernels[0].name].astype(np.float32), kernels[0].axes
     if len(kernels) > 1:  # filter k is the sum over the multiplier m of depthwise[h, w, c, m] times pointwise[c, m, k]
         pointwise = weights[kernels[1].name].astype(np.float32).reshape(*kernel.shape[2:], -1)
@@ -117,7 +121,7 @@ def _filters(kernels: tuple[Kernel, ...], weights: Mapping[str, np.ndarray]) -> 
 
 
 def as_seen(filters: np.ndarray, order: ChannelOrder | None, *, coloured: bool) -> np.ndarray:
-    """Filters (n, h, w, channels) as they are drawn: (n, h, w, 3) in red, green, blue, or the mean (n, h, w)."""
+    """Return filters (n, h, w, channels) as they are drawn: (n, h, w, 3) in red, green, blue, or their mean (n, h, w)."""
     if coloured:
         return filters[..., ::-1] if order == "bgr" else filters
     mean: np.ndarray = filters.mean(axis=3)
@@ -125,7 +129,7 @@ def as_seen(filters: np.ndarray, order: ChannelOrder | None, *, coloured: bool) 
 
 
 def filters_shown(filters: np.ndarray) -> np.ndarray:
-    """The first of the filters (filters, h, w, input channels): as many as can be told apart in a grid."""
+    """Return the first of the filters (filters, h, w, input channels): as many as can be told apart in a grid."""
     return filters[: max(BY_CHANNEL, LARGEST_GRID // max(filters.shape[1:3]) ** 2)]
 
 
@@ -140,11 +144,11 @@ def _drawn(tiles: np.ndarray, low: float, high: float) -> np.ndarray:
 
 
 def enlarged(tiles: np.ndarray) -> np.ndarray:
-    """Tiles (n, h, w) or (n, h, w, 3), each weight as a square of some pixels."""
+    """Enlarge tiles (n, h, w) or (n, h, w, 3), so that each weight is a square of several pixels."""
     factor = enlargement(tiles.shape[1:3])
     return tiles.repeat(factor, axis=1).repeat(factor, axis=2)
 
 
 def enlargement(size: tuple[int, ...]) -> int:
-    """How many pixels wide a weight is drawn of a filter (h, w)."""
+    """Return how many pixels wide each weight of a filter (h, w) is drawn."""
     return max(1, FILTER_SIDE // max(size))

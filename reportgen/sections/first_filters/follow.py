@@ -1,4 +1,4 @@
-"""The first convolution's filters through the versions of a model."""
+"""The first convolution's filters across the versions of a model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .find import FirstFilters, filters_shown
 def follow_first_filters(
     sections: Sequence[FirstFilters | None], changes: Sequence[Any], versions: Versions
 ) -> Iterator[PictureLine]:
-    """The filters in every version on one scale; nothing where a version lacks them or has them in another shape."""
+    """Yield the filters of every version on one scale; nothing if a version lacks them or has another shape."""
     held = [section for section in sections if section is not None]
     filters = [each for each in (section.all_filters() for section in held) if each is not None]
     if len(filters) < len(sections) or len({each.shape for each in filters}) > 1:

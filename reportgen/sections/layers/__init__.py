@@ -1,4 +1,4 @@
-"""The layer table, and what happened to the layers between two versions."""
+"""The section on layers: the layer table, and the changes of the architecture between two versions."""
 
 from ...matching.align import Alignment
 from ..section import Section
@@ -16,7 +16,7 @@ SECTION: Section[Layers, Alignment] = Section(
     compare=compare_layers,
     changes=layer_changes,
     tell=tell_layers,
-    told_by="weights",  # which says first what kind of change it is
+    told_by="weights",  # its sentences start with the kind of change
     table=layer_table,
     caveats=layer_caveats,
     topic="architecture",

@@ -1,4 +1,4 @@
-"""Which layers were added, removed, renamed, moved or changed."""
+"""Comparison of layers: which were added, removed, renamed, moved or changed."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from ..section import Comparison, Table
 from .find import Layers
 
 SAME, SAME_LAYERS = "same architecture", "same layers"
-NAMED = 3  # layers of one kind that a sentence names
+NAMED = 3  # layers with the same kind of change that a sentence names
 KINDS: tuple[Kind, ...] = ("added", "removed", "renamed", "moved", "changed")
 
 
 def compare_layers(old: Layers, new: Layers, comparison: Comparison) -> Alignment:
-    """The layers as pairs."""
+    """Return the alignment of the layers, which the comparison has already made."""
     return comparison.layers
 
 
 def layer_changes(old: Layers, new: Layers, pairs: Alignment | None, comparison: Comparison) -> Iterator[Change]:
-    """A change for each layer that differs."""
+    """Yield a change for each layer that differs."""
     for row in comparison.layers.changed():
         if comparison.ignore_names and row.kinds == ("renamed",):
             continue
@@ -42,7 +42,7 @@ def _brief(layer: LayerCall) -> str:
 
 
 def tell_layers(pairs: Alignment, comparison: Comparison) -> Iterator[str]:
-    """That the architecture is the same, as far as the reports tell, or what happened to how many layers."""
+    """Yield that the architecture is the same, as far as the reports tell, or how many layers changed in which way."""
     changed = pairs.changed()
     if not changed:
         yield same_layers(pairs, comparison)
@@ -50,12 +50,12 @@ def tell_layers(pairs: Alignment, comparison: Comparison) -> Iterator[str]:
 
 
 def same_layers(pairs: Alignment, comparison: Comparison) -> str:
-    """That nothing happened to the layers, as far as the reports tell."""
+    """Return the words for unchanged layers: "same layers" instead of "same architecture" if some settings are not known."""
     return SAME if comparison.same_model or not pairs.without_settings() else SAME_LAYERS
 
 
 def tell_kinds(changed: Sequence[LayerPair]) -> Iterator[str]:
-    """What happened to how many of these layers; those to which the very same happened, in one clause."""
+    """Yield how many of these layers changed in which way; layers with exactly the same change share a clause."""
     for kind in KINDS:
         rows = [row for row in changed if kind in row.kinds]
         if kind == "renamed":
@@ -71,7 +71,7 @@ def tell_kinds(changed: Sequence[LayerPair]) -> Iterator[str]:
 
 
 def _put_inside(rows: Sequence[LayerPair]) -> tuple[dict[str, list[LayerPair]], list[LayerPair]]:
-    """The layers that kept their names and became part of a nested model, by that model's path; and the others."""
+    """Return the layers that kept their names but moved into a nested model, by that model's path, and the other layers."""
     inside: dict[str, list[LayerPair]] = {}
     others: list[LayerPair] = []
     for row in rows:
@@ -84,7 +84,7 @@ def _put_inside(rows: Sequence[LayerPair]) -> tuple[dict[str, list[LayerPair]], 
 
 
 def _alike(rows: Sequence[LayerPair]) -> dict[tuple[str, ...], list[LayerPair]]:
-    """The rows to which the same happened as to others, by what it was."""
+    """Return the rows that share their change with others, grouped by the change."""
     groups: dict[tuple[str, ...], list[LayerPair]] = {}
     for row in rows:
         groups.setdefault(row.details, []).append(row)
@@ -105,7 +105,7 @@ def _described(kind: Kind, row: LayerPair) -> str:
 
 
 def layer_caveats(pairs: Alignment, comparison: Comparison) -> Iterator[str]:
-    """Of which layers it is not known whether their settings changed."""
+    """Yield which layers may have changed settings that the reports do not hold."""
     unknown = () if comparison.same_model else pairs.without_settings()
     if not unknown:
         return
@@ -113,11 +113,11 @@ def layer_caveats(pairs: Alignment, comparison: Comparison) -> Iterator[str]:
         which, why = "the layers", "A report of reportgen 0.1 does not hold them."
     else:
         more = f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else ""
-        which, why = ", ".join(name(row.path) for row in unknown[:NAMED]) + more, "Their classes do not tell them."
-    yield f"Whether the settings of {which} (activation, dilation, rate, ...) are the same is not known. {why}"
+        which, why = ", ".join(name(row.path) for row in unknown[:NAMED]) + more, "Their classes do not report them."
+    yield f"It is not known whether the settings of {which} (activation, dilation, rate, ...) are the same. {why}"
 
 
 def layer_table(pairs: Alignment) -> Table | None:
-    """The layers that differ, and how."""
+    """Return the table of the layers that differ; None if there are none."""
     rows = tuple((name(row.path), ", ".join(row.kinds), "; ".join(row.details)) for row in pairs.changed())
     return Table(("Layer", "What happened", "How"), rows) if rows else None

@@ -1,4 +1,4 @@
-"""The layer table."""
+"""The layer table of a model."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from ...records import record
 
 @record
 class Layers:
-    """Every layer in the order of the forward pass, nested ones expanded; the parameters add up to the totals.
+    """Every layer in the order of the forward pass, with nested models expanded; the parameters add up to the totals.
 
-    `unlisted_multiply_adds` are those of the model's own code between its layers; None where they are not known, as of older
-    reports.
+    `unlisted_multiply_adds` counts those in the model's own code between its layers; None if unknown, as in older reports.
     """
 
     NOT_COMPARED: ClassVar = ("unlisted_multiply_adds",)
@@ -26,16 +25,16 @@ class Layers:
 
     @property
     def multiply_adds(self) -> int:
-        """All that are known."""
+        """The sum of all multiply-adds that are known."""
         return sum(row.multiply_adds or 0 for row in self.rows) + (self.unlisted_multiply_adds or 0)
 
     @property
     def all_multiply_adds_known(self) -> bool:
-        """Whether those are all there are."""
+        """Whether `multiply_adds` is complete."""
         return self.unlisted_multiply_adds is not None and all(row.multiply_adds is not None for row in self.rows)
 
 
 def find_layers(network: Network, options: Options) -> Layers:
-    """The layers that a forward pass went through, and those with weights that it did not."""
+    """Return the layers that a forward pass went through, and the layers with weights that it did not reach."""
     facts = network.facts
     return Layers(network.layers, facts.parameters, facts.trainable_parameters, network.unlisted_multiply_adds)

@@ -1,4 +1,4 @@
-"""The model's other outputs, each with its own block."""
+"""The section on the model's other outputs, each with its own block."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WAYS: dict[str, tuple[Any, Any, Any]] = {
 
 @record(kw_only=True)
 class OtherOutput:
-    """One output by its name: what the sections of these names say of it; None where it is an answer of another kind."""
+    """One output by its name, with the data of the section for its kind; the other two are None."""
 
     KEY: ClassVar = ("name",)
 
@@ -40,21 +40,21 @@ class OtherOutput:
     features: Features | None = None
 
     def in_a_line(self) -> str:
-        """The answer in words."""
+        """Return the answer in words."""
         told = self.predictions or self.output_map or self.features
         return told.in_a_line() if told else ""
 
 
 @record
 class OtherOutputs:
-    """A row for each output beside the one that the rest of the report looks at."""
+    """A row for each output other than the one that the rest of the report is about."""
 
     rows: tuple[OtherOutput, ...]
 
 
 @record
 class OutputChange:
-    """What the verdict says of one output, and its changes."""
+    """The sentences of the verdict about one output (`told`), and its changes."""
 
     name: str
     told: tuple[str, ...]
@@ -69,7 +69,7 @@ class OutputChanges:
 
 
 def find_other_outputs(probe: Probe, options: Options) -> OtherOutputs:
-    """The others; raises `NotApplicable` where there are none, or one was chosen."""
+    """Return the other outputs; raises `NotApplicable` if there are none, or if the user chose an output."""
     if len(probe.outputs) < 2:
         raise NotApplicable(LEFT_OUT_REASON if options.head is not None else "The model has one output.")
     return OtherOutputs(tuple(_row(output, probe, options) for output in probe.outputs[1:]))
@@ -87,11 +87,11 @@ def _row(output: Output, probe: Probe, options: Options) -> OtherOutput:
 
 
 def compare_other_outputs(before: OtherOutputs, after: OtherOutputs, comparison: Comparison) -> OutputChanges:
-    """The outputs of one name, each as its kind is compared; raises `NotApplicable` where no name is in both."""
+    """Compare the outputs with the same name, each by its kind; raises `NotApplicable` if no name is in both reports."""
     old = {row.name: row for row in before.rows}
     pairs = [(old[row.name], row) for row in after.rows if row.name in old]
     if not pairs:
-        raise NotApplicable("The two models have no other output of one name.")
+        raise NotApplicable("The two models have no other output with the same name.")
     return OutputChanges(tuple(_compared(*pair, comparison) for pair in pairs))
 
 
@@ -101,7 +101,7 @@ def _compared(old: OtherOutput, new: OtherOutput, comparison: Comparison) -> Out
     for field, (compare, changes_of, tell) in WAYS.items():
         was, now = getattr(old, field), getattr(new, field)
         if (was is None) != (now is None):
-            told.append(f"it is an answer of another kind: {old.in_a_line()}, and now {new.in_a_line()}")
+            told.append(f"the kind of answer changed: {old.in_a_line()}, now {new.in_a_line()}")
             changes.append(Change(field, "absent" if was is None else "present", "absent" if now is None else "present", None))
         if was is None or now is None:
             continue
@@ -119,7 +119,7 @@ def _compared(old: OtherOutput, new: OtherOutput, comparison: Comparison) -> Out
 def other_output_changes(
     before: OtherOutputs, after: OtherOutputs, found: OutputChanges | None, comparison: Comparison
 ) -> Iterator[Change]:
-    """The changes of each output, and the outputs that only one of the models has."""
+    """Yield the changes of each output, and the outputs that only one of the models has."""
     if found is None:
         yield from changes_between(before, after, {})
         return
@@ -131,7 +131,7 @@ def other_output_changes(
 
 
 def tell_other_outputs(found: OutputChanges, comparison: Comparison) -> Iterator[str]:
-    """What each of them says."""
+    """Yield a sentence for each output."""
     for row in found.rows:
         yield f"of the output {quoted(row.name)}: {', '.join(row.told)}"
 

@@ -1,4 +1,4 @@
-"""An output that is a map: a mask of classes, an image, or maps of features."""
+"""The section on an output that is a map: a mask of classes, an image, or feature maps."""
 
 from ..section import Section
 from .compare import (

@@ -1,4 +1,4 @@
-"""What changed in an output that is a map."""
+"""Comparison of outputs that are maps."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KINDS = {"segmentation": "a mask of classes", "image": "an image", "maps": "maps
 
 @record(kw_only=True)
 class ClassChange:
-    """One class of both masks: its shares, and the `overlap` of its places, intersection over union; None where it has none."""
+    """One class of two masks: its shares, and the `overlap` (intersection over union) of its places; None if it has no place."""
 
     class_index: int
     old_label: str
@@ -32,11 +32,11 @@ class ClassChange:
 
 @record(kw_only=True)
 class OutputMapChange:
-    """Two outputs of one kind and shape. `same` says that they are equal to the bit.
+    """The change between two outputs of the same kind and shape. `same` says that they are bit-identical.
 
-    Of masks `moved` is the share of the places that have another class, `overlap` the mean of the classes' overlaps, and
-    `difference` shows the places that moved. Of images and maps `difference` is new - old, as far as their pictures tell it, and
-    `moved` the mean of its absolute values, in the output's unit.
+    For masks, `moved` is the share of places whose class changed, `overlap` is the mean of the classes' overlaps, and
+    `difference` shows the places that changed. For images and maps, `difference` is new - old, as far as their pictures show it,
+    and `moved` is the mean of its absolute values, in the output's unit.
     """
 
     kind: str
@@ -54,11 +54,11 @@ class OutputMapChange:
 
 
 def compare_output_map(before: OutputMap, after: OutputMap, comparison: Comparison) -> OutputMapChange:
-    """The two maps; raises `NotApplicable` where they are not of one kind and size."""
+    """Compare two maps; raises `NotApplicable` if they differ in kind or size."""
     if before.kind != after.kind:
-        raise NotApplicable(f"The answers are of two kinds: {KINDS[before.kind]}, and now {KINDS[after.kind]}.")
+        raise NotApplicable(f"The answers are of different kinds: {KINDS[before.kind]}, now {KINDS[after.kind]}.")
     if before.shape != after.shape:
-        raise NotApplicable(f"The output maps have two sizes: {_size(before)}, and now {_size(after)}.")
+        raise NotApplicable(f"The output maps have different sizes: {_size(before)}, now {_size(after)}.")
     same = before.digest == after.digest
     if before.kind == "segmentation":
         return _masks(before, after, same)
@@ -94,13 +94,13 @@ def _size(section: OutputMap) -> str:
 
 
 def _classes(section: OutputMap) -> np.ndarray:
-    """The class index at each place of a mask, -1 for none."""
+    """Return the class index at each place of a mask, -1 for none."""
     table = np.full(256, -1, np.int64)
     for row in section.rows:
         if row.colour is not None and 0 <= row.colour < 255:
             table[row.colour] = row.class_index
     if section.mask is None:
-        raise NotApplicable("A report without a mask cannot be compared by it.")
+        raise NotApplicable("One of the reports has no mask, so the masks cannot be compared.")
     found: np.ndarray = table[section.mask.values]
     return found
 
@@ -108,7 +108,7 @@ def _classes(section: OutputMap) -> np.ndarray:
 def _masks(before: OutputMap, after: OutputMap, same: bool) -> OutputMapChange:
     was, now = _classes(before), _classes(after)
     if was.shape != now.shape or was.ndim != 2:
-        raise NotApplicable("The masks have two sizes.")
+        raise NotApplicable("The masks have different sizes.")
     old_rows, new_rows = ({row.class_index: row for row in section.rows} for section in (before, after))
     rows = []
     for index in {**new_rows, **old_rows}:
@@ -145,18 +145,18 @@ def _masks(before: OutputMap, after: OutputMap, same: bool) -> OutputMapChange:
 def output_map_changes(
     before: OutputMap, after: OutputMap, found: OutputMapChange | None, comparison: Comparison
 ) -> Iterator[Change]:
-    """A change for the mask, judged by the share of places that moved, and for every figure that differs."""
+    """Yield a change for the mask, measured by the share of places that changed, and for every figure that differs."""
     if found is None or not found.same:
         if found is not None and found.kind == "segmentation" and found.moved:
-            yield Change("mask", "another", f"at {percent(found.moved)} of the places", found.moved)
+            yield Change("mask", "old classes", f"other classes at {percent(found.moved)} of the places", found.moved)
         changed = list(changes_between(before, after, {}))
         yield from changed
         if found is not None and not changed and not found.moved:
-            yield Change("values", "equal", "by less than the report tells", 1e-9)
+            yield Change("values", "old values", "changed by less than the report shows", 1e-9)
 
 
 def tell_output_map(found: OutputMapChange, comparison: Comparison) -> Iterator[str]:
-    """How far the mask, the image or the maps changed."""
+    """Yield how far the mask, the image or the maps changed."""
     if found.kind == "segmentation":
         yield _tell_mask(found)
         return
@@ -185,7 +185,7 @@ def _tell_mask(found: OutputMapChange) -> str:
 
 
 def output_map_table(found: OutputMapChange) -> Table | None:
-    """Old and new share of each class, where the mask moved."""
+    """Return the old and new share of each class; None if the mask did not change."""
     if not found.moved or not found.rows:
         return None
     rows = (
@@ -198,12 +198,12 @@ def output_map_table(found: OutputMapChange) -> Table | None:
 def follow_output_map(
     sections: Sequence[OutputMap | None], changes: Sequence[OutputMapChange | None], versions: Versions
 ) -> Iterator[Told]:
-    """The mask over the image, or the image, of each version; of masks also the classes' shares."""
+    """Yield the mask over the image, the output image or the maps of each version; for masks also the classes' shares."""
     known = [section for section in sections if section is not None]
     if not known:
         return
     pictures = tuple((each.overlay or each.output or each.maps) if each else None for each in sections)
-    yield PictureLine(name="output_map", title="What they made of the image", pictures=pictures)
+    yield PictureLine(name="output_map", title="Outputs for the image", pictures=pictures)
     if all(section.kind == "segmentation" for section in known):
         labels = {row.class_index: row.label for section in known for row in section.shares}
         lines = []

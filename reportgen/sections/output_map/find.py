@@ -1,4 +1,4 @@
-"""An output that is a map: a segmentation's mask, an image made from the image, or the maps of a network without a head."""
+"""An output that is a map: the mask of a segmentation, an image made from the image, or the maps of a network without a head."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from ...tensors import figure, tensor_digest
 
 SHOWN = 16  # maps of classes or channels
 MOST_ROWS = 256
-LONGEST_TILE = 256  # places along a side of a map that is drawn small
+LONGEST_TILE = 256  # max places along a side of a map; larger ones are reduced
 
 
 @record(kw_only=True)
 class MapRow:
-    """One class or channel: the figures of its map and, of a segmentation, the `share` of the places at which it is the answer.
+    """One class or channel: the figures of its map and, for a segmentation, the `share` of places at which it is the answer.
 
-    `colour` is its place among the colours of the mask; None where the mask has no such colour.
+    `colour` is its index among the colours of the mask; None if the mask has no colour for it.
     """
 
     KEY: ClassVar = ("class_index",)
@@ -44,13 +44,14 @@ class MapRow:
 
 @record(kw_only=True)
 class OutputMap:
-    """An output (h, w, channels) of `shape`, called `name`, and how it is read, as in `Predictions`.
+    """The output `name`, (h, w, channels) of `shape`, and how it is interpreted, as in `Predictions`.
 
-    Of a "segmentation" `mask` (h, w) holds at each place the `colour` of a row, and 255 for no class; `overlay` is the same over
-    the image, stretched over all that the model saw where `placed` is False. Of an "image" `input` and `output` are on one scale,
-    in the unit `unit`; `difference` (h, w) is the absolute difference, the mean over the channels, and `mean_absolute_error` its
-    mean; None where the sizes differ. `maps` are those of the channels `channels_shown`, in `columns`, each place the mean over
-    `reduction` x `reduction`. `low` and `high` are over the whole output, `not_finite` counts what is no number in it.
+    For a "segmentation", `mask` (h, w) holds the `colour` of a row at each place, and 255 for no class. `overlay` is the mask
+    over the image; if `placed` is False, it was stretched over everything that the model saw. For an "image", `input` and
+    `output` are on one scale, in the unit `unit`; `difference` (h, w) is the absolute difference, averaged over the channels,
+    and `mean_absolute_error` its mean; both are None if the sizes differ. `maps` shows the channels `channels_shown` in a grid
+    of `columns`; each place is the mean over `reduction` x `reduction` values. `low` and `high` are the min and max of the whole
+    output; `not_finite` counts its values that are nan or infinite.
     """
 
     NOT_COMPARED: ClassVar = ("overlay", "reason", "digest", "mask", "maps", "placed", "columns", "channels_shown", "reduction")
@@ -83,25 +84,25 @@ class OutputMap:
 
     @property
     def read_as(self) -> str:
-        """The task."""
+        """The task of the output, as in `Predictions.read_as`."""
         return self.task
 
     @property
     def shares(self) -> tuple[MapRow, ...]:
-        """The classes that are somewhere on the mask, the most frequent first."""
+        """The classes that occur on the mask, the most frequent first."""
         return tuple(row for row in self.rows if row.share)
 
     @property
     def share_of_none(self) -> float:
-        """The share of the places at which no class is the answer."""
+        """The share of places at which no class is the answer."""
         return max(0.0, 1.0 - sum(row.share or 0.0 for row in self.rows))
 
     def label_of(self, channel: int) -> str:
-        """What a channel is called."""
+        """Return the label of a channel."""
         return next((row.label for row in self.rows if row.class_index == channel), f"channel {channel}")
 
     def in_a_line(self) -> str:
-        """The answer in words: the most frequent classes with their shares, or what was made of the image."""
+        """Return the answer in words: the most frequent classes with their shares, or the kind and size of the output."""
         if self.kind == "segmentation":
             shown = [f"{quoted(row.label)} {percent(row.share or 0)}" for row in self.shares[:3]]
             return ", ".join(shown) or "no class anywhere"
@@ -113,15 +114,15 @@ class OutputMap:
 
 
 def find_output_map(probe: Probe, options: Options) -> OutputMap:
-    """The map; raises `NotApplicable` where the output is none."""
+    """Return the output map; raises `NotApplicable` if the output is not a map."""
     output = probe.outputs[0]
     if not output.is_map or not output.values.size:
-        raise NotApplicable("The output is a list of numbers, and no map.")
+        raise NotApplicable("The output is a list of numbers, not a map.")
     return map_of(output, probe, options)
 
 
 def map_of(output: Output, probe: Probe, options: Options) -> OutputMap:
-    """One output that is a map, with its pictures."""
+    """Return an output that is a map, with its pictures."""
     low, high = finite_range(output.values)
     common: dict[str, Any] = {
         "name": output.name,
@@ -149,14 +150,14 @@ def _segmentation(output: Output, probe: Probe, options: Options, common: dict[s
     classes = class_of_each_place(output)
     counts = np.bincount(classes[classes >= 0].reshape(-1), minlength=output.size)
     order = [int(each) for each in np.argsort(-counts, kind="stable")][:MOST_ROWS]
-    # each class has its own colour where there are enough, else the most frequent have one
+    # each class has its own colour if there are enough colours; otherwise only the most frequent classes have one
     coloured = (
         {each: each for each in order} if output.size <= NO_CLASS else {each: place for place, each in enumerate(order[:-1])}
     )
     table = np.full(output.size + 1, NO_CLASS, np.uint8)
     for each, colour in coloured.items():
         table[each] = colour
-    mask = table[classes]  # -1, for none, is the last
+    mask = table[classes]  # -1, for no class, selects the last entry
     rows = tuple(_row(output, each, float(counts[each] / classes.size), coloured.get(each)) for each in order)
     bounded = output.kind in ("probabilities", "independent")
     low, high = (0.0, 1.0) if bounded else finite_range(output.values)
@@ -173,7 +174,7 @@ def _segmentation(output: Output, probe: Probe, options: Options, common: dict[s
 
 
 def _divides(size: Sequence[int], image: Sequence[int]) -> bool:
-    """Whether a map of a size lies evenly over the image: each of its places is so many pixels, or the other way round."""
+    """Return whether a map of `size` aligns with the image: each place is a whole number of pixels, or the other way round."""
     factors = [max(each) / min(each) for each in zip(size, image, strict=True)]
     return factors[0] == factors[1] and factors[0] == int(factors[0])
 
@@ -211,9 +212,9 @@ GIVEN = "the values that the model was given"
 
 
 def _as_the_output(output: Output, probe: Probe) -> tuple[np.ndarray, str]:
-    """The image as the model was given it, (h, w, channels), in the unit in which the output is, and the name of that.
+    """Return the model's input image, (h, w, channels), in the unit of the output, and the name of that unit.
 
-    A sigmoid's image lies between 0 and 1, whatever the model takes.
+    An image from a sigmoid lies between 0 and 1, whatever the range of the input.
     """
     if output.kind == "independent" and probe.network.ranges is None:
         return probe.given.astype(np.float32) / np.float32(255), "pixel / 255"
@@ -221,7 +222,7 @@ def _as_the_output(output: Output, probe: Probe) -> tuple[np.ndarray, str]:
 
 
 def _drawn(values: np.ndarray, low: float, high: float, colormap: str, flip: bool) -> Picture:
-    """A picture of an image (h, w, channels): in colours where it has three channels or four, else the mean of its channels."""
+    """Return a picture of an image (h, w, channels): in colour for three or four channels, else the mean of its channels."""
     if values.shape[2] not in (3, 4):
         mean = values.mean(axis=2, dtype=np.float64)
         return Picture(striped(quantize(mean, low, high)[None], mean[None])[0], low, high, colormap)
@@ -249,7 +250,7 @@ def _row(output: Output, channel: int, share: float | None = None, colour: int |
 
 
 def _maps(output: Output, channels: list[int], low: float, high: float, options: Options) -> dict[str, Any]:
-    """The maps of some channels on one scale, as a grid; drawn smaller where they are large."""
+    """Return the fields for the maps of some channels: a grid on one scale, with large maps reduced."""
     factor = max(1, -(-max(output.values.shape[:2]) // LONGEST_TILE))
     tiles = output.values[..., channels].transpose(2, 0, 1)
     if factor > 1:

@@ -1,4 +1,4 @@
-"""The image as the model sees it."""
+"""The section on the model's input: the image as the model sees it."""
 
 from ..section import Check, Section
 from .checks import input_range
@@ -6,7 +6,7 @@ from .find import Overview, find_overview
 
 __all__ = ["SECTION", "Overview"]
 
-# that the image differs is told by how the two reports were made
+# a difference of the images is reported with how the two reports were made, so this section adds no sentence
 SECTION: Section[Overview, None] = Section(
     title="Model input",
     about="image",

@@ -1,4 +1,4 @@
-"""What can be wrong with how the image was given to the model."""
+"""Checks of how the image was scaled for the model."""
 
 from __future__ import annotations
 
@@ -13,23 +13,26 @@ from ...formatting import numbers
 from ...probe import Arrival, Probe
 from ..section import Finding
 
-# by how much one step of a pixel's value may move what reaches the first weights: 1 for raw pixels, 1 / 255 for pixel / 255
+# how far one step of a pixel's value may move the values at the first weights: 1 for raw pixels, 1 / 255 for pixel / 255
 LEAST_STEP, GREATEST_STEP = 1 / 2000, 1.5
 GREATEST_MEAN = 300.0
-USUAL_STEPS = LEAST_STEP, 20 / 255  # where pixels are scaled, they seldom span more than 20
-# how far a channel may spread on one image, as a share of its standard deviation in training
+USUAL_STEPS = LEAST_STEP, 20 / 255  # scaled pixels seldom span more than 20
+# standard deviation of a channel on one image, relative to its standard deviation in training
 LEAST_SPREAD, GREATEST_SPREAD = 1 / 20, 10.0
-GREATEST_SHIFT = 10.0  # of a mean, in standard deviations of training
-FLAT = 8.0  # standard deviation of pixels: an image of less contrast says nothing about a scale
+GREATEST_SHIFT = 10.0  # shift of a mean, in standard deviations of training
+FLAT = 8.0  # standard deviation of pixels; an image with less contrast says nothing about the scale
 PIXELS = 255  # the factor between the schemes "none" and "unit"
-TRY_UNIT = "They were computed from pixels of 0 to 255; from pixel / 255 they would be as usual: try --preprocess unit."
-TRY_NONE = "They were computed from pixel / 255; from pixels of 0 to 255 they would be as usual: try --preprocess none."
-TRY_VALUES = "Check how the model wants its values scaled: those of the array went in as they are."
-TRY = "Check how the model wants its pixels scaled (--preprocess)."
+TRY_UNIT = "They were computed from pixels of 0 to 255; with pixel / 255 they would be in the usual range: try --preprocess unit."
+TRY_NONE = "They were computed from pixel / 255; with pixels of 0 to 255 they would be in the usual range: try --preprocess none."
+TRY_VALUES = "Check how the model expects its values to be scaled: the values of the array were used as they are."
+TRY = "Check how the model expects its pixels to be scaled (--preprocess)."
 
 
 class _Odd(NamedTuple):
-    """What is odd about the values, in words; `scale` is what another scale of the pixels would multiply, and what is `usual`."""
+    """Unusual values: a description, the figure and its threshold.
+
+    `scale` is the figure that another scaling of the pixels would multiply, and `usual` its usual range.
+    """
 
     told: str
     value: float
@@ -39,21 +42,23 @@ class _Odd(NamedTuple):
 
 
 def input_range(probe: Probe) -> Iterator[Finding]:
-    """Values at the first weights that hardly any network is trained on; judged by what a normalisation right there, or right
-    behind the first layer with weights, remembers of training, and where none does, by generous bounds.
+    """Find values at the first weights that hardly any network is trained on.
+
+    They are compared with the moving statistics of a normalisation at the first weights, or right after the first layer with
+    weights. Without such a normalisation, generous bounds apply.
     """
     arrivals = probe.arrivals
     if not arrivals:
-        raise NotApplicable("What reaches the first weights is not known: more than scaling lies in front of them.")
+        raise NotApplicable("The values that reach the first weights are not known: the layers before them do more than scale.")
     if not all(np.isfinite((each.mean, each.std)).all() for each in arrivals):
-        raise NotApplicable("What reaches the first weights holds values that are not numbers.")
+        raise NotApplicable("The values that reach the first weights are not all finite.")
     contrast, pixels_mean, first = float(probe.given.std()), float(probe.given.mean()), arrivals[0]
-    if probe.network.ranges is not None:  # numbers of any unit: what a step of a pixel does says nothing
+    if probe.network.ranges is not None:  # values may have any unit, so a step of a pixel means nothing
         contrast = np.inf if contrast > 0 else 0.0
     memories = [(each, _memory(probe.network.weights(each.index))) for each in arrivals]
     remembered = [(each, *memory) for each, memory in memories if memory is not None]
     if not remembered and probe.network.ranges is not None:
-        raise NotApplicable("The input is an array of numbers, and no normalization remembers what the model was trained on.")
+        raise NotApplicable("The input is an array of numbers, and no normalisation holds statistics of the training data.")
     odd = _beside_training(*remembered[0], contrast) if remembered else _out_of_bounds(first, contrast, pixels_mean)
     if odd is not None:
         yield Finding(
@@ -67,7 +72,7 @@ def input_range(probe: Probe) -> Iterator[Finding]:
 
 
 def _memory(weights: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray] | None:
-    """The mean and standard deviation (channels,) in training; None where nothing remembers them, or all is as it began."""
+    """Return the mean and standard deviation (channels,) in training; None if they are not stored, or have initial values."""
     mean, variance = weights.get("moving_mean"), weights.get("moving_variance")
     if mean is None or variance is None or not (np.any(mean != 0) or np.any(variance != 1)):
         return None
@@ -75,28 +80,28 @@ def _memory(weights: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray] 
 
 
 def _beside_training(arrival: Arrival, mean: np.ndarray, deviation: np.ndarray, contrast: float) -> _Odd | None:
-    """The median channel spreads much wider or narrower than in training, or lies elsewhere."""
+    """Return what is unusual if the median channel has a much wider or narrower spread than in training, or another mean."""
     used = deviation > 1e-6 * deviation.max(initial=0)
     if not used.any() or mean.shape != arrival.mean.shape:
         return None
     spread = float(np.median(arrival.std[used] / deviation[used]))
     shift = float(np.median(np.abs(arrival.mean - mean)[used] / deviation[used]))
     usual = LEAST_SPREAD, GREATEST_SPREAD
-    source = f"What reaches {arrival.path}"
+    source = f"The values that reach {arrival.path}"
     if spread > GREATEST_SPREAD or (spread < LEAST_SPREAD and contrast > FLAT):
         threshold = GREATEST_SPREAD if spread > GREATEST_SPREAD else LEAST_SPREAD
-        told = f"{source} spreads {numbers([spread])[0]} times as far as in training, by the layer's moving variance."
+        told = f"{source} spread {numbers([spread])[0]} times as far as in training, according to its moving variance."
         return _Odd(told, spread, threshold, spread, usual)
     if shift > GREATEST_SHIFT:
         told = (
-            f"{source} lies {numbers([shift])[0]} standard deviations from where it lay in training, by the layer's moving mean."
+            f"{source} lie {numbers([shift])[0]} standard deviations from their mean in training, according to its moving mean."
         )
         return _Odd(told, shift, GREATEST_SHIFT, spread, usual)
     return None
 
 
 def _out_of_bounds(arrival: Arrival, contrast: float, pixels_mean: float) -> _Odd | None:
-    """Values spread wider than raw pixels, all but the same whatever the pixel, or far from 0."""
+    """Return what is unusual if values spread wider than raw pixels, hardly depend on the pixel, or lie far from 0."""
     mean = float(arrival.mean.mean())
     spread = math.sqrt(max(0.0, float((arrival.std**2 + arrival.mean**2).mean()) - mean**2))
     step = spread / contrast if contrast > FLAT else 0.0
@@ -104,7 +109,7 @@ def _out_of_bounds(arrival: Arrival, contrast: float, pixels_mean: float) -> _Od
     usual = USUAL_STEPS if abs(black) < USUAL_STEPS[1] * PIXELS else (math.inf, math.inf)
     low, high, about = numbers([float(arrival.low.min()), float(arrival.high.max()), mean])
     told = (
-        f"The values that reach {arrival.path} lie between {low} and {high} (mean {about}): networks are seldom trained on such."
+        f"The values that reach {arrival.path} lie between {low} and {high} (mean {about}), on which networks are seldom trained."
     )
     if abs(mean) > GREATEST_MEAN:
         return _Odd(told, abs(mean), GREATEST_MEAN, step, usual)
@@ -116,7 +121,7 @@ def _out_of_bounds(arrival: Arrival, contrast: float, pixels_mean: float) -> _Od
 
 
 def _advice(odd: _Odd, scheme: str) -> str:
-    """The scheme with which the values would be as usual, where it is one of the two that are taken for each other."""
+    """Return the advice: the other one of "none" and "unit" if it would give usual values, since the two are often confused."""
     least, greatest = odd.usual
     if scheme == "none" and least <= odd.scale / PIXELS <= greatest:
         return TRY_UNIT

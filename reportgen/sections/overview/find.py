@@ -1,4 +1,4 @@
-"""The image at the size at which the model sees it."""
+"""The image at the size at which the model sees it, and the channels of an array."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from ...picture import RGB, Grid, Picture, quantize, reduced, striped
 from ...probe import Probe
 from ...records import record
 
-LONGEST_TILE = 128  # pixels of a channel's picture
-AS_COLOURS = (1, 3)  # channels that one picture shows
+LONGEST_TILE = 128  # max pixels along a side of a channel's picture
+AS_COLOURS = (1, 3)  # numbers of channels that one picture can show
 
 
 @record(kw_only=True)
 class Channels:
-    """The channels of an array that is no ordinary image, as it was fitted to the input.
+    """The channels of an array that is not an ordinary image, resized to the input.
 
-    `ranges` are those of all channels in order. `maps` shows the first `shown` of them, each by its own range, as a grid of
-    `columns`; None where one picture shows them all, as it does of one channel and of three. `reduction` says by how much the
+    `ranges` are the ranges of all channels, in order. `maps` shows the first `shown` of them, each scaled by its own range, as a
+    grid of `columns`; None if one picture shows them all, as for one or three channels. `reduction` is the factor by which the
     maps are drawn smaller.
     """
 
@@ -33,18 +33,20 @@ class Channels:
 
     @property
     def scale(self) -> str:
-        """The scale that all channels share where one picture shows them."""
+        """The scale that all channels share if one picture shows them, in words."""
         low, high = min(each.low for each in self.ranges), max(each.high for each in self.ranges)
         return f"{number(low)} is black, {number(high)} white"
 
 
 @record
 class Overview:
-    """`picture` is what was given to the model, before its values were scaled; of four channels, the colours.
+    """The input of the model.
 
-    `channels` tells of an array of another number of channels, or of values that are no 8-bit pixels: of one channel the picture
-    is grey, of three colours on one scale, and of more their mean, each by its own range. `others` are the
-    model's other inputs, beside the one called `input_name`; a model that takes the image alone has none, and that is "".
+    `picture` is what the model was given, before its values were scaled; for four channels it shows the colours. `channels` is
+    set for an array with another number of channels, or with values that are not 8-bit pixels. The picture is then grey for one
+    channel, in colour on one scale for three, and the mean of the channels, each scaled by its own range, for more. `others` are
+    the model's inputs other than the one called `input_name`; for a model that takes only the image, `others` is empty and
+    `input_name` is "".
     """
 
     picture: Picture
@@ -54,7 +56,7 @@ class Overview:
 
 
 def find_overview(probe: Probe, options: Options) -> Overview:
-    """The pixels of the probe as a picture, and the channels of an array."""
+    """Return the pixels of the probe as a picture, and the channels of an array."""
     picture = Picture(probe.pixels, 0.0, 255.0, RGB)
     channels = None if probe.numbers is None else _channels(probe.given, options)
     return Overview(picture, channels, probe.network.layers[0].path if probe.others_given else "", probe.others_given)

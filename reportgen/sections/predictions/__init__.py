@@ -1,4 +1,4 @@
-"""The model's answer: its best classes."""
+"""The section on the model's predictions: its top classes."""
 
 from ..section import Check, Section
 from .alike import alike_predictions

@@ -1,4 +1,4 @@
-"""What can be wrong with an answer."""
+"""Checks of the model's answer."""
 
 from __future__ import annotations
 
@@ -13,50 +13,50 @@ from ...probe import Probe
 from ...tasks import CLASSES
 from ..section import Finding
 
-STEADY = 1e-5  # as a share of the greatest value: two sums of the same in another order
-FLAT = 0.99  # entropy as a share of the greatest there is
+STEADY = 1e-5  # relative to the max value; a sum in another order may differ by this much
+FLAT = 0.99  # entropy as a fraction of its max
 
 
 def random_scores(probe: Probe) -> Iterator[Finding]:
-    """A model that answers otherwise when it is shown the same image again."""
+    """Find a model that answers differently when it sees the same image again."""
     apart = probe.unsteady
     if apart is not None and not apart <= STEADY:
         yield Finding(
             level="warning",
-            text=f"Shown the same image again, the model answered otherwise (by {relative_change(apart)} of its greatest score). "
-            "A layer draws random numbers although nothing is being trained: no two reports of this model are alike.",
-            advice="Make the layer pass its input on unless training=True.",
+            text=f"Given the same image again, the model answered differently (by {relative_change(apart)} of its max score). "
+            "A layer draws random numbers outside of training, so no two reports of this model are alike.",
+            advice="Make the layer pass its input through unless training=True.",
             value=apart,
             threshold=STEADY,
         )
 
 
 def non_finite_scores(probe: Probe) -> Iterator[Finding]:
-    """Scores, values or places of a map that are nan or infinite."""
+    """Find scores, values or places of a map that are nan or infinite."""
     values = probe.outputs[0].values
     if not values.size:
         raise NotApplicable("The model's output is empty.")
     if not np.isfinite(values).all():
         yield Finding(
             level="error",
-            text="The model's answer holds values that are not numbers (nan or infinite); it means nothing.",
-            advice="Look for huge or non-finite weights, and for pixels that are scaled otherwise than in training.",
+            text="The model's answer holds values that are not finite (nan or infinite), so it is meaningless.",
+            advice="Look for huge or non-finite weights, and for pixels that are scaled differently than in training.",
         )
 
 
 def flat_scores(probe: Probe) -> Iterator[Finding]:
-    """An answer that prefers no class: all scores equal or, of probabilities, an entropy over 0.99 of the greatest there is."""
+    """Find an answer that prefers no class: all scores are equal or, for probabilities, the entropy is over 0.99 of its max."""
     scores = _scores(probe).astype(np.float64)
     if probe.outputs[0].task not in CLASSES:
-        raise NotApplicable("The output is no scores of classes.")
+        raise NotApplicable("The output is not class scores.")
     if not np.isfinite(scores).all():
-        raise NotApplicable("The scores are not numbers.")
+        raise NotApplicable("The scores are not finite.")
     advice = "Check that the trained weights were loaded, and how the pixels are scaled."
     if len(scores) == 1:
         if probe.score_kind != "probabilities":
-            raise NotApplicable("There are no two scores to be told apart.")
-        text = "The output is a softmax over a single class: its score is 1 whatever the image."
-        yield Finding(level="warning", text=text, advice="Use a sigmoid for one yes-or-no answer.")
+            raise NotApplicable("There is only one score.")
+        text = "The output is a softmax over a single class: its score is 1 for every image."
+        yield Finding(level="warning", text=text, advice="Use a sigmoid for a yes-or-no answer.")
         return
     equal = scores.min() == scores.max()
     if probe.score_kind != "probabilities" and not equal:
@@ -64,7 +64,7 @@ def flat_scores(probe: Probe) -> Iterator[Finding]:
     share = 1.0 if equal else _entropy(scores) / math.log(len(scores))
     if share > FLAT:
         best, chance = percent(float(scores.max())), percent(1 / len(scores))
-        text = f"The answer hardly prefers a class: the best of {len(scores):,} has {best}, where chance has {chance}."
+        text = f"The answer hardly prefers a class: the best of {len(scores):,} has {best}, and chance is {chance}."
         if equal:
             text = f"The answer prefers no class: all {len(scores):,} scores are equal."
         yield Finding(level="warning", text=text, advice=advice, value=share, threshold=FLAT)
@@ -77,5 +77,5 @@ def _entropy(probabilities: np.ndarray) -> float:
 
 def _scores(probe: Probe) -> np.ndarray:
     if probe.scores is None:
-        raise NotApplicable("The model's output is no list of class scores.")
+        raise NotApplicable("The model's output is not a list of class scores.")
     return probe.scores

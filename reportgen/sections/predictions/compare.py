@@ -1,4 +1,4 @@
-"""What the two models answered."""
+"""Comparison of the predictions of two models."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from .find import BOUNDED, Prediction, Predictions
 
 @record(kw_only=True)
 class ScoreChange:
-    """One class in both answers. What a report does not say (a class beyond its best five, where it does not hold all
-    scores) is None; `change` is new - old.
+    """One class in both answers; `change` is new - old.
+
+    A field is None if a report does not hold it: a class outside its top five, in a report that does not hold all scores.
     """
 
     class_index: int
@@ -34,19 +35,18 @@ class ScoreChange:
 
     @property
     def label(self) -> str:
-        """The new label, or the old one where the new report does not say it."""
+        """The new label, or the old one if the new report does not hold it."""
         return self.new_label or self.old_label or f"class {self.class_index}"
 
 
 @record(kw_only=True)
 class Answers:
-    """The classes that are among the best of either, in the new order.
+    """The classes that are among the top classes of either report, in the new order.
 
-    `total_variation` is half the sum of all scores' absolute changes: 0 for the same distribution, 1 for two that share nothing;
-    None where the scores are no distribution or not all are known. `largest_change` is the largest absolute change of any known
-    score. `answer_changed`: another class is the best now or, of independent scores, others are above 0.5; `old_words` and
-    `new_words` say the answers, as `Predictions.answer` does. `labels_changed`: the same class has another name, or there are
-    other labels.
+    `total_variation` is half the sum of all scores' absolute changes: 0 for equal distributions, 1 for disjoint ones; None if the
+    scores are not a distribution, or if not all are known. `largest_change` is the largest absolute change of any known score.
+    `answer_changed`: another class is the best now or, for independent scores, others are above the threshold. `old_words` and
+    `new_words` are the answers in words, as in `Predictions.answer`. `labels_changed`: the labels of the two reports differ.
     """
 
     kind: ScoreKind
@@ -65,21 +65,21 @@ class Answers:
     new_labels_digest: str | None
 
     def between_0_and_1(self) -> bool:
-        """Whether scores of this kind always are."""
+        """Return whether scores of this kind always lie between 0 and 1."""
         return self.kind in BOUNDED and self.task != "regression"
 
     def worded(self, values: Iterable[float | None]) -> list[str]:
-        """Scores of these answers beside each other in words: probabilities in percent, as precise as tells them apart."""
+        """Return scores as text to show side by side: probabilities in percent, precise enough to tell them apart."""
         return probabilities(values) if self.between_0_and_1() else scores(values)
 
     def worded_change(self, change: float | None) -> str:
-        """How far a score moved, in words: percentage points of a probability; a dash for None."""
+        """Return the change of a score as text: in percentage points for a probability; a dash for None."""
         if change is None:
             return "–"
         return probability_change(change) if self.between_0_and_1() else signed(change)
 
     def full_scale(self) -> float:
-        """What a full bar stands for: 1, or the greatest score of `rows` where they may be greater."""
+        """Return the score that a full bar stands for: 1, or the max absolute score of `rows` if scores may be larger."""
         if self.between_0_and_1():
             return 1.0
         scores = (abs(score) for row in self.rows for score in (row.old_score, row.new_score) if score is not None)
@@ -87,13 +87,13 @@ class Answers:
 
 
 def compare_predictions(before: Predictions, after: Predictions, comparison: Comparison) -> Answers:
-    """The two answers side by side; raises `NotApplicable` where they are not of one kind and length."""
+    """Compare two answers; raises `NotApplicable` if they differ in kind or number of classes."""
     if not before.rows or not after.rows:
-        raise NotApplicable("A report without predictions cannot be compared by them.")
+        raise NotApplicable("One of the reports has no predictions, so these cannot be compared.")
     kind = common_kind([before, after])
     if not of_one_task([before, after]):
         raise NotApplicable(
-            f"The answers are of two kinds: {TASK_WORDS[before.read_as]}, and now {TASK_WORDS[after.read_as]}. "
+            f"The answers are of different kinds: {TASK_WORDS[before.read_as]}, now {TASK_WORDS[after.read_as]}. "
             f"The answer was {before.answer()} and is {after.answer()}."
         )
     if before.classes != after.classes or kind is None:
@@ -122,9 +122,9 @@ def compare_predictions(before: Predictions, after: Predictions, comparison: Com
 
 
 def common_kind(sections: Iterable[Predictions]) -> ScoreKind | None:
-    """The kind of all these scores; None where they are of several.
+    """Return the common kind of the scores; None if they are of several kinds.
 
-    "unknown" for unknown and raw ones: which of them it is depends on the scores as well, so that they may be one model's.
+    "unknown" and "raw" together are "unknown": which one a report has also depends on the scores, so one model may give both.
     """
     kinds = {section.kind for section in sections}
     if len(kinds) == 1:
@@ -133,7 +133,7 @@ def common_kind(sections: Iterable[Predictions]) -> ScoreKind | None:
 
 
 def of_one_task(sections: Iterable[Predictions]) -> bool:
-    """Whether all these answer in one way. A choice between two classes is a choice; old reports do not tell their task."""
+    """Return whether all have the same task. Binary choices count as classification; old reports without a task match any."""
     ways = {_way(section) for section in sections if section.task}
     return len(ways) < 2
 
@@ -146,7 +146,7 @@ def _way(section: Predictions) -> str:
 
 def _is_another(before: Predictions, after: Predictions) -> bool:
     if after.read_as == "regression":
-        return False  # values move; each is told by how far
+        return False  # for values, it is described how far each one moved
     if before.answers_by_itself():
         return before.present() != after.present()
     return before.rows[0].class_index != after.rows[0].class_index
@@ -187,7 +187,7 @@ def _change(old: float, new: float) -> float:
 
 
 def _apart(old: np.ndarray, new: np.ndarray) -> np.ndarray:
-    """The absolute changes of all scores; what is not a number in both has not changed."""
+    """Return the absolute changes of all scores; a score that is nan in both has not changed."""
     with np.errstate(invalid="ignore", over="ignore"):
         same = (old == new) | (np.isnan(old) & np.isnan(new))
         apart: np.ndarray = np.where(same, np.float32(0), np.abs(new - old))
@@ -195,7 +195,7 @@ def _apart(old: np.ndarray, new: np.ndarray) -> np.ndarray:
 
 
 def standing(index: int, row: Prediction | None, scores: np.ndarray | None) -> tuple[int | None, float | None]:
-    """Rank and score of a class, from its row among the best or else from all scores; None where neither says them."""
+    """Return rank and score of a class, from its row among the top classes or else from all scores; None if neither is known."""
     if row is not None:
         return row.rank, row.score
     if scores is None:
@@ -218,12 +218,15 @@ def _largest_change(rows: tuple[ScoreChange, ...], old: np.ndarray | None, new: 
 def prediction_changes(
     before: Predictions, after: Predictions, answers: Answers | None, comparison: Comparison
 ) -> Iterator[Change]:
-    """A change for another answer, and for each score and label that differs; every figure where the answers are of two kinds."""
+    """Yield a change for another answer, and for each score and label that differs.
+
+    If the answers cannot be compared, yield every field that differs.
+    """
     if answers is None:
         yield from changes_between(before, after, {})
         return
     if answers.answer_changed:
-        yield Change("answer", answers.old_words, answers.new_words, None)  # no tolerance covers it
+        yield Change("answer", answers.old_words, answers.new_words, None)  # no tolerance applies
     full = answers.full_scale()
     for row in answers.rows:
         if row.change is None or row.change != 0:
@@ -238,7 +241,7 @@ def prediction_changes(
 
 
 def tell_predictions(answers: Answers, comparison: Comparison) -> Iterator[str]:
-    """Whether the answer is another one, and how sure the model was and is."""
+    """Yield whether the answer changed, and its old and new score."""
     old, new = answers.old_answer, answers.new_answer
     was, now = answers.worded([old.score, new.score])
     if answers.task == "regression":
@@ -259,12 +262,12 @@ def tell_predictions(answers: Answers, comparison: Comparison) -> Iterator[str]:
 
 
 def _with_score(words: str, best: Prediction, told: str) -> str:
-    """An answer and its score, which is that of the best label: "`cat` 98.7 %", "not `cracked` (`cracked` 1.8 %)"."""
+    """Return an answer with the score of the top label, e.g. "`cat` 98.7 %" or "not `cracked` (`cracked` 1.8 %)"."""
     return f"{words} {told}" if words == name(best.label) else f"{words} ({name(best.label)} {told})"
 
 
 def _tell_labels(answers: Answers) -> str:
-    """Which labels are present, by scores that answer for themselves."""
+    """Return the sentence for a multilabel answer: which labels are present, and how far scores moved."""
     if answers.answer_changed:
         return f"the answer changed from {answers.old_words} to {answers.new_words}"
     if not answers.largest_change:
@@ -274,7 +277,7 @@ def _tell_labels(answers: Answers) -> str:
 
 
 def _tell_values(answers: Answers) -> str:
-    """Which values of a regression changed, and how far."""
+    """Return the sentence for a regression: which values changed, and how far."""
     moved = [row for row in answers.rows if row.change is not None and row.change != 0]
     if not answers.largest_change or not moved:
         return f"the answer is {answers.new_words} in both"
@@ -285,7 +288,7 @@ def _tell_values(answers: Answers) -> str:
 
 
 def prediction_table(answers: Answers) -> Table | None:
-    """Old and new score of the best classes, where any score changed."""
+    """Return the old and new scores of the top classes; None if no score changed."""
     if not answers.largest_change:
         return None
     rows = (

@@ -1,4 +1,4 @@
-"""The model's answer: its best classes."""
+"""The model's predictions: its top classes."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from ...records import record
 from ...tasks import CLASSES, ScoreKind, Task, ToldTask
 from ...tensors import figure, packed, unpacked
 
-NO_CLASSES = "The output is features for another model to use; it names no class. Their figures stand under Features."
-A_MAP = "The output is a map, and no list of class scores. It is shown under Output map."
+NO_CLASSES = "The output is features for another model, not classes. See Features for their figures."
+A_MAP = "The output is a map, not a list of class scores. See Output map."
 
-BEST = 5  # of many classes
-FEW = 20  # up to so many all are shown
+BEST = 5  # top classes shown if there are many classes
+FEW = 20  # up to this number, all classes are shown
 NAMED = 2  # labels that a headline names
 BOUNDED: tuple[ScoreKind, ...] = ("probabilities", "independent")
-MOST_SCORES = 100_000  # more classes than any model of ours; they would fill the report
+MOST_SCORES = 100_000  # more than any model has classes; more scores would bloat the report
 
 
 @record
 class Prediction:
-    """One class: `rank` from 1, and the model's score, for a softmax its probability 0..1."""
+    """One class with its `rank`, counted from 1, and its score, which is a probability 0..1 for a softmax."""
 
     KEY: ClassVar = ("class_index",)
 
@@ -42,15 +42,15 @@ class Prediction:
 
 @record(kw_only=True)
 class Predictions:
-    """The best classes, best first, of `classes` in all; of a regression its values in their order.
+    """The top classes out of `classes`, best first; for a regression, its values in order.
 
-    `kind` says whether the scores are "probabilities" of one choice, "independent" answers, "raw" numbers, or "unknown": the way
-    in which the model computes them does not tell. `scores` are those of all classes in their order, packed ("" of over 100,000
-    classes); `labels_digest` is the sha256 of all labels, a line each, or None where the model has none.
+    `kind` says whether the scores are "probabilities" of one choice, "independent" answers, "raw" numbers, or "unknown" if the
+    way the model computes them does not tell. `scores` holds the scores of all classes in order, packed ("" for over 100,000
+    classes). `labels_digest` is the sha256 of all labels, one per line; None if the model has no labels.
 
-    `task` says how the output called `name` is read, `reason` how that is known, `assumed` that it is not. `yes` is where a
-    yes/no answer lies on a scale from 0 (no) to 1 (yes), None for other answers and where its score is no number; `no_label`
-    is what "no" is called, "" where nobody said. Scores that answer for themselves say yes above `threshold`.
+    `task` says how the output `name` is interpreted, `reason` how that is known; `assumed` is True if it is only an assumption.
+    `yes` is the position of a yes/no answer on a scale from 0 (no) to 1 (yes); None for other answers, or if the score is not
+    finite. `no_label` is the label of "no", "" if none was given. Independent scores mean yes above `threshold`.
     """
 
     NOT_COMPARED: ClassVar = ("scores", "reason")
@@ -70,7 +70,7 @@ class Predictions:
 
     @property
     def read_as(self) -> Task:
-        """The task; of reports that do not tell it, what their words assumed."""
+        """The task; for reports that do not hold it, the task that their texts assumed."""
         if self.task:
             return self.task
         if self.kind == "independent":
@@ -78,35 +78,35 @@ class Predictions:
         return "classification"
 
     def between_0_and_1(self) -> bool:
-        """Whether scores of this kind always are."""
+        """Return whether scores of this kind always lie between 0 and 1."""
         return self.kind in BOUNDED and self.read_as != "regression"
 
     def yes_or_no(self) -> bool:
-        """Whether the one score there is answers yes or no."""
+        """Return whether the only score is a yes/no answer."""
         return self.read_as == "binary" and self.classes == 1
 
     def answers_by_itself(self) -> bool:
-        """Whether each score says yes or no for its own label."""
+        """Return whether each score is a yes/no answer for its own label."""
         return self.read_as == "multilabel" or self.yes_or_no()
 
     def chance(self) -> float | None:
-        """The probability that guessing gives each class; None where the scores are no probabilities of one choice."""
+        """Return the probability of each class under random guessing; None if the scores are not probabilities of one choice."""
         return (
             1 / self.classes if self.kind == "probabilities" and self.read_as == "classification" and self.classes > 1 else None
         )
 
     def mark(self) -> float | None:
-        """What scores are held against on a scale: chance, or the threshold of labels that answer for themselves; or None."""
+        """Return the reference mark for scores on a scale: the threshold of independent labels, or chance; None if neither."""
         return self.threshold if self.read_as == "multilabel" else self.chance()
 
     def no_answer(self) -> bool:
-        """Whether the best score is no number, so that there is none."""
+        """Return whether there is no answer, because the top score is nan."""
         return self.read_as != "regression" and math.isnan(self.rows[0].score)
 
     def present(self) -> tuple[int, ...]:
-        """The indices of the classes that scores say yes to, each for itself; nothing for scores of another kind.
+        """Return the indices of the classes whose own score says yes; empty for scores of another kind.
 
-        Where the report does not hold all scores, those among the best.
+        If the report does not hold all scores, only the top classes are considered.
         """
         if not self.answers_by_itself():
             return ()
@@ -116,18 +116,18 @@ class Predictions:
         return tuple(int(index) for index in np.flatnonzero(scores > self.threshold))
 
     def yes_label(self) -> str:
-        """What "yes" is called in a yes/no answer: the second of two classes, or the one that there is."""
+        """Return the label of "yes" in a yes/no answer: the second of two classes, or the only class."""
         return next((row.label for row in self.rows if row.class_index == self.classes - 1), self.rows[0].label)
 
     def no(self) -> str:
-        """What "no" is called in a yes/no answer."""
+        """Return the label of "no" in a yes/no answer."""
         first = next((row.label for row in self.rows if row.class_index == 0), "") if self.classes > 1 else self.no_label
         return first or f"not {self.rows[0].label}"
 
     def answer(self) -> str:
-        """The answer in words, labels between backticks: "`cat`", "not `cracked`", "none of the 4 labels", "`cat` and `dog`".
+        """Return the answer in words, e.g. "`cat`", "not `cracked`", "none of the 4 labels" or "`cat` and `dog`".
 
-        It is the best class, unless each score says yes above the threshold for itself. Of a regression, its values.
+        It is the top class or, for independent scores, all classes above the threshold. For a regression it is the values.
         """
         if self.no_answer():
             return "no answer"
@@ -149,17 +149,17 @@ class Predictions:
         return f"{', '.join(front)} and {last}" if front else last
 
     def values(self) -> str:
-        """The first values of a regression in words: "`age` 41.2", "`x` 0.5, `y` 1.5 and 2 more"."""
+        """Return the first values of a regression in words, e.g. "`age` 41.2" or "`x` 0.5, `y` 1.5 and 2 more"."""
         shown = self.rows[: NAMED if self.classes > NAMED + 1 else NAMED + 1]
         words = [f"{name(row.label)} {text}" for row, text in zip(shown, numbers(row.score for row in shown), strict=True)]
         return ", ".join(words) + (f" and {self.classes - len(shown):,} more" if self.classes > len(shown) else "")
 
     def worded(self, values: Iterable[float | None]) -> list[str]:
-        """Scores of this answer beside each other in words: probabilities in percent."""
+        """Return scores as text to show side by side: probabilities in percent."""
         return probabilities(values, apart=False) if self.between_0_and_1() else scores(values)
 
     def in_a_line(self) -> str:
-        """The answer with its score, for a title or a terminal."""
+        """Return the answer with its score, for a title or a terminal."""
         if self.no_answer() or self.read_as in ("regression", "multilabel"):
             return self.answer()
         (told,) = self.worded([self.rows[0].score])
@@ -168,7 +168,7 @@ class Predictions:
         return f"{self.answer()} {told}"
 
     def output_words(self) -> str:
-        """What the output answers with, in a word or two: "10 classes", "yes or no", "3 values"."""
+        """Return the kind of output in a word or two, e.g. "10 classes", "yes or no" or "3 values"."""
         if self.read_as == "regression":
             return counted(self.classes, "value")
         if self.read_as == "binary" and self.classes == 1:
@@ -176,14 +176,14 @@ class Predictions:
         return counted(self.classes, "label") if self.read_as == "multilabel" else counted(self.classes, "class", "classes")
 
     def all_scores(self) -> np.ndarray | None:
-        """The scores of all classes (classes,) float32; None where the report does not hold them."""
+        """Return the scores of all classes (classes,) float32; None if the report does not hold them."""
         if not self.scores and self.classes > MOST_SCORES:
             return None
         return unpacked(self.scores, self.classes, "the scores").astype(np.float32)
 
 
 def find_predictions(probe: Probe, options: Options) -> Predictions:
-    """The answer; raises `NotApplicable` where the output is no list of scores or values."""
+    """Return the answer; raises `NotApplicable` if the output is not a list of scores or values."""
     output = probe.outputs[0]
     if not has_predictions(output):
         raise NotApplicable(NO_CLASSES if output.task == "features" else A_MAP)
@@ -191,14 +191,14 @@ def find_predictions(probe: Probe, options: Options) -> Predictions:
 
 
 def has_predictions(output: Output) -> bool:
-    """Whether an output is a list of scores or values."""
+    """Return whether an output is a list of scores or values."""
     return output.task in (*CLASSES, "regression") and output.values.ndim <= 1
 
 
 def predictions_of(output: Output) -> Predictions:
-    """The best classes of an output, all of up to 20; of a regression its first 20 values."""
+    """Return the top classes of an output, or all of them up to 20; for a regression its first 20 values."""
     scores = output.values.reshape(-1)
-    # stable, and nan last: equal scores keep the order of their classes
+    # stable sort with nan last, so that equal scores keep the order of their classes
     order = np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")
     if output.task == "regression":
         order = np.arange(len(scores))[:FEW]
@@ -223,7 +223,10 @@ def predictions_of(output: Output) -> Predictions:
 
 
 def yes_of(output: Output) -> float | None:
-    """Where a yes/no answer lies between 0 (no) and 1 (yes): its score, the sigmoid of a logit or of the difference of two."""
+    """Return a yes/no answer between 0 (no) and 1 (yes): its score, the sigmoid of its logit, or that of a logit difference.
+
+    None for other answers, or if it is not finite.
+    """
     if output.task != "binary":
         return None
     scores = output.values.reshape(-1).astype(np.float64)

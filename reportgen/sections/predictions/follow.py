@@ -1,4 +1,4 @@
-"""The scores of the best classes through the versions of a model."""
+"""The scores of the top classes across the versions of a model."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from ..section import FigureLine, FigureTable, Versions
 from .compare import Answers, common_kind, of_one_task, standing
 from .find import Predictions
 
-ALL_CLASSES = 20  # where there are no more, a series shows them all
-RUNS = 6  # of one answer after another, that a sentence names
+ALL_CLASSES = 20  # up to this number, a series shows all classes
+RUNS = 6  # max runs of versions with the same answer that a sentence names
 
 
 def follow_predictions(
     sections: Sequence[Predictions | None], answers: Sequence[Answers | None], versions: Versions
 ) -> Iterator[FigureTable]:
-    """The classes that are among the best of any version, those of the last first; none where answers are of several kinds."""
+    """Yield the table of classes that are among the top classes of any version, sorted by their rank in the last version.
+
+    The table is empty if the answers are of several kinds, or if a version has none.
+    """
     known = [section for section in sections if section is not None]
     title = "What they answered"
     alike = len({section.classes for section in known}) == 1 and common_kind(known) is not None and of_one_task(known)
@@ -40,7 +43,7 @@ def follow_predictions(
 def tell_predictions_of_all(
     sections: Sequence[Predictions | None], _answers: Sequence[Answers | None], versions: Versions
 ) -> Iterator[str]:
-    """What the versions answered, one after the other, also where the answer changed and came back."""
+    """Yield a sentence on the answers of the versions in order, including an answer that changed and came back."""
     if not versions.same_image or any(section is None or not section.rows for section in sections):
         return
     known = [section for section in sections if section is not None]
@@ -72,7 +75,7 @@ def tell_predictions_of_all(
 
 
 def _tell_values(known: Sequence[Predictions]) -> Iterator[str]:
-    """The first value of a regression through the versions, and how many more there are."""
+    """Yield a sentence on the first value of a regression across the versions, and on how many more values there are."""
     first = [min(section.rows, key=lambda row: row.class_index) for section in known]
     figures = numbers([row.score for row in first])
     through = ", then ".join(figures) if len(figures) <= RUNS else f"{figures[0]} in the first and {figures[-1]} in the last"

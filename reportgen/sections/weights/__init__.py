@@ -1,4 +1,4 @@
-"""Every weight tensor: its figures, and how far it moved between two versions."""
+"""The section on weights: the figures of every tensor, and how far it moved between two versions."""
 
 from ..section import Check, Section
 from .checks import dead_in_training, huge_weights, non_finite_weights, weights_not_loaded

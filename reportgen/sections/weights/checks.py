@@ -1,4 +1,4 @@
-"""What can be wrong with weights."""
+"""Checks of weights."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ...probe import LayerCall, Network
 from ..section import Finding
 
 HUGE = 100.0
-MOVING = ("moving_mean", "moving_variance", "mean", "variance", "count")  # what a normalisation remembers of the data
+MOVING = ("moving_mean", "moving_variance", "mean", "variance", "count")  # a normalisation's statistics of the data
 CONSTANT = 1e-8
-MOST = 0.5  # the share of a layer from which on a fault is no detail
+MOST = 0.5  # a problem is a warning from this share of a layer on, below it a note
 
 
 def non_finite_weights(network: Network) -> Iterator[Finding]:
-    """Layers whose weights hold nan or infinity: whatever they compute is no number either."""
+    """Find layers whose weights hold nan or infinity, which spread to whatever the layers compute."""
     for call in _with_weights(network):
         for name in network.weights(call.index):
             figures = network.figures(call.index, name).statistics
@@ -27,51 +27,52 @@ def non_finite_weights(network: Network) -> Iterator[Finding]:
                 yield Finding(
                     level="error",
                     path=call.path,
-                    text=f"The weights of {call.path} hold values that are not numbers (nan or infinite): "
-                    "what follows from them means nothing, and pictures are striped where there is no number.",
+                    text=f"The weights of {call.path} hold values that are not finite (nan or infinite): "
+                    "results that depend on them are meaningless, and pictures are striped where a value is not finite.",
                     advice="Go back to a checkpoint from before the training diverged.",
                 )
                 break
 
 
 def weights_not_loaded(network: Network) -> Iterator[Finding]:
-    """Layers for which the model's file holds no weights, so that Keras left them as it had initialised them."""
+    """Find layers without weights in the model's file, which Keras left as initialised."""
     for path in network.not_loaded:
         yield Finding(
             level="error",
             path=path,
-            text=f"The file holds no weights for {path}: the layer kept random ones, and what follows from them means nothing.",
-            advice="Save the model again where it runs as it should.",
+            text=f"The file holds no weights for {path}: the layer kept random ones, so results that use it are meaningless.",
+            advice="Save the model again from an environment in which it works.",
         )
 
 
 def huge_weights(network: Network) -> Iterator[Finding]:
-    """Kernels far outside the range of trained ones.
+    """Find kernels far outside the range of trained ones.
 
-    Of 43 public model files none had a weight beyond 38 in a kernel. A normalisation's moving figures follow the data, and reach
-    a million in good models; biases and scales are single numbers that may fit any unit. They are not judged.
+    None of 43 public model files had a kernel weight beyond 38. The moving statistics of a normalisation follow the data and
+    reach a million in good models, and biases and scales are single numbers that may have any unit, so these are not judged.
     """
     for call in _with_weights(network):
         for name, values in network.weights(call.index).items():
             figures = network.figures(call.index, name).statistics
             greatest = max(figures.min, figures.max, key=abs)
-            is_code = values.dtype.kind in "iub"  # of a quantized weight, which a scale makes a number of
+            is_code = values.dtype.kind in "iub"  # an integer code of a quantized weight, to be multiplied by a scale
             if values.ndim > 1 and name not in MOVING and not is_code and HUGE < abs(greatest) < math.inf:
                 yield Finding(
                     level="warning",
                     path=call.path,
-                    text=f"{call.path}: a weight of {number(greatest)} in the {name}; trained ones stay below {HUGE:g}.",
-                    advice="Look for a training that diverged, or for weights that were converted at a wrong scale.",
+                    text=f"{call.path}: a weight of {number(greatest)} in the {name}; trained weights stay below {HUGE:g}.",
+                    advice="Check whether training diverged, or whether the weights were converted with a wrong scale.",
                     value=abs(greatest),
                     threshold=HUGE,
                 )
 
 
 def dead_in_training(network: Network) -> Iterator[Finding]:
-    """Channels that a batch normalisation saw constant while the model was trained: nothing was learned from them.
+    """Find channels that were constant during training according to a batch normalisation, so nothing was learned from them.
 
     Such channels have a moving variance of almost zero (Zhou et al. 2020, arXiv 2001.11216). Of 43 public model files 21 have
-    some, and a deployed one has more than half of all its channels so: part of a layer is worth a note, half of it a warning.
+    some, and in a deployed model more than half of all channels are constant. Therefore a part of a layer is a note, half of it a
+    warning.
     """
     judged = False
     for call in _with_weights(network):
@@ -85,17 +86,17 @@ def dead_in_training(network: Network) -> Iterator[Finding]:
             yield Finding(
                 level="warning" if share >= MOST else "note",
                 path=call.path,
-                text=f"{call.path}: {constant:,} of {counted(variance.size, 'channel')} all but constant in training.",
-                advice="They hand on next to the same whatever the image: a smaller layer may do as well.",
+                text=f"{call.path}: {constant:,} of {counted(variance.size, 'channel')} almost constant in training.",
+                advice="Their output is almost the same for every image: a smaller layer may do as well.",
                 value=share,
                 threshold=MOST,
             )
     if not judged:
-        raise NotApplicable("The model has no batch normalisation, which would remember how its channels varied in training.")
+        raise NotApplicable("The model has no batch normalisation, whose statistics show how channels varied in training.")
 
 
 def _with_weights(network: Network) -> Iterator[LayerCall]:
-    """The rows that hold weights."""
+    """Yield the layers that hold weights; raises `NotApplicable` if there are none."""
     rows = [call for call in network.layers if network.weights(call.index)]
     if not rows:
         raise NotApplicable("The model has no weights.")

@@ -1,4 +1,4 @@
-"""How far each weight tensor moved, told from the sketches in the two reports."""
+"""Comparison of weights: how far each tensor moved, estimated from the sketches in the two reports."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Drift = TypeVar("Drift", TensorDrift, LayerDrift)
 
 
 def compare_weights(old: Weights, new: Weights, comparison: Comparison) -> WeightDrift:
-    """How far every tensor and layer moved that both models have."""
+    """Return how far every tensor and layer that both models have moved."""
     tensors = list(_tensors(old, new, comparison.layers))
     types = {(a.dtype, b.dtype) for a, b in tensors if a.dtype != b.dtype}
     same_shape = [(a, b) for a, b in tensors if a.shape == b.shape]
@@ -48,12 +48,12 @@ def compare_weights(old: Weights, new: Weights, comparison: Comparison) -> Weigh
 
 
 def weight_caveats(drift: WeightDrift, comparison: Comparison) -> Iterator[str]:
-    """Of how many layers that changed the reports do not tell how far."""
+    """Yield how many layers changed by an unknown amount."""
     unknown = len(drift.unknown())
     if unknown:
         yield (
-            f"How far the weights of {counted(unknown, 'layer')} moved is not known. Sketches in reports of reportgen 0.1 cannot "
-            "be compared with later ones, nor do they tell of matrices a multiple of 257 wide. Make both reports anew."
+            f"It is not known how far the weights of {counted(unknown, 'layer')} moved. Sketches in reports of reportgen 0.1 "
+            "cannot be compared with later ones, or for matrices whose width is a multiple of 257. Create both reports again."
         )
 
 
@@ -68,7 +68,7 @@ def _tensors(before: Weights, after: Weights, layers: Alignment) -> Iterator[tup
 def _partly(
     before: Weights, after: Weights, same_shape: list[tuple[WeightTensor, WeightTensor]], layers: Alignment
 ) -> Iterator[str]:
-    """The layers in both models with a tensor that has no counterpart of its shape."""
+    """Yield the layers in both models with a tensor that has no counterpart of the same shape."""
     matched = Counter(new.path for _, new in same_shape)
     for old_path, new_path in layers.new_paths().items():
         counts = (len(each.by_layer.get(path, ())) for each, path in ((before, old_path), (after, new_path)))
@@ -77,7 +77,7 @@ def _partly(
 
 
 def _exchanged(before: Weights, after: Weights, layers: Alignment) -> Iterator[tuple[str, str]]:
-    """The pairs of layers whose every tensor is the one that the other had."""
+    """Yield the pairs of layers that exchanged all their tensors."""
     new_paths = layers.new_paths()
     old = {new_paths[path]: _digests(rows) for path, rows in before.by_layer.items() if path in new_paths}
     new = {path: _digests(rows) for path, rows in after.by_layer.items()}
@@ -95,7 +95,7 @@ def _digests(rows: list[WeightTensor]) -> tuple[tuple[str, str], ...]:
 
 
 def _comparable(old: str, new: str) -> bool:
-    """Whether the numbers of two types mean the same: an integer stands for a scaled value."""
+    """Return whether values of two types can be compared. An integer stands for a scaled value, so it only matches integers."""
     return ("int" in old) == ("int" in new)
 
 
@@ -112,12 +112,12 @@ def _pair(row: WeightTensor, other: WeightTensor, old: Weights, new: Weights, co
 
 
 def _is_blind(shape: tuple[int, ...]) -> bool:
-    """Whether a sketch of version 1 sends all values along an axis to one place: where they lie a multiple of 257 apart."""
+    """Return whether a sketch of version 1 adds all values along an axis into one place, as they are a multiple of 257 apart."""
     return any(math.prod(shape[axis:]) % SKETCH_LENGTH == 0 for axis in range(1, len(shape)))
 
 
 def _values(section: FirstFilters, tensor: WeightTensor) -> np.ndarray | None:
-    """The tensor's values, a filter after the other, where it is the first convolution's kernel and the report holds it."""
+    """Return the tensor's values, filter by filter, if it is the first convolution's kernel and the report holds it."""
     if section.composed or (section.path, section.shape) != (tensor.path, tensor.shape) or tensor.weight not in FIRST_KERNELS:
         return None
     filters = section.all_filters()
@@ -170,7 +170,7 @@ def _layer(path: str, kind: str, pairs: list[TensorPair]) -> LayerDrift:
 
 
 def _worst_first(rows: list[Drift]) -> tuple[Drift, ...]:
-    """Those that are not numbers first, then those not known, then by relative change; stable: equal ones stay in layer order."""
+    """Sort by relative change, largest first, with nan and then unknown changes at the front. Ties stay in layer order."""
 
     def order(row: Drift) -> tuple[int, float, bool]:
         change = row.relative_change
@@ -182,7 +182,7 @@ def _worst_first(rows: list[Drift]) -> tuple[Drift, ...]:
 
 
 def weight_changes(old: Weights, new: Weights, drift: WeightDrift | None, comparison: Comparison) -> Iterator[Change]:
-    """A change for each tensor that moved, and for each that only one of the models has or has in another shape."""
+    """Yield a change for each tensor that moved, and for each one without a counterpart of the same shape."""
     assert drift is not None  # weights of any two models can be compared
     counterparts = comparison.layers.new_paths()
     before = {(counterparts.get(path, path), name): row for (path, name), row in old.tensors.items()}
@@ -203,8 +203,8 @@ def weight_changes(old: Weights, new: Weights, drift: WeightDrift | None, compar
 
 
 def _distance(row: TensorDrift, of_layer: float | None) -> float | None:
-    """How far a tensor moved, as a tolerance judges it; None where that is not known."""
-    # what was zero has moved infinitely far: then it is what that means to its layer
+    """Return how far a tensor moved, for comparison with a tolerance; None if that is not known."""
+    # a tensor that was zero has moved infinitely far, so the relative change of its layer is used instead
     moved = of_layer if row.relative_change == math.inf else row.relative_change
     if moved is None:
         return None

@@ -1,4 +1,4 @@
-"""How far tensors and layers moved: the records of it, and the arithmetic of squared norms that gives their figures."""
+"""Drift of tensors and layers: the records of how far they moved, and the arithmetic of squared norms behind the figures."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from typing import ClassVar, Literal, NamedTuple
 from ...histograms import Histogram
 from ...records import record
 
-TINY = 0.01  # the share of all weights that moved below which a layer does not lead a headline
-LEAST_ERROR = 1e-6  # sketches are kept in single precision
-# how a tensor changed: not at all; to another type, by no more than rounding; to a grid of few values; by zeros, the rest
-# being the same for certain, or by an estimate; by zeros and more; in any other way
+TINY = 0.01  # a layer with a smaller share of all weights that moved does not lead a headline
+LEAST_ERROR = 1e-6  # sketches are stored in single precision
+# how a tensor changed: not at all; to another dtype, by no more than rounding; to a grid of few values; values became zero and
+# the rest is the same, known exactly or by an estimate; values became zero and others moved; in any other way
 How = Literal["same", "cast", "rounded", "zeroed", "zeroed, it seems", "zeroed and moved", "moved"]
 
 
 @record(kw_only=True)
 class TensorDrift:
-    """How far one tensor moved: `relative_change` is ||new - old|| / ||old||, `cosine` that between the two.
+    """How far one tensor moved: `relative_change` is ||new - old|| / ||old||, `cosine` that between old and new.
 
-    `error` and `cosine_error` are one standard error of each; 0 where it is exact, as it is of tensors of up to 257 values, of
-    those that did not change, and of the first convolution's kernel. All four are None where the tensor changed and the reports
-    hold no sketches that can be compared. `weights_changed` is how many values changed where that is known, else None;
-    `places_changed` how many places of the sketch, of which each stands for many values: so few that changed by a few values in
-    all (None: no sketches). An old tensor of nothing but zeros has moved by "inf". A change below about a millionth is too small
-    for a sketch: it may read as 0 though the digests differ. `rearranged`: the values have the very figures that they had, in
-    another order. `dtype` and `histogram` are those of the new tensor, `old_dtype` and `old_histogram` of the old.
-    `how` says in what way it changed, from what is known of zeros and grids (`traces.Traces`; None in older reports).
-    `is_statistic`: it is a moving statistic of a batch normalisation, which training does not learn.
+    `error` and `cosine_error` are one standard error of each. They are 0 if the figures are exact: for tensors of up to 257
+    values, for unchanged tensors, and for the first convolution's kernel. All four are None if the tensor changed and the reports
+    hold no comparable sketches. `weights_changed` is how many values changed; None if unknown. `places_changed` is how many
+    places of the sketch changed, where each place stands for many values: if only a few places changed, only a few values did
+    (None: no sketches). An old tensor of zeros has moved by "inf". A change below about a millionth is too small for a sketch: it
+    may read as 0 although the digests differ. `rearranged`: the tensor holds the same values in another order. `dtype` and
+    `histogram` belong to the new tensor, `old_dtype` and `old_histogram` to the old one. `how` says in what way it changed, as
+    far as zeros and grids are known (`traces.Traces`; None in older reports). `is_statistic`: it is a moving statistic of a batch
+    normalisation, which is not learned by training.
     """
 
     KEY: ClassVar = ("path", "weight")
@@ -58,15 +58,15 @@ class TensorDrift:
 
     @property
     def values(self) -> int:
-        """How many values it has."""
+        """The number of values."""
         return math.prod(self.shape)
 
 
 @record(kw_only=True)
 class LayerDrift:
-    """How far a layer moved, all its `values` weights taken as one vector; figures as those of a tensor.
+    """How far a layer moved, with all its `values` weights taken as one vector; figures as in `TensorDrift`.
 
-    `rearranged`: every tensor that changed holds the same values in another order, as where filters are permuted.
+    `rearranged`: every tensor that changed holds the same values in another order, as after a permutation of filters.
     """
 
     path: str
@@ -83,14 +83,14 @@ class LayerDrift:
 
 @record(kw_only=True)
 class WeightDrift:
-    """The tensors that both models have in one shape, and their layers; both sorted worst first.
+    """The tensors that both models have in the same shape (`rows`), and their layers; both sorted by change, largest first.
 
-    `types` are the pairs of types (old, new) of tensors that are kept as other numbers now. Between integers, which stand for
-    scaled values, and floats nothing can be told: such tensors are not in `rows`, `retyped` counts them. `unmatched` counts the
-    tensors that only one of the models has, or has in another shape; `partly` are the layers in both models that have such ones.
-    `exchanged` are the pairs of layers that hold each other's former weights. `layers` are about what training learns;
-    `statistics` about the moving statistics of batch normalisations. `whole` is of all that training learns, as one layer without
-    a path; None where both have nothing of it.
+    `types` are the pairs of dtypes (old, new) of tensors whose dtype changed. Integers stand for scaled values and cannot be
+    compared with floats; such tensors are not in `rows`, and `retyped` counts them. `unmatched` counts the tensors that have no
+    counterpart of the same shape; `partly` are the layers in both models that have such tensors. `exchanged` are the pairs of
+    layers that hold each other's former weights. `layers` covers the weights that training learns, `statistics` the moving
+    statistics of batch normalisations. `whole` is the drift of all learned weights together, as one layer without a path; None if
+    there are none to compare.
     """
 
     layers: tuple[LayerDrift, ...]
@@ -104,25 +104,25 @@ class WeightDrift:
     exchanged: tuple[tuple[str, str], ...]
 
     def moved(self) -> tuple[LayerDrift, ...]:
-        """The layers that changed."""
+        """Return the layers that changed."""
         return tuple(layer for layer in self.layers if layer.changed)
 
     def moved_statistics(self) -> tuple[LayerDrift, ...]:
-        """The normalisations whose moving statistics changed."""
+        """Return the normalisations whose moving statistics changed."""
         return tuple(layer for layer in self.statistics if layer.changed)
 
     def leading(self) -> LayerDrift | None:
-        """The layer to name: that which moved furthest of those that are not tiny beside the others; None where none moved."""
+        """Return the layer to name in a headline: the one that moved furthest, without tiny layers; None if none moved."""
         moved = self.moved()
         least = TINY * sum(layer.values for layer in moved)
         return next((layer for layer in moved if layer.values >= least), None)
 
     def unknown(self) -> tuple[LayerDrift, ...]:
-        """The layers that changed by nobody knows how much."""
+        """Return the layers that changed by an unknown amount."""
         return tuple(layer for layer in self.layers if layer.relative_change is None)
 
     def greatest(self) -> float:
-        """The greatest finite relative change of a layer; 0 where there is none."""
+        """Return the max finite relative change of a layer; 0 if there is none."""
         changes = (layer.relative_change for layer in self.layers if layer.relative_change is not None)
         return max((change for change in changes if math.isfinite(change)), default=0.0)
 
@@ -140,9 +140,9 @@ NOT_KNOWN = Figures(None, None, None, None)
 
 
 class Squares(NamedTuple):
-    """The squared norms of old, new, and their difference, and the variance of the last as a share of its square.
+    """The squared norms of old, new, and their difference; `variance` is that of the last, relative to its square.
 
-    The difference is None where it is not known.
+    The difference is None if it is not known.
     """
 
     old: float
@@ -151,10 +151,10 @@ class Squares(NamedTuple):
     variance: float = 0.0
 
     def figures(self) -> Figures:
-        """Relative change and cosine, each with its standard error.
+        """Return relative change and cosine, each with its standard error.
 
-        With squares o, n and d: the change is sqrt(d / o), the cosine (o + n - d) / (2 sqrt(o n)). A standard error of s d in d
-        makes one of s / 2, as a share, in the change, and one of s d / (2 sqrt(o n)) in the cosine.
+        With squared norms o, n and d, the change is sqrt(d / o) and the cosine is (o + n - d) / (2 sqrt(o n)). A standard error
+        of s d in d gives a relative standard error of s / 2 in the change, and one of s d / (2 sqrt(o n)) in the cosine.
         """
         if self.difference is None:
             return NOT_KNOWN
@@ -164,7 +164,7 @@ class Squares(NamedTuple):
         scale = 2 * math.sqrt(self.old) * math.sqrt(self.new)
         cosine = (self.old + self.new - self.difference) / scale if scale else 0.0
         cosine = cosine if math.isnan(cosine) else min(1.0, max(-1.0, cosine))
-        if not self.variance or not self.old:  # what was zero has moved from there, whatever the estimate
+        if not self.variance or not self.old:  # a tensor that was zero has moved by inf, whatever the estimate
             return Figures(change, 0.0, cosine, 0.0)
         spread = math.sqrt(self.variance)
         cosine_error = min(1.0, max(LEAST_ERROR, self.difference * spread / scale)) if scale else 0.0
@@ -172,7 +172,7 @@ class Squares(NamedTuple):
 
 
 def added_up(squares: Iterable[Squares]) -> Squares:
-    """The squares of several tensors taken as one vector."""
+    """Return the squares of several tensors taken as one vector."""
     parts = list(squares)
     old, new = sum(part.old for part in parts), sum(part.new for part in parts)
     known = [(part.difference, part.variance) for part in parts if part.difference is not None]

@@ -1,4 +1,4 @@
-"""What exactly happened in the one layer that changed: which filters, how many weights, which tensor."""
+"""The exact change of the only layer that changed: which filters, how many weights, which tensor."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from ..first_filters import SECTION as FIRST_FILTERS
 from ..section import Comparison
 from .drift import TensorDrift, WeightDrift
 
-TELLING = 1e-5  # a relative change below which a sketch does not tell how many weights changed
+TELLING = 1e-5  # below this relative change, a sketch does not tell how many weights changed
 
 
 def exactly(path: str, weights: WeightDrift, comparison: Comparison) -> str:
-    """What exactly happened in the one layer that changed, where that can be told."""
+    """Return a clause on what exactly changed in the layer at `path`, the only one that changed; "" if that is not known."""
     rows = [row for row in weights.rows if row.path == path]
     changed = [row for row in rows if row.changed]
     swapped = _swapped(path, changed, comparison)
@@ -32,7 +32,7 @@ def exactly(path: str, weights: WeightDrift, comparison: Comparison) -> str:
 
 
 def _swapped(path: str, changed: list[TensorDrift], comparison: Comparison) -> str:
-    """That filters changed places; "" unless all filters are known and every changed tensor holds the same values as before."""
+    """Return a clause saying that filters changed places; "" unless all filters are known and no tensor has new values."""
     places = _places(path, comparison)
     if not places or not all(row.rearranged for row in changed):
         return ""
@@ -40,7 +40,7 @@ def _swapped(path: str, changed: list[TensorDrift], comparison: Comparison) -> s
 
 
 def _places(path: str, comparison: Comparison) -> list[int]:
-    """The filters that stand where another one stood; none unless these are all that changed."""
+    """Return the places of filters that were swapped with each other; [] unless these are all that changed."""
     filters, maps = comparison.found(FIRST_FILTERS), comparison.found(FEATURE_MAPS)
     origins: list[tuple[int, int | None]] = []
     if filters and filters.path == path:

@@ -1,4 +1,4 @@
-"""Every weight tensor of the model: its figures, its digest, and a sketch from which drift can be told without the model."""
+"""Every weight tensor of the model: its figures, its digest, and a sketch that allows to estimate drift without the model."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ from ...probe import LayerCall, Network
 from ...records import record
 from ...tensors import SKETCH_LENGTH, SKETCH_VERSION, packed, unpacked
 
-SKETCH_ERROR = 1 / math.sqrt(2 * SKETCH_LENGTH)  # one standard error of an estimated norm, as a share of it
+SKETCH_ERROR = 1 / math.sqrt(2 * SKETCH_LENGTH)  # one relative standard error of an estimated norm
 
 STATISTICS = ("moving_mean", "moving_variance", "seed_generator_state")
 
 
 @record(kw_only=True)
 class WeightTensor:
-    """One weight tensor. `dtype` is NumPy's name of its type; `digest` the sha256 of type, shape and bytes; `sketch` what
-    `tensors.sketch_of` gives, packed. `zero_filters` and `levels` are its `traces.Traces`. Older reports have neither
-    these nor a `histogram`.
+    """One weight tensor.
+
+    `dtype` is NumPy's name of its type, `digest` the sha256 of type, shape and bytes, and `sketch` the packed result of
+    `tensors.sketch_of`. `zero_filters` and `levels` are its `traces.Traces`; older reports have neither these nor a `histogram`.
     """
 
     KEY: ClassVar = ("path", "weight")
@@ -50,21 +51,21 @@ class WeightTensor:
 
     @property
     def values(self) -> int:
-        """How many values it has."""
+        """The number of values."""
         return math.prod(self.shape)
 
     @property
     def zeros(self) -> int | None:
-        """How many of its values are zero; None where the report does not tell."""
+        """The number of values that are zero; None if the report does not tell."""
         return None if self.histogram is None else self.histogram.zeros
 
     @property
     def is_statistic(self) -> bool:
-        """Whether it is no weight that training learns: a moving statistic of a batch normalisation, or a generator's state."""
+        """Whether training does not learn it: a moving statistic of a batch normalisation, or the state of a random generator."""
         return self.weight.rpartition("/")[2] in STATISTICS
 
     def sketched(self) -> np.ndarray:
-        """The sketch (k,) float64: all values of a tensor of no more than 257."""
+        """Return the sketch (k,) float64; for a tensor of at most 257 values, it holds all of them."""
         return unpacked(self.sketch, min(self.values, SKETCH_LENGTH), f"the sketch of {self.path[:100]}")
 
 
@@ -72,8 +73,9 @@ class WeightTensor:
 class Weights:
     """A row for every weight tensor, in layer order.
 
-    `sketch_version` says how the sketches were made (`tensors.SKETCH_VERSION`): those of two versions have no distance. Reports
-    of format 1 hold version 1, which sent a whole column of a matrix to one place where the matrix is a multiple of 257 wide.
+    `sketch_version` says how the sketches were made (`tensors.SKETCH_VERSION`); sketches of different versions cannot be
+    compared. Reports of format 1 hold version 1, which adds a whole column of a matrix into one place if the width of the matrix
+    is a multiple of 257.
     """
 
     NOT_COMPARED: ClassVar = ("sketch_version",)
@@ -83,7 +85,7 @@ class Weights:
 
     @property
     def sketch_error(self) -> float:
-        """One standard error of a distance that two sketches tell, as a share of it."""
+        """One relative standard error of a distance estimated from two sketches."""
         return SKETCH_ERROR
 
     @cached_property
@@ -100,12 +102,12 @@ class Weights:
         return layers
 
     def marks(self) -> dict[str, LayerMark]:
-        """What tells each layer by its weights."""
+        """Return the marks by which layers are recognised by their weights, by path."""
         return {path: _mark(rows, self.sketch_version) for path, rows in self.by_layer.items()}
 
 
 def _mark(rows: list[WeightTensor], sketch_version: int) -> LayerMark:
-    # tensors whose values lie about another value than 0 (a normalisation's scales, about 1) all point the same way
+    # tensors whose values are centred on another value than 0 (a normalisation's scales, around 1) all point the same way
     telling = [row for row in rows if abs(row.mean) < row.std]
     direction = None
     if telling:
@@ -117,7 +119,7 @@ def _mark(rows: list[WeightTensor], sketch_version: int) -> LayerMark:
 
 
 def find_weights(network: Network, options: Options) -> Weights:
-    """A row for every tensor; raises `NotApplicable` for a model without weights."""
+    """Return a row for every tensor; raises `NotApplicable` for a model without weights."""
     rows = tuple(row for call in network.layers for row in _tensors(network, call))
     if not rows:
         raise NotApplicable("The model has no weights.")

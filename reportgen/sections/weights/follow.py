@@ -1,4 +1,4 @@
-"""How far each layer's weights moved from version to version."""
+"""Weights across the versions of a model: how far each layer moved in each step."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from .drift import WeightDrift
 from .find import Weights
 from .story import Story
 
-RUNS = 6  # of one kind of change after another, that a sentence names
+RUNS = 6  # max runs of steps with the same kind of change that a sentence names
 
 
 def follow_weights(
     sections: Sequence[Weights | None], drifts: Sequence[WeightDrift | None], versions: Versions
 ) -> Iterator[FigureTable]:
-    """A line for every layer whose weights two versions in a row share, those that moved furthest in a step first."""
+    """Yield a table with a line for every layer that two consecutive versions share, sorted by its largest move in a step."""
     ended: list[FigureLine] = []
     going: dict[str, tuple[float | None, ...]] = {}
     for number, (drift, step) in enumerate(zip(drifts, versions.steps, strict=True)):
@@ -39,7 +39,7 @@ def follow_weights(
 def tell_weights_of_all(
     sections: Sequence[Weights | None], drifts: Sequence[WeightDrift | None], versions: Versions
 ) -> Iterator[str]:
-    """The kind of change of each step, those in a row that are of one kind together."""
+    """Yield a sentence on the kind of change of each step; consecutive steps of the same kind are merged."""
     kinds: list[str] = []
     for old, new, drift, step in zip(sections, sections[1:], drifts, versions.steps, strict=False):
         if old is None or new is None or drift is None:
@@ -60,7 +60,7 @@ def tell_weights_of_all(
 
 
 def _by(drifts: Sequence[WeightDrift | None]) -> str:
-    """How far all weights moved in each step, where every layer can be compared."""
+    """Return how far all weights moved in each step, if every layer can be compared; else ""."""
     moves = [drift.whole.relative_change if drift and drift.whole and not drift.unmatched else None for drift in drifts]
     known = [relative_change(move) for move in moves if move]
     return f", by {', then '.join(known)}" if 0 < len(known) == len(moves) <= RUNS else ""

@@ -1,4 +1,4 @@
-"""A weight tensor before and after: how far it moved, and in what way."""
+"""A weight tensor before and after: how far it moved, and how it changed."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from ...records import record
 from .drift import How, Squares
 from .find import SKETCH_ERROR, WeightTensor
 
-ROUNDED = 3e-7  # figures are kept in single precision
-TELLING_STEP = 0.01  # a relative change whose square shows in a norm
-FEWEST_VALUES = 16  # of a tensor of which it is said that it was pruned
-FEWEST_ZEROS = 0.01  # a share of a tensor that is zero now and was not, from which it counts as pruned
-ERRORS = 4.0  # standard errors of a sketch that an estimate may be off
-MOST_ROUNDED = 0.5  # the relative change beyond which a grid of values is no rounding of the old ones
-# half of a unit in the last place of a value of 1
+ROUNDED = 3e-7  # figures are stored in single precision
+TELLING_STEP = 0.01  # a relative change whose square is visible in a norm
+FEWEST_VALUES = 16  # smaller tensors do not count as pruned
+FEWEST_ZEROS = 0.01  # a tensor counts as pruned if at least this share of its values became zero
+ERRORS = 4.0  # standard errors that an estimate from sketches may be off
+MOST_ROUNDED = 0.5  # beyond this relative change, values on a grid are not a rounding of the old ones
+# half a unit in the last place of the value 1
 HALF_STEP = {"float16": 2.0**-11, "bfloat16": 2.0**-8, "float32": 2.0**-24, "float64": 2.0**-53}
-SUBNORMAL = 3e-8  # how far a float16 near zero is rounded at most
+SUBNORMAL = 3e-8  # max rounding error of a float16 near zero
 
 
 @record(kw_only=True)
 class TensorPair:
-    """A tensor before and after, and the numbers that stand for it, or None: `exact` where they are its very values."""
+    """A tensor before and after. `before` and `after` are its values if `exact`, else its sketches; None if not comparable."""
 
     old: WeightTensor
     new: WeightTensor
@@ -47,7 +47,7 @@ class TensorPair:
         return Squares(old, new, difference, 0.0 if self.exact else 4 * SKETCH_ERROR**2)
 
     def places_changed(self) -> int | None:
-        """How many of the numbers differ; None where there are none."""
+        """Return how many entries of `before` and `after` differ; None if there are none and the tensor changed."""
         if self.before is None or self.after is None:
             return None if self.changed else 0
         return int(np.count_nonzero(self.before != self.after))
@@ -56,8 +56,8 @@ class TensorPair:
     def rearranged(self) -> bool:
         """Whether the tensor changed and holds the same values in another order.
 
-        Where the values are not known: whether all that does not depend on their order is as it was, after a step that would
-        show in that if it were no other order.
+        If the values are not known, it is inferred: all figures that do not depend on the order are the same, although the tensor
+        moved so far that a change other than of order would show in them.
         """
         if not self.changed or self.before is None or self.after is None:
             return False
@@ -66,7 +66,7 @@ class TensorPair:
         return _same_figures(self.old, self.new) and (self.squares.figures().relative_change or 0.0) > TELLING_STEP
 
     def how(self) -> How:
-        """In what way the tensor changed, as far as the reports tell."""
+        """Return how the tensor changed, as far as the reports tell."""
         if not self.changed:
             return "same"
         moved = self.squares.figures().relative_change
@@ -79,7 +79,7 @@ class TensorPair:
         return "moved"
 
     def _rounding(self) -> float:
-        """The greatest relative change that another type of numbers makes by itself."""
+        """Return the max relative change that a change of dtype alone explains."""
         step = max(HALF_STEP.get(dtype, 0.0) for dtype in (self.old.dtype, self.new.dtype))
         near_zero = SUBNORMAL * math.sqrt(self.new.values) if "float16" in (self.old.dtype, self.new.dtype) else 0.0
         return (step + near_zero / (self.old.l2_norm or 1.0)) * (1 + ERRORS * SKETCH_ERROR) + ROUNDED
@@ -91,8 +91,11 @@ class TensorPair:
         return self.new.zeros - self.old.zeros >= FEWEST_ZEROS * self.new.values or whole_filters
 
     def _how_pruned(self) -> How:
-        """Whether the values that are left are the old ones. Where not all are known, by Pythagoras: the step to zero of some of
-        them is at right angles to what is left, so that its square is what the squared norm has lost."""
+        """Return whether the values that are not zero are unchanged.
+
+        If the values are not known, this is inferred by Pythagoras: setting some values to zero is a step orthogonal to the
+        remaining values, so its square equals the decrease of the squared norm.
+        """
         if self.before is None or self.after is None:
             return "zeroed and moved"
         if self.exact:
@@ -105,7 +108,7 @@ class TensorPair:
 
 
 def _same_figures(old: WeightTensor, new: WeightTensor) -> bool:
-    """Whether all that does not depend on the order of values is the same, to the digits that a report keeps of it."""
+    """Return whether all figures that do not depend on the order of values are the same, to the precision of a report."""
     return (
         (old.min, old.max) == (new.min, new.max)
         and math.isclose(old.std, new.std, rel_tol=ROUNDED)

@@ -1,4 +1,4 @@
-"""What kind of change two models are apart by: what happened to each layer with weights, and what that makes of the whole."""
+"""The kind of change between two models: what happened to each layer with weights, and to the model as a whole."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ..section import Comparison
 from .drift import How, TensorDrift, WeightDrift
 from .find import Weights, WeightTensor
 
-LITTLE = 0.1  # of all weights in tensors that both have in one shape: with less, two architectures have next to nothing in common
+LITTLE = 0.1  # with a smaller share of weights in tensors of the same shape, two architectures have almost nothing in common
 ZEROED: tuple[How, ...] = ("zeroed", "zeroed, it seems", "zeroed and moved")
-# what happened to a layer: its weights are the same; they changed in a way of `How`; some have no counterpart of their shape; the
-# old or the new model alone has it; its weights are whole numbers now, or were, and cannot be compared
+# what happened to a layer: its weights are the same; they changed in one of the ways of `How`; some have no counterpart of the
+# same shape; only the new or only the old model has it; its weights are or were integers and cannot be compared
 Fate = Literal["same", "changed", "reshaped", "added", "removed", "retyped"]
 
 
@@ -25,9 +25,9 @@ Fate = Literal["same", "changed", "reshaped", "added", "removed", "retyped"]
 class LayerStory:
     """What happened to one layer with weights that training learns.
 
-    `how` holds the ways in which its tensors changed, none where it did not; `frozen` says whether it is not to be trained in the
-    new model, None where the reports do not tell. `values` counts its weights, the new ones where it has two shapes.
-    `moved_whole`: every tensor of it changed. `is_map`: what it returns has a height and a width.
+    `how` holds the ways in which its tensors changed; empty if it did not change. `frozen` says whether it is not trainable in
+    the new model; None if the reports do not tell. `values` counts its weights: the new ones, if its shape changed.
+    `moved_whole`: all of its tensors changed. `is_map`: its output has a height and a width.
     """
 
     path: str
@@ -40,7 +40,7 @@ class LayerStory:
 
 
 class Story:
-    """The layers with weights in the order of each model, and what can be said of them all."""
+    """The layers with weights of both models, in order, and the properties that hold for all of them."""
 
     def __init__(self, old: Weights, new: Weights, drift: WeightDrift, comparison: Comparison) -> None:
         self.old, self.new, self.drift = old, new, drift
@@ -49,7 +49,7 @@ class Story:
 
     @cached_property
     def rows(self) -> tuple[LayerStory, ...]:
-        """The layers of both models that hold weights which training learns, in their order."""
+        """The layers of both models that hold weights learned by training, in order."""
         tensors: dict[str, list[TensorDrift]] = {}
         for row in self.drift.rows:
             if not row.is_statistic:
@@ -81,19 +81,19 @@ class Story:
 
     @cached_property
     def same(self) -> tuple[LayerStory, ...]:
-        """The layers whose every weight is the same."""
+        """The layers whose weights are all the same."""
         return tuple(row for row in self.rows if row.fate == "same")
 
     @cached_property
     def changed(self) -> tuple[LayerStory, ...]:
-        """The layers that both models have in one shape, and whose weights differ."""
+        """The layers that both models have in the same shape and whose weights differ."""
         return tuple(row for row in self.rows if row.fate == "changed")
 
     @cached_property
     def new_head(self) -> tuple[LayerStory, ...]:
-        """The layers at the end of the new model that took the place of others at the end of the old one; none where none did.
+        """The layers at the end of the new model that replaced layers at the end of the old one; empty if there are none.
 
-        They return vectors, as a classifier's last layers do, or it is the last layer alone.
+        They return vectors, like the last layers of a classifier, or it is only the last layer.
         """
         new = _tail(self.of_new, ("added", "reshaped"))
         old = _tail([row for row in self.rows if row.fate != "added"], ("removed", "reshaped"))
@@ -102,7 +102,7 @@ class Story:
 
     @cached_property
     def body(self) -> tuple[LayerStory, ...]:
-        """The layers of both models, those at the new model's end left out that replaced others."""
+        """The layers of both models, without the replaced head and the new head."""
         head = {row.path for row in self.new_head}
         removed = _tail([row for row in self.rows if row.fate != "added"], ("removed", "reshaped")) if head else ()
         gone = {id(row) for row in removed}
@@ -110,7 +110,7 @@ class Story:
 
     @cached_property
     def before_head(self) -> Alignment:
-        """The layers up to the last one with weights that both models have, where another head follows it; else all."""
+        """The layers up to the last one with weights that both models have, if another head follows it; otherwise all layers."""
         pairs = self.comparison.layers.rows
         if not self.new_head:
             return Alignment(pairs)
@@ -120,35 +120,35 @@ class Story:
 
     @property
     def first_unchanged(self) -> int:
-        """How many layers from the input on are the same before the first that is not."""
+        """The number of layers, counted from the input, before the first one that is not the same."""
         return next((place for place, row in enumerate(self.rows) if row.fate != "same"), len(self.rows))
 
     @property
     def comparable(self) -> float:
-        """The share of the weights of the larger model that stand in tensors which both have in one shape."""
+        """The share of the larger model's weights that lie in tensors which both models have in the same shape."""
         shared = sum(row.values for row in self.drift.rows if not row.is_statistic)
         totals = [sum(row.values for row in weights.rows if not row.is_statistic) for weights in (self.old, self.new)]
         return shared / max(*totals, 1)
 
     @property
     def one_architecture(self) -> bool:
-        """Whether the layers are the same, as far as the reports tell, whatever they are called and whether they are frozen."""
+        """Whether the layers are the same, as far as the reports tell; names and freezing do not matter."""
         return all(row.old and row.new and not _rebuilt(row) for row in self.comparison.layers.rows)
 
     @property
     def other_architecture(self) -> bool:
-        """Whether next to nothing can be compared layer by layer."""
+        """Whether almost nothing can be compared layer by layer."""
         retyped = any(row.fate == "retyped" for row in self.rows)
         return self.layers_known and not (retyped or self.all_paired or self.new_head) and self.comparable < LITTLE
 
     @property
     def all_paired(self) -> bool:
-        """Whether each layer with weights of one model has its like in the other, whatever the shapes."""
+        """Whether each layer with weights has a counterpart in the other model, of any shape."""
         return not any(row.fate in ("added", "removed") for row in self.rows)
 
     @cached_property
     def widths(self) -> tuple[tuple[str, int, int], ...]:
-        """The layers whose kernels have another shape: path, and how many filters there were and are."""
+        """The layers whose number of filters changed: path, old number and new number."""
         found = []
         for pair in self.comparison.layers.rows:
             old, new = (_kernel(weights, row) for weights, row in ((self.old, pair.old), (self.new, pair.new)))
@@ -158,20 +158,20 @@ class Story:
 
     @property
     def retrained(self) -> bool:
-        """Whether all that training learns moved, in one architecture, and not by zeros or rounding alone."""
+        """Whether all learned weights moved in the same architecture, and not only by pruning or rounding."""
         moved = all(row.fate == "changed" and row.moved_whole and "moved" in row.how for row in self.rows)
         return self.layers_known and bool(self.rows) and moved and self.one_architecture
 
     @property
     def fine_tuned(self) -> bool:
-        """Whether a part is unchanged, and what follows it moved whole or is another head."""
+        """Whether the first layers are unchanged, and all layers after them moved or the head was replaced."""
         first = self.first_unchanged
         following = self.body[first:]
         moved = all(row.fate == "changed" and row.moved_whole for row in following)
         return self.layers_known and first > 0 and moved and bool(following or self.new_head)
 
     def kind(self) -> str:
-        """The kind of change in a word or two."""
+        """Return the kind of change in a few words."""
         if self.other_architecture:
             return "another architecture"
         ways = {way for row in self.changed for way in row.how}
@@ -192,7 +192,7 @@ class Story:
         return " and ".join(told) or "the same weights"
 
     def tensors(self, *ways: How) -> tuple[TensorDrift, ...]:
-        """The tensors that changed in one of these ways."""
+        """Return the tensors that changed in one of these ways."""
         return tuple(row for row in self.drift.rows if row.how in ways and not row.is_statistic)
 
 
@@ -217,18 +217,18 @@ def _fate(pair: LayerPair, before: Sequence[WeightTensor], after: Sequence[Weigh
 
 
 def _tail(rows: Sequence[LayerStory], fates: Iterable[Fate]) -> tuple[LayerStory, ...]:
-    """The rows at the end that have one of these fates."""
+    """Return the last rows that all have one of these fates."""
     count = next((place for place, row in enumerate(reversed(rows)) if row.fate not in fates), len(rows))
     return tuple(rows[len(rows) - count :])
 
 
 def _rebuilt(row: LayerPair) -> bool:
-    """Whether more differs than the layer's name and whether it is trained."""
+    """Return whether anything differs other than the layer's name and whether it is trainable."""
     return "moved" in row.kinds or any(detail not in FREEZING for detail in row.details)
 
 
 def frozen_among(rows: Sequence[LayerStory]) -> Mapping[bool | None, int]:
-    """How many of the layers are frozen, are not, and are not known to be."""
+    """Return how many of the layers are frozen (True), not frozen (False), or unknown (None)."""
     counts: dict[bool | None, int] = {}
     for row in rows:
         counts[row.frozen] = counts.get(row.frozen, 0) + 1

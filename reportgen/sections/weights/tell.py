@@ -1,4 +1,4 @@
-"""The kind of change between two models and how far the weights moved, in sentences for the verdict."""
+"""Sentences for the verdict: the kind of change between two models, and how far the weights moved."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from .exactly import exactly
 from .story import Story, frozen_among
 from .tell_kinds import tell_cast, tell_narrower, tell_pruned, tell_rounded
 
-PAIRS = 3  # of layers that hold each other's weights, named in a verdict
-NOTHING_IN_COMMON = 0.1  # the cosine of all weights below which they say nothing of each other
+PAIRS = 3  # max pairs of layers with exchanged weights that a verdict names
+NOTHING_IN_COMMON = 0.1  # below this cosine of all weights, old and new are practically unrelated
 
 
 def tell_weights(weights: WeightDrift, comparison: Comparison) -> Iterator[str]:
-    """The kind of change, checked on all that it speaks of; then what happened to the layers and how far they moved."""
-    from . import SECTION  # which is made of this function
+    """Yield the kind of change, then what happened to the layers and how far they moved."""
+    from . import SECTION  # imported here because SECTION refers to this function
 
     both = comparison.both(SECTION)
     if both is None:
@@ -41,24 +41,24 @@ def tell_weights(weights: WeightDrift, comparison: Comparison) -> Iterator[str]:
 
 
 def _tell_other_architecture(story: Story) -> Iterator[str]:
-    """That the models have next to nothing in common, and their sizes."""
+    """Yield that the models have almost nothing in common, with their sizes."""
     old, new = (sum(row.values for row in weights.rows) for weights in (story.old, story.new))
     compared = sum(row.values for row in story.drift.rows if not row.is_statistic)
     how_little = (
         "nothing in common to compare layer by layer"
         if not compared
-        else f"next to nothing in common to compare layer by layer ({percent(story.comparable)} of the weights)"
+        else f"almost nothing in common to compare layer by layer ({percent(story.comparable)} of the weights)"
     )
     yield f"another architecture: {_size(old)} weights, now {_size(new)}; {how_little}"
 
 
 def _size(count: int) -> str:
-    """A number of weights as people say it: 138 M, 25.6 M, 1,234."""
+    """Return a number of weights in short form, e.g. "138 M", "25.6 M" or "1,234"."""
     return f"{count:,}" if count < 1e5 else f"{count / 1e3:,.0f} k" if count < 999_500 else f"{count / 1e6:,.3g} M"
 
 
 def _tell_architecture(story: Story) -> Iterator[str]:
-    """What happened to the layers; nothing of the head, which has a sentence of its own."""
+    """Yield what happened to the layers, without the head, which has its own sentence."""
     if not story.layers_known:
         return
     pairs = story.before_head
@@ -67,10 +67,10 @@ def _tell_architecture(story: Story) -> Iterator[str]:
     if {row.kinds for row in changed} == {("renamed",)} and same:
         yield f"renamed only: {', '.join(tell_kinds(changed))}"
         return
-    if story.fine_tuned:  # which says what is frozen
+    if story.fine_tuned:  # its sentence says what is frozen
         changed = tuple(row for row in map(_without_freezing, changed) if row.kinds)
     narrower = tuple(tell_narrower(story))
-    if narrower:  # whose shapes and parameters follow from that
+    if narrower:  # changes of shapes and parameters follow from the number of filters
         changed = tuple(row for row in changed if not all(text.startswith(("shape ", "parameters ")) for text in row.details))
     yield from narrower
     if changed:
@@ -88,7 +88,7 @@ def _without_freezing(row: LayerPair) -> LayerPair:
 
 
 def _tell_moves(story: Story) -> Iterator[str]:
-    """Which layers' weights changed, and how far."""
+    """Yield which layers' weights changed, and how far."""
     weights = story.drift
     moved = weights.moved()
     if story.fine_tuned and not _is_detail(story):
@@ -122,14 +122,14 @@ def _every(count: int) -> str:
 
 
 def _tell_some(story: Story, moved: Sequence[LayerDrift]) -> str:
-    """How many layers moved, and the one that leads; what exactly happened where it is only one."""
+    """Return how many layers moved and which moved furthest; for a single layer, what exactly changed in it."""
     weights = story.drift
     whole, all_of = not weights.unmatched, counted(len(weights.layers), "layer")
     can = "" if whole else " that can be compared"
     if len(moved) == 1:
-        only = "only " if whole else f"of the {all_of}{can} only "
+        only = "only " if whole else f"of the {all_of}{can}, only "
         if not whole and len(weights.layers) == 1:
-            only = "of what can be compared "
+            only = "of what can be compared, only "
         changed = exactly(moved[0].path, weights, story.comparison)
         return f"{only}the weights of {name(moved[0].path)}{_moved_by(moved[0])} changed{changed}"
     if len(moved) < len(weights.layers):
@@ -137,14 +137,14 @@ def _tell_some(story: Story, moved: Sequence[LayerDrift]) -> str:
     else:
         which = "every layer's weights" if whole else f"the weights of all {all_of}{can}"
     if all(layer.rearranged for layer in moved):
-        return f"{which} hold the same values in another order, as where filters are permuted"
+        return f"{which} hold the same values in another order, as after a permutation of filters"
     if moved[0].relative_change is None:
         return f"{which} changed"
     return f"{which} moved{_how_far(weights)}{_in_common(weights)}"
 
 
 def _how_far(weights: WeightDrift) -> str:
-    """How far all of it moved, and the layer that leads, with its size: tiny layers and statistics do not."""
+    """Return how far all weights moved, and the layer that moved furthest with its size, not counting tiny layers."""
     leading, whole = weights.leading(), weights.whole
     of_all = len(weights.moved()) == len(weights.layers) and whole is not None and whole.relative_change is not None
     overall = f" by {relative_change(max(whole.relative_change or 0, LEAST))} in all" if of_all and whole is not None else ""
@@ -159,16 +159,16 @@ def _moved_by(layer: LayerDrift) -> str:
 
 
 def _in_common(weights: WeightDrift) -> str:
-    """That old and new weights point in unrelated directions, where that is so of all of them taken as one."""
+    """Return a clause saying that old and new weights are unrelated, if the cosine of all weights is low; else ""."""
     whole = weights.whole
     if whole is None or whole.cosine is None or not whole.cosine < NOTHING_IN_COMMON:
         return ""
     cosine = with_error(whole.cosine, whole.cosine_error or 0)
-    return f"; old and new weights have next to nothing in common (cosine {cosine}), as after training from another start"
+    return f"; old and new weights have almost nothing in common (cosine {cosine}), as after training from another initialisation"
 
 
 def _is_detail(story: Story) -> bool:
-    """Whether all that changed is one layer, in a way that can be told more exactly than as a fine-tuning."""
+    """Return whether only one layer changed, and in a way that can be described more exactly than as fine-tuning."""
     moved = story.drift.moved()
     if story.new_head or len(moved) != 1:
         return False
@@ -177,7 +177,7 @@ def _is_detail(story: Story) -> bool:
 
 
 def _tell_fine_tuned(story: Story) -> Iterator[str]:
-    """Which part is unchanged, with its share, what moved behind it, and the head."""
+    """Yield which first layers are unchanged, with their share of the weights, what moved after them, and the new head."""
     first = story.rows[: story.first_unchanged]
     following = story.body[len(first) :]
     share = sum(row.values for row in first) / max(sum(row.values for row in story.of_new), 1)
@@ -195,7 +195,7 @@ def _tell_fine_tuned(story: Story) -> Iterator[str]:
 
 
 def _head(story: Story) -> str:
-    """That the head was replaced, and how many classes both have."""
+    """Return a clause saying that the head was replaced, with the old and new outputs."""
     classes = story.comparison.both(PREDICTIONS)
     if classes is None:
         was, now = (weights.rows[-1].shape[-1] for weights in (story.old, story.new))
@@ -212,8 +212,8 @@ def _tell_exchanged(weights: WeightDrift) -> Iterator[str]:
 
 
 def _tell_statistics(story: Story) -> Iterator[str]:
-    """That moving statistics of batch normalisations changed: after the weights, and never as what leads."""
-    cast = {row.path for row in story.drift.rows if row.is_statistic and row.how == "cast"}  # which was told of all weights
+    """Yield that moving statistics of batch normalisations changed. This comes last and never leads the verdict."""
+    cast = {row.path for row in story.drift.rows if row.is_statistic and row.how == "cast"}  # another sentence reports casts
     moved = [layer for layer in story.drift.moved_statistics() if layer.path not in cast]
     if not moved:
         return
@@ -223,26 +223,26 @@ def _tell_statistics(story: Story) -> Iterator[str]:
 
 
 def _the_same(weights: WeightDrift) -> str:
-    """That nothing changed of what can be compared, where that is not every weight; how much that is."""
+    """Return a clause saying that all comparable weights are the same and how many these are, if some have no counterpart."""
     compared = [layer for layer in weights.layers if layer.path not in weights.partly]
     if not weights.partly:
         count = counted(len(weights.layers), "layer")
         return f"the weights of the {count} that both have are the same"
     if not compared:
         if len(weights.rows) == 1:
-            return "the only weight tensor that has one shape in both is the same"
-        return f"the {len(weights.rows):,} weight tensors that have one shape in both are the same"
+            return "the only weight tensor that has the same shape in both is unchanged"
+        return f"the {len(weights.rows):,} weight tensors that have the same shape in both are unchanged"
     return f"the weights of the {counted(len(compared), 'layer')} that can be compared are the same"
 
 
 def weight_table(weights: WeightDrift) -> Table | None:
-    """How far each layer moved, those that moved furthest first."""
+    """Return the table of how far each layer moved, largest change first; None if none moved."""
     rows = tuple((name(row.path), f"{row.values:,}", *_estimated(row)) for row in weights.moved())
     return Table(("Layer", "Weights", "Moved by", "Cosine"), rows) if rows else None
 
 
 def _estimated(row: LayerDrift) -> tuple[str, str]:
-    """Relative change and cosine, each with its standard error."""
+    """Return relative change and cosine as text, each with its standard error."""
     if row.relative_change is None or row.cosine is None:
         return "not known", "not known"
     error = f" ± {relative_change(row.error)}" if row.error else ""

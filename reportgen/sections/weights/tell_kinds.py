@@ -1,4 +1,4 @@
-"""Changes of a kind that has a name: weights of another number type, weights on a grid, weights that are zero now."""
+"""Sentences for the verdict on special kinds of change: casts, quantization, pruning, and layers with fewer filters."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from .drift import TensorDrift
 from .story import ZEROED, Story
 
 NAMED = 3  # layers that a sentence names
-WHOLE = 0.95  # the share of new zeros that stand in filters of nothing but zeros, from which filters were pruned and not weights
+WHOLE = 0.95  # if at least this share of new zeros lies in all-zero filters, whole filters were pruned rather than weights
 
 
 def tell_cast(story: Story) -> Iterator[str]:
-    """That weights are kept as other numbers; whether they are the old ones, rounded."""
+    """Yield which dtypes changed, and whether the new weights are the old ones, rounded."""
     for old, new in story.drift.types:
         rows = [row for row in story.drift.rows if (row.old_dtype, row.dtype) == (old, new)]
         kept = f"weights that were {name(old)} are {name(new)}"
@@ -31,7 +31,7 @@ def tell_cast(story: Story) -> Iterator[str]:
 
 
 def tell_rounded(story: Story) -> Iterator[str]:
-    """That weights lie on a grid of few values now."""
+    """Yield that weights were quantized to a grid of few values."""
     rows = story.tensors("rounded")
     if rows:
         layers = {row.path for row in rows}
@@ -44,7 +44,7 @@ def tell_rounded(story: Story) -> Iterator[str]:
 
 
 def _zeros_beside(rows: tuple[TensorDrift, ...]) -> str:
-    """That more of the weights are zero than a grid of so few values makes so; "" where it is not so."""
+    """Return a clause saying that more weights are zero than quantization alone would explain; "" if not."""
     values = sum(row.values for row in rows)
     was, now = (sum(getattr(row, each) or 0 for row in rows) / values for each in ("old_zeros", "zeros"))
     usual = max(0.1, 10 / min(row.levels or 1 for row in rows))
@@ -56,7 +56,7 @@ def _before(share: float) -> str:
 
 
 def tell_pruned(story: Story) -> Iterator[str]:
-    """That weights are zero now: how many, whether as whole filters, and whether the others are as they were."""
+    """Yield that weights became zero: how many, whether as whole filters, and whether the other weights are unchanged."""
     rows = story.tensors(*ZEROED)
     if rows:
         layers = list(dict.fromkeys(row.path for row in rows))
@@ -82,7 +82,7 @@ def _zeros(rows: tuple[TensorDrift, ...], layers: list[str]) -> str:
 
 
 def _others(rows: tuple[TensorDrift, ...]) -> str:
-    """Whether the weights of pruned tensors that are not zero are the old ones."""
+    """Return whether the remaining weights of pruned tensors are unchanged, in words."""
     ways = {row.how for row in rows}
     if ways == {"zeroed"}:
         return "the weights left in them are the same"
@@ -90,13 +90,11 @@ def _others(rows: tuple[TensorDrift, ...]) -> str:
         return "the weights left in them seem to be the same, by an estimate from sketches"
     if ways == {"zeroed and moved"}:
         return "the weights left in them moved, too"
-    return (
-        f"in {counted(sum(row.how == 'zeroed and moved' for row in rows), 'tensor')} of them the weights that are left moved, too"
-    )
+    return f"in {counted(sum(row.how == 'zeroed and moved' for row in rows), 'tensor')} of them the weights left moved, too"
 
 
 def tell_narrower(story: Story) -> Iterator[str]:
-    """That layers have fewer filters than before, none has more, and whether the first has the old ones of what it kept."""
+    """Yield that layers have fewer filters and none has more, and whether the first convolution kept some of its old filters."""
     narrower = [each for each in story.widths if each[2] < each[1]]
     if not narrower or not story.all_paired or len(narrower) < len(story.widths) or story.new_head:
         return
@@ -107,7 +105,7 @@ def tell_narrower(story: Story) -> Iterator[str]:
 
 
 def _kept_filters(story: Story) -> str:
-    """That the filters left in the first convolution are among the old ones; "" where they are not, or it is not known."""
+    """Return a clause saying that the first convolution's filters are among its old ones; "" if they are not, or if unknown."""
     both = story.comparison.both(FIRST_FILTERS)
     if both is None:
         return ""
@@ -119,5 +117,5 @@ def _kept_filters(story: Story) -> str:
         return ""
     return (
         f"; the {counted(len(new), 'filter')} left in {name(both[1].path)} are among its old ones, unchanged; "
-        "of the other layers the reports do not tell that"
+        "for the other layers the reports do not show this"
     )
