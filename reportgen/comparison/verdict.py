@@ -66,11 +66,11 @@ def _tell_metrics(pair: Pair) -> Iterator[str]:
 
 
 def _tell_kinds(pair: Pair) -> Iterator[str]:
-    """Yield clauses if the models give answers of two kinds, which no section can compare."""
+    """Yield clauses if the models give answers of different kinds, which no section can compare."""
     (old, old_task), (new, new_task) = pair.old.answer_kind(), pair.new.answer_kind()
     if old and new and old != new:
         words = [TASK_WORDS.get(task, task) for task in (old_task, new_task)]
-        yield f"the answers are of two kinds: {words[0]}, and now {words[1]}"
+        yield f"the answers are of different kinds: {words[0]}, now {words[1]}"
         yield f"the answer was {pair.old.answer()} and is {pair.new.answer()}"
 
 
