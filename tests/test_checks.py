@@ -77,7 +77,7 @@ def changed(layer: str, place: int, change: Callable[[np.ndarray], None]) -> Any
 
 def found(model: Any, level: str = "note") -> list[tuple[str, str, str]]:
     """Name, level and layer of what the checks find on one image, at that level or a more serious one."""
-    report = reportgen.generate(model, IMAGE, preprocess="unit")
+    report = reportgen.generate(model, IMAGE, preprocess="unit", skip="feature_visualization")
     assert isinstance(report.checks, Checks)
     assert not [each for each in report.checks.not_checked if "failed" in each.reason]
     levels = ("error", "warning", "note")
@@ -180,7 +180,7 @@ def test_the_bundled_models_are_told_apart(cat: Path) -> None:
     keras.utils.set_random_seed(0)
     trained = reportgen.load("minivgg")
     fresh = keras.models.clone_model(trained.model)
-    report = reportgen.generate(fresh, cat, preprocess="unit")
+    report = reportgen.generate(fresh, cat, preprocess="unit", skip="feature_visualization")
     assert ("untrained", "warning", "") in [(row.name, row.level, row.path) for row in report.findings()]
     for name in ("minivgg@early", "minivgg"):
         assert [row.name for row in reportgen.generate(name, cat).findings()] == ["inactive-layer"]
@@ -300,13 +300,13 @@ def test_every_check_has_a_name_of_its_own_and_gives_its_evidence() -> None:
 
 
 def test_the_page_tells_what_was_found_and_what_could_not_run() -> None:
-    report = reportgen.generate(changed("conv2", 0, copy_filter), IMAGE, preprocess="unit")
+    report = reportgen.generate(changed("conv2", 0, copy_filter), IMAGE, preprocess="unit", skip="feature_visualization")
     page = reportgen.render(report)
     assert '<dd>One warning <small><a href="#checks">14 checks</a></small></dd>' in page
     assert "conv2: 2 of 12 filters in the kernel point in the same direction as another" in page
     assert "they compute the same" in page
     assert reportgen.read(page) == report
-    without = reportgen.generate(built("no_convolution"), IMAGE, preprocess="unit")
+    without = reportgen.generate(built("no_convolution"), IMAGE, preprocess="unit", skip="feature_visualization")
     assert "The model has no two-dimensional convolution." in reportgen.render(without)
 
 
@@ -340,7 +340,10 @@ def test_without_an_image() -> None:
 
 
 def test_a_diff_tells_what_is_new_and_what_is_gone() -> None:
-    sound, copies = (reportgen.generate(model, IMAGE, preprocess="unit") for model in (net(), changed("conv2", 0, copy_filter)))
+    sound, copies = (
+        reportgen.generate(model, IMAGE, preprocess="unit", skip="feature_visualization")
+        for model in (net(), changed("conv2", 0, copy_filter))
+    )
     worse, better = reportgen.diff(sound, copies), reportgen.diff(copies, sound)
     assert isinstance(worse.checks, CheckChanges)
     assert isinstance(better.checks, CheckChanges)
@@ -354,7 +357,7 @@ def test_a_diff_tells_what_is_new_and_what_is_gone() -> None:
     # a check that ran for one of them only tells nothing of the other
     unchecked = replace(sound, checks=Checks(rows=(), checked=("untrained",)))
     assert reportgen.diff(unchecked, copies).checks == CheckChanges((), ())
-    other_image = reportgen.generate(changed("conv2", 1, shut), 255 - IMAGE, preprocess="unit")
+    other_image = reportgen.generate(changed("conv2", 1, shut), 255 - IMAGE, preprocess="unit", skip="feature_visualization")
     assert "inactive-layer" in [row.name for row in other_image.findings()]
     assert reportgen.diff(sound, other_image).checks == CheckChanges((), ())
     old = reportgen.read(report_file(1))

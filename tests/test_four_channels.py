@@ -32,7 +32,9 @@ def net(channels: int = 4) -> Any:
 
 
 def report_of(image: Any, channels: int = 4, **options: Any) -> Report:
-    return reportgen.generate(net(channels), image, preprocess="unit", target=0, **options)
+    return reportgen.generate(
+        net(channels), image, **{"preprocess": "unit", "target": 0, "skip": "feature_visualization", **options}
+    )
 
 
 def scores(report: Report) -> list[float]:

@@ -49,7 +49,7 @@ def digest_of(reference: Any) -> str:
 @pytest.mark.parametrize("name", MODELS)
 def test_every_kind_of_model_makes_a_report_that_comes_back(name: str) -> None:
     model = built(name)
-    report = reportgen.generate(model, PICTURE)
+    report = reportgen.generate(model, PICTURE, skip="feature_visualization")
     assert reportgen.read(reportgen.render(report)) == report
     assert not isinstance(report.layers, Absent)
     assert sum(layer.parameters for layer in report.layers.rows) == model.count_params() == report.layers.parameters
@@ -291,7 +291,7 @@ def test_models_with_several_heads(name: str) -> None:
         assert len(probe.scores) == classes
         np.testing.assert_allclose(probe.scores, answers[head][0], rtol=1e-6)
         assert probe.explained[0].path == "conv1"
-    report = reportgen.generate(model, PICTURE, preprocess="unit")
+    report = reportgen.generate(model, PICTURE, preprocess="unit", skip="feature_visualization")
     assert report.warnings == ()
     assert not isinstance(report.other_outputs, Absent)
     (other,) = report.other_outputs.rows
@@ -399,7 +399,7 @@ def test_weights_that_are_not_numbers_are_warned_of() -> None:
     kernel, bias = model.get_layer("conv1").get_weights()
     kernel[0, 0, 0, 0] = np.nan
     model.get_layer("conv1").set_weights([kernel, bias])
-    report = reportgen.generate(model, PICTURE, preprocess="unit")
+    report = reportgen.generate(model, PICTURE, preprocess="unit", skip="feature_visualization")
     errors = [finding for finding in report.findings() if finding.level == "error"]
     assert [(finding.name, finding.path) for finding in errors] == [
         ("non-finite-weights", "conv1"), ("non-finite-scores", ""), ("non-finite-maps", "conv1"),
@@ -413,7 +413,9 @@ def test_weights_that_are_not_numbers_are_warned_of() -> None:
 def test_reports_are_the_same_twice_and_the_data_hold_no_path(tmp_path: Path) -> None:
     model = built("functional")
     model.save(tmp_path / "mine.keras")
-    pages = [reportgen.render(reportgen.generate(tmp_path / "mine.keras", PICTURE)) for _ in range(2)]
+    pages = [
+        reportgen.render(reportgen.generate(tmp_path / "mine.keras", PICTURE, skip="feature_visualization")) for _ in range(2)
+    ]
     assert pages[0] == pages[1]
     assert str(tmp_path) not in pages[0]
     assert json.dumps("mine.keras") in pages[0]
@@ -531,7 +533,9 @@ def test_unnamed_layers_of_a_file_are_numbered_alike_each_time(tmp_path: Path) -
     model = Unnamed(name="unnamed")
     model(np.zeros((1, 16, 16, 3), np.float32))
     model.save(tmp_path / "unnamed.keras")
-    pages = [reportgen.render(reportgen.generate(tmp_path / "unnamed.keras", PICTURE)) for _ in range(2)]
+    pages = [
+        reportgen.render(reportgen.generate(tmp_path / "unnamed.keras", PICTURE, skip="feature_visualization")) for _ in range(2)
+    ]
     assert pages[0] == pages[1]
 
 
@@ -569,7 +573,7 @@ def test_a_mapping_of_one_input_and_what_a_lambda_has_caught() -> None:
     x = layers.GlobalAveragePooling2D(name="gap")(layers.Conv2D(2, 3, name="conv")(inputs))
     x = layers.Lambda(lambda each: caught(each), output_shape=(2,), name="own")(x)
     model = keras.Model({"picture": inputs}, x)
-    report = reportgen.generate(model, PICTURE, preprocess="unit")
+    report = reportgen.generate(model, PICTURE, preprocess="unit", skip="feature_visualization")
     assert not isinstance(report.layers, Absent)
     assert sum(layer.parameters for layer in report.layers.rows) == model.count_params()
 

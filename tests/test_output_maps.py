@@ -339,7 +339,7 @@ def test_another_kind_of_answer_than_a_map_is_said_plainly() -> None:
     scores = generated(several(), head="animal")
     mask = generated(several(), head="mask")
     told = diff(scores, mask).verdict
-    assert "The answers are of two kinds: classification: one class of several, and now segmentation" in told
+    assert "The answers are of different kinds: classification: one class of several, now segmentation" in told
     assert "the answer was `class 2` 66.5 % and is" in told
 
 

@@ -38,7 +38,7 @@ def net(*, widths: tuple[int, int] = (8, 12), inserted: bool = False, last: str 
 
 
 def report_of(model: Any, cat: Path, **options: Any) -> Report:
-    return reportgen.generate(model, cat, **{"labels": LABELS, "preprocess": "unit", **options})
+    return reportgen.generate(model, cat, **{"labels": LABELS, "preprocess": "unit", "skip": "feature_visualization", **options})
 
 
 def compared(old: Any, new: Any, cat: Path) -> Diff:

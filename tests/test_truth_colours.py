@@ -37,7 +37,7 @@ class Own(keras.Model):  # type: ignore[misc]
 
 
 def report_of(model: Any, cat: Path, preprocess: str = "caffe") -> Report:
-    return reportgen.generate(model, cat, preprocess=preprocess)
+    return reportgen.generate(model, cat, preprocess=preprocess, skip="feature_visualization")
 
 
 def filters_of(report: Report) -> FirstFilters:

@@ -45,7 +45,7 @@ def net(*after: Any, red: tuple[float, ...] = (1, -1, 0), bias: tuple[float, ...
 
 
 def report_of(model: Any, **options: Any) -> Report:
-    return reportgen.generate(model, IMAGE, preprocess="unit", layers="all", **options)
+    return reportgen.generate(model, IMAGE, **{"preprocess": "unit", "layers": "all", "skip": "feature_visualization", **options})
 
 
 def row_of(report: Report, path: str = "conv") -> ConvolutionMaps:

@@ -50,7 +50,9 @@ def average(name: str) -> Any:
 
 
 def report_of(model: Any, pixels: np.ndarray | None = None, **options: Any) -> Report:
-    report = reportgen.generate(model, image() if pixels is None else pixels, preprocess="unit", **options)
+    report = reportgen.generate(
+        model, image() if pixels is None else pixels, **{"preprocess": "unit", "skip": "feature_visualization", **options}
+    )
     assert reportgen.read(reportgen.render(report)) == report
     return report
 

@@ -51,7 +51,7 @@ def model_of(net: Net, height: int, width: int, channels_first: bool = False) ->
 
 
 def explained(model: Any, pixels: np.ndarray) -> Attribution:
-    report = reportgen.generate(model, pixels, preprocess="unit")
+    report = reportgen.generate(model, pixels, preprocess="unit", skip="feature_visualization")
     assert reportgen.read(reportgen.render(report)) == report
     assert not isinstance(report.attributions, Absent), report.attributions.reason
     return report.attributions.rows[0]
@@ -246,7 +246,9 @@ def test_behind_a_layer_that_is_not_known_the_map_is_stretched_and_said_to_be() 
 
 
 def page_of(model: Any) -> str:
-    return reportgen.render(reportgen.generate(model, np.zeros((24, 24, 3), np.uint8) + 50, preprocess="unit"))
+    return reportgen.render(
+        reportgen.generate(model, np.zeros((24, 24, 3), np.uint8) + 50, preprocess="unit", skip="feature_visualization")
+    )
 
 
 def test_the_page_says_where_cells_lie_only_where_they_do_not_cover_the_image() -> None:
@@ -282,7 +284,7 @@ def test_the_overlay_lies_on_the_picture_as_it_was_fitted(fit: Any) -> None:
     pixels = np.zeros((240, 480, 3), np.uint8)
     pixels[96:120, 264:288] = 120
     model = model_of(chain(conv(5), conv(5)), 48, 48)
-    report = reportgen.generate(model, pixels, preprocess="unit", fit=fit)
+    report = reportgen.generate(model, pixels, preprocess="unit", fit=fit, skip="feature_visualization")
     assert not isinstance(report.attributions, Absent)
     row = report.attributions.rows[0]
     assert report.attributions.laid(row).values.shape == (240, 480, 3)  # the image's own proportions, not the input's
@@ -322,7 +324,9 @@ def test_maps_whose_cells_lie_elsewhere_are_not_subtracted() -> None:
     # both maps are 20 x 20: without padding they lie in the middle of 24 x 24, cut to it they lie in its upper left corner
     pixels = bright(24, 24, 9, 9)
     nets = (chain(conv(5)), chain(layers.Cropping2D(((0, 4), (0, 4))), conv(5, padding="same")))
-    old, new = (reportgen.generate(model_of(net, 24, 24), pixels, preprocess="unit") for net in nets)
+    old, new = (
+        reportgen.generate(model_of(net, 24, 24), pixels, preprocess="unit", skip="feature_visualization") for net in nets
+    )
     found = reportgen.diff(old, new).attributions
     assert not isinstance(found, Absent)
     row = found.rows[0]

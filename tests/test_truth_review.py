@@ -18,7 +18,7 @@ IMAGE = np.random.default_rng(0).integers(0, 256, (16, 16, 3)).astype(np.uint8)
 
 
 def report_of(model: Any, image: np.ndarray = IMAGE, **options: Any) -> Report:
-    return reportgen.generate(model, image, preprocess="unit", **options)
+    return reportgen.generate(model, image, **{"preprocess": "unit", "skip": "feature_visualization", **options})
 
 
 def found(report: Report, name: str) -> list[str]:
