@@ -24,7 +24,7 @@ import numpy as np
 
 from .errors import ReportFileError
 from .picture import RGB, Picture, is_colormap, to_png, values_from_png
-from .records import FORMER_NAMES, FORMER_VALUES
+from .records import BEFORE, FORMER_NAMES, FORMER_VALUES
 from .report import FORMAT, Absent, Report
 
 Pictures = dict[str, bytes]
@@ -148,6 +148,8 @@ class _Decoder:
             if name is not None:
                 former = each.metadata.get(FORMER_VALUES, {})
                 values[each.name] = former.get(data[name], data[name]) if type(data[name]) is str else data[name]
+            elif BEFORE in each.metadata and data:
+                values[each.name] = each.metadata[BEFORE]
         return values
 
     def _any_of(self, hints: tuple[Any, ...], data: Any, where: str) -> Any:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast, dataclass_transform, overload
 
 Class = TypeVar("Class")
 FORMER_NAMES, FORMER_VALUES = "former_names", "former_values"
+BEFORE = "before"  # what a field stood for in older formats, which did not have it, if that is not its default
 
 
 def formerly(*names: str, values: Mapping[str, str] | None = None, **options: Any) -> Any:

@@ -35,7 +35,7 @@ from .fake_probe import FACTS, FakeNetwork, FakeProbe, call, explained_by, f32, 
 
 def small_report(**changes: Any) -> Report:
     """A report with every section filled, from a fake probe."""
-    options = Options(**changes.pop("options", {}))
+    options = Options(**{"fit": "stretch", "resample": "bicubic", **changes.pop("options", {})})
     ones = np.ones((4, 4, 4), np.float32)
     probe = FakeProbe(
         network=FakeNetwork(

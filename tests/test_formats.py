@@ -219,6 +219,7 @@ def test_a_report_of_format_1_is_read_rendered_and_read_again(tmp_path: Any) -> 
     report = reportgen.read(report_file(1))
     assert report.format == FORMAT
     assert report.checks == MADE_BEFORE
+    assert (report.provenance.options.fit, report.provenance.options.resample) == ("stretch", "bicubic")
     absent = {name for name in SECTIONS if isinstance(getattr(report, name), Absent)}
     assert absent == {"feature_visualization"} | {name for name in SECTIONS if SECTIONS[name].optional}
     attributions: Any = report.attributions

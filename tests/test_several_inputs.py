@@ -13,6 +13,7 @@ from PIL import Image
 
 import reportgen
 from reportgen.cli import main
+from reportgen.comparison.provenance import OTHER_INPUTS
 from reportgen.errors import ModelError, OptionError
 from reportgen.options import Options, read_options
 from reportgen.options.other_inputs import HeldValue, without_folders
@@ -92,9 +93,7 @@ def net(kind: str) -> Any:
 def report_of(kind: str) -> Report:
     options: dict[str, Any] = {"quality": True, "sanity": True, "preprocess": "unit", "target": 0, "visualize": 1}
     methods = "grad-cam,integrated-gradients,occlusion"
-    return reportgen.generate(
-        net(kind), PHOTO, inputs=KINDS[kind][1], **{"explain": methods, "skip": "feature_visualization", **options}
-    )
+    return reportgen.generate(net(kind), PHOTO, inputs=KINDS[kind][1], explain=methods, **options)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -174,6 +173,9 @@ def test_another_value_is_another_input() -> None:
     told = reportgen.diff(old, new)
     assert not told.same
     assert any(each.name == "Option inputs" and not each.same for each in told.circumstances)
+    assert told.caveats[0] == OTHER_INPUTS
+    assert told.verdict.startswith("The other inputs were given different values")
+    assert "resized" not in told.verdict
 
 
 # On a command line

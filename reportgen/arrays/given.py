@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ImageError
-from ..formatting import counted, number, shape
+from ..formatting import counted, shape
 from ..image import STANDARD_INPUT, GivenImage, ImageFacts
 from ..options import Fit, Resample
 from ..picture import finite_range, quantize, striped
@@ -173,9 +173,3 @@ def _digest(values: np.ndarray, image: np.ndarray) -> str:
 def _file_name(path: str) -> str:
     """Return the name without its folder, as text that can be stored in a report."""
     return os.fsencode(Path(path).name).decode("utf-8", "replace")
-
-
-def range_words(ranges: tuple[Range, ...]) -> str:
-    """Describe the range of one channel, or of three on one scale."""
-    low, high = min(each.low for each in ranges), max(each.high for each in ranges)
-    return f"{number(low)} is black, {number(high)} white"

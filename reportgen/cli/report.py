@@ -122,9 +122,8 @@ def report(
 
 
 def _one_alone(image: Path, more: list[str]) -> str:
-    has_batch = any(command.callback and command.callback.__name__ == "batch" for command in app.registered_commands)
-    remedy = "for several, use reportgen batch" if has_batch else "make a report of each"
-    return f"report: expected one image, got {plain(image)} and {counted(len(more), 'more', 'more')}; {remedy}."
+    others = counted(len(more), "more", "more")
+    return f"report: expected one image, got {plain(image)} and {others}; for several, use reportgen batch."
 
 
 def _answer(report: Report) -> str:

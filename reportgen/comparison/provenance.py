@@ -24,6 +24,10 @@ OTHER_FIT = (
     "The image was fitted or resized differently: answers, feature maps and attribution maps cannot be compared. "
     "Make both reports with the same --fit, --size and --resample."
 )
+OTHER_INPUTS = (
+    "The models' other inputs were given different values: answers and attribution maps differ for that reason too. "
+    "Make both reports with the same --input."
+)
 OTHER_PIXELS = "The pixels were scaled differently, so answers and maps would differ even if the models were the same."
 OTHER_OUTPUT = (
     "The reports are about different outputs of the model: answers and attribution maps differ for that reason too. "
@@ -77,7 +81,18 @@ def image_difference(old: Report, new: Report) -> str:
         return ""
     if old.provenance.image.digest != new.provenance.image.digest:
         return OTHER_IMAGE
-    return OTHER_FIT if old.provenance.model.input_shape == new.provenance.model.input_shape else OTHER_SIZE
+    if old.provenance.model.input_shape != new.provenance.model.input_shape:
+        return OTHER_SIZE
+    return OTHER_INPUTS if _same_fit(old, new) and _other_inputs(old) | _other_inputs(new) else OTHER_FIT
+
+
+def _same_fit(old: Report, new: Report) -> bool:
+    before, after = old.provenance.options, new.provenance.options
+    return (before.fit, before.resample, before.size) == (after.fit, after.resample, after.size)
+
+
+def _other_inputs(report: Report) -> frozenset[str]:
+    return frozenset(report.provenance.options.inputs)
 
 
 def same_image(old: Report, new: Report) -> bool:
@@ -157,6 +172,8 @@ def tell_provenance(old: Report, new: Report) -> Iterator[str]:
     difference = image_difference(old, new)
     if difference == OTHER_IMAGE:
         yield f"another image ({names[0]}, now {names[1]})" if names[0] != names[1] else f"another image, also named {names[0]}"
+    elif difference == OTHER_INPUTS:
+        yield "the other inputs were given different values"
     elif difference:
         yield f"the image was {'given at another size' if difference == OTHER_SIZE else 'fitted or resized differently'}"
     if not same_preprocessing(old, new):

@@ -12,6 +12,7 @@ import numpy as np
 from ..backend import tf
 from ..errors import LabelsError, ModelError, OptionError
 from ..explained import Sense
+from ..formatting import counted
 from ..options import Options
 from ..outputs import Output, shares_of
 from ..probe import Question
@@ -183,7 +184,7 @@ def find_class(target: int | str, classes: int, labels: tuple[str, ...] | None, 
     text = str(target).strip()
     if text.isdecimal():
         if int(text) >= classes:
-            raise LabelsError(f"{flag} {text}: the model has {classes} classes, counted from 0.")
+            raise LabelsError(f"{flag} {text}: the model has {counted(classes, 'class', 'classes')}, counted from 0.")
         return int(text)
     for index, label in enumerate(labels or ()):
         if label.casefold() == text.casefold():

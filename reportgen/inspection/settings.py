@@ -21,7 +21,7 @@ from ..tensors import figure, tensor_digest
 
 ELSEWHERE = {"name", "trainable", "filters", "units", "batch_shape", "sparse", "ragged", "optional"}
 WITHOUT_EFFECT = {"seed", "dtype", "build_config", "module", "registered_name"}
-STARTS = ("_initializer", "_regularizer")  # suffixes of settings that say how weights were initialized and regularized
+OF_TRAINING = ("_initializer", "_regularizer")  # suffixes of settings that say how weights were initialized and regularized
 OPENED_UP = ("Functional", "Sequential")  # models whose layers have rows of their own
 LONGEST = 60  # characters; a longer value is shown by its beginning and a digest
 FEW = 8  # numbers; larger arrays are not written out
@@ -87,7 +87,7 @@ def _defaults(kind: type) -> dict[str, str]:
 
 def _telling(config: dict[str, Any], passed: set[str]) -> Iterator[tuple[str, Any]]:
     for key, value in config.items():
-        if key not in passed and not key.endswith(STARTS):
+        if key not in passed and not key.endswith(OF_TRAINING):
             compact = _compact(value)
             if compact not in (None, {}, []):
                 yield key, compact

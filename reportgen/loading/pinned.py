@@ -45,7 +45,7 @@ def building_only(checked: Configurations) -> Iterator[None]:
 
 def _known(configuration: Any) -> Any:
     if configuration is None:
-        raise ModelError("The model file was replaced by a file of another kind while it was being read.")
+        raise ModelError("The model file was replaced by a file of another kind while it was being read; run the command again.")
     return configuration
 
 

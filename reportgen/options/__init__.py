@@ -139,6 +139,7 @@ class Options:
         "when shrinking), or as tf.image.resize does (tf-nearest, tf-bilinear, tf-bicubic, tf-lanczos3, tf-lanczos5; these "
         "average only with the suffix -antialias). Choose the method that the model was trained with.",
         shown_default="bicubic, or what the model's own preprocessor does",
+        before="bicubic",
     )
     maps: int | Literal["all"] = option(64, COUNT, "looks", "How many feature maps to show per layer.")
     layers: str | None = option(

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar
 
 from ..errors import OptionError
 from ..formatting import plain
+from ..records import BEFORE
 from .kinds import Kind
 
 Concern = Literal["model", "known", "image", "looks", "page", "comparison"]
@@ -74,10 +75,14 @@ def option(
     *,
     shown_default: str = "",
     flag: str = "",
+    before: Any = None,
 ) -> Any:
-    """Declare a field that is an option; the arguments are the fields of `Option`."""
+    """Declare a field that is an option; the arguments are the fields of `Option`.
+
+    before: what was always done before the option existed, for reports that lack it, if that is not the default.
+    """
     declared = Option(kind=kind, concerns=concerns, help=help, default=default, shown_default=shown_default, flag=flag)
-    return field(default=default, metadata={"option": declared})
+    return field(default=default, metadata={"option": declared, **({} if before is None else {BEFORE: before})})
 
 
 def options_of(record: Any) -> dict[str, Option]:
