@@ -178,7 +178,6 @@ def test_bad_input_is_a_clear_line_and_nothing_is_written(
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     monkeypatch.chdir(folder)
     monkeypatch.setattr(sys, "argv", ["reportgen", *arguments])
-    monkeypatch.setattr(sys.modules["__main__"], "__package__", None)  # Click names the program by it: not `python -m pytest`
     with pytest.raises(SystemExit) as ended:
         main()
     printed = capfd.readouterr()
@@ -285,6 +284,7 @@ def in_this_process(
     """The exit code of `reportgen ARGUMENTS` in `folder`, and what it printed on standard output and error."""
     monkeypatch.chdir(folder)
     monkeypatch.setattr(sys, "argv", ["reportgen", *arguments])
+    monkeypatch.setattr(sys.modules["__main__"], "__package__", None)  # Click names the program by it: not `python -m pytest`
     with pytest.raises(SystemExit) as ended:
         main()
     printed = capfd.readouterr()
