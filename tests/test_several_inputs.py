@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 import reportgen
+import reportgen.resizing
 from reportgen.cli import main
 from reportgen.comparison.provenance import OTHER_INPUTS
 from reportgen.errors import ModelError, OptionError
@@ -274,3 +275,34 @@ def test_the_option_from_python() -> None:
     for wrong in ({"a": None}, {"": 1}, {"a=b": 1}, {"a": object()}, ["a"], ["a=1", "a=2"], 3, {"a": True}):
         with pytest.raises(OptionError, match="--input"):
             read_options(Options, {"inputs": wrong})
+
+
+class Beside(keras.Model):  # type: ignore[misc]
+    """A model whose own `call` takes two inputs."""
+
+    def __init__(self) -> None:
+        super().__init__(name="beside")
+        self.conv, self.head = layers.Conv2D(2, 3), layers.Dense(2, activation="softmax")
+
+    def call(self, image: Any, meta: Any, training: bool = False) -> Any:
+        return self.head(keras.ops.concatenate([keras.ops.mean(self.conv(image), axis=(1, 2)), meta], axis=1))
+
+
+class BesideBuilt(Beside):
+    def build(self, image_shape: Any, meta_shape: Any) -> None:
+        self.built = True
+
+
+def test_a_call_of_two_arguments_needs_the_shapes_of_both() -> None:
+    image, meta = np.zeros((1, 12, 12, 3), np.float32), np.zeros((1, 2), np.float32)
+    model, built = Beside(), BesideBuilt()
+    model(image, meta)
+    built(image, meta)
+    with pytest.raises(ModelError, match=r"its call takes image, meta, .* build\(self, image_shape, meta_shape\)"):
+        reportgen.generate(model, PHOTO)
+    report = reportgen.generate(built, PHOTO, inputs={"meta": [1, 2]}, preprocess="none", only="predictions")
+    pixels = reportgen.resizing.fit(PHOTO, 12, 12)
+    expected = np.asarray(built(pixels[None].astype(np.float32), np.array([[1, 2]], np.float32)))[0]
+    assert {row.class_index: row.score for row in report.predictions.rows} == pytest.approx(  # type: ignore[union-attr]
+        dict(enumerate(expected)), rel=1e-5
+    )

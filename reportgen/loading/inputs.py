@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -98,6 +99,7 @@ def inputs_of(model: Any) -> Inputs | None:
     structure, by_name = _structure(model)
     leaves = list(_leaves(structure))
     if len(leaves) < 2:
+        _check_call(model)
         return None
     names: list[str] = []
     for path, leaf in leaves:
@@ -112,6 +114,21 @@ def inputs_of(model: Any) -> Inputs | None:
     if any("str" in each.dtype for each in specs):
         raise ModelError(f"{model.name}: one of the model's inputs takes text, which is not supported.")
     return Inputs(structure=_numbered(structure, iter(range(len(specs)))), specs=specs, image=image, by_name=by_name)
+
+
+def _check_call(model: Any) -> None:
+    """Raise `ModelError` if the model's own `call` needs more than the one input whose shape Keras knows."""
+    if getattr(model, "_inputs_struct", None) is not None:
+        return
+    parameters = list(inspect.signature(model.call).parameters.values())
+    needed = [each.name for each in parameters if each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD]
+    needed = [name for name in needed if name not in ("training", "mask")]
+    if len(needed) > 1:
+        shapes = ", ".join(f"{name}_shape" for name in needed)
+        raise ModelError(
+            f"{model.name}: its call takes {', '.join(needed)}, and Keras records the shape of the first only. "
+            f"Give the model's class a method build(self, {shapes}), so that the shapes of all are known."
+        )
 
 
 def image_input(model: Any) -> Any:
