@@ -83,8 +83,8 @@ def _resize_notes(given: GivenImage | GivenArray, probe: Probe, asked: Options) 
     method = asked.resample or "bicubic"
     if method == "bicubic" or (given.facts.height, given.facts.width) == (height, width):
         return ()
-    averaging = "with antialiasing" if method.endswith("-antialias") else "without averaging"
-    maker = f"tf.image.resize, {averaging}" if method.startswith("tf-") else "Pillow"
+    sampling = "with antialiasing" if method.endswith("-antialias") else "without antialiasing"
+    maker = f"tf.image.resize, {sampling}" if method.startswith("tf-") else "Pillow"
     return (f"Resized to {width} × {height} by {method.removeprefix('tf-').removesuffix('-antialias')} ({maker}).",)
 
 
