@@ -77,8 +77,10 @@ class Ascent:
         """Yield the picture sizes to try: the receptive field of one cell with a margin, then the model's own input size."""
         own = self.loaded.input_shape[:2]
         field = heard.row.receptive_field if heard else None
-        if heard is not None and field is not None and field.extent == "part" and field.size:
-            wanted = [min(max(SMALLEST, 8 * math.ceil(1.25 * each / 8)), LARGEST) for each in field.size]
+        if heard is not None and field is not None and field.extent != "unknown":
+            # a layer that pools the whole image (squeeze-and-excite) does so in a smaller picture, too
+            sides = field.size if field.extent == "part" and field.size else (LARGEST, LARGEST)
+            wanted = [min(max(SMALLEST, 8 * math.ceil(1.25 * each / 8)), LARGEST) for each in sides]
             if wanted[0] < own[0] and wanted[1] < own[1]:
                 yield wanted[0], wanted[1]
         yield own
