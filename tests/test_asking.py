@@ -65,7 +65,7 @@ def test_gradients_of_several_layers_come_from_one_trace_which_is_kept() -> None
 def test_gradients_of_several_layers_need_a_way_to_each() -> None:
     network = network_of(built("functional"))
     images = images_for(network, 1)
-    with pytest.raises(NotApplicable, match="none leads back to it"):
+    with pytest.raises(NotApplicable, match="none flows back to it"):
         network.gradients(images, 0, ["conv1", network.layers[-1].path])
     with pytest.raises(OptionError, match="no such layer"):
         network.gradients(images, 0, ["conv1", "nothing"])

@@ -77,7 +77,7 @@ def test_how_a_vector_is_read(end: str) -> None:
     report = report_of(model if loss is None else compiled(model, loss))
     if task == "features":
         assert isinstance(report.predictions, Absent)
-        assert "names no class" in report.predictions.reason
+        assert "not classes" in report.predictions.reason
         return
     section = predictions(report)
     assert (section.task, section.assumed) == (task, assumed)
