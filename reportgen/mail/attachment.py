@@ -24,22 +24,22 @@ PAGES = ("index*.html", "model-*.html", SITE_STYLE, SITE_SCRIPT, MARK, JOURNAL, 
 
 @record
 class Attachment:
-    """A file that is attached: its name and its content, either HTML or, if `zipped`, a zip."""
+    """A file that is attached: its name and its content. It is HTML, or a zip in which `opens` is the file to open."""
 
     name: str
     content: bytes
-    zipped: bool
+    opens: str = ""
 
 
 def page_attachment(path: Path, page: bytes) -> Attachment:
     """Return the page of a report or a comparison, which was read from `path` (.gz: already decompressed)."""
     stem = path.name.removesuffix(".gz").removesuffix(".html").removesuffix(".htm")
-    return Attachment(f"{safe_name(stem)}.html", page, False)
+    return Attachment(f"{safe_name(stem)}.html", page)
 
 
 def zipped_page(plain: Attachment) -> Attachment:
     """Return the same page in a zip."""
-    return Attachment(f"{plain.name.removesuffix('.html')}.zip", _zip([(plain.name, plain.content)]), True)
+    return Attachment(f"{plain.name.removesuffix('.html')}.zip", _zip([(plain.name, plain.content)]), plain.name)
 
 
 def folder_attachment(folder: Path, most: int) -> Attachment:
@@ -86,7 +86,7 @@ def _zip_of_files(folder: Path, files: Iterable[Path], most: int, remedy: str) -
                             )
     except OSError as error:
         raise ReportFileError(f"{folder}: cannot be read ({error.strerror}).") from error
-    return Attachment(f"{name}.zip", buffer.getvalue(), True)
+    return Attachment(f"{name}.zip", buffer.getvalue(), INDEX)
 
 
 def _zip(files: Iterable[tuple[str, bytes]]) -> bytes:

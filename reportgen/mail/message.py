@@ -98,8 +98,8 @@ def message_of(summary: Summary, envelope: Envelope, attached: Attachment | None
             each.content, "image", "jpeg", cid=f"<{each.cid}>", disposition="inline", filename=f"picture-{place}.jpg"
         )
     if attached is not None:
-        kind = ("application", "zip") if attached.zipped else ("text", "html")
-        charset = {} if attached.zipped else {"charset": "utf-8"}  # without it, some readers show broken characters
+        kind = ("application", "zip") if attached.opens else ("text", "html")
+        charset = {} if attached.opens else {"charset": "utf-8"}  # without it, some readers show broken characters
         message.add_attachment(attached.content, *kind, filename=attached.name, params=charset)
     _make_reproducible(message, envelope)
     return message
@@ -107,7 +107,7 @@ def message_of(summary: Summary, envelope: Envelope, attached: Attachment | None
 
 def _texts(summary: Summary, attached: Attachment | None, templates: Path | None) -> tuple[str, str]:
     """Return the plain text and the HTML part."""
-    given = {"summary": summary, "attached": attached.name if attached else "", "zipped": bool(attached and attached.zipped)}
+    given = {"summary": summary, "attached": attached.name if attached else "", "opens": attached.opens if attached else ""}
     text = BLANK_LINES.sub("\n\n", Composer(templates).compose("email.txt.j2", **given)).strip() + "\n"
     html = Composer(templates).compose("email.html.j2", **given)
     if len(html.encode()) > LARGEST_HTML:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..formatting import name, number
+from ..formatting import name, number, plain
 from ..report import Report, present
 from .pictures import MOST_PICTURES, picture_of
 from .summary import Fact, Summary, SummaryPicture, SummaryTable, text_line
@@ -50,7 +50,7 @@ def _facts(report: Report) -> Iterator[Fact]:
     sizes = " × ".join(map(str, made.model.input_shape))
     yield Fact("Model", name(made.model.name), text_line(f"{made.model.parameters:,} parameters, input {sizes}", 120))
     yield Fact("Image", name(made.image.name), f"{made.image.width:,} × {made.image.height:,} pixels")
-    yield Fact("Made with", name(f"reportgen {made.versions.reportgen}"), f"TensorFlow {text_line(made.versions.tensorflow, 40)}")
+    yield Fact("Made with", f"reportgen {plain(made.versions.reportgen)}", f"TensorFlow {plain(made.versions.tensorflow)}")
 
 
 def _tables(report: Report) -> Iterator[SummaryTable]:

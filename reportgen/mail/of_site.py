@@ -1,4 +1,4 @@
-"""What a mail says about a site: each model's accuracy, how many reports there are, and what needs attention."""
+"""What a mail says about a site: the accuracy of each model, how many reports there are, and what needs attention."""
 
 from __future__ import annotations
 
@@ -67,11 +67,20 @@ def _facts(entries: Sequence[Entry], rows: Sequence[Row]) -> Iterator[Fact]:
         )
     else:
         yield Fact("Wrong predictions", "Not known", "no truth was given")
-    models = {each.model for each in entries}
-    if len(models) > 1:
-        yield Fact("Models disagree", f"on {counted(sum(row.disagree for row in rows), 'image')}")
+    compared = sum(_can_disagree(row) for row in rows)
+    if compared:
+        torn = sum(row.disagree for row in rows)
+        yield Fact("Models disagree", f"on {torn:,} of {counted(compared, 'image')}", "of models with the same classes")
+    elif len({each.model for each in entries}) > 1:
+        yield Fact("Models disagree", "Not compared", "no two of them have the same classes and an image in common")
     serious = sum(each.worst in ("error", "warning") for each in made)
     yield Fact("Checks", f"{counted(serious, 'report')} with an error or a warning" if serious else "No errors or warnings")
+
+
+def _can_disagree(row: Row) -> bool:
+    """Return whether two models with the same classes made a report of the image."""
+    classes = [each.classes for each in row.cells if each and not each.error and each.classes]
+    return len(set(classes)) < len(classes)
 
 
 def _table_of_models(figures: Sequence[ModelFigures]) -> SummaryTable:
@@ -80,13 +89,13 @@ def _table_of_models(figures: Sequence[ModelFigures]) -> SummaryTable:
 
     return SummaryTable(
         title="Models",
-        heads=("Model", "Reports", "Failed", "Top-1", "Top-5", "Calibration error"),
+        heads=("Model", "Reports", "Failed", "Top-1", "Top-5"),
         rows=tuple(
-            (name(each.key), f"{each.made:,}", f"{each.failed:,}", told(each.top1), told(each.top5), told(each.ece))
+            (name(each.key), f"{each.made:,}", f"{each.failed:,}", told(each.top1), told(each.top5))
             for each in figures[:MOST_MODELS]
         ),
         more=max(0, len(figures) - MOST_MODELS),
-        numbers=(1, 2, 3, 4, 5),
+        numbers=(1, 2, 3, 4),
     )
 
 
@@ -118,6 +127,11 @@ def _answers(row: Row) -> str:
     return ", ".join(map(name, answers[:3])) + (" …" if len(answers) > 3 else "") or "–"
 
 
+def _caption(entry: Entry, rows: Sequence[Row]) -> str:
+    model = f", {text_line(entry.model, 60)}" if len(rows[0].cells) > 1 else ""
+    return f"{text_line(entry.image, 100)}{model}: {entry.answer or 'no answer'}"
+
+
 def _pictures(site: Path, rows: Sequence[Row]) -> Iterator[SummaryPicture]:
     """Yield the thumbnails of the first images; one that is missing, linked elsewhere or damaged is left out."""
     cells = (next((each for each in row.cells if each and each.thumbnail), None) for row in rows)
@@ -128,7 +142,7 @@ def _pictures(site: Path, rows: Sequence[Row]) -> Iterator[SummaryPicture]:
             inside = path.resolve().is_relative_to(site.resolve()) and not path.is_symlink()
             if not inside or not path.is_file() or path.stat().st_size > LARGEST_THUMBNAIL:
                 continue
-            yield picture_from_file(path.read_bytes(), "JPEG", f"{text_line(entry.image, 100)}: {entry.answer or 'no answer'}")
+            yield picture_from_file(path.read_bytes(), "JPEG", _caption(entry, rows))
         except (OSError, ReportFileError):  # the mail is about the figures; a lost thumbnail must not stop it
             continue
         made += 1

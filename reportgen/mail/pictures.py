@@ -13,7 +13,8 @@ from ..picture import RGB, Picture, palette
 from .summary import SummaryPicture, text_line
 
 MOST_PICTURES = 5
-SMALLEST, LARGEST = 220, 480  # pixels of the longer side
+SMALLEST, LARGEST = 240, 480  # pixels of the longer side
+SMALLEST_WIDE, LARGEST_WIDE = 440, 640  # of one that is more than twice as wide as high, such as a grid of maps
 MOST_PIXELS = 25_000_000  # of a picture that is read from a page
 QUALITY = 88
 
@@ -41,12 +42,13 @@ def picture_from_file(content: bytes, kind: str, caption: str) -> SummaryPicture
 
 def _made(image: Image.Image, caption: str) -> SummaryPicture:
     """Enlarge a small picture by a whole factor, so that its pixels stay sharp, and shrink a large one."""
-    longer = max(image.size)
-    if longer < SMALLEST:
-        factor = -(-SMALLEST // longer)
+    longer, wide = max(image.size), image.width > 2 * image.height
+    smallest, largest = (SMALLEST_WIDE, LARGEST_WIDE) if wide else (SMALLEST, LARGEST)
+    if longer < smallest:
+        factor = -(-smallest // longer)
         image = image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
-    elif longer > LARGEST:
-        image.thumbnail((LARGEST, LARGEST), Image.Resampling.LANCZOS)
+    if longer > largest:
+        image.thumbnail((largest, largest), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=QUALITY)
     content = buffer.getvalue()

@@ -62,7 +62,7 @@ def too_large(source: Path, summary: Summary, attached: Attachment | None, size:
     told = f"{source}: the mail would take {file_size(size)} as sent, more than --max-size {file_size(most)}"
     if attached is None:
         return f"{told}; expected a larger --max-size."
-    if plain is not None and not attached.zipped:
+    if plain is not None and not attached.opens:
         smaller = size_as_sent(len(zipped_page(plain).content)) + REST
         if smaller <= most:
             return f"{told}; with --zip it takes about {file_size(smaller)}."
