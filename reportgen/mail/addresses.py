@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from email.headerregistry import Address
-from email.utils import getaddresses
 
 from ..errors import OptionError
 from ..formatting import plain
 
+# one address of a list: "A Name" <spec>, A Name <spec>, or spec; a comma only where another one follows
+ONE = re.compile(
+    r"""[ ]*(?:(?:"((?:[^"\\]|\\.)*)"|([^<>,;:()@"\\\[\]]*))[ ]*<([^<>\s,;:"]+)>|([^<>\s,;:"()]+))[ ]*(?:,(?=[ ]*[^ ])|$)"""
+)
+ESCAPED = re.compile(r"\\(.)")
 LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 DOMAIN = re.compile(rf"{LABEL}(?:\.{LABEL})*")
@@ -28,10 +32,7 @@ def addresses_of(texts: Iterable[str], flag: str) -> tuple[Address, ...]:
     found: dict[str, Address] = {}
     for text in texts:
         check_one_line(text, flag, LONGEST_LINE)
-        pairs = getaddresses([text])
-        # "A, B <a@example.org>" has a part that is no address; an empty text has none at all
-        for name, spec in pairs or [("", "")]:
-            address = _address(name, spec, text, flag)
+        for address in _addresses_in(text, flag):
             found.setdefault(address.addr_spec.lower(), address)
     if len(found) > MOST_RECIPIENTS:
         raise OptionError(f"{flag}: {len(found)} addresses; expected at most {MOST_RECIPIENTS}, or the address of a list.")
@@ -46,6 +47,22 @@ def one_address(text: str, flag: str) -> Address:
     return found[0]
 
 
+def _addresses_in(text: str, flag: str) -> Iterator[Address]:
+    """Yield the addresses. The standard library's parser is not used: it guesses what a text may mean, and drops the rest."""
+    place = 0
+    while place < len(text) or not text:
+        found = ONE.match(text, place)
+        if found is None:
+            raise _no_address(text, flag)
+        quoted, name, spec, bare = found.groups()
+        yield _address(ESCAPED.sub(r"\1", quoted) if quoted else (name or "").strip(), spec or bare, text, flag)
+        place = found.end()
+
+
+def _no_address(text: str, flag: str) -> OptionError:
+    return OptionError(f"{flag} {plain(text)}: expected an address, such as a@example.org or 'A Name <a@example.org>'.")
+
+
 def _address(name: str, spec: str, text: str, flag: str) -> Address:
     local, _, domain = spec.rpartition("@")
     if not domain.isascii():
@@ -54,9 +71,8 @@ def _address(name: str, spec: str, text: str, flag: str) -> Address:
         except UnicodeError:
             domain = ""
     sound = LOCAL.fullmatch(local) and DOMAIN.fullmatch(domain)
-    # what the parser dropped (comments, routes) would be sent elsewhere than the user thinks
-    if not sound or len(local) > LONGEST_LOCAL or len(domain) > LONGEST_DOMAIN or spec not in text:
-        raise OptionError(f"{flag} {plain(text)}: expected an address, such as a@example.org or 'A Name <a@example.org>'.")
+    if not sound or len(local) > LONGEST_LOCAL or len(domain) > LONGEST_DOMAIN:
+        raise _no_address(text, flag)
     return Address(display_name=name, username=local, domain=domain)
 
 

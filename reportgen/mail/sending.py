@@ -95,6 +95,8 @@ def _told(server: Server) -> Iterator[None]:
             raise OutputError(_too_slow(server)) from error
         raise OutputError(f"{server}: the server hung up before it confirmed the mail; try again later.") from error
     except smtplib.SMTPResponseException as error:
+        if error.smtp_code < 0:  # the answer does not begin with a number
+            raise OutputError(f"{server}: this is no mail server; check the host and the port.") from error
         raise OutputError(f"{server}: the server refused ({_words(error.smtp_code, error.smtp_error)}).") from error
     except (smtplib.SMTPException, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
