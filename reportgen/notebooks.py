@@ -18,6 +18,10 @@ def show_by(make: Callable[[Any], str]) -> None:
 class ShownInNotebooks:
     """A record that a notebook shows as its page."""
 
+    def __init_subclass__(cls) -> None:
+        # IPython goes through the base classes, and prefers the `__repr__` of a dataclass to what its bases have
+        cls._repr_pretty_ = ShownInNotebooks._repr_pretty_  # type: ignore[method-assign]
+
     def in_a_line(self) -> str:
         """Return what the record says in one line."""
         raise NotImplementedError

@@ -146,8 +146,9 @@ def test_a_report_in_a_browser(browser: Any, cat_report: Report, scheme: str, te
         )
         assert light == (scheme == "light")
         frame.click("nav a[href='#weights']", force=True)
-        frame.wait_for_function("location.hash === '#weights'")
-        frame.wait_for_function("Math.abs(document.getElementById('weights').getBoundingClientRect().top) < 300")
+        # not `wait_for_function`, which the page's policy forbids
+        top = "location.hash === '#weights' && Math.abs(document.getElementById('weights').getBoundingClientRect().top) < 300"
+        assert any(frame.evaluate(top) or it.page.wait_for_timeout(100) for _ in range(100))
         frame.locator("button[popovertarget]").first.press("Enter")  # a map enlarged
         assert frame.evaluate("document.querySelectorAll(':popover-open').length") == 1
         frame.evaluate("document.querySelector(':popover-open').hidePopover()")
