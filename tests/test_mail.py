@@ -206,6 +206,7 @@ def test_a_site_is_mailed_with_its_accuracy_and_counts(tmp_path: Path, run: Run)
     (tmp_path / "private.html").write_text("secret")
     (site / "reports" / "m").mkdir(parents=True)
     (site / "reports" / "m" / "linked.html").symlink_to(tmp_path / "private.html")
+    (site / "reports" / "m" / "looped.html").symlink_to(site / "reports" / "m" / "looped.html")
     assert run(site, *TO)[0] == 0
     message = parsed(Path("site.eml"))
     text, _ = bodies(message)
@@ -217,7 +218,7 @@ def test_a_site_is_mailed_with_its_accuracy_and_counts(tmp_path: Path, run: Run)
         assert line in text
     with zipfile.ZipFile(io.BytesIO(attachment(message).get_content())) as archive:
         assert "site/index.html" in archive.namelist()
-        assert not any("linked" in name for name in archive.namelist())
+        assert not any("linked" in name or "looped" in name for name in archive.namelist())
         assert archive.read("site/index.html") == (site / "index.html").read_bytes()
 
 

@@ -118,7 +118,7 @@ def notebook_with(shown: Any, path: Path) -> Path:
     """A page that holds the frame, as a notebook does."""
     head = '<!doctype html><html lang="en"><meta name="color-scheme" content="light dark"><title>Notebook</title>'
     path.write_text(
-        f"{head}<body><main><h1>Notebook</h1>{shown._repr_html_()}</main><p id=below>Below</p></body></html>", "utf-8"
+        f"{head}<body><main><h1>Notebook</h1>{shown._repr_html_()}<p id=below>Below</p></main></body></html>", "utf-8"
     )
     return path
 

@@ -28,8 +28,8 @@ MESSAGE, SENDING = "Message", "Sending"
 MOST_DRAFTS = 1000  # that stand beside each other under one name
 HELP = """Write a mail about a report, a comparison or a site: its headline figures and pictures, with the page attached.
 
-It is a draft that opens in a mail program, or is sent with --send. The password of --user is taken from the environment variable
-REPORTGEN_SMTP_PASSWORD, or asked for.
+It is a draft that opens in a mail program, or is sent with --send.
+The password of --user is taken from the environment variable REPORTGEN_SMTP_PASSWORD, or asked for.
 
 [bold]Examples[/bold]
 
@@ -123,7 +123,7 @@ def email(
     if send and output == STANDARD_OUTPUT:
         raise OptionError("--output -: a mail that is sent is kept in a file if that fails; name one, or leave out --output.")
     envelope = _envelope(to or [], cc or [], sender, subject, date, send)
-    stem = safe_name(page.resolve().name.removesuffix(".gz").removesuffix(".html").removesuffix(".htm"))
+    stem = safe_name(page.absolute().name.removesuffix(".gz").removesuffix(".html").removesuffix(".htm"))
     place = output or (_free(stem) if send else _default(f"{stem}.eml"))
     _check_draft(place, page, force)
     check_templates(templates)

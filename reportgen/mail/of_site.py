@@ -139,8 +139,9 @@ def _pictures(site: Path, rows: Sequence[Row]) -> Iterator[SummaryPicture]:
     for entry in filter(None, cells):
         path = site / entry.thumbnail
         try:
-            inside = path.resolve().is_relative_to(site.resolve()) and not path.is_symlink()
-            if not inside or not path.is_file() or path.stat().st_size > LARGEST_THUMBNAIL:
+            # first whether it is a file: a link that leads to itself cannot be resolved
+            inside = path.is_file() and path.resolve() == site.resolve() / entry.thumbnail
+            if not inside or path.stat().st_size > LARGEST_THUMBNAIL:
                 continue
             yield picture_from_file(path.read_bytes(), "JPEG", _caption(entry, rows))
         except (OSError, ReportFileError):  # the mail is about the figures; a lost thumbnail must not stop it
