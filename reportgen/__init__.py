@@ -22,6 +22,7 @@ from .errors import (
     ReportgenError,
     UnsafeModelError,
 )
+from .notebooks import show_by
 from .version import __version__
 
 if TYPE_CHECKING:
@@ -96,6 +97,13 @@ _ROOMS = {
     "Absent": "report",
     "Report": "report",
 }
+
+
+def _in_notebook(shown: Any) -> str:
+    return str(import_module(".page.notebook", __name__).html_of(shown))
+
+
+show_by(_in_notebook)  # records cannot import the page, which lies above them
 
 
 def __getattr__(name: str) -> Any:

@@ -12,6 +12,7 @@ from .image import ImageFacts
 from .levels import LEVELS, RANDOM_WEIGHTS, Level
 from .matching.align import Marks
 from .metrics import Metric
+from .notebooks import ShownInNotebooks
 from .options import Options
 from .probe import LayerCall, ModelFacts, Probe
 from .records import FORMER_NAMES, record
@@ -88,7 +89,7 @@ def _section(section: Section[Any, Any], *former_names: str) -> Any:
 
 
 @record(kw_only=True)
-class Report:
+class Report(ShownInNotebooks):
     """Everything found about one model on one image; `warnings` are what a reader must know first."""
 
     format: int
@@ -133,6 +134,10 @@ class Report:
         reasons = [text for text in self.warnings if text.startswith(RANDOM_WEIGHTS)]
         reasons += [text for level, text in self.notices() if level == "error"]
         return (*reasons, *(_told_as_one([each]) for each in untrained))
+
+    def in_a_line(self) -> str:
+        """Return the title and the model's answer."""
+        return ": ".join(filter(None, (self.title, self.answer())))
 
     def answer(self) -> str:
         """Return the model's answer in a few words, with labels between backticks; "" if the report does not contain it."""

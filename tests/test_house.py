@@ -23,7 +23,7 @@ PACKAGE = Path(reportgen.__file__).parent
 FLOORS = {
     "errors": 0, "records": 0, "version": 0, "files": 0, "folders": 0, "tensors": 0, "formatting": 0, "picture": 0, "palettes": 0,
     "quiet": 0, "image_bounds": 0, "image_colours": 0, "kernels": 0, "levels": 0, "histograms": 0, "overlay": 0,
-    "curves": 0, "progress": 0,
+    "curves": 0, "progress": 0, "notebooks": 0,
     "cache": 0, "excited": 0, "layer_calls": 0, "traces": 0, "tasks": 0, "outputs": 0,
     "options": 1, "image": 1, "resizing": 1, "arrays": 1, "explained": 1, "probe": 1, "backend": 1,
     "matching": 2, "methods": 2, "truth": 2, "metrics": 2,
@@ -32,21 +32,22 @@ FLOORS = {
     "comparison": 5,
     "page": 6, "request": 6, "provenance": 6,
     "reporter": 7,
-    "checking": 8, "site": 8, "batching": 8,
+    "checking": 8, "site": 8, "batching": 8, "mail": 8,
     "cli": 9, "__init__": 9, "__main__": 9,
 }  # fmt: skip
 # within a floor, who may import whom
 BESIDE = {
     ("outputs", "tasks"), ("files", "errors"), ("folders", "errors"), ("folders", "files"), ("tensors", "errors"),
     ("tensors", "histograms"), ("tensors", "traces"), ("histograms", "records"),
-    ("layer_calls", "records"), ("excited", "records"), ("cache", "errors"), ("cache", "files"),
+    ("layer_calls", "records"), ("excited", "records"), ("notebooks", "formatting"), ("cache", "errors"), ("cache", "files"),
     ("image_bounds", "errors"), ("kernels", "records"), ("picture", "errors"), ("picture", "records"), ("picture", "tensors"),
     ("picture", "palettes"), ("overlay", "errors"), ("overlay", "picture"),
     ("arrays", "image"), ("arrays", "options"), ("arrays", "resizing"),
     ("image", "options"), ("image", "resizing"),
     ("resizing", "options"), ("resizing", "backend"), ("probe", "explained"), ("probe", "options"), ("probe", "arrays"),
     ("inspection", "loading"),
-    ("report", "checks"), ("codec", "report"), ("batching", "site"), ("provenance", "request"), ("__main__", "cli"),
+    ("report", "checks"), ("codec", "report"), ("batching", "site"), ("mail", "site"), ("provenance", "request"),
+    ("__main__", "cli"),
 }  # fmt: skip
 TENSORFLOW = {"tensorflow", "keras"}
 # the rooms that run models; provenance only asks for versions, and resizing resizes as TensorFlow does
@@ -203,6 +204,8 @@ def modules_after(*arguments: str) -> set[str]:
         ("diff", "--help"),
         ("diff", GOLD, GOLD, "--json"),
         ("diff", GOLD, GOLD, GOLD, "--markdown"),
+        ("email", "--help"),
+        ("email", GOLD, "--to", "a@example.org", "--output", "-"),
         ("diff", "--models", "minivgg", "vgg61", "--image", CAT),
         ("report", "missing.png"),
         ("report", CAT, "-m", "vgg61"),

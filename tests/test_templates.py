@@ -14,6 +14,7 @@ import pytest
 from reportgen.comparison.diff import diff
 from reportgen.comparison.series import series
 from reportgen.errors import OptionError, OutputError
+from reportgen.mail.of_report import summary_of_report
 from reportgen.page.diff import render_diff, render_series
 from reportgen.page.environment import copy_templates, environment_with, our_templates
 from reportgen.page.render import Composer, render
@@ -80,6 +81,9 @@ def page_of(name: str, templates: Path) -> str:
     if name.startswith("site/"):
         pages = site_pages([ENTRY], templates)
         return pages["model-m.html" if name == "site/model.html.j2" else "index.html"].decode()
+    if name.startswith("email"):
+        given = {"summary": summary_of_report(small_report()), "attached": "a.html", "opens": ""}
+        return Composer(templates).compose(name, **given)
     if name == "series.html.j2":
         return render_series(series([small_report()] * 3), templates)
     # one picture leads a page: those of sections that come first give way
@@ -151,6 +155,8 @@ def test_every_documented_variable_is_there(tmp_path: Path, variable: str) -> No
         "longest": "diff.html.j2",
         "parts": "diff.html.j2",
         "part": "sections/weights/diff.html.j2",
+        **dict.fromkeys(("headline", "headline_id"), "diff.html.j2"),
+        **dict.fromkeys(("summary", "attached", "opens"), "email.html.j2"),
         "series": "series.html.j2",
         "found": "diff/alike.html.j2",
         "names": "diff/warned.html.j2",

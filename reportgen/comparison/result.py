@@ -7,6 +7,7 @@ from typing import Any
 
 from ..image import ImageFacts
 from ..matching.changes import Change
+from ..notebooks import ShownInNotebooks
 from ..probe import ModelFacts
 from ..records import record
 from ..report import Absent, present
@@ -51,7 +52,7 @@ class CheckChanges:
 
 
 @record(kw_only=True)
-class Diff:
+class Diff(ShownInNotebooks):
     """The comparison of two reports.
 
     `same` means that nothing relevant differs: a change counts if its distance is greater than `tolerance`. `verdict` sums up the
@@ -81,13 +82,17 @@ class Diff:
             raise AttributeError(f"a Diff has no {name!r}; its parts are {', '.join(parts)}.")
         return parts[name]
 
+    def in_a_line(self) -> str:
+        """Return whether the reports are the same, and which they are."""
+        return f"{'same' if self.same else 'different'}: {self.old.label} → {self.new.label}"
+
     def part(self, name: str) -> Any:
         """Return a section's part, or None if it is absent."""
         return present(self.parts.get(name, Absent("")))
 
 
 @record(kw_only=True)
-class Series:
+class Series(ShownInNotebooks):
     """The comparison of successive versions. `steps` are the diffs of each version to the one before it.
 
     `same` means that all steps are the same. `verdict` sums up all versions in a few sentences; `comparable`, `alike` and
@@ -104,6 +109,10 @@ class Series:
     steps: tuple[Diff, ...]
     tables: tuple[FigureTable, ...]
     pictures: tuple[PictureLine, ...]
+
+    def in_a_line(self) -> str:
+        """Return whether the versions are the same, and how many there are."""
+        return f"{len(self.versions)} versions, {'all the same' if self.same else 'not the same'}"
 
     def numbered(self) -> list[str]:
         """Return short names of the versions, for places where their labels would be too long."""

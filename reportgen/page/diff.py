@@ -8,6 +8,7 @@ from ..comparison.pair import NOT_IN_BOTH
 from ..comparison.result import Diff, Series
 from ..report import SECTIONS
 from .environment import has_template
+from .headline import HEADLINE_ID, headline_of
 from .render import Composer
 
 LISTED = 100  # max changes of a section that the page lists; the JSON has all of them
@@ -31,12 +32,13 @@ def render_comparison_folder(found: Diff | Series, templates: Path | None = None
 
 
 def _page_with(composer: Composer, found: Diff | Series) -> str:
+    stored = {"headline": headline_of(found), "headline_id": HEADLINE_ID}
     if isinstance(found, Series):
-        return composer.compose("series.html.j2", series=found, longest=LONGEST)
+        return composer.compose("series.html.j2", series=found, longest=LONGEST, **stored)
     parts = [
         (name, SECTIONS[name].title_of_two or SECTIONS[name].title, part)
         for name, part in found.parts.items()
         if has_template(composer.environment, f"sections/{name}/diff.html.j2")
         and not (SECTIONS[name].optional and part == NOT_IN_BOTH)
     ]
-    return composer.compose("diff.html.j2", diff=found, parts=parts, limit=LISTED, longest=LONGEST)
+    return composer.compose("diff.html.j2", diff=found, parts=parts, limit=LISTED, longest=LONGEST, **stored)

@@ -32,17 +32,21 @@ def read(source: str | Path) -> Report:
     """
     if isinstance(source, str) and source.lstrip()[:1] == "<":
         return _parse(source, "the report", None)
-    path = Path(source)
-    if is_folder(path) and (path / INDEX).exists():
-        path = path / INDEX
+    path = page_file(Path(source))
     try:
-        html = _bytes_of(path).decode("utf-8")
+        html = page_bytes(path).decode("utf-8")
     except UnicodeDecodeError as error:
         raise ReportFileError(f"{path}: not a report (it is not UTF-8 text).") from error
     return _parse(html, str(path), path.parent)
 
 
-def _bytes_of(path: Path) -> bytes:
+def page_file(path: Path) -> Path:
+    """Return the file of the page: the one inside `path` if that is a folder written with `--folder`, or else `path`."""
+    return path / INDEX if is_folder(path) and (path / INDEX).exists() else path
+
+
+def page_bytes(path: Path) -> bytes:
+    """Return the bytes of a page's file, decompressed, at most `LARGEST_REPORT`; raises `ReportFileError`."""
     check_readable(path, ReportFileError, "a report that reportgen wrote")
     if path.stat().st_size > LARGEST_REPORT:
         raise _too_large(path)
