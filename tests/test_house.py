@@ -46,7 +46,8 @@ BESIDE = {
     ("image", "options"), ("image", "resizing"),
     ("resizing", "options"), ("resizing", "backend"), ("probe", "explained"), ("probe", "options"), ("probe", "arrays"),
     ("inspection", "loading"),
-    ("report", "checks"), ("codec", "report"), ("batching", "site"), ("site_diff", "site"), ("provenance", "request"), ("__main__", "cli"),
+    ("report", "checks"), ("codec", "report"), ("batching", "site"),
+    ("site_diff", "site"), ("provenance", "request"), ("__main__", "cli"),
 }  # fmt: skip
 TENSORFLOW = {"tensorflow", "keras"}
 # the rooms that run models; provenance only asks for versions, and resizing resizes as TensorFlow does

@@ -15,6 +15,7 @@ from PIL import Image
 from ..page.folder import picture_name
 from ..page.render import Composer
 from ..site.entries import Entry
+from ..site.thumbnails import SIDE
 from .output import answer_of, sure_of
 from .result import ComparedImage, ModelDiff, SiteDiff
 from .verdict import accuracies, caveats, changed
@@ -137,12 +138,14 @@ def _thumbnail(site: Path, entry: Entry, pictures: dict[str, bytes] | None) -> S
             width, height = image.size
             if max(width, height) > LARGEST_SIDE:
                 return None
+            # that of an image of few pixels is enlarged to the size of all others
+            sizes = [max(1, round(side * SIDE / max(width, height))) for side in (width, height)]
             if pictures is None:
-                return ShownThumbnail(JPEG + base64.b64encode(content).decode(), width, height)
+                return ShownThumbnail(JPEG + base64.b64encode(content).decode(), *sizes)
             buffer = io.BytesIO()
             image.convert("RGB").save(buffer, "PNG", optimize=True)
     except (OSError, ValueError, SyntaxError):  # Pillow raises a SyntaxError for some damaged files
         return None
     identity = hashlib.sha256(buffer.getvalue()).hexdigest()[:16]
     pictures[identity] = buffer.getvalue()
-    return ShownThumbnail(picture_name(identity), width, height)
+    return ShownThumbnail(picture_name(identity), *sizes)

@@ -154,6 +154,11 @@ class ModelDiff:
         flipped = [each for each in self.images if each.flipped]
         return tuple(sorted(flipped, key=lambda each: (-_confidence(each.new), each.image, each.new.stem)))
 
+    def most_moved(self, most: int) -> tuple[ComparedImage, ...]:
+        """Return at most `most` images, those whose probabilities moved furthest, by total variation."""
+        moved = [each for each in self.images if each.total_variation]
+        return tuple(sorted(moved, key=lambda each: (-(each.total_variation or 0.0), each.image))[:most])
+
     def count(self, change: Change) -> int:
         """Return the number of images with this kind of change."""
         return sum(each.change == change for each in self.images)
