@@ -24,8 +24,10 @@ import reportgen
 from reportgen.cli import main
 from reportgen.errors import ReportFileError, ReportgenError
 from reportgen.options import ComparisonOptions
-from reportgen.site.entries import read_entries, write_entries
+from reportgen.site.entries import Entry, read_entries, write_entries
+from reportgen.site_diff.answers import answer_changed, shared_truth
 from reportgen.site_diff.compare import compare_sites
+from reportgen.site_diff.output import junit_of, markdown_of
 from reportgen.site_diff.render import SitePage, relative_link
 from reportgen.site_diff.result import ModelDiff, SiteDiff
 from reportgen.site_diff.statistics import EXACT, linear_cka, mcnemar, total_variation
@@ -38,7 +40,7 @@ COLOURS = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1)}
 LYING = {("red", "red"): 20, ("green", "red"): 2, ("green", "green"): 16, ("blue", "blue"): 17, ("green", "blue"): 1}
 SECTIONS = ("overview", "predictions", "layers", "feature_maps", "weights", "first_filters")
 VERDICT = "Accuracy 69.6 % → 94.6 %; 19 of 56 answers changed: 16 mended, 2 broken, 1 wrong before and after."
-HREF = re.compile(r'href="([^"#]+)"')
+HREF = re.compile(r'href="(?!data:)([^"#]+)"')  # links, and no picture of a chart
 
 # ---- nets and sites -----------------------------------------------------------------------------------------------------------
 
@@ -610,15 +612,75 @@ def test_a_thumbnail_that_the_journal_does_not_describe_is_left_out(copies: tupl
     thumbnail.write_bytes(b"\xff\xd8\xff" + b"x" * 100)
     html = SitePage(copies, None, None).html(compared(*copies))
     assert html.count('src="data:image/jpeg;base64,') == 1
-    assert 'href="' not in re.sub(r'href="#[^"]*"', "", html)
+    assert HREF.findall(html) == []  # without a place of its own, the page has no relative links
 
 
 def test_hostile_names_are_text(copies: tuple[Path, Path]) -> None:
     bad = "<script>alert(1)</script>`![x](http://evil)"
     for site in copies:
-        change_entries(site, lambda entry: [replace(entry, image=bad, label=bad + entry.stem, classes="")])
+        change_entries(site, lambda entry: [replace(entry, image=bad, label=bad + entry.label, error=entry.error and bad)])
     found = compared(*copies)
-    assert bad not in SitePage(copies, None, None).html(found)
+    assert len(found.flips()) == 1
+    html = SitePage(copies, None, None).html(found)
+    assert "<script>alert" not in html
+    assert html.count("&lt;script&gt;alert(1)") >= 3
+    outside = "".join(markdown_of(found).split("`")[::2])
+    assert "script" not in outside
+    assert "evil" not in outside
+    case = next(each for each in ElementTree.fromstring(junit_of(found, "")) if each.find("failure") is not None)
+    assert case.get("name") == bad
+
+
+def test_what_the_reports_do_not_hold_is_said(work: Path, tmp_path: Path) -> None:
+    sites = [make(work, tmp_path / each, each, images="few", only=("predictions",)) for each in ("epoch9", "nearly")]
+    found = compared(sites[0], sites[1], tolerance=0.01)
+    model = only(found)
+    assert not found.same  # the digests differ, and nothing says by how much the weights do
+    assert found.verdict.endswith("moved, by at most 2.384e-07. The models are not the same.")
+    assert model.representations.cka_reason == "Not compared: the reports hold no feature maps."
+    html = SitePage((sites[0], sites[1]), tmp_path, None).html(found)
+    assert "This section cannot be compared: one of the reports does not have it." in html
+    assert "Make the sites with --truth." in html
+
+
+def entry(answer: str, classes: str = "classification 3 x", index: int | None = 0, **facts: Any) -> Entry:
+    return Entry(
+        model="m",
+        stem="a",
+        model_name="m",
+        image="a.png",
+        label=answer,
+        answer=answer,
+        classes=classes,
+        class_index=index,
+        **facts,
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "flipped"),
+    [
+        (entry("cat"), entry("cat"), False),
+        (entry("cat"), entry("dog", index=1), True),
+        (entry("cat"), entry("the cat"), False),  # the same class under a longer name
+        (entry("cat"), entry("cat", "classification 9 y", 7), False),  # other classes: by label
+        (entry("cat"), entry("dog", "classification 9 y", 0), True),
+        (entry("a and b", "multilabel 3 x"), entry("a", "multilabel 3 x"), True),  # the best label is the same
+        (entry("a", "multilabel 3 x"), entry("a", "multilabel 3 x", 1), False),
+        (entry("cat"), entry("no answer", "", None), True),
+        (entry("x 0.5", "", None), entry("x 0.6", "", None), False),  # values do not flip
+    ],
+)
+def test_what_counts_as_another_answer(old: Entry, new: Entry, flipped: bool) -> None:
+    assert answer_changed(old, new) is flipped
+
+
+def test_a_truth_counts_only_where_both_sites_give_the_same() -> None:
+    right = {"truth": "cat", "truth_index": 0, "correct": True}
+    assert shared_truth(entry("cat", **right), entry("cat", **right)) == "cat"
+    assert shared_truth(entry("cat", **right), entry("cat", **{**right, "truth": "Cat"})) == "Cat"
+    assert shared_truth(entry("cat", **right), entry("cat", **{**right, "truth": "dog", "truth_index": 1})) == ""
+    assert shared_truth(entry("cat", **right), entry("cat")) == ""
 
 
 @pytest.mark.browser

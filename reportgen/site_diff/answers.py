@@ -67,7 +67,7 @@ def _change(old: Entry, new: Entry, known: bool) -> Change:
     if not known:
         return "unknown"
     if old.correct:
-        return "broken" if not new.correct else "unknown"
+        return "right" if new.correct else "broken"
     return "mended" if new.correct else "wrong"
 
 

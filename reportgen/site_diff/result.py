@@ -8,7 +8,7 @@ from ..comparison.result import Diff
 from ..records import record
 from ..site.entries import Entry
 
-Change = Literal["", "mended", "broken", "wrong", "unknown"]
+Change = Literal["", "mended", "broken", "wrong", "right", "unknown"]
 
 
 @record(kw_only=True)
@@ -16,9 +16,9 @@ class ComparedImage:
     """An image's answers under the old and the new model; `model` is the new model's name, `old_model` the old one's.
 
     `change` is "" if the answer is the same; otherwise "mended" (wrong before, right now), "broken" (right before, wrong now),
-    "wrong" (another wrong answer), or "unknown" if the truth is not known in both sites. `truth` is "" then. `moved` is the
-    largest change of a class score, None if the scores cannot be compared; `total_variation` (0..1) is None for scores that are
-    not probabilities of one choice.
+    "wrong" (another wrong answer), "right" (right before and now, as answers of several labels can be), or "unknown" if the truth
+    is not known in both sites; `truth` is "" then. `moved` is the largest change of a class score, None if the scores cannot be
+    compared; `total_variation` (0..1) is None for scores that are not probabilities of one choice.
     """
 
     image: str

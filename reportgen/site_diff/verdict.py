@@ -62,7 +62,7 @@ def changed(model: ModelDiff) -> str:
         return f"{count.replace('of one answer', 'of 1 answer')} changed"
     words = {
         "mended": model.count("mended"), "broken": model.count("broken"), "wrong before and after": model.count("wrong"),
-        "of unknown truth": model.count("unknown"),
+        "right before and after": model.count("right"), "of unknown truth": model.count("unknown"),
     }  # fmt: skip
     kinds = ", ".join(f"{count:,} {word}" for word, count in words.items() if count)
     return f"{count.replace('of one answer', 'of 1 answer')} changed: {kinds}"
