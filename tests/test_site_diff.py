@@ -412,6 +412,18 @@ def test_hostile_figures_of_a_report_are_damage_not_a_crash(copies: tuple[Path, 
         )  # fmt: skip
 
 
+def test_a_report_that_the_journal_lost_is_told(copies: tuple[Path, Path]) -> None:
+    journal = copies[1] / "data" / "reports.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines[:-1]) + lines[-1][:40])
+    found = compared(*copies)
+    assert found.caveats[0] == (
+        "One report is in the folder of the new site, but not in its journal; rebuild it with reportgen index."
+    )
+    reportgen.index([copies[1]])
+    assert compared(*copies).caveats == ()
+
+
 def test_several_models_are_matched_by_name(work: Path, few: tuple[Path, Path, Path], tmp_path: Path) -> None:
     both = make(work, tmp_path / "both", "epoch1", "epoch9", images="few")
     found = compared(both, few[1])
@@ -676,7 +688,7 @@ def test_what_counts_as_another_answer(old: Entry, new: Entry, flipped: bool) ->
 
 
 def test_a_truth_counts_only_where_both_sites_give_the_same() -> None:
-    right = {"truth": "cat", "truth_index": 0, "correct": True}
+    right: dict[str, Any] = {"truth": "cat", "truth_index": 0, "correct": True}
     assert shared_truth(entry("cat", **right), entry("cat", **right)) == "cat"
     assert shared_truth(entry("cat", **right), entry("cat", **{**right, "truth": "Cat"})) == "Cat"
     assert shared_truth(entry("cat", **right), entry("cat", **{**right, "truth": "dog", "truth_index": 1})) == ""

@@ -150,9 +150,7 @@ def _print(found: SiteDiff, wanted: Wanted) -> None:
 
 
 def _tell(found: SiteDiff, quiet: bool) -> None:
-    from ..site_diff.verdict import caveats
-
     if not quiet:
         tell(found.verdict)
-        for caveat in caveats(found.models):
+        for caveat in found.caveats:
             tell(f"Warning: {caveat}")

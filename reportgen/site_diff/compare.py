@@ -19,7 +19,7 @@ from ..report import SECTIONS
 from ..site.entries import Entry
 from .answers import compared, truths_agree, why_no_variation
 from .channels import Gathered
-from .pairing import FAILED_IN_BOTH, OTHER_IMAGE, matched_images, models_of, pair_models
+from .pairing import FAILED_IN_BOTH, OTHER_IMAGE, matched_images, models_of, pair_models, unlisted
 from .result import Accuracy, ComparedImage, McNemar, ModelDiff, NotCompared, Shift, SiteDiff
 from .statistics import mcnemar
 from .verdict import find_verdict
@@ -48,10 +48,12 @@ def compare_sites(old: Path, new: Path, asked: ComparisonOptions, progress: Prog
     models = tuple(_compare_models(sites, olds[first], news[second], progress) for first, second in pairs)
     only_old = tuple(sorted(olds.keys() - {first for first, _ in pairs}))
     only_new = tuple(sorted(news.keys() - {second for _, second in pairs}))
-    same = not only_old and not only_new and all(_is_same(each, asked.tolerance) for each in models)
+    missing = [*_unlisted("old", unlisted(old, olds)), *_unlisted("new", unlisted(new, news))]
+    same = not only_old and not only_new and not missing and all(_is_same(each, asked.tolerance) for each in models)
     return SiteDiff(
         same=same,
         verdict=find_verdict(models, same, asked.tolerance, (only_old, only_new)),
+        caveats=tuple(dict.fromkeys([*missing, *(caveat for model in models for caveat in model.caveats)])),
         tolerance=asked.tolerance,
         old=old.resolve().name,
         new=new.resolve().name,
@@ -59,6 +61,13 @@ def compare_sites(old: Path, new: Path, asked: ComparisonOptions, progress: Prog
         only_old=only_old,
         only_new=only_new,
     )
+
+
+def _unlisted(which: str, count: int) -> list[str]:
+    if not count:
+        return []
+    told = "One report is" if count == 1 else f"{count:,} reports are"
+    return [f"{told} in the folder of the {which} site, but not in its journal; rebuild it with reportgen index."]
 
 
 def _is_same(model: ModelDiff, tolerance: float) -> bool:

@@ -13,7 +13,6 @@ from ..report import SECTIONS
 from ..sections.section import Table
 from ..site.entries import Entry
 from .result import ComparedImage, ModelDiff, SiteDiff
-from .verdict import caveats
 
 FailOn = Literal["", "flips", "broken", "accuracy"]
 
@@ -35,6 +34,7 @@ def data_of(diff: SiteDiff) -> dict[str, Any]:
     return {
         "same": diff.same,
         "verdict": diff.verdict,
+        "caveats": list(diff.caveats),
         "tolerance": diff.tolerance,
         "old": diff.old,
         "new": diff.new,
@@ -113,7 +113,7 @@ def markdown_of(diff: SiteDiff) -> str:
 def _lines(diff: SiteDiff) -> Iterator[str]:
     yield f"### {'Same' if diff.same else 'Different'}: {name(diff.old)} → {name(diff.new)}"
     yield f"\n{diff.verdict}"
-    yield from (f"\n> {caveat}" for caveat in caveats(diff.models))
+    yield from (f"\n> {caveat}" for caveat in diff.caveats)
     for model in diff.models:
         if len(diff.models) > 1:
             yield f"\n#### {name(model.name)}"

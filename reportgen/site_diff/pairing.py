@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ..errors import ReportFileError
 from ..formatting import counted, name
 from ..site.entries import Entry, read_entries
-from ..site.layout import check_site
+from ..site.layout import REPORTS, check_site
 from .facts import ReportFacts, read_facts
 
 MOST_ALIKE = 100  # reports of one name in a site that are told apart by their images
@@ -44,6 +44,12 @@ def models_of(site: Path) -> Models:
     if not found:
         raise ReportFileError(f"{site}: the site lists no reports; make them, or rebuild its journal with reportgen index.")
     return found
+
+
+def unlisted(site: Path, models: Models) -> int:
+    """Return the number of reports in a site's folder that its journal does not list, as after a line of it was damaged."""
+    listed = {entry.file for entries in models.values() for entry in entries}
+    return sum(path.relative_to(site).as_posix() not in listed for path in (site / REPORTS).glob("*/*.html"))
 
 
 def pair_models(old: Models, new: Models) -> list[tuple[str, str]]:

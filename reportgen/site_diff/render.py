@@ -18,7 +18,7 @@ from ..site.entries import Entry
 from ..site.thumbnails import SIDE
 from .output import answer_of, sure_of
 from .result import ComparedImage, ModelDiff, SiteDiff
-from .verdict import accuracies, caveats, changed
+from .verdict import accuracies, changed
 
 MOST_FLIPS = 500  # shown with pictures; the JSON has all
 LONGEST = 2000  # rows of a table
@@ -90,9 +90,7 @@ class SitePage:
             room -= len(shown)
             accuracy = accuracies(each.accuracy) if each.accuracy else ""
             models.append(ShownModel(model=each, changed=changed(each), accuracy=accuracy, flips=shown, all_flips=len(flips)))
-        return composer.compose(
-            "site/diff.html.j2", diff=diff, models=models, caveats=caveats(diff.models), longest=LONGEST, named=NAMED
-        )
+        return composer.compose("site/diff.html.j2", diff=diff, models=models, longest=LONGEST, named=NAMED)
 
     def _flip(self, flip: ComparedImage, pictures: dict[str, bytes] | None) -> ShownFlip:
         return ShownFlip(flip, self._answer(flip.old, 0, pictures), self._answer(flip.new, 1, pictures))

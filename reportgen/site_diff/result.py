@@ -179,11 +179,13 @@ class SiteDiff:
     """The comparison of two sites. `old` and `new` are the names of their folders.
 
     `same` means that both hold the same images and that no answer, no class score (by more than `tolerance`) and no model
-    differs. `only_old` and `only_new` are the models in one site alone. `verdict` sums it up, with names between backticks.
+    differs. `only_old` and `only_new` are the models in one site alone. `verdict` sums it up, with names between backticks;
+    `caveats` say what a reader must know first.
     """
 
     same: bool
     verdict: str
+    caveats: tuple[str, ...]
     tolerance: float
     old: str
     new: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from ..formatting import counted, name, number, one_line, probabilities
 from .result import Accuracy, ModelDiff
@@ -102,8 +102,3 @@ def listed(names: Sequence[str]) -> str:
     """Return the first names between backticks, and how many more there are."""
     more = [f"{len(names) - NAMED:,} more"] if len(names) > NAMED else []
     return " and ".join(filter(None, [", ".join(map(name, names[:NAMED])), *more]))
-
-
-def caveats(models: Iterable[ModelDiff]) -> list[str]:
-    """Return the caveats of all models, each once."""
-    return list(dict.fromkeys(caveat for model in models for caveat in model.caveats))
