@@ -434,6 +434,16 @@ def test_several_models_are_matched_by_name(work: Path, few: tuple[Path, Path, P
     assert [each.model for each in twice.models] == ["epoch1", "epoch9"]
     with pytest.raises(ReportFileError, match="no model in common"):
         compared(both, few[2])
+    # the same pair of models again, whose charts are the same
+    twice = replace(twice, models=(*twice.models, replace(twice.models[1], model='<i>"epoch"</i>')))
+    html = SitePage((both, both), tmp_path, None).html(twice)
+    assert "<i>" not in html
+    regions = re.findall(r'role="region" aria-label="([^"]*)"', html)
+    assert len(set(regions)) == len(regions) > 2
+    identities = re.findall(r' id="([^"]*)"', html)
+    assert {"model-1", "model-2", "weights-2"} <= set(identities)
+    assert len(set(identities)) == len(identities)
+    assert {each.removeprefix("#") for each in re.findall(r'href="(#[^"]+)"', html)} <= set(identities)
 
 
 def test_maps_that_are_shown_in_part(work: Path, tmp_path: Path) -> None:
