@@ -26,6 +26,8 @@ from reportgen.sections.filters import FilterShapes
 from reportgen.site.entries import Entry
 from reportgen.site.links import Neighbours, block_of
 from reportgen.site.pages import site_pages
+from reportgen.site_diff.render import SitePage
+from reportgen.site_diff.result import SiteDiff
 
 from .test_codec import small_report
 
@@ -74,6 +76,11 @@ def test_any_template_can_be_replaced(tmp_path: Path, name: str) -> None:
 
 def page_of(name: str, templates: Path) -> str:
     """A page that the template takes part in."""
+    if name == "site/diff.html.j2":
+        nothing = SiteDiff(
+            same=True, verdict="", caveats=(), tolerance=0.0, old="old", new="new", models=(), only_old=(), only_new=()
+        )
+        return SitePage((Path("old"), Path("new")), None, templates).html(nothing)
     if name.startswith("diff") or name.endswith("/diff.html.j2"):
         return render_diff(diff(with_excited(small_report()), with_excited(small_report())), templates)
     if name == "site/links.html.j2":
@@ -89,8 +96,8 @@ def page_of(name: str, templates: Path) -> str:
     # one picture leads a page: those of sections that come first give way
     first = {"attributions": ("output_map",), "overview": ("output_map", "attributions")}
     absent = first.get(name.split("/")[1], ()) if name.endswith("/lead.html.j2") else ()
-    nothing: dict[str, Any] = dict.fromkeys(absent, Absent("Nothing to show."))
-    return render(replace(with_excited(small_report()), **nothing), templates)
+    without: dict[str, Any] = dict.fromkeys(absent, Absent("Nothing to show."))
+    return render(replace(with_excited(small_report()), **without), templates)
 
 
 def with_excited(report: Report) -> Report:
@@ -162,6 +169,7 @@ def test_every_documented_variable_is_there(tmp_path: Path, variable: str) -> No
         "names": "diff/warned.html.j2",
         **dict.fromkeys(("models", "version", "rows", "page", "all_rows", "labels"), "site/index.html.j2"),
         "model": "site/model.html.j2",
+        "named": "site/diff.html.j2",
         **dict.fromkeys(("entry", "near"), "site/links.html.j2"),
     }
     inside = variable in ("name", "title", "section", "made")

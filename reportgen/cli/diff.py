@@ -24,21 +24,24 @@ from .output import (
     tell_result,
     write_page,
 )
+from .site_diff import Wanted, are_sites, diff_sites
 from .standard_input import PIPED, image_from_standard_input
 
 if TYPE_CHECKING:
     from ..comparison.result import Diff, Series
     from ..report import Report
 
-HELP = """Show what changed between two or more reports. Needs neither the models nor TensorFlow.
+FAILING = ("flips", "broken", "accuracy")  # as in `site_diff.output.FailOn`, which must not be imported for a help text
+HELP = """Show what changed between two or more reports, or between two sites. Needs neither the models nor TensorFlow.
 
-Exit code 0: the same; 1: different; 2: an error.
+Exit code 0: the same; 1: different, or what --fail-on names happened; 2: an error.
 
 [bold]Examples[/bold]
 
     reportgen diff v1.html v2.html -o diff.html
     reportgen diff v1.html v2.html v3.html
     reportgen diff main.html branch.html --markdown --tolerance 0.001
+    reportgen diff old-site/ new-site/ --fail-on broken --junit flips.xml
     reportgen diff --models old.keras new.keras --image cat.png
     reportgen diff --models epoch1.keras epoch5.keras epoch9.keras --image cat.png
 """
@@ -52,7 +55,9 @@ def diff(
     reports: Annotated[
         Optional[list[Path]],
         typer.Argument(
-            readable=False, help="Reports, oldest first: HTML files, .gz of them, or folders. With --models: more models."
+            readable=False,
+            help="Reports, oldest first: HTML files, .gz of them, or folders. Or two sites that batch made. "
+            "With --models: more models.",
         ),
     ] = None,
     limits: dict[str, Any],
@@ -75,6 +80,27 @@ def diff(
         bool,
         typer.Option("--markdown", help="Print a summary for a pull request. Writes no page without -o.", rich_help_panel=OUTPUT),
     ] = False,
+    junit: Annotated[
+        Optional[Path],
+        typer.Option(
+            "--junit",
+            metavar="FILE",
+            help="Of two sites: write a JUnit file with a test case per image. A broken answer is a failure; "
+            "so is a changed one if its truth is not known, or with --fail-on flips.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    fail_on: Annotated[
+        Optional[str],
+        typer.Option(
+            "--fail-on",
+            metavar="flips|broken|accuracy",
+            help="Of two sites: exit with 1 only if an answer changed, if a right answer became wrong, or if the accuracy fell.",
+            show_default=False,
+            autocompletion=lambda incomplete: [word for word in FAILING if word.startswith(incomplete)],
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
     templates: Annotated[Optional[Path], typer.Option(help=options_of(Options)["templates"].help, rich_help_panel=OUTPUT)] = None,
     open_page: Open = False,
     quiet: Quiet = False,
@@ -97,16 +123,24 @@ def diff(
     from ..page.read import read
     from ..request import check_options
 
+    if models is None and are_sites(reports or []):
+        _check_usage(reports or [], (), image, as_json and as_markdown, options)
+        _check_streams(output, as_json, as_markdown)
+        wanted = Wanted(
+            page=output, folder=folder, as_json=as_json, as_markdown=as_markdown, junit=junit, fail_on=fail_on,
+            templates=templates, force=force, open_page=open_page, quiet=quiet,
+        )  # fmt: skip
+        diff_sites((reports or [])[0], (reports or [])[1], read_options(ComparisonOptions, limits), wanted)
+        return
+    if junit is not None or fail_on is not None:
+        raise OptionError(f"diff: {'--junit' if junit is not None else '--fail-on'} needs two sites that reportgen batch made.")
     # the flag takes two models; further ones are parsed as arguments
     given, of_models = (reports or [], ()) if models is None else ([], (*models, *map(str, reports or [])))
     _check_usage(given, of_models, image, as_json and as_markdown, options)
     asked, compared = check_options(**options), read_options(ComparisonOptions, limits)
     page = output or (None if as_json or as_markdown else _page_of(given, of_models, folder))
     if page is not None:
-        if page == STANDARD_OUTPUT and (as_json or as_markdown):
-            raise OptionError(
-                f"diff: --output - and {'--json' if as_json else '--markdown'} both use standard output; name a file."
-            )
+        _check_streams(page, as_json, as_markdown)
         inputs = (*given, None if image == PIPED else image, *map(Path, files_of(asked).values()))
         check_output(page, folder, *inputs, force=force, open_page=open_page)
     check_templates(templates)
@@ -124,6 +158,11 @@ def diff(
         raise typer.Exit(1)
 
 
+def _check_streams(page: Path | None, as_json: bool, as_markdown: bool) -> None:
+    if page == STANDARD_OUTPUT and (as_json or as_markdown):
+        raise OptionError(f"diff: --output - and {'--json' if as_json else '--markdown'} both use standard output; name a file.")
+
+
 def _check_usage(
     reports: list[Path], models: tuple[str, ...], image: Path | None, two_forms: bool, options: dict[str, Any]
 ) -> None:
@@ -138,7 +177,7 @@ def _check_usage(
     if page is not None:
         raise OptionError(f"diff: {page}: expected a model, got a report; give either reports or --models, not both.")
     if not models and len(reports) < 2:
-        raise OptionError("diff: expected two or more reports, oldest first, or --models OLD NEW --image IMAGE.")
+        raise OptionError("diff: expected two or more reports or two sites, oldest first, or --models OLD NEW --image IMAGE.")
 
 
 def _page_of(reports: list[Path], models: tuple[str, ...], folder: bool) -> Path:

@@ -26,7 +26,7 @@ def _of_diff(diff: Diff) -> Iterator[str]:
         part = diff.part(each)
         table = section.table(part) if section.table and part is not None else None
         if table is not None:
-            yield from _table(table)
+            yield from table_lines(table)
 
 
 def _comparable(found: Diff | Series, names: Sequence[str]) -> Iterator[str]:
@@ -39,7 +39,7 @@ def _comparable(found: Diff | Series, names: Sequence[str]) -> Iterator[str]:
         yield f"\n> {whose}: `{one_line(each.text)}`"
 
 
-def _table(table: Table) -> Iterator[str]:
+def table_lines(table: Table) -> Iterator[str]:
     """Yield a table of the first rows, and how many more there are."""
     yield f"\n| {' | '.join(table.heads)} |\n|{' --- |' * len(table.heads)}"
     for line in table.rows[:LINES]:
@@ -58,7 +58,7 @@ def _of_series(series: Series) -> Iterator[str]:
     layers = series.table("layers")
     heads = ("Layer", *(f"Step {number}" for number in range(1, len(series.steps) + 1)))
     if layers is not None:
-        yield from _table(Table(heads, tuple((name(line.label), *map(_moved, line.values)) for line in layers.lines)))
+        yield from table_lines(Table(heads, tuple((name(line.label), *map(_moved, line.values)) for line in layers.lines)))
 
 
 def _moved(change: float | None) -> str:
