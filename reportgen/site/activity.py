@@ -15,7 +15,7 @@ from ..report import checks_about
 from .channels import Filter, unpacked_channels
 from .entries import Entry
 
-LISTED = 5  # channels of a layer that are named
+LISTED = 3  # channels of a layer that are named
 NO_MAPS = "No report holds the feature maps, which this check needs; make the reports with that section."
 
 
