@@ -210,6 +210,34 @@ def test_a_rerun_after_losses_gives_the_same_site(folder: Path, site: Path, tmp_
     assert contents(copy) == contents(site)
 
 
+def test_a_report_whose_peaks_were_not_written_is_made_again(folder: Path, site: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "site"
+    shutil.copytree(site, copy)
+    peaks, _ = read_peaks(copy, "tiny")
+    best = peaks.layers["conv2"].channels[0].best[0].image
+    (copy / peaks_file("tiny")).write_bytes(encoded(peaks.without([best])))  # the run was killed after the report
+    made = make(folder, copy)
+    assert (made.made, made.kept) == (1, IMAGES - 1)
+    assert contents(copy) == contents(site)
+
+
+def test_reports_of_another_model_of_the_name_are_left_out(folder: Path, site: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "site"
+    shutil.copytree(site, copy)
+    model = tiny()
+    model.get_layer("head").set_weights([np.ones((3, 2), np.float32), f32([0, 1])])
+    model.save(tmp_path / "tiny.keras")
+    (tmp_path / "photos").mkdir()
+    for stem in ("p00", "p01", "p02"):
+        shutil.copy(folder / "photos" / f"{stem}.png", tmp_path / "photos")
+    assert make(tmp_path, copy).made == 3
+    html = page_of(copy)
+    assert "3 reports are of another model of the same name and left out here." in html
+    assert f"covers 0 of the {IMAGES - 3} reports" in html
+    assert make(folder, copy).made == IMAGES
+    assert contents(copy) == contents(site)
+
+
 @pytest.mark.parametrize("content", [None, b"", b"{", b'{"format":2}', b"[" * 10_000])
 def test_without_its_file_the_page_says_why_and_a_rerun_makes_it(folder: Path, site: Path, tmp_path: Path, content: Any) -> None:
     copy = tmp_path / "site"

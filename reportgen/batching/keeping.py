@@ -45,7 +45,7 @@ class Keeper:
             self.peaks = Peaks(model=mark[0], size=mark[1])
         self.peaks.images[stem] = wanted
         shown = present(report.feature_visualization)
-        paths = {row.path for row in (*shown.rows, *shown.failed)} if shown else set()
+        paths = {row.path for row in shown.rows} | {each.path for each in shown.failed} if shown else set()
         fields = {row.path: row.receptive_field for row in probe.network.layers}
         for maps in probe.maps:
             if maps.path in paths:
