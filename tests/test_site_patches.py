@@ -21,12 +21,13 @@ from reportgen.layer_calls import ReceptiveField
 from reportgen.report import Absent
 from reportgen.site.activity import activity_of
 from reportgen.site.channels import Channels, packed_channels, unpacked_channels
+from reportgen.site.cutting import LONGEST, small_png
 from reportgen.site.entries import Entry, read_entries
 from reportgen.site.layout import peaks_file
 from reportgen.site.patches import box_of
 from reportgen.site.peaks import KEPT, ChannelPeaks, LayerPeaks, Peak, Peaks, order_of
 from reportgen.site.peaks_file import decoded, encoded, read_peaks
-from reportgen.site.writing import index
+from reportgen.site.writing import index, write_site
 
 from .browser import axe_findings, opened
 from .fake_probe import f32, maps_of
@@ -476,11 +477,35 @@ def test_boxes_worked_out_on_paper() -> None:
 
 
 def test_large_patches_are_small_files() -> None:
-    from reportgen.site.cutting import SIDE as MOST, _small_png
-
     drawn = np.random.default_rng(0).integers(0, 256, (300, 150, 3)).astype(np.uint8)
-    assert Image.open(io.BytesIO(_small_png(drawn))).size == (48, MOST)
+    assert Image.open(io.BytesIO(small_png(drawn, "x"))).size == (48, LONGEST) == (48, 96)
     assert order_of(Peak(2.0, 0, 0, "b")) < order_of(Peak(1.0, 0, 0, "a"))
+
+
+def test_pictures_that_are_there_are_kept_and_others_made_again(site: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "site"
+    shutil.copytree(site, copy)
+    files = sorted((copy / "patches" / "tiny").glob("*-1.png"))
+    files[0].write_bytes(files[1].read_bytes())  # another patch
+    files[1].write_bytes(files[1].read_bytes()[:-20])  # cut short
+    outside = tmp_path / "outside.png"
+    shutil.copy(files[2], outside)
+    outside.write_bytes(outside.read_bytes() + b"more")
+    files[2].unlink()
+    files[2].symlink_to(outside)
+    write_site(copy, read_entries(copy).values())
+    assert outside.read_bytes().endswith(b"more")
+    assert not files[2].is_symlink()
+    assert contents(copy) == contents(site)
+    for page in (copy / "reports" / "tiny").iterdir():  # nothing is read again: the pictures are there
+        page.write_bytes(b"damaged")
+    before = page_of(copy)
+    write_site(copy, read_entries(copy).values())
+    assert page_of(copy) == before
+    shutil.rmtree(copy / "patches")
+    write_site(copy, read_entries(copy).values())
+    assert "the report does not hold the model’s input" in page_of(copy)
+    assert "<img" not in page_of(copy).split('id="responses"')[1]
 
 
 def test_hostile_names_stay_text() -> None:

@@ -51,6 +51,8 @@ def write_site(site: Path, entries: Iterable[Entry], templates: Path | None = No
         responses, files = responses_of(site, those, activity, *_settled_peaks(site, model, those))
         found[model] = OverImages(activity, responses)
         for file, content in files.items():
+            if (site / file).is_symlink():  # its target may lie outside the site
+                (site / file).unlink()
             if not _has_digest(site / file, hashlib.sha256(content).hexdigest()):
                 write_in(site, file, content)
         pictures |= files.keys()
