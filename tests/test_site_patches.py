@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 import reportgen
+from reportgen.errors import OutputError
 from reportgen.layer_calls import ReceptiveField
 from reportgen.report import Absent
 from reportgen.site.activity import activity_of
@@ -220,6 +221,25 @@ def test_a_report_whose_peaks_were_not_written_is_made_again(folder: Path, site:
     made = make(folder, copy)
     assert (made.made, made.kept) == (1, IMAGES - 1)
     assert contents(copy) == contents(site)
+
+
+def test_links_in_the_site_are_replaced_not_followed(folder: Path, site: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "site"
+    shutil.copytree(site, copy)
+    file, outside = copy / peaks_file("tiny"), tmp_path / "outside.json"
+    outside.write_bytes(file.read_bytes())
+    file.unlink()
+    file.symlink_to(outside)
+    assert read_peaks(copy, "tiny") == (Peaks(), "damaged")
+    assert make(folder, copy, images="photos/p0[01].png").made == 2
+    assert not file.is_symlink()
+    assert decoded(outside.read_bytes()).images.keys() == read_peaks(site, "tiny")[0].images.keys()
+    shutil.rmtree(copy / "patches" / "tiny")
+    (tmp_path / "elsewhere").mkdir()
+    (copy / "patches" / "tiny").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OutputError, match="a symbolic link"):
+        index([copy])
+    assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
 def test_reports_of_another_model_of_the_name_are_left_out(folder: Path, site: Path, tmp_path: Path) -> None:

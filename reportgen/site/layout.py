@@ -142,3 +142,14 @@ def write_in(site: Path, file: str, content: bytes) -> None:
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror}).") from error
     write_atomically(path, content)
+
+
+def replace_in(site: Path, file: str, content: bytes) -> None:
+    """Write a file as `write_in` does, but replace a symbolic link instead of writing to its target."""
+    path = site / file
+    try:
+        if path.is_symlink() and path.parent.resolve() == (site.resolve() / file).parent:
+            path.unlink()
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror}).") from error
+    write_in(site, file, content)

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..layer_calls import ReceptiveField
 from .channels import MOST_CHANNELS, is_count
-from .layout import peaks_file, write_in
+from .layout import peaks_file, replace_in
 from .peaks import KEPT, ChannelPeaks, LayerPeaks, Order, Peak, Peaks, order_of
 
 FORMAT = 1
@@ -41,7 +41,7 @@ def write_peaks(site: Path, model: str, peaks: Peaks) -> None:
     except OSError:
         same = False
     if not same:
-        write_in(site, peaks_file(model), content)
+        replace_in(site, peaks_file(model), content)
 
 
 def encoded(peaks: Peaks) -> bytes:

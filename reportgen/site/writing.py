@@ -11,7 +11,7 @@ from ..errors import OutputError, ReportFileError, ReportgenError
 from ..page.read import read
 from .activity import activity_of, main_digest
 from .entries import Entry, append_entry, entry_of, is_plain_name, read_entries, write_entries
-from .layout import PATCHES, REPORTS, check_site, check_site_writable, write_in, writing
+from .layout import PATCHES, REPORTS, check_site, check_site_writable, replace_in, write_in, writing
 from .links import BLOCK, block_of, digest_of, island_in, neighbours_of, with_block
 from .pages import OverImages, site_pages, stale_pages
 from .patches import responses_of
@@ -51,10 +51,8 @@ def write_site(site: Path, entries: Iterable[Entry], templates: Path | None = No
         responses, files = responses_of(site, those, activity, *_settled_peaks(site, model, those))
         found[model] = OverImages(activity, responses)
         for file, content in files.items():
-            if (site / file).is_symlink():  # its target may lie outside the site
-                (site / file).unlink()
-            if not _has_digest(site / file, hashlib.sha256(content).hexdigest()):
-                write_in(site, file, content)
+            if (site / file).is_symlink() or not _has_digest(site / file, hashlib.sha256(content).hexdigest()):
+                replace_in(site, file, content)
         pictures |= files.keys()
     pages = site_pages(list(linked.values()), templates, found)
     for file, content in pages.items():
