@@ -147,6 +147,10 @@ class Reporter:
         truth: the true class of the image, by index or label; the report says whether the model predicted it.
         options: override those given to the reporter. Options that concern the model are fixed there and rejected here.
         """
+        return self.report_and_probe(image, truth=truth, **options)[0]
+
+    def report_and_probe(self, image: AnyImage, *, truth: int | str | None = None, **options: Any) -> tuple[Report, Probe]:
+        """Return a report as `report` does, and the probe that it was made from."""
         asked = self._options(options)
         given, probe = self._shown(image, asked)
         self._progress("Sections")
@@ -165,9 +169,9 @@ class Reporter:
             ),
             **find_sections(probe, asked, self._known(probe, asked)),
         )
-        if asked.max_size is None:
-            return report
-        return fitted(report, probe, asked.max_size, Path(asked.templates) if asked.templates else None)
+        if asked.max_size is not None:
+            report = fitted(report, probe, asked.max_size, Path(asked.templates) if asked.templates else None)
+        return report, probe
 
     def show(self, image: AnyImage) -> tuple[GivenImage | GivenArray, Probe]:
         """Run the model on `image` without making a report; return the image and the probe."""

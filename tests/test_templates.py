@@ -87,7 +87,8 @@ def page_of(name: str, templates: Path) -> str:
         return block_of(ENTRY, Neighbours(None, None, ()), templates)
     if name.startswith("site/"):
         pages = site_pages([ENTRY], templates)
-        return pages["model-m.html" if name == "site/model.html.j2" else "index.html"].decode()
+        of_model = ("site/model.html.j2", "site/activity.html.j2", "site/responses.html.j2")
+        return pages["model-m.html" if name in of_model else "index.html"].decode()
     if name.startswith("email"):
         given = {"summary": summary_of_report(small_report()), "attached": "a.html", "opens": ""}
         return Composer(templates).compose(name, **given)
@@ -168,7 +169,7 @@ def test_every_documented_variable_is_there(tmp_path: Path, variable: str) -> No
         "found": "diff/alike.html.j2",
         "names": "diff/warned.html.j2",
         **dict.fromkeys(("models", "version", "rows", "page", "all_rows", "labels"), "site/index.html.j2"),
-        "model": "site/model.html.j2",
+        **dict.fromkeys(("model", "activity", "responses"), "site/model.html.j2"),
         "named": "site/diff.html.j2",
         **dict.fromkeys(("entry", "near"), "site/links.html.j2"),
     }

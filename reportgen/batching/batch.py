@@ -25,6 +25,7 @@ from ..site.links import Neighbours, block_of, digest_of, neighbours_of
 from ..site.thumbnails import thumbnail
 from ..site.writing import is_whole, write_site
 from .gathering import Source, gather, read_shard, shard_of
+from .keeping import Keeper, shows_filters
 from .models import Candidate, candidates_of, digest_of_files, digest_of_options, wanted_digest
 from .preparing import check_images, check_overlap, check_truths, listed, without_costly_sections
 from .truths import Truths, truths_of
@@ -154,10 +155,11 @@ class _Run:
                 return
         if digest is None and reporter is not None:
             digest = reporter.network.digest
+        keeper = Keeper(self.site, candidate.key) if shows_filters(self.asked) else None
         missing = [
             (source, wanted)
             for source, wanted in self._wanted(candidate, digest or "")
-            if self._is_missing(candidate, source, wanted)
+            if self._is_missing(candidate, source, wanted) or (keeper and not keeper.has(source.stem, wanted))
         ]
         self.result.kept += len(self.sources) - len(missing)
         if not missing:
@@ -166,12 +168,18 @@ class _Run:
         if reporter is None:
             return
         near = self._planned(candidate)
-        for source, wanted in missing:
-            if self.stop.is_set():
-                return
-            began = time.monotonic()
-            entry = self._report(candidate, reporter, source, wanted, near)
-            self._note(entry, time.monotonic() - began)
+        if keeper:
+            keeper.forget({source.stem for source, _ in missing})
+        try:
+            for source, wanted in missing:
+                if self.stop.is_set():
+                    return
+                began = time.monotonic()
+                entry = self._report(candidate, reporter, source, wanted, near, keeper)
+                self._note(entry, time.monotonic() - began)
+        finally:
+            if keeper:
+                keeper.write()
 
     def _opened(self, candidate: Candidate) -> Reporter | None:
         self.progress(f"Opening {candidate.name}")
@@ -206,10 +214,16 @@ class _Run:
         return Entry(model=candidate.key, stem=source.stem, model_name=candidate.name, image=shown_name(source), error=error)
 
     def _report(
-        self, candidate: Candidate, reporter: Reporter, source: Source, wanted: str, near: dict[tuple[str, str], Neighbours]
+        self,
+        candidate: Candidate,
+        reporter: Reporter,
+        source: Source,
+        wanted: str,
+        near: dict[tuple[str, str], Neighbours],
+        keeper: Keeper | None,
     ) -> Entry:
         try:
-            report = reporter.report(source.path, truth=self.truths.get(source.path))
+            report, probe = reporter.report_and_probe(source.path, truth=self.truths.get(source.path))
             entry = entry_of(report, candidate.key, source.stem, wanted, shown_name(source))
             block = block_of(entry, near[entry.key], self.templates)
             page = render(report, self.templates, site=block).encode()
@@ -227,6 +241,8 @@ class _Run:
         if small:
             write_in(self.site, entry.thumbnail, small)
         write_in(self.site, entry.file, page)
+        if keeper:
+            keeper.add(source.stem, wanted, report, probe)
         return entry
 
     def _fail_all(self, candidate: Candidate, sources: Sequence[Source], reason: str) -> None:

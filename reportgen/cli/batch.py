@@ -24,6 +24,8 @@ BATCH_HELP = """Make reports of one or more models on many images, and a site th
 
 Run it again to resume: reports that are up to date are kept. Exits with 1 if an image or a model failed.
 
+With --visualize 8, for example, the page of each model also shows the images that excite its filters most.
+
 [bold]Examples[/bold]
 
     reportgen batch photos/ -o site

@@ -14,6 +14,7 @@ from ..formatting import printable
 from ..levels import LEVELS
 from ..records import record
 from ..report import Report, present
+from .channels import packed_channels
 from .layout import JOURNAL, report_file, thumbnail_file, write_in
 
 LARGEST_JOURNAL = 4_000_000_000  # bytes
@@ -27,7 +28,8 @@ class Entry:
     digest of everything that the report is made from (model, image, options, truth, versions); `digest` and `thumbnail_digest`
     are those of the files, and `links` is that of its block of links. `classes` identifies the model's set of classes.
     `confidence` is the probability of the predicted class, None if the model gives none; `rank` is that of the true class among
-    the scores, from 1. `checks` are "LEVEL NAME", sorted.
+    the scores, from 1. `checks` are "LEVEL NAME", sorted. `channels` says which channels are inactive, and which filters the
+    report shows (see `site.channels`).
     """
 
     model: str
@@ -50,6 +52,7 @@ class Entry:
     rank: int | None = None
     correct: bool | None = None
     checks: tuple[str, ...] = ()
+    channels: str = ""
     error: str = ""
 
     @property
@@ -91,6 +94,7 @@ def entry_of(report: Report, model: str, stem: str, wanted: str, image: str = ""
         rank=truth.rank if truth else None,
         correct=truth.correct if truth else None,
         checks=tuple(findings),
+        channels=packed_channels(report),
     )
     if predictions is None or not predictions.rows or predictions.read_as == "regression" or predictions.no_answer():
         return entry

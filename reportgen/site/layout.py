@@ -1,6 +1,8 @@
 """The layout of a site's folder, and the check whether a folder is a site of ours.
 
 index.html  index-2.html  model-NAME.html  site.css  site.js   reports/MODEL/IMAGE.html   thumbnails/MODEL/IMAGE.jpg
+patches/MODEL/LAYER-CHANNEL.png (a filter's picture)   patches/MODEL/LAYER-CHANNEL-RANK.png (a patch that excites it)
+data/peaks/MODEL.json (the images that excite each channel most)
 data/site.json (marks the folder as ours)   data/reports.jsonl (the journal)   data/lock
 """
 
@@ -19,7 +21,7 @@ from ..errors import OutputError, ReportFileError
 from ..files import is_folder, write_atomically
 
 INDEX, STYLE, SCRIPT = "index.html", "site.css", "site.js"
-REPORTS, THUMBNAILS, DATA = "reports", "thumbnails", "data"
+REPORTS, THUMBNAILS, PATCHES, DATA, PEAKS = "reports", "thumbnails", "patches", "data", "data/peaks"
 MARK, JOURNAL, LOCK = "data/site.json", "data/reports.jsonl", "data/lock"
 FORMAT = 1
 TEMPORARY = re.compile(r"\..*\.tmp")
@@ -33,6 +35,16 @@ def report_file(model: str, stem: str) -> str:
 def thumbnail_file(model: str, stem: str) -> str:
     """Return the path of a report's thumbnail within the site."""
     return f"{THUMBNAILS}/{model}/{stem}.jpg"
+
+
+def peaks_file(model: str) -> str:
+    """Return the path of a model's peaks within the site."""
+    return f"{PEAKS}/{model}.json"
+
+
+def patch_file(model: str, index: int, channel: int, rank: int | None = None) -> str:
+    """Return the path of the patch of this rank, counted from 1, that excites a filter; without a rank, of its picture."""
+    return f"{PATCHES}/{model}/{index}-{channel}{'' if rank is None else f'-{rank}'}.png"
 
 
 def index_file(page: int) -> str:
@@ -113,7 +125,8 @@ def writing(path: Path) -> Iterator[None]:
 
 def _sweep(path: Path) -> None:
     """Remove temporary files that a killed run left behind."""
-    for folder in (path, path / DATA, *path.glob(f"{REPORTS}/*"), *path.glob(f"{THUMBNAILS}/*")):
+    pictures = [folder for name in (REPORTS, THUMBNAILS, PATCHES) for folder in path.glob(f"{name}/*")]
+    for folder in (path, path / DATA, path / PEAKS, *pictures):
         if folder.is_dir() and not folder.is_symlink():
             for name in [each.name for each in os.scandir(folder) if TEMPORARY.fullmatch(each.name)]:
                 (folder / name).unlink(missing_ok=True)
@@ -129,3 +142,14 @@ def write_in(site: Path, file: str, content: bytes) -> None:
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror}).") from error
     write_atomically(path, content)
+
+
+def replace_in(site: Path, file: str, content: bytes) -> None:
+    """Write a file as `write_in` does, but replace a symbolic link instead of writing to its target."""
+    path = site / file
+    try:
+        if path.is_symlink() and path.parent.resolve() == (site.resolve() / file).parent:
+            path.unlink()
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror}).") from error
+    write_in(site, file, content)

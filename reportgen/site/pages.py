@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..page.environment import environment_with, source_of
 from ..records import record
 from ..version import __version__
+from .activity import Activity, activity_of
 from .entries import Entry
 from .figures import figures_of_model
 from .layout import SCRIPT, STYLE, index_file
+from .patches import Responses
 
 REPORTS_A_PAGE = 1000
 OURS = re.compile(r"index(-\d+)?\.html|model-.*\.html")
+
+
+class OverImages(NamedTuple):
+    """What a model's page says about its channels: how often they are inactive, and what excites them."""
+
+    activity: Activity
+    responses: Responses
 
 
 @record(kw_only=True)
@@ -84,8 +93,13 @@ def _importance(row: Row) -> tuple[Any, ...]:
     return not row.failed, not row.disagree, -wrong, worst, row.stem
 
 
-def site_pages(entries: Sequence[Entry], templates: Path | None = None) -> dict[str, bytes]:
-    """Return the pages by name, with their style and script; templates in the folder `templates` override ours."""
+def site_pages(
+    entries: Sequence[Entry], templates: Path | None = None, found: Mapping[str, OverImages] | None = None
+) -> dict[str, bytes]:
+    """Return the pages by name, with their style and script; templates in the folder `templates` override ours.
+
+    `found` is what is known about the channels of each model; without it, what the entries say.
+    """
     environment = environment_with(templates)
     models = sorted({each.model for each in entries})
     figures = [figures_of_model([each for each in entries if each.model == model]) for model in models]
@@ -99,7 +113,10 @@ def site_pages(entries: Sequence[Entry], templates: Path | None = None) -> dict[
         for page, part in enumerate(parts, start=1)
     }
     for each in figures:
-        pages[f"model-{each.key}.html"] = of_model.render(**common, model=each)
+        of_images = (found or {}).get(each.key) or OverImages(
+            activity_of([entry for entry in entries if entry.model == each.key]), Responses()
+        )
+        pages[f"model-{each.key}.html"] = of_model.render(**common, model=each, **of_images._asdict())
     style = source_of(environment, "assets/page.css") + source_of(environment, "site/site.css")
     pages |= {STYLE: style, SCRIPT: source_of(environment, "site/site.js")}
     return {name: text.encode("utf-8", "replace") for name, text in pages.items()}

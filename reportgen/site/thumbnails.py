@@ -22,14 +22,15 @@ def thumbnail(report: Report) -> bytes | None:
         picture = overview.picture
     else:
         return None
-    image = Image.fromarray(_colours(picture))
+    image = Image.fromarray(colours_of(picture))
     image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=85)
     return buffer.getvalue()
 
 
-def _colours(picture: Picture) -> np.ndarray:
+def colours_of(picture: Picture) -> np.ndarray:
+    """Return the pixels of a picture as it is shown, uint8 (h, w, 3)."""
     if picture.colormap == RGB:
         return picture.values
     colours: np.ndarray = np.frombuffer(palette(picture.colormap), np.uint8).reshape(256, 3)[picture.values]

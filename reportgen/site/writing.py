@@ -9,10 +9,14 @@ from pathlib import Path
 
 from ..errors import OutputError, ReportFileError, ReportgenError
 from ..page.read import read
+from .activity import activity_of, main_digest
 from .entries import Entry, append_entry, entry_of, is_plain_name, read_entries, write_entries
-from .layout import REPORTS, check_site, check_site_writable, write_in, writing
+from .layout import PATCHES, REPORTS, check_site, check_site_writable, replace_in, write_in, writing
 from .links import BLOCK, block_of, digest_of, island_in, neighbours_of, with_block
-from .pages import site_pages, stale_pages
+from .pages import OverImages, site_pages, stale_pages
+from .patches import responses_of
+from .peaks import Peaks
+from .peaks_file import read_peaks, write_peaks
 from .thumbnails import thumbnail
 
 
@@ -32,7 +36,7 @@ def _has_digest(path: Path, digest: str) -> bool:
 
 
 def write_site(site: Path, entries: Iterable[Entry], templates: Path | None = None) -> None:
-    """Update the links in the reports, then write the journal and the pages; raises `OutputError`."""
+    """Update the links in the reports, then write the journal, the pages and their pictures; raises `OutputError`."""
     linked = {entry.key: entry for entry in entries}
     for key, near in neighbours_of(linked.values()).items():
         block = block_of(linked[key], near, templates)
@@ -40,11 +44,53 @@ def write_site(site: Path, entries: Iterable[Entry], templates: Path | None = No
             linked[key] = _relinked(site, linked[key], block)
             append_entry(site, linked[key])
     write_entries(site, linked.values())
-    pages = site_pages(list(linked.values()), templates)
+    found: dict[str, OverImages] = {}
+    pictures: set[str] = set()
+    for model, those in _by_model(linked.values()).items():
+        activity = activity_of(those)
+        responses, files = responses_of(site, those, activity, *_settled_peaks(site, model, those))
+        found[model] = OverImages(activity, responses)
+        for file, content in files.items():
+            if (site / file).is_symlink() or not _has_digest(site / file, hashlib.sha256(content).hexdigest()):
+                replace_in(site, file, content)
+        pictures |= files.keys()
+    pages = site_pages(list(linked.values()), templates, found)
     for file, content in pages.items():
         write_in(site, file, content)
-    for path in stale_pages(site, pages):
+    for path in (*stale_pages(site, pages), *_stale_pictures(site, pictures)):
         path.unlink(missing_ok=True)
+
+
+def _by_model(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
+    found: dict[str, list[Entry]] = {}
+    for entry in sorted(entries, key=lambda each: each.key):
+        found.setdefault(entry.model, []).append(entry)
+    return found
+
+
+def _settled_peaks(site: Path, model: str, entries: Sequence[Entry]) -> tuple[Peaks, str]:
+    """Return the peaks of the reports that a site still has, and what is wrong with their file, "" if nothing.
+
+    The file is brought up to date; one that is missing or damaged is left as it is.
+    """
+    peaks, broken = read_peaks(site, model)
+    if broken:
+        return peaks, broken
+    peaks = settled(peaks, entries)
+    write_peaks(site, model, peaks)
+    return peaks, ""
+
+
+def settled(peaks: Peaks, entries: Iterable[Entry]) -> Peaks:
+    """Return the peaks without those of reports that no longer exist, were made again from something else, or failed."""
+    return peaks.only({each.stem: each.wanted for each in entries if not each.error})
+
+
+def _stale_pictures(site: Path, pictures: set[str]) -> list[Path]:
+    folders = [each for each in (site / PATCHES).glob("*") if each.is_dir() and not each.is_symlink()]
+    if (site / PATCHES).is_symlink():
+        return []
+    return [path for each in folders for path in each.glob("*.png") if path.relative_to(site).as_posix() not in pictures]
 
 
 def _relinked(site: Path, entry: Entry, block: str) -> Entry:
@@ -79,8 +125,24 @@ def index(sites: Sequence[str | Path], output: str | Path | None = None, templat
         for each in given:
             found = _entries_of(each, place)
             entries |= {key: entry for key, entry in found.items() if not entry.error or key not in entries}
+        for model, those in _by_model(entries.values()).items():
+            _merge_peaks([*dict.fromkeys((place, *given))], place, model, those)
         write_site(place, entries.values(), Path(templates) if templates else None)
     return place
+
+
+def _merge_peaks(sites: Sequence[Path], place: Path, model: str, entries: Sequence[Entry]) -> None:
+    """Write the peaks that several sites hold of a model's reports into the one at `place`."""
+    merged, held = Peaks(), False
+    for site in sites:
+        peaks, broken = read_peaks(site, model)
+        peaks = settled(peaks, entries)
+        held = held or not broken
+        # peaks of another model of the same name, or of inputs of another size, cannot be compared
+        if peaks.model == main_digest(entries) and merged.fits(peaks):
+            merged = merged.join(peaks)
+    if held:
+        write_peaks(place, model, merged)
 
 
 def _entries_of(source: Path, place: Path) -> dict[tuple[str, str], Entry]:
