@@ -204,7 +204,7 @@ def test_layers_chooses_whose_maps_are_shown(pattern: str, shown: list[int]) -> 
 
 def test_layers_that_fit_nothing_are_refused() -> None:
     probe = FakeProbe(maps=(maps_of(1, "conv1", ramp(4, 2)),))
-    with pytest.raises(OptionError, match="there are conv1"):
+    with pytest.raises(OptionError, match="the model has conv1"):
         find_feature_maps(probe, Options(layers="block9_*"))
 
 
