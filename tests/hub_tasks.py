@@ -15,7 +15,7 @@ import pytest
 
 import reportgen
 import reportgen.resizing
-from reportgen.errors import UnsafeModelError
+from reportgen.errors import ReportgenError, UnsafeModelError
 from reportgen.report import Report
 
 from .hostile import layer, with_layer
@@ -146,10 +146,10 @@ def test_a_tasks_own_preprocessor_prepares_the_image(settings: dict[str, Any], f
     report = reportgen.generate(tmp_path / "task.keras", WIDE)
     assert scores_of(report) == pytest.approx(dict(enumerate(expected)), abs=1e-5)
     assert (report.provenance.options.fit, report.provenance.options.resample) == (fit, resample)
-    assert report.provenance.model.preprocessing.startswith("own: pixel × ")
+    assert report.provenance.model.preprocessing.startswith("own: pixel")
     assert not any("--preprocess" in warning for warning in report.warnings)
     page = reportgen.render(report)
-    assert "as the model&#39;s own preprocessor scales it" in page
+    assert "by the model&#39;s own preprocessor" in page
     assert {"crop": "cropped to the centre", "stretch": "stretched to fit", "pad": "padded with black"}[fit] in page
 
 
@@ -180,7 +180,7 @@ def test_a_converter_that_does_more_is_not_taken_for_one_that_resizes_and_scales
     made = prepared_task()
     made.preprocessor.image_converter = Sharper(image_size=(64, 64))
     report = reportgen.generate(made, WIDE, only="predictions")
-    assert any("Its own preprocessor (Sharper) does more than resize and scale" in warning for warning in report.warnings)
+    assert any("own preprocessor (Sharper) does more than resize and scale" in warning for warning in report.warnings)
     assert report.provenance.model.preprocessing.startswith("unit: ")
 
 
@@ -190,3 +190,29 @@ def test_two_tasks_that_scale_differently_are_not_prepared_alike() -> None:
     assert found["Preparation"].same is False
     assert "0.00392157" in found["Preparation"].how
     assert "0.00784314" in found["Preparation"].how
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"scale": 1 / 127.5, "offset": -1}, "own: pixel × 0.00784314 - 1, by"),
+        ({"scale": None}, "own: pixel, by"),
+        ({"scale": [0.5, 1, 2], "offset": 3}, "own: pixel × (0.5, 1, 2) + 3, by"),
+    ],
+)
+def test_the_scaling_in_words(settings: dict[str, Any], told: str) -> None:
+    assert reportgen.load(prepared_task(**settings)).facts.preprocessing.startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"scale": [0.5, 2]}, "2 numbers for 3 channels"),
+        ({"scale": float("nan")}, "scales by nan"),
+        ({"offset": [[1, 2, 3]]}, r"scales by \[\[1, 2, 3\]\]"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused_in_a_line(settings: dict[str, Any], told: str) -> None:
+    with pytest.raises(ReportgenError, match=told) as refused:
+        reportgen.generate(prepared_task(**settings), WIDE, only="predictions")
+    assert len(str(refused.value).splitlines()) == 1

@@ -1,10 +1,7 @@
-"""The preprocessor that a task of KerasHub brings: how it resizes an image and scales its pixels."""
+"""The preprocessor of a KerasHub task: how it resizes an image and scales its pixels."""
 
 from __future__ import annotations
 
-import importlib.util
-import math
-import sys
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -15,16 +12,16 @@ from ..options import Fit, Resample
 from .allowlist import KERAS_HUB
 from .schemes import Scheme, own_scheme
 
-CALLS = ("__call__", "call", "_call_python", "_call_tf")  # the methods of which one does the work
+CALLS = ("__call__", "call", "_call_python", "_call_tf")  # one of these methods does the work
 UNUSED = (
-    "Its own preprocessor ({name}) does more than resize and scale, and was not used: the image was prepared as for a model "
-    "without one. Say how with --fit, --resample and --preprocess."
+    "The model's own preprocessor ({name}) does more than resize and scale, so it was not used. "
+    "Set how the image is prepared with --fit, --resample and --preprocess."
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Preprocessor:
-    """What a preprocessor does: how it fits and resizes an image, to which (h, w) (None: any), and how it scales pixels."""
+    """How a preprocessor fits and resizes an image, to which size (h, w) (None: any), and how it scales pixels."""
 
     size: tuple[int, int] | None
     fit: Fit
@@ -33,23 +30,27 @@ class Preprocessor:
 
 
 def preprocessor_of(model: Any) -> tuple[Preprocessor | None, tuple[str, ...]]:
-    """Return what the model's own preprocessor does, and warnings; None where it has none or one that does more.
+    """Return what the model's own preprocessor does, and warnings; None if it has none, or one that does more.
 
-    The preprocessor itself is never run: its settings are read. Raises `ModelError` for settings that no preprocessor has.
+    The preprocessor itself is never run, only its settings are read. Raises `ModelError` for settings that make no sense.
     """
-    if KERAS_HUB not in sys.modules and importlib.util.find_spec(KERAS_HUB) is None:
+    if not _is_of_hub(model):
         return None, ()
     converter = getattr(getattr(model, "preprocessor", None), "image_converter", None)
-    if converter is None or not any(base.__module__.startswith(f"{KERAS_HUB}.") for base in type(converter).__mro__):
+    if converter is None:
         return None, ()
     if not _only_resizes_and_scales(converter):
         return None, (UNUSED.format(name=type(converter).__name__),)
     return _read(converter, model.name), ()
 
 
+def _is_of_hub(value: Any) -> bool:
+    return any(base.__module__.startswith(f"{KERAS_HUB}.") for base in type(value).__mro__)
+
+
 def _only_resizes_and_scales(converter: Any) -> bool:
-    """Whether its class leaves the work to KerasHub's `ImageConverter`, and asks for a method that we know."""
-    from keras_hub.layers import ImageConverter
+    """Return whether its class leaves the work to KerasHub's `ImageConverter` and its method of resizing is known."""
+    from keras_hub.layers import ImageConverter  # imported already, with the model
 
     ours = type(converter)
     overridden = any(getattr(ours, name) != getattr(ImageConverter, name) for name in CALLS if hasattr(ImageConverter, name))
@@ -61,22 +62,22 @@ def _resample(converter: Any) -> str:
 
 
 def _read(converter: Any, name: str) -> Preprocessor:
+    size = converter.image_size
+    if size is not None and not (len(size) == 2 and all(isinstance(side, int) and side > 0 for side in size)):
+        raise ModelError(f"{name}: its preprocessor resizes to {str(size)[:100]}; expected a height and a width in pixels.")
     fit: Fit = "crop" if converter.crop_to_aspect_ratio else "pad" if converter.pad_to_aspect_ratio else "stretch"
     resample: Any = _resample(converter)
-    return Preprocessor(
-        size=converter.image_size,
-        fit=fit,
-        resample=resample,
-        scheme=own_scheme(_numbers(converter.scale, 1.0, name), _numbers(converter.offset, 0.0, name)),
-    )
+    factors, offsets = _numbers(converter.scale, 1.0, name), _numbers(converter.offset, 0.0, name)
+    return Preprocessor(size=size, fit=fit, resample=resample, scheme=own_scheme(factors, offsets))
 
 
 def _numbers(given: Any, default: float, name: str) -> np.ndarray:
-    """One number or one for each channel, as float64."""
+    """Return one number, or one per channel, as float64 (n,)."""
+    wrong = f"{name}: its preprocessor scales by {str(given)[:100]}; expected a number, or one per channel."
     try:
         values = np.atleast_1d(np.asarray(default if given is None else given, np.float64))
     except (TypeError, ValueError) as error:
-        raise ModelError(f"{name}: its preprocessor scales by {given!r:.100}; expected a number for each channel.") from error
-    if values.ndim != 1 or not all(map(math.isfinite, values.tolist())):
-        raise ModelError(f"{name}: its preprocessor scales by {given!r:.100}; expected a number for each channel.")
+        raise ModelError(wrong) from error
+    if values.ndim != 1 or not np.isfinite(values).all():
+        raise ModelError(wrong)
     return values

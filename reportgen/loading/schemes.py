@@ -64,9 +64,21 @@ def scheme_called(name: str) -> Scheme:
 
 
 def own_scheme(factors: np.ndarray, offsets: np.ndarray) -> Scheme:
-    """Return the scheme of a model that brings its own: pixel * factor + offset, one of each or (channels,)."""
-    words = f"pixel × {_numbers(factors)} + {_numbers(offsets)}, as the model's own preprocessor scales it"
-    return Scheme(OWN, words, lambda images: images * factors.astype(np.float32) + offsets.astype(np.float32))
+    """Return the scheme of a model that brings its own: pixel * factor + offset, each (1,) or (channels,)."""
+    scaled = "pixel" if (factors == 1).all() else f"pixel × {_numbers(factors)}"
+    shifted = "" if (offsets == 0).all() else f" + {_numbers(offsets)}"
+    if offsets.size == 1 and offsets[0] < 0:
+        shifted = f" - {_numbers(-offsets)}"
+
+    def apply(images: np.ndarray) -> np.ndarray:
+        channels = images.shape[-1]
+        if not {factors.size, offsets.size} <= {1, channels}:
+            given = f"{max(factors.size, offsets.size)} numbers for {channels} channels"
+            raise OptionError(f"The model's own preprocessor has {given}; set how pixels are scaled with --preprocess.")
+        scaled: np.ndarray = images * factors.astype(np.float32) + offsets.astype(np.float32)
+        return scaled
+
+    return Scheme(OWN, f"{scaled}{shifted}, by the model's own preprocessor", apply)
 
 
 def scale(images: np.ndarray, scheme: Scheme) -> np.ndarray:
@@ -81,6 +93,5 @@ def scale(images: np.ndarray, scheme: Scheme) -> np.ndarray:
 
 
 def _numbers(values: np.ndarray) -> str:
-    distinct = dict.fromkeys(f"{value:.6g}" for value in values.ravel())
-    texts = list(distinct) if len(distinct) == 1 else [f"{value:.6g}" for value in values.ravel()]
-    return texts[0] if len(texts) == 1 else f"({', '.join(texts)})"
+    texts = [f"{value:.6g}" for value in values]
+    return texts[0] if len(set(texts)) == 1 else f"({', '.join(texts)})"
