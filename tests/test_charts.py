@@ -12,7 +12,18 @@ from PIL import Image
 
 import reportgen
 from reportgen.histograms import BINS, Histogram
-from reportgen.page.charts import DOWN, HEIGHT, MOST_SHARP, NEW, OLD, SHARP, WIDTH, Spreads, extent, spreads
+from reportgen.page.charts import (
+    DOWN,
+    HEIGHT,
+    MOST_SHARP,
+    NEW,
+    OLD,
+    SHARP,
+    WIDTH,
+    DistributionCharts,
+    distribution_charts,
+    extent,
+)
 from reportgen.page.diff import render_diff
 from reportgen.page.environment import environment_with, source_of
 from reportgen.page.read import read
@@ -28,7 +39,7 @@ def histogram(counts: list[int], low: float = 0.0, high: float = float(BINS), ze
     return Histogram(low=low, high=high, counts=filled, zeros=zeros, below=0, above=0, not_finite=0)
 
 
-def part(made: Spreads, place: int) -> np.ndarray:
+def part(made: DistributionCharts, place: int) -> np.ndarray:
     """The pixels of one chart, (h, w, 4)."""
     box = made.boxes[place]
     assert box is not None
@@ -43,7 +54,7 @@ def is_colour(pixels: np.ndarray, colour: str) -> np.ndarray:
 
 
 def test_each_bin_is_as_high_as_its_share_of_the_highest() -> None:
-    filled = is_colour(part(spreads([(None, histogram([4, 2, 1, 0, 4]))]), 0), NEW)
+    filled = is_colour(part(distribution_charts([(None, histogram([4, 2, 1, 0, 4]))]), 0), NEW)
     heights = filled.sum(axis=0)
     bin_width = WIDTH * SHARP // BINS
     middles = [bin_width // 2 + place * bin_width for place in range(6)]
@@ -55,7 +66,7 @@ def test_each_bin_is_as_high_as_its_share_of_the_highest() -> None:
 
 def test_old_and_new_stand_on_one_axis_and_one_scale() -> None:
     # old: all in 0 to 1 of 0 to 32; new: all in 32 to 33 of 32 to 64
-    made = spreads([(histogram([8]), histogram([8], low=32.0, high=64.0))])
+    made = distribution_charts([(histogram([8]), histogram([8], low=32.0, high=64.0))])
     pixels = part(made, 0)
     filled, line = is_colour(pixels, NEW), is_colour(pixels, OLD)
     middle = WIDTH * SHARP // 2
@@ -67,7 +78,7 @@ def test_old_and_new_stand_on_one_axis_and_one_scale() -> None:
 
 
 def test_equal_values_are_a_spike_in_the_middle() -> None:
-    filled = is_colour(part(spreads([(None, histogram([7], low=1.0, high=1.0))]), 0), NEW)
+    filled = is_colour(part(distribution_charts([(None, histogram([7], low=1.0, high=1.0))]), 0), NEW)
     columns = np.flatnonzero(filled.any(axis=0))
     assert len(columns)
     assert abs(columns.mean() - WIDTH * SHARP / 2) < 2
@@ -75,20 +86,20 @@ def test_equal_values_are_a_spike_in_the_middle() -> None:
 
 
 def test_zero_is_marked_where_it_lies_inside() -> None:
-    inside = part(spreads([(None, histogram([1], low=-16.0, high=16.0))]), 0)
+    inside = part(distribution_charts([(None, histogram([1], low=-16.0, high=16.0))]), 0)
     assert inside[:HEIGHT, WIDTH * SHARP // 2 - 2 : WIDTH * SHARP // 2 + 2, 3].any()
-    outside = part(spreads([(None, histogram([1], low=16.0, high=32.0))]), 0)
+    outside = part(distribution_charts([(None, histogram([1], low=16.0, high=32.0))]), 0)
     assert not outside[:HEIGHT, 3 * SHARP * WIDTH // BINS :, 3].any()
 
 
 def test_nothing_to_draw_has_no_chart() -> None:
-    made = spreads([(None, None), (None, histogram([], zeros=5)), (histogram([1]), None)])
+    made = distribution_charts([(None, None), (None, histogram([], zeros=5)), (histogram([1]), None)])
     assert [box is not None for box in made.boxes] == [False, False, True]
 
 
 def test_many_charts_stand_in_columns_and_do_not_touch() -> None:
     many = [(None, histogram([place % 7 + 1])) for place in range(MOST_SHARP + 1)]
-    made = spreads(many)
+    made = distribution_charts(many)
     assert made.width == 4 * (WIDTH + 2)
     assert made.height == DOWN * (HEIGHT + 2)
     assert part(made, MOST_SHARP).tolist() == part(made, 0).tolist()
@@ -97,7 +108,7 @@ def test_many_charts_stand_in_columns_and_do_not_touch() -> None:
 
 
 def test_the_largest_floats_can_be_drawn() -> None:
-    made = spreads([(None, histogram([1] * BINS, low=-3.4e38, high=3.4e38))])
+    made = distribution_charts([(None, histogram([1] * BINS, low=-3.4e38, high=3.4e38))])
     assert is_colour(part(made, 0), NEW).any()
 
 
@@ -128,7 +139,7 @@ def test_a_page_shows_how_each_tensor_and_the_maps_of_each_layer_are_spread(repo
     assert weights is not None
     assert maps is not None
     page = render(report)
-    assert page.count('<td class="spread"><svg') == len(weights.rows) + len(maps.rows)
+    assert page.count('<td class="distribution"><svg') == len(weights.rows) + len(maps.rows)
     assert 'aria-label="Distribution of block1_conv1 kernel"' in page
     row = maps.rows[0]
     assert row.histogram is not None
@@ -152,7 +163,7 @@ def test_the_histograms_are_those_of_the_model_and_the_image(report: reportgen.R
 def test_a_folder_keeps_its_charts_in_files(report: reportgen.Report) -> None:
     files = render_folder(report)
     page = files["index.html"].decode()
-    charts = re.findall(r'<image id="spread-[0-9a-f]+" data-chart href="(pictures/[0-9a-f]+\.png)"', page)
+    charts = re.findall(r'<image id="distribution-[0-9a-f]+" data-chart href="(pictures/[0-9a-f]+\.png)"', page)
     assert len(charts) == 2
     assert all(name in files for name in charts)
 
@@ -163,12 +174,12 @@ def test_a_diff_draws_the_old_over_the_new_and_none_of_a_report_that_has_none(re
     without = replace(report, weights=replace(weights, rows=tuple(replace(row, histogram=None) for row in weights.rows)))
     both, one, neither = (reportgen.diff(*pair) for pair in ((report, report), (without, report), (without, without)))
     pages = [render_diff(each) for each in (both, one, neither)]
-    assert pages[0].count('<td class="spread"><svg') > len(weights.rows)
-    assert pages[1].count('<td class="spread"><svg') == pages[0].count('<td class="spread"><svg')
+    assert pages[0].count('<td class="distribution"><svg') > len(weights.rows)
+    assert pages[1].count('<td class="distribution"><svg') == pages[0].count('<td class="distribution"><svg')
     assert "of block1_conv1 kernel: new filled" not in pages[2]
 
 
 def test_a_report_of_an_older_format_has_no_charts_and_reads_on() -> None:
     page = render(read(report_file(1)))
-    assert '<td class="spread"' not in page
+    assert '<td class="distribution"' not in page
     assert "Distribution" not in page

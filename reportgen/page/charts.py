@@ -25,7 +25,7 @@ Pair = tuple[Histogram | None, Histogram | None]
 Point = tuple[float, float]
 
 
-class Spreads(NamedTuple):
+class DistributionCharts(NamedTuple):
     """A PNG of many charts, and the box of each chart, (left, top, width, height) in its pixels; None for a row without one."""
 
     png: bytes
@@ -34,7 +34,7 @@ class Spreads(NamedTuple):
     height: int
 
 
-def spreads(pairs: Sequence[Pair]) -> Spreads:
+def distribution_charts(pairs: Sequence[Pair]) -> DistributionCharts:
     """Draw a chart for each pair (old, new) of distributions: the new one filled, the old one as a line over it, on one axis.
 
     A thin line marks 0. Each chart is scaled to its own highest bin.
@@ -73,7 +73,7 @@ def spreads(pairs: Sequence[Pair]) -> Spreads:
     canvas.draw()
     buffer = io.BytesIO()
     Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba()).save(buffer, "PNG", optimize=True)
-    return Spreads(buffer.getvalue(), boxes, width, height)
+    return DistributionCharts(buffer.getvalue(), boxes, width, height)
 
 
 def _shows(histogram: Histogram | None) -> bool:
@@ -122,8 +122,8 @@ def _extent(pair: Pair) -> tuple[float, float, float]:
     if not high > low:
         room = abs(low) or 1.0
         low, high = low - room, high + room
-    spread = (each for each in pair if each is not None and each.high > each.low)
-    densities = (density for each in spread for _, _, density in each.density())
+    wide = (each for each in pair if each is not None and each.high > each.low)
+    densities = (density for each in wide for _, _, density in each.density())
     return low, high, max(densities, default=1.0) or 1.0
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import struct
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
 from pathlib import Path
@@ -23,7 +24,7 @@ from ..overlay import opacity
 from ..picture import CLASSES, RGB, Picture, palette, to_png, with_opacity
 from ..report import LEFT_OUT, MADE_BEFORE, SECTIONS, Absent, Report
 from ..sections.section import FigureTable
-from .charts import Pair, extent, spreads
+from .charts import Pair, distribution_charts, extent
 from .curves import curves_png
 from .drawing import drawing_of
 from .environment import FILTERS, TESTS, environment_with, source_of
@@ -96,7 +97,7 @@ class ShownPicture(NamedTuple):
     height: int
 
 
-class ShownSpreads(NamedTuple):
+class ShownDistributions(NamedTuple):
     """Charts, as a template needs them: for each row its box in the picture, or None, and the values at the chart's two ends."""
 
     id: str
@@ -125,6 +126,7 @@ class Composer:
         self._templates = templates
         self._linked = linked
         self._placed_ids: set[str] = set()
+        self._names: Counter[str] = Counter()
         self.environment = environment_with(templates)
 
     def compose(self, template: str, **variables: Any) -> str:
@@ -178,13 +180,20 @@ class Composer:
         self.encoder.pictures[identity] = png
         return self.shown(layer)
 
-    def spread(self, pairs: Sequence[Pair]) -> ShownSpreads | None:
+    def distributions(self, pairs: Sequence[Pair]) -> ShownDistributions | None:
         """Return charts of distributions as one picture with its URL in the page; None if there is nothing to draw."""
-        made = spreads(pairs)
+        made = distribution_charts(pairs)
         if not any(made.boxes):
             return None
         identity, source = self._placed(made.png)
-        return ShownSpreads(identity, source, made.width, made.height, made.boxes, [extent(pair) for pair in pairs])
+        self._names[identity] += 1  # two tables may show the same charts, and each holds its own
+        identity = f"{identity}-{self._names[identity]}" if self._names[identity] > 1 else identity
+        return ShownDistributions(identity, source, made.width, made.height, made.boxes, [extent(pair) for pair in pairs])
+
+    def numbered(self, name: str) -> str:
+        """Return the name, numbered from its second use on: several regions of a page may show the same of different models."""
+        self._names[name] += 1
+        return name if self._names[name] == 1 else f"{name} ({self._names[name]})"
 
     def curves(self, panels: Sequence[Panel]) -> ShownPicture:
         """Return charts of curves as one picture with its URL in the page."""
@@ -229,15 +238,20 @@ def laid(layer: Picture) -> ShownPicture:
     return COMPOSING.get().laid(layer)
 
 
-def spread(rows: Iterable[Any], old: str, new: str) -> ShownSpreads | None:
+def distributions(rows: Iterable[Any], old: str, new: str) -> ShownDistributions | None:
     """Template filter: draw the distributions of table rows; `old` and `new` name their histogram attributes ("" for none)."""
     pairs = [(getattr(row, old) if old else None, getattr(row, new) if new else None) for row in rows]
-    return COMPOSING.get().spread(pairs)
+    return COMPOSING.get().distributions(pairs)
 
 
 def line_chart(table: FigureTable) -> ShownLines | None:
     """Template filter: draw the figures of a series' table as lines."""
     return COMPOSING.get().lines(table)
+
+
+def numbered(name: str) -> str:
+    """Template filter: number a name that the page has used already."""
+    return COMPOSING.get().numbered(name)
 
 
 def curves(panels: Sequence[Panel]) -> ShownPicture:
@@ -249,5 +263,6 @@ FILTERS["shown"] = shown
 TESTS["placed"] = is_placed
 FILTERS["laid"] = laid
 FILTERS["line_chart"] = line_chart
-FILTERS["spread"] = spread
+FILTERS["numbered"] = numbered
+FILTERS["distributions"] = distributions
 FILTERS["curves"] = curves
