@@ -50,11 +50,11 @@ class ModelFacts:
 
 @record(kw_only=True)
 class FeatureMaps:
-    """The feature maps of a convolution on the image, after the normalisation and activation that directly follow it. Layers in
+    """The feature maps of a convolution on the image, after the normalization and activation that directly follow it. Layers in
     between that pass their input on unchanged, such as a Dropout in inference, are skipped.
 
     `shape` is (h, w, channels); `low`, `high` and `mean` (channels,) are over each map, `active` is the share of its values
-    above 0. `after` names the normalisation and activation. `values` (h, w, channels) float32 are kept if they were asked for,
+    above 0. `after` names the normalization and activation. `values` (h, w, channels) float32 are kept if they were asked for,
     and for the first convolution and the last of each block; otherwise None. `histogram` is that of all maps together.
     """
 
@@ -228,7 +228,7 @@ class Probe(Protocol):
     and `score_kind` is their kind: a choice of one class, independent yes-or-no answers, raw numbers, or unknown. `scores` is
     None if the output is not a list of scores. `questions` are the scores to explain, the most important first; empty if there
     are no classes. `explained` gives each of them at a layer; empty if there is no suitable layer. `arrivals` are the inputs of
-    the first layer with weights and of a batch normalisation that directly follows it; empty if anything but rescaling, cropping,
+    the first layer with weights and of a batch normalization that directly follows it; empty if anything but rescaling, cropping,
     padding or augmentation in inference comes before them. `unsteady` is how much the output changed when the model ran on the
     same image again, as a share of its max; None if that was not tried because nothing in the model could draw random numbers.
     """

@@ -42,7 +42,7 @@ def layer(kind: str, name: str, config: dict[str, Any], *inputs: str) -> dict[st
 
 
 def write_legacy(path: Path, conv_name: str = "conv") -> dict[str, np.ndarray]:
-    """A grey 12 x 12 network: convolution, normalisation, relu, separable convolution, pooling, softmax; and its weights."""
+    """A grey 12 x 12 network: convolution, normalization, relu, separable convolution, pooling, softmax; and its weights."""
     layers = [
         layer("InputLayer", "input_1", {"batch_input_shape": [None, 12, 12, 1], "dtype": "float32", "sparse": False}),
         layer("Conv2D", conv_name, CONVOLUTION, "input_1"),

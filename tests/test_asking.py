@@ -58,6 +58,7 @@ def test_gradients_of_several_layers_come_from_one_trace_which_is_kept() -> None
     assert runs == [1]
     for one, gradients in zip(alone, together, strict=True):
         np.testing.assert_allclose(one, gradients[:1], rtol=1e-4, atol=1e-7)
+    assert network.gradients(images, 1, []) == ()
     none = network.gradients(images[:0], 1, paths)
     assert [each.shape for each in none] == [(0, *each.shape[1:]) for each in together]
 

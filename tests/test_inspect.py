@@ -151,7 +151,7 @@ def test_a_reloaded_subclassed_model_remembers_its_input(tmp_path: Path) -> None
     assert isinstance(loaded.model.block, Residual)
 
 
-def test_maps_are_those_after_normalisation_and_activation() -> None:
+def test_maps_are_those_after_normalization_and_activation() -> None:
     model = built("functional")
     first, second = inspected(model).maps
     assert (second.path, second.after) == ("conv2", ("bn2", "relu2"))

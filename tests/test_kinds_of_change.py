@@ -27,7 +27,7 @@ Edit = Callable[[np.ndarray, str], np.ndarray]
 def net(
     *, classes: int = 4, seed: int = 0, frozen: int = 0, widths: Iterable[int] = WIDTHS, tag: str = "", answer: str = "answer"
 ) -> Any:
-    """Convolution, normalisation, activation over and over; the same weights for the same seed and widths."""
+    """Convolution, normalization, activation over and over; the same weights for the same seed and widths."""
     x = inputs = keras.Input((16, 16, 3), name="in")
     for place, width in enumerate(widths):
         x = L.Conv2D(width, 3, padding="same", name=f"conv{place}{tag}")(x)
@@ -115,7 +115,7 @@ KINDS: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "statistics alone": (
         lambda: edited(net(), lambda value, name: value + 0.1 if name.startswith("moving") else value),
-        "Same architecture; every trained weight is the same; only the moving statistics of 4 batch normalisations changed",
+        "Same architecture; every trained weight is the same; only the moving statistics of 4 batch normalizations changed",
     ),
     "fine-tuned, frozen": (
         lambda: edited(net(frozen=BEFORE_THIRD), moved(), BEFORE_THIRD),
@@ -298,7 +298,7 @@ def test_statistics_are_listed_apart_and_never_lead() -> None:
     assert leading is not None
     assert leading.relative_change < 0.1  # statistics moved a hundredfold
     assert f"most in `{leading.path}` (" in far.verdict
-    assert "; the moving statistics of 4 batch normalisations changed, too." in far.verdict
+    assert "; the moving statistics of 4 batch normalizations changed, too." in far.verdict
     assert {layer.path for layer in weights.statistics} == {"bn0", "bn1", "bn2", "bn3"}
     assert all(layer.relative_change == pytest.approx(99, rel=1e-6) for layer in weights.statistics)
     # scales and offsets, on paper: the change of each layer is that of all its trained weights as one vector

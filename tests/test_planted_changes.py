@@ -257,7 +257,7 @@ def test_tolerance(cat: Path) -> None:
 
 
 def blocks(*, inserted: bool = False, depth: int = 5) -> Any:
-    """Convolution, normalisation, activation over and over, under the names that Keras gives; weights by place from the end."""
+    """Convolution, normalization, activation over and over, under the names that Keras gives; weights by place from the end."""
     x = inputs = keras.Input((16, 16, 3))
     for _ in range(depth + inserted):
         x = keras.layers.Conv2D(8, 3, padding="same", use_bias=False)(x)

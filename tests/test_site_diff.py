@@ -24,13 +24,14 @@ import reportgen
 from reportgen.cli import main
 from reportgen.errors import ReportFileError, ReportgenError
 from reportgen.options import ComparisonOptions
+from reportgen.sections.predictions.variation import total_variation
 from reportgen.site.entries import Entry, read_entries, write_entries
 from reportgen.site_diff.answers import answer_changed, shared_truth
 from reportgen.site_diff.compare import compare_sites
 from reportgen.site_diff.output import junit_of, markdown_of
 from reportgen.site_diff.render import SitePage, relative_link
 from reportgen.site_diff.result import ModelDiff, SiteDiff
-from reportgen.site_diff.statistics import EXACT, linear_cka, mcnemar, total_variation
+from reportgen.site_diff.statistics import EXACT, linear_cka, mcnemar
 
 from .browser import axe_findings, opened
 from .test_house import TENSORFLOW, modules_after

@@ -25,7 +25,7 @@ def test_the_two_versions_of_the_bundled_model(cat: Path) -> None:
 
 @pytest.mark.parametrize("step", [1e-3, 0.1, 3.0])
 def test_a_deep_model_of_many_layers(cat: Path, tmp_path: Path, step: float) -> None:
-    """Separable convolutions and batch normalisation, as a real training moves them: every layer by another amount."""
+    """Separable convolutions and batch normalization, as a real training moves them: every layer by another amount."""
     x = inputs = keras.Input((32, 32, 3))
     for width in (16, 24, 32, 48, 64, 96, 128, 192) * 2:
         x = keras.layers.SeparableConv2D(width, 3, padding="same")(x)

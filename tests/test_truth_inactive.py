@@ -58,7 +58,7 @@ def text_of(html: str) -> str:
 
 
 def normalized() -> Any:
-    """A batch normalisation that makes (x - 0.4) / 2 of x: -0.2 of 0."""
+    """A batch normalization that makes (x - 0.4) / 2 of x: -0.2 of 0."""
     return layers.BatchNormalization(
         name="bn",
         epsilon=1.0,
@@ -68,7 +68,7 @@ def normalized() -> Any:
     )
 
 
-def test_a_channel_that_a_normalisation_moved_away_from_zero_is_inactive() -> None:
+def test_a_channel_that_a_normalization_moved_away_from_zero_is_inactive() -> None:
     report = report_of(net(normalized(), activation="relu"))
     row = row_of(report)
     assert row.after == ("bn",)

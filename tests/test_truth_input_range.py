@@ -82,7 +82,7 @@ def test_an_image_of_one_colour_says_nothing_of_a_scale(level: int) -> None:
 
 
 def trained(scheme: str, kind: str = "behind") -> Any:
-    """A network whose batch normalisation, behind the first convolution or in front of it, has seen images in a scheme."""
+    """A network whose batch normalization, behind the first convolution or in front of it, has seen images in a scheme."""
     first = [layers.Conv2D(8, 3, use_bias=False, name="conv"), layers.BatchNormalization(name="bn")]
     keras.utils.set_random_seed(1)
     end = [layers.ReLU(name="relu"), layers.Conv2D(2, 1, name="last"), layers.GlobalAveragePooling2D(name="average")]
@@ -101,7 +101,7 @@ def trained(scheme: str, kind: str = "behind") -> Any:
 
 @pytest.mark.parametrize("kind", ["behind", "in front"])
 @pytest.mark.parametrize("scheme", ["none", "unit", "symmetric", "caffe", "torch"])
-def test_a_normalisation_remembers_what_it_was_trained_on(scheme: str, kind: str, cat: Path) -> None:
+def test_a_normalization_remembers_what_it_was_trained_on(scheme: str, kind: str, cat: Path) -> None:
     model = trained(scheme, kind)
     assert findings(model, cat, scheme) == []
     other = "unit" if scheme in ("none", "caffe") else "none"
@@ -111,7 +111,7 @@ def test_a_normalisation_remembers_what_it_was_trained_on(scheme: str, kind: str
     assert ("try --preprocess " in found.advice) == (scheme != "torch" or other == "none")
 
 
-def test_what_a_normalisation_remembers_goes_before_bounds(cat: Path) -> None:
+def test_what_a_normalization_remembers_goes_before_bounds(cat: Path) -> None:
     """A model trained on values of any size takes them."""
     model = trained("none")
     bn = model.get_layer("bn")
@@ -121,7 +121,7 @@ def test_what_a_normalisation_remembers_goes_before_bounds(cat: Path) -> None:
     assert findings(wide, cat, "none") == []
 
 
-def test_a_normalisation_that_never_saw_anything_remembers_nothing(cat: Path) -> None:
+def test_a_normalization_that_never_saw_anything_remembers_nothing(cat: Path) -> None:
     untrained = net(
         layers.Rescaling(1 / 255, name="scale"), layers.Conv2D(4, 3, name="first"), layers.BatchNormalization(name="bn")
     )

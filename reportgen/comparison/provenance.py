@@ -24,6 +24,10 @@ OTHER_FIT = (
     "The image was fitted or resized differently: answers, feature maps and attribution maps cannot be compared. "
     "Make both reports with the same --fit, --size and --resample."
 )
+OTHER_READING = (
+    "The models were given different pixels of the same image file, for example because different versions of Pillow decoded it: "
+    "answers, feature maps and attribution maps cannot be compared."
+)
 OTHER_INPUTS = (
     "The models' other inputs were given different values: answers and attribution maps differ for that reason too. "
     "Make both reports with the same --input."
@@ -33,6 +37,12 @@ OTHER_OUTPUT = (
     "The reports are about different outputs of the model: answers and attribution maps differ for that reason too. "
     "Make both reports with the same --head."
 )
+TOLD = {  # in a verdict
+    OTHER_SIZE: "the image was given at another size",
+    OTHER_FIT: "the image was fitted or resized differently",
+    OTHER_READING: "the same image file was read as different pixels",
+    OTHER_INPUTS: "the other inputs were given different values",
+}
 EXPLAINED = 0.0  # the distance of a change that is explained by other changes
 
 
@@ -83,16 +93,10 @@ def image_difference(old: Report, new: Report) -> str:
         return OTHER_IMAGE
     if old.provenance.model.input_shape != new.provenance.model.input_shape:
         return OTHER_SIZE
-    return OTHER_INPUTS if _same_fit(old, new) and _other_inputs(old) | _other_inputs(new) else OTHER_FIT
-
-
-def _same_fit(old: Report, new: Report) -> bool:
     before, after = old.provenance.options, new.provenance.options
-    return (before.fit, before.resample, before.size) == (after.fit, after.resample, after.size)
-
-
-def _other_inputs(report: Report) -> frozenset[str]:
-    return frozenset(report.provenance.options.inputs)
+    if (before.fit, before.resample) != (after.fit, after.resample):
+        return OTHER_FIT
+    return OTHER_INPUTS if before.inputs or after.inputs else OTHER_READING
 
 
 def same_image(old: Report, new: Report) -> bool:
@@ -172,10 +176,8 @@ def tell_provenance(old: Report, new: Report) -> Iterator[str]:
     difference = image_difference(old, new)
     if difference == OTHER_IMAGE:
         yield f"another image ({names[0]}, now {names[1]})" if names[0] != names[1] else f"another image, also named {names[0]}"
-    elif difference == OTHER_INPUTS:
-        yield "the other inputs were given different values"
     elif difference:
-        yield f"the image was {'given at another size' if difference == OTHER_SIZE else 'fitted or resized differently'}"
+        yield TOLD[difference]
     if not same_preprocessing(old, new):
         was, now = name(old.provenance.model.preprocessing), name(new.provenance.model.preprocessing)
         yield f"the pixels were scaled differently ({was}, now {now})"

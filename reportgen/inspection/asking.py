@@ -98,6 +98,8 @@ class Asking:
 
     def gradients(self, batch: np.ndarray, class_index: int, paths: Sequence[str]) -> tuple[np.ndarray, ...]:
         """See `Network.gradients`."""
+        if not paths:
+            return ()
         rows = [self._row(path) for path in paths]
         self._check_class(class_index)
 

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
+from ..sections.predictions.variation import total_variation
 from ..site.entries import Entry
 from .facts import NO_PREDICTIONS, ReportFacts
 from .result import Change, ComparedImage
-from .statistics import total_variation
 
 NOT_PROBABILITIES = "the scores are not probabilities of one choice among classes"
 NOT_HELD = "the reports do not hold the scores of all classes"

@@ -1,4 +1,4 @@
-"""The statistics of two models over the same images: McNemar's test, total variation, and the similarity of representations."""
+"""The statistics of two models over the same images: McNemar's test and the similarity of representations."""
 
 from __future__ import annotations
 
@@ -30,14 +30,6 @@ def mcnemar(broken: int, mended: int) -> float:
 
 def _log_choose(count: int, hits: int) -> float:
     return math.lgamma(count + 1) - math.lgamma(hits + 1) - math.lgamma(count - hits + 1)
-
-
-def total_variation(old: np.ndarray, new: np.ndarray) -> float:
-    """Return the total variation distance of two distributions (classes,): half the sum of |new - old|.
-
-    For probabilities it lies between 0 (the same) and 1 (nothing in common). It is the probability mass that moved.
-    """
-    return float(np.abs(new.astype(np.float64) - old.astype(np.float64)).sum() / 2)
 
 
 def linear_cka(old: np.ndarray, new: np.ndarray) -> float | None:

@@ -43,7 +43,7 @@ class Channel:
 
 @record(kw_only=True)
 class ConvolutionMaps:
-    """A convolution's maps after the normalisation and activation that directly follow it (`after` names those layers).
+    """A convolution's maps after the normalization and activation that directly follow it (`after` names those layers).
 
     `min`, `max` and `mean` are over the whole layer. A channel is inactive on this image if its map has the same value
     everywhere (for a map of a single value: if that value is zero). `inactive` holds the numbers of the inactive channels,

@@ -44,8 +44,8 @@ class _Odd(NamedTuple):
 def input_range(probe: Probe) -> Iterator[Finding]:
     """Find values at the first weights that hardly any network is trained on.
 
-    They are compared with the moving statistics of a normalisation at the first weights, or right after the first layer with
-    weights. Without such a normalisation, generous bounds apply.
+    They are compared with the moving statistics of a normalization at the first weights, or right after the first layer with
+    weights. Without such a normalization, generous bounds apply.
     """
     arrivals = probe.arrivals
     if not arrivals:
@@ -58,7 +58,7 @@ def input_range(probe: Probe) -> Iterator[Finding]:
     memories = [(each, _memory(probe.network.weights(each.index))) for each in arrivals]
     remembered = [(each, *memory) for each, memory in memories if memory is not None]
     if not remembered and probe.network.ranges is not None:
-        raise NotApplicable("The input is an array of numbers, and no normalisation holds statistics of the training data.")
+        raise NotApplicable("The input is an array of numbers, and no normalization holds statistics of the training data.")
     odd = _beside_training(*remembered[0], contrast) if remembered else _out_of_bounds(first, contrast, pixels_mean)
     if odd is not None:
         yield Finding(

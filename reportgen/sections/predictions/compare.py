@@ -15,6 +15,7 @@ from ...tasks import TASK_WORDS, ScoreKind, Task
 from ...tensors import figure
 from ..section import Comparison, Table
 from .find import BOUNDED, Prediction, Predictions
+from .variation import total_variation
 
 
 @record(kw_only=True)
@@ -206,7 +207,7 @@ def standing(index: int, row: Prediction | None, scores: np.ndarray | None) -> t
 def _total_variation(kind: ScoreKind, old: np.ndarray | None, new: np.ndarray | None) -> float | None:
     if kind != "probabilities" or old is None or new is None:
         return None
-    return figure(np.float32(0.5 * _apart(old, new).sum(dtype=np.float64)))
+    return figure(np.float32(total_variation(old, new)))
 
 
 def _largest_change(rows: tuple[ScoreChange, ...], old: np.ndarray | None, new: np.ndarray | None) -> float:

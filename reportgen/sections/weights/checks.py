@@ -13,7 +13,7 @@ from ...probe import LayerCall, Network
 from ..section import Finding
 
 HUGE = 100.0
-MOVING = ("moving_mean", "moving_variance", "mean", "variance", "count")  # a normalisation's statistics of the data
+MOVING = ("moving_mean", "moving_variance", "mean", "variance", "count")  # a normalization's statistics of the data
 CONSTANT = 1e-8
 MOST = 0.5  # a problem is a warning from this share of a layer on, below it a note
 
@@ -48,7 +48,7 @@ def weights_not_loaded(network: Network) -> Iterator[Finding]:
 def huge_weights(network: Network) -> Iterator[Finding]:
     """Find kernels far outside the range of trained ones.
 
-    None of 43 public model files had a kernel weight beyond 38. The moving statistics of a normalisation follow the data and
+    None of 43 public model files had a kernel weight beyond 38. The moving statistics of a normalization follow the data and
     reach a million in good models, and biases and scales are single numbers that may have any unit, so these are not judged.
     """
     for call in _with_weights(network):
@@ -68,7 +68,7 @@ def huge_weights(network: Network) -> Iterator[Finding]:
 
 
 def dead_in_training(network: Network) -> Iterator[Finding]:
-    """Find channels that were constant during training according to a batch normalisation, so nothing was learned from them.
+    """Find channels that were constant during training according to a batch normalization, so nothing was learned from them.
 
     Such channels have a moving variance of almost zero (Zhou et al. 2020, arXiv 2001.11216). Of 43 public model files 21 have
     some, and in a deployed model more than half of all channels are constant. Therefore a part of a layer is a note, half of it a
@@ -92,7 +92,7 @@ def dead_in_training(network: Network) -> Iterator[Finding]:
                 threshold=MOST,
             )
     if not judged:
-        raise NotApplicable("The model has no batch normalisation, whose statistics show how channels varied in training.")
+        raise NotApplicable("The model has no batch normalization, whose statistics show how channels varied in training.")
 
 
 def _with_weights(network: Network) -> Iterator[LayerCall]:

@@ -28,7 +28,7 @@ class TensorDrift:
     may read as 0 although the digests differ. `rearranged`: the tensor holds the same values in another order. `dtype` and
     `histogram` belong to the new tensor, `old_dtype` and `old_histogram` to the old one. `how` says in what way it changed, as
     far as zeros and grids are known (`traces.Traces`; None in older reports). `is_statistic`: it is a moving statistic of a batch
-    normalisation, which is not learned by training.
+    normalization, which is not learned by training.
     """
 
     KEY: ClassVar = ("path", "weight")
@@ -89,7 +89,7 @@ class WeightDrift:
     compared with floats; such tensors are not in `rows`, and `retyped` counts them. `unmatched` counts the tensors that have no
     counterpart of the same shape; `partly` are the layers in both models that have such tensors. `exchanged` are the pairs of
     layers that hold each other's former weights. `layers` covers the weights that training learns, `statistics` the moving
-    statistics of batch normalisations. `whole` is the drift of all learned weights together, as one layer without a path; None if
+    statistics of batch normalizations. `whole` is the drift of all learned weights together, as one layer without a path; None if
     there are none to compare.
     """
 
@@ -108,7 +108,7 @@ class WeightDrift:
         return tuple(layer for layer in self.layers if layer.changed)
 
     def moved_statistics(self) -> tuple[LayerDrift, ...]:
-        """Return the normalisations whose moving statistics changed."""
+        """Return the normalizations whose moving statistics changed."""
         return tuple(layer for layer in self.statistics if layer.changed)
 
     def leading(self) -> LayerDrift | None:

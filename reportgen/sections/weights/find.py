@@ -61,7 +61,7 @@ class WeightTensor:
 
     @property
     def is_statistic(self) -> bool:
-        """Whether training does not learn it: a moving statistic of a batch normalisation, or the state of a random generator."""
+        """Whether training does not learn it: a moving statistic of a batch normalization, or the state of a random generator."""
         return self.weight.rpartition("/")[2] in STATISTICS
 
     def sketched(self) -> np.ndarray:
@@ -107,7 +107,7 @@ class Weights:
 
 
 def _mark(rows: list[WeightTensor], sketch_version: int) -> LayerMark:
-    # tensors whose values are centred on another value than 0 (a normalisation's scales, around 1) all point the same way
+    # tensors whose values are centred on another value than 0 (a normalization's scales, around 1) all point the same way
     telling = [row for row in rows if abs(row.mean) < row.std]
     direction = None
     if telling:

@@ -212,13 +212,13 @@ def _tell_exchanged(weights: WeightDrift) -> Iterator[str]:
 
 
 def _tell_statistics(story: Story) -> Iterator[str]:
-    """Yield that moving statistics of batch normalisations changed. This comes last and never leads the verdict."""
+    """Yield that moving statistics of batch normalizations changed. This comes last and never leads the verdict."""
     cast = {row.path for row in story.drift.rows if row.is_statistic and row.how == "cast"}  # another sentence reports casts
     moved = [layer for layer in story.drift.moved_statistics() if layer.path not in cast]
     if not moved:
         return
     only = "" if story.drift.moved() or story.drift.unmatched or story.drift.retyped else "only "
-    of = "a batch normalisation" if len(moved) == 1 else f"{len(moved):,} batch normalisations"
+    of = "a batch normalization" if len(moved) == 1 else f"{len(moved):,} batch normalizations"
     yield f"{only}the moving statistics of {of} changed{'' if only else ', too'}"
 
 

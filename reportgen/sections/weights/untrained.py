@@ -26,7 +26,7 @@ def untrained(network: Network) -> Iterator[Finding]:
 
     This is the one-sample Kolmogorov-Smirnov test: D sqrt(n) < 1.63 for at least 200 weights. It flagged none of 715 trained
     layers of 43 public model files, even after the first epoch. Since training may leave the distribution of a kernel unchanged,
-    a witness is required as well: the layer's bias and a normalisation right after it or, if it has neither, those of the whole
+    a witness is required as well: the layer's bias and a normalization right after it or, if it has neither, those of the whole
     model must still have their initial values, the same number everywhere. A model without any such weights is not judged.
     """
     kernels = [(call, _laws(network, call)) for call in network.layers]
@@ -34,7 +34,7 @@ def untrained(network: Network) -> Iterator[Finding]:
     judged, fresh = 0, []
     for call, laws in kernels:
         own = _witnesses(network, call, laws)
-        own += [each for row in _normalisations(network, call) for each in _witnesses(network, row, {})]
+        own += [each for row in _normalizations(network, call) for each in _witnesses(network, row, {})]
         if not laws or not (own or touched):
             continue
         judged += 1
@@ -44,7 +44,7 @@ def untrained(network: Network) -> Iterator[Finding]:
             fresh.append((call.path, distance))
     if not judged:
         raise NotApplicable(
-            f"No kernel of {FEWEST} weights or more has a known initializer, and a bias or a normalisation that shows whether it "
+            f"No kernel of {FEWEST} weights or more has a known initializer, and a bias or a normalization that shows whether it "
             "was trained."
         )
     advice = "Check that the trained weights were saved and loaded."
@@ -77,7 +77,7 @@ def _witnesses(network: Network, call: LayerCall, kernels: Mapping[str, Any]) ->
     return [each.min != each.max or (size == 1 and each.min not in (0, 1)) for each, size in figures]
 
 
-def _normalisations(network: Network, call: LayerCall) -> Iterator[LayerCall]:
+def _normalizations(network: Network, call: LayerCall) -> Iterator[LayerCall]:
     return (row for row in network.layers if row.inputs == (call.path,) and "Normalization" in row.type)
 
 
