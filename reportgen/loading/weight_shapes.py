@@ -92,8 +92,8 @@ def remedy(path: Path) -> str:
         return f"They fit {' or '.join(whole)}: --model {whole[0]} --weights {path.name}"
     if kernels:
         return (
-            f"Its convolutions larger than 1 × 1 are those of {' or '.join(kernels)}, but the head is missing or different: build the model in "
-            "Python, load the weights, and save the whole model with model.save(...)."
+            f"Its convolutions larger than 1 × 1 are those of {' or '.join(kernels)}, but the head is missing or different: "
+            "build the model in Python, load the weights, and save the whole model with model.save(...)."
         )
     return (
         "No architecture of keras.applications fits them: build the model in Python, load the weights, and save it with "
