@@ -32,7 +32,7 @@ FLOORS = {
     "comparison": 5,
     "page": 6, "request": 6, "provenance": 6,
     "reporter": 7,
-    "checking": 8, "site": 8, "site_diff": 8, "batching": 8, "mail": 8,
+    "checking": 8, "site": 8, "site_diff": 8, "batching": 8, "summaries": 8, "mail": 8,
     "cli": 9, "__init__": 9, "__main__": 9,
 }  # fmt: skip
 # within a floor, who may import whom
@@ -47,6 +47,7 @@ BESIDE = {
     ("resizing", "options"), ("resizing", "backend"), ("probe", "explained"), ("probe", "options"), ("probe", "arrays"),
     ("inspection", "loading"),
     ("report", "checks"), ("codec", "report"), ("batching", "site"), ("mail", "site"), ("site_diff", "site"),
+    ("mail", "summaries"), ("summaries", "site"),
     ("provenance", "request"), ("__main__", "cli"),
 }  # fmt: skip
 TENSORFLOW = {"tensorflow", "keras"}

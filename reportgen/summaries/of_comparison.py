@@ -1,4 +1,4 @@
-"""What a mail says about a comparison, read from its page: the headline that it stores, and its first pictures."""
+"""The summary of a comparison, read from its page: the headline that it stores, and its first pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a mail says about a report."""
+"""The summary of a report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures for a mail: as JPEG files of a size that mail programs show well."""
+"""Pictures of a summary: as JPEG files of a size that mail programs show well."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ QUALITY = 88
 
 
 def picture_of(picture: Picture, caption: str) -> SummaryPicture:
-    """Return a picture of a report for a mail."""
+    """Return a picture of a report for its summary."""
     values = picture.values
     if picture.colormap != RGB:
         values = np.frombuffer(palette(picture.colormap), np.uint8).reshape(256, 3)[values]
@@ -28,7 +28,7 @@ def picture_of(picture: Picture, caption: str) -> SummaryPicture:
 
 
 def picture_from_file(content: bytes, kind: str, caption: str) -> SummaryPicture:
-    """Return a PNG or JPEG file of a page or a site for a mail; `kind` is "PNG" or "JPEG". Raises `ReportFileError`."""
+    """Return a PNG or JPEG file of a page or a site for its summary; `kind` is "PNG" or "JPEG". Raises `ReportFileError`."""
     try:
         with Image.open(io.BytesIO(content), formats=[kind]) as image:
             if image.width * image.height > MOST_PIXELS:
