@@ -143,7 +143,7 @@ def _pictures(site: Path, rows: Sequence[Row]) -> Iterator[SummaryPicture]:
             inside = path.is_file() and path.resolve() == site.resolve() / entry.thumbnail
             if not inside or path.stat().st_size > LARGEST_THUMBNAIL:
                 continue
-            yield picture_from_file(path.read_bytes(), "JPEG", _caption(entry, rows))
+            yield picture_from_file(path.read_bytes(), "JPEG", f"thumbnail_{made + 1}", _caption(entry, rows))
         except (OSError, ReportFileError):  # a lost thumbnail must not stop the figures
             continue
         made += 1

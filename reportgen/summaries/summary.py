@@ -32,8 +32,12 @@ class SummaryTable:
 
 @record(kw_only=True)
 class SummaryPicture:
-    """A picture as a JPEG file: `cid` names it within the mail, `width` and `height` are in pixels."""
+    """A picture as a JPEG file. `cid` names it within a mail, and `name` says which picture it is, whatever it shows: "image".
 
+    `width` and `height` are in pixels.
+    """
+
+    name: str
     cid: str
     content: bytes
     width: int
