@@ -19,6 +19,7 @@ from reportgen.checks import Checks, NotChecked
 from reportgen.cli import main
 from reportgen.errors import OptionError, TrackerError
 from reportgen.metrics import Metric
+from reportgen.publishing.metrics import metrics_of as names_and_values
 from reportgen.publishing.names import class_part, image_part
 from reportgen.publishing.publication import pixels_of, publication_of
 from reportgen.report import Absent, Report
@@ -43,10 +44,11 @@ def with_classes(labels: tuple[str, ...], scores: tuple[float, ...], **changes: 
     order = sorted(range(len(labels)), key=lambda each: -scores[each])
     rows = tuple(Prediction(rank, each, labels[each], scores[each]) for rank, each in enumerate(order, start=1))
     answer = Predictions(
-        kind="probabilities", classes=len(scores), rows=rows, scores=packed(np.float32(scores)), labels_digest=None,
+        kind="probabilities", classes=len(scores), rows=rows, scores=packed(np.asarray(scores, np.float32)), labels_digest=None,
         task="classification", name="o",
     )  # fmt: skip
-    return replace(small_report(), predictions=answer, attributions=Absent("none"), **changes)
+    other: dict[str, Any] = {name: Absent("none") for name in ("output_map", "features", "attributions")}
+    return replace(small_report(), predictions=answer, **other, **changes)
 
 
 def metrics_of(found: Any, **options: Any) -> dict[str, float]:
@@ -85,7 +87,7 @@ def test_the_true_class_has_a_score_though_the_page_does_not_show_it() -> None:
     few = replace(report.predictions, rows=report.predictions.rows[:1])
     made = replace(report.provenance, truth=Truth("b", 1, 3))
     metrics = metrics_of(replace(report, predictions=few, provenance=made))
-    assert {name: value for name, value in metrics.items() if "score" in name} == {
+    assert {name: value for name, value in metrics.items() if "score/" in name or name == "top_score"} == {
         "score/0_a": 0.5, "top_score": 0.5, "score/1_b": 0.125,
     }  # fmt: skip
 
@@ -95,6 +97,22 @@ def test_values_of_a_regression_are_no_scores() -> None:
     assert isinstance(report.predictions, Predictions)
     metrics = metrics_of(replace(report, predictions=replace(report.predictions, kind="raw", task="regression")))
     assert {name for name in metrics if not name.startswith("check")} == {"value/0_age", "value/1_size"}
+
+
+def test_features_and_masks() -> None:
+    report = small_report()
+    features, output_map = report.features, report.output_map
+    assert not isinstance(features, Absent)
+    assert not isinstance(output_map, Absent)
+    metrics = metrics_of(report)
+    assert {name: value for name, value in metrics.items() if name.startswith("features/")} == {
+        "features/mean": features.mean, "features/std": features.std, "features/min": features.min,
+        "features/max": features.max, "features/l2_norm": features.l2_norm, "features/zeros": features.zeros,
+    }  # fmt: skip
+    shares = {name: value for name, value in metrics.items() if name.startswith("share/")}
+    assert list(shares.values()) == [row.share for row in output_map.rows if row.share is not None] != []
+    image = replace(output_map, kind="image", rows=(), mean_absolute_error=0.125)
+    assert names_and_values(replace(report, output_map=image))["mean_absolute_error"] == 0.125
 
 
 def test_a_yes_or_no_has_no_top_score() -> None:

@@ -98,5 +98,5 @@ def _most_telling(report: Report) -> Iterator[SummaryPicture]:
     if overview is not None:
         yield picture_of(overview.picture, "image", "The image as the model sees it")
     drawn = [(row.path, row.picture) for row in maps.rows if row.picture is not None] if maps else []
-    for place, (path, grid) in zip(("first", "last"), drawn[:1] + drawn[1:][-1:], strict=False):
-        yield picture_of(grid, f"feature_maps_{place}", f"Feature maps of {path}")
+    for which, (path, grid) in zip(("first", "last"), drawn[:1] + drawn[1:][-1:], strict=False):
+        yield picture_of(grid, f"feature_maps_{which}", f"Feature maps of {path}")
