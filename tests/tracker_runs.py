@@ -128,7 +128,7 @@ def test_mlflow_takes_hostile_labels_and_values(store: Any) -> None:
     expected = publication_of(report, None).metrics.items()
     stored = {name: math.copysign(most, value) if math.isinf(value) else value for name, value in expected}
     assert_same_figures(run.data.metrics, stored)
-    assert run.data.tags["reportgen/cat/not_finite"].startswith("reportgen/cat/score/1_a_b inf, ")
+    assert "reportgen/cat/score/1_a_b inf, reportgen/cat/score/2_a_b -inf" in run.data.tags["reportgen/cat/not_finite"]
     spoilt = spoiled(filled(small_report()), HOSTILE, keep=PACKED)
     run_id = reportgen.to_mlflow(spoilt)
     name = publication_of(spoilt, None).name
