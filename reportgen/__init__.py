@@ -20,6 +20,7 @@ from .errors import (
     OutputError,
     ReportFileError,
     ReportgenError,
+    TrackerError,
     UnsafeModelError,
 )
 from .notebooks import show_by
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
     from .page.read import read
     from .page.render import render, render_folder
     from .picture import Picture
+    from .publishing.to_dvclive import to_dvclive
+    from .publishing.to_mlflow import to_mlflow
+    from .publishing.to_tensorboard import to_tensorboard
+    from .publishing.to_wandb import to_wandb
     from .report import Absent, Report
     from .reporter import Reporter, generate, load
     from .site.writing import index
@@ -57,6 +62,7 @@ __all__ = [
     "Reporter",
     "ReportgenError",
     "Series",
+    "TrackerError",
     "UnsafeModelError",
     "__version__",
     "batch",
@@ -72,6 +78,10 @@ __all__ = [
     "render_folder",
     "render_series",
     "series",
+    "to_dvclive",
+    "to_mlflow",
+    "to_tensorboard",
+    "to_wandb",
 ]
 
 # imported on first access: printing a help text needs neither NumPy nor Jinja nor, above all, TensorFlow
@@ -96,6 +106,10 @@ _ROOMS = {
     "Picture": "picture",
     "Absent": "report",
     "Report": "report",
+    "to_dvclive": "publishing.to_dvclive",
+    "to_mlflow": "publishing.to_mlflow",
+    "to_tensorboard": "publishing.to_tensorboard",
+    "to_wandb": "publishing.to_wandb",
 }
 
 

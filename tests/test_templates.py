@@ -14,7 +14,6 @@ import pytest
 from reportgen.comparison.diff import diff
 from reportgen.comparison.series import series
 from reportgen.errors import OptionError, OutputError
-from reportgen.mail.of_report import summary_of_report
 from reportgen.page.diff import render_diff, render_series
 from reportgen.page.environment import copy_templates, environment_with, our_templates
 from reportgen.page.render import Composer, render
@@ -28,6 +27,7 @@ from reportgen.site.links import Neighbours, block_of
 from reportgen.site.pages import site_pages
 from reportgen.site_diff.render import SitePage
 from reportgen.site_diff.result import SiteDiff
+from reportgen.summaries.of_report import summary_of_report
 
 from .test_codec import small_report
 
