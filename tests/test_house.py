@@ -32,7 +32,7 @@ FLOORS = {
     "comparison": 5,
     "page": 6, "request": 6, "provenance": 6,
     "reporter": 7,
-    "checking": 8, "site": 8, "site_diff": 8, "batching": 8, "mail": 8, "callback": 8,
+    "checking": 8, "site": 8, "site_diff": 8, "batching": 8, "mail": 8, "callback": 8, "pytest_plugin": 8,
     "cli": 9, "__init__": 9, "__main__": 9,
 }  # fmt: skip
 # within a floor, who may import whom
