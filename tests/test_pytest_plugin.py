@@ -14,6 +14,7 @@ import pytest
 
 import reportgen
 from reportgen.page.render import render
+from reportgen.report import present
 
 from .gold import report_file
 
@@ -27,9 +28,11 @@ OLD = report_file(2)
 def new() -> str:
     """The page of a report like the old one, but for a score."""
     report = reportgen.read(OLD)
-    first, *rest = report.predictions.rows
+    predictions = present(report.predictions)
+    assert predictions is not None
+    first, *rest = predictions.rows
     rows = (replace(first, score=first.score / 2), *rest)
-    return render(replace(report, predictions=replace(report.predictions, rows=rows)))
+    return render(replace(report, predictions=replace(predictions, rows=rows)))
 
 
 @pytest.fixture
@@ -122,7 +125,7 @@ def test_files_of_others_are_not_overwritten(project: pytest.Pytester) -> None:
     run(project, "-k", "old", "--reportgen-update").assert_outcomes(passed=1)
 
 
-def test_the_example_of_the_readme(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_example_of_the_readme(project: pytest.Pytester) -> None:
     readme = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
     (example,) = re.findall(r"## In a test\n.*?```python\n(.*?)```", readme, re.S)
     # the report of a model is at hand: making one is what other tests are about

@@ -20,6 +20,7 @@ from reportgen.backend import keras, tf
 from reportgen.callback.images import shown_images
 from reportgen.cli import main
 from reportgen.errors import ImageError, LabelsError, OptionError, OutputError
+from reportgen.report import present
 from reportgen.site.data import site_data
 from reportgen.site.entries import read_entries
 
@@ -45,7 +46,7 @@ def small() -> Any:
     )
 
 
-class Noisy(layers.Layer):  # type: ignore[misc]
+class Noisy(keras.layers.Layer):  # type: ignore[misc]
     """Draws from every random state there is, and changes its own variables, at every call: in inference, too."""
 
     def __init__(self) -> None:
@@ -147,11 +148,11 @@ def test_the_training_is_not_changed(way: str, tmp_path: Path) -> None:
 
 
 def test_a_step_of_ones_own_is_traced_once(tmp_path: Path) -> None:
-    counts = []
+    counts: list[tuple[int, int]] = []
+    model: Any = OwnStep()
     after = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda epoch, logs: counts.append((model.traces, id(model.train_function)))
     )
-    model = OwnStep()
     model.compile("adam")
     model.fit(X, Y, epochs=3, verbose=0, callbacks=[reportgen.ReportCallback(X[:1], output=tmp_path / "site", **LITE), after])
     assert len(set(counts)) == 1
@@ -198,9 +199,11 @@ def test_every_epoch_has_its_reports(followed: tuple[Path, list[dict[str, float]
             report = reportgen.read(site / f"reports/epoch-{number:02}/image-{place + 1}.html")
             assert report.title == f"small-epoch-{number:02} on image-{place + 1}"
             assert {each.name: each.value for each in report.provenance.metrics} == pytest.approx(logs)
-            rows = {row.class_index: row.score for row in report.predictions.rows}
+            predictions, truth = present(report.predictions), report.provenance.truth
+            assert predictions is not None
+            assert truth is not None
+            rows = {row.class_index: row.score for row in predictions.rows}
             assert [rows[index] for index in range(3)] == pytest.approx(scores[place].tolist(), rel=1e-5)
-            truth = report.provenance.truth
             assert (truth.label, truth.correct) == ("abc"[place], bool(scores[place].argmax() == place))
 
 
@@ -418,7 +421,7 @@ def test_a_full_disk_is_told_once_and_errors_on_request_end_nothing(
 
 
 def test_an_interrupt_passes_and_leaves_the_model_as_it_was(tmp_path: Path) -> None:
-    class Interrupting(layers.Layer):  # type: ignore[misc]
+    class Interrupting(keras.layers.Layer):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.calls = tf.Variable(0, trainable=False)
