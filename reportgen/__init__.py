@@ -28,6 +28,7 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from .batching.batch import batch
+    from .callback.callback import ReportCallback
     from .checking import check
     from .comparison.diff import diff
     from .comparison.result import Diff, Series
@@ -58,6 +59,7 @@ __all__ = [
     "OutputError",
     "Picture",
     "Report",
+    "ReportCallback",
     "ReportFileError",
     "Reporter",
     "ReportgenError",
@@ -86,6 +88,7 @@ __all__ = [
 
 # imported on first access: printing a help text needs neither NumPy nor Jinja nor, above all, TensorFlow
 _ROOMS = {
+    "ReportCallback": "callback.callback",
     "batch": "batching.batch",
     "check": "checking",
     "generate": "reporter",

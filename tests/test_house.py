@@ -32,7 +32,8 @@ FLOORS = {
     "comparison": 5,
     "page": 6, "request": 6, "provenance": 6,
     "reporter": 7,
-    "checking": 8, "site": 8, "site_diff": 8, "batching": 8, "summaries": 8, "mail": 8, "publishing": 8,
+    "checking": 8, "site": 8, "site_diff": 8, "batching": 8, "summaries": 8, "mail": 8, "publishing": 8, "callback": 8,
+    "pytest_plugin": 8,
     "cli": 9, "__init__": 9, "__main__": 9,
 }  # fmt: skip
 # within a floor, who may import whom
@@ -47,13 +48,13 @@ BESIDE = {
     ("resizing", "options"), ("resizing", "backend"), ("probe", "explained"), ("probe", "options"), ("probe", "arrays"),
     ("inspection", "loading"),
     ("report", "checks"), ("codec", "report"), ("batching", "site"), ("mail", "site"), ("site_diff", "site"),
-    ("mail", "summaries"), ("summaries", "site"), ("publishing", "summaries"),
+    ("mail", "summaries"), ("summaries", "site"), ("publishing", "summaries"), ("callback", "batching"), ("callback", "site"),
     ("provenance", "request"), ("__main__", "cli"),
 }  # fmt: skip
 TENSORFLOW = {"tensorflow", "keras"}
 # the rooms that run models; provenance only asks for versions, resizing resizes as TensorFlow does, and TensorBoard's events are
 # written by TensorFlow
-BACKEND_ROOMS = {"loading", "inspection", "provenance", "resizing", "publishing"}
+BACKEND_ROOMS = {"loading", "inspection", "provenance", "resizing", "publishing", "callback"}
 LONGEST = 300  # lines
 MOST_POSITIONAL = 4  # fields of a record that may be given without their names
 GOLD = str(report_file(1))

@@ -168,7 +168,9 @@ def test_every_documented_variable_is_there(tmp_path: Path, variable: str) -> No
         "series": "series.html.j2",
         "found": "diff/alike.html.j2",
         "names": "diff/warned.html.j2",
-        **dict.fromkeys(("models", "version", "rows", "page", "all_rows", "labels"), "site/index.html.j2"),
+        **dict.fromkeys(
+            ("models", "version", "rows", "page", "all_rows", "labels", "metrics", "trainings"), "site/index.html.j2"
+        ),
         **dict.fromkeys(("model", "activity", "responses"), "site/model.html.j2"),
         "named": "site/diff.html.j2",
         **dict.fromkeys(("entry", "near"), "site/links.html.j2"),

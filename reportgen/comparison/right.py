@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..formatting import counted, name, numbers
-from ..metrics import Metric, metric_changes
+from ..metrics import Metric, grouped, metric_changes
+from ..sections.section import FigureLine, FigureTable
 from ..truth import Truth
 
 
@@ -65,3 +66,13 @@ def tell_metrics(metrics: Sequence[Sequence[Metric]]) -> Iterator[str]:
         through = ", ".join(numbers([metric.value for _, metric in known]))
         told = metric_changes([old], [new])[0].told()
         yield f"from version {first} to {last} {told}{f' ({through})' if len(known) > 2 else ''}"
+
+
+def follow_metrics(metrics: Sequence[Sequence[Metric]]) -> Iterator[FigureTable]:
+    """Yield a table of the metrics on each scale, for those that at least two versions have."""
+    values = [{metric.name: metric.value for metric in of} for of in metrics]
+    for place, names in enumerate(grouped(each for of in values for each in of), start=1):
+        rows = {each: tuple(of.get(each) for of in values) for each in names}
+        known = [FigureLine(each, row) for each, row in rows.items() if sum(value is not None for value in row) > 1]
+        if known:
+            yield FigureTable(name=f"metrics-{place}", title=f"Metric: {names[0]}", kind="scores", lines=tuple(known))
