@@ -30,6 +30,7 @@ from .drawing import drawing_of
 from .environment import FILTERS, TESTS, environment_with, source_of
 from .folder import INDEX, SCRIPT, STYLE, picture_name
 from .lines import COLOURS, MOST_LINES, dashes_of, lines
+from .maps import for_each_map, inactive_tiles
 from .read import DATA_ID, DATA_URI
 
 NO_SITE = Markup("")
@@ -260,6 +261,8 @@ def curves(panels: Sequence[Panel]) -> ShownPicture:
 
 
 FILTERS["shown"] = shown
+FILTERS["for_each_map"] = for_each_map
+FILTERS["inactive_tiles"] = inactive_tiles
 TESTS["placed"] = is_placed
 FILTERS["laid"] = laid
 FILTERS["line_chart"] = line_chart
