@@ -38,8 +38,9 @@ PLAIN = frozenset((int, str, bool, type(None)))  # types that JSON has
 
 
 @cache
-def _names(record: Any) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(record))
+def _names(record: Hashable) -> tuple[str, ...]:
+    kind: Any = record
+    return tuple(field.name for field in fields(kind))
 
 
 class Encoder:
@@ -52,7 +53,7 @@ class Encoder:
 
     def encode(self, value: Any) -> Any:
         """Return `value` as JSON values."""
-        kind = type(value)  # of ten thousand values most are numbers: they are told apart first
+        kind: Any = type(value)  # of ten thousand values most are numbers: they are told apart first
         if kind is float or kind in PLAIN:
             return _number(value) if kind is float else value
         if isinstance(value, tuple):
