@@ -249,7 +249,7 @@ def _scaled(tiles: np.ndarray, ranges: np.ndarray, signed: bool) -> np.ndarray:
     factors = 255 / np.where(flat, 1, highs - lows)
     with np.errstate(invalid="ignore", over="ignore"):
         scaled = (tiles * 0.5 - lows.astype(tiles.dtype)[:, None, None]) * factors.astype(tiles.dtype)[:, None, None]
-    pixels = np.nan_to_num(np.rint(scaled), nan=0, posinf=255, neginf=0).clip(0, 255).astype(np.uint8)
+    pixels: np.ndarray = np.nan_to_num(np.rint(scaled), nan=0, posinf=255, neginf=0).clip(0, 255).astype(np.uint8)
     pixels[flat] = MIDDLE if signed else 0
     return pixels
 
