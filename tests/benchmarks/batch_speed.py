@@ -2,10 +2,10 @@
 
     python -m tests.benchmarks.batch_speed [rate | memory | vgg16 | all] [IMAGES]
 
-rate: MiniVGG over IMAGES images (default 1000) in a fresh process, with its start and the index. Processor time per report says more
-where other work runs beside it. memory: the peak of batches of 20 and of 200 images, each in a fresh process, the worker processes not
-counted. vgg16: random weights, seconds per image, in turn in one process: a report of a batch with its page; a bare pass with the
-gradient of the best score at the last convolution; and the tutorial's way, 64 maps of five layers drawn with matplotlib.
+rate: MiniVGG over IMAGES images (default 1000) in a fresh process, with its start and the index. Processor time per report says
+more where other work runs beside it. memory: the peak of batches of 20 and of 200 images, each in a fresh process, the worker
+processes not counted. vgg16: random weights, seconds per image, in turn in one process: a report of a batch with its page; a bare
+pass with the gradient of the best score at the last convolution; and the tutorial's way, 64 maps of five layers by matplotlib.
 """
 
 from __future__ import annotations
