@@ -34,6 +34,15 @@ LARGEST_INTEGER = 2**63 - 1  # NumPy's limit; no integer in a report is negative
 NON_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
+PLAIN = frozenset((int, str, bool, type(None)))  # types that JSON has
+
+
+@cache
+def _names(record: Hashable) -> tuple[str, ...]:
+    kind: Any = record
+    return tuple(field.name for field in fields(kind))
+
+
 class Encoder:
     """Encodes values and collects their pictures: `pictures` holds each PNG by its id, a digest of its content."""
 
@@ -44,7 +53,12 @@ class Encoder:
 
     def encode(self, value: Any) -> Any:
         """Return `value` as JSON values."""
-        if isinstance(value, Picture):
+        kind: Any = type(value)  # of ten thousand values most are numbers: they are told apart first
+        if kind is float or kind in PLAIN:
+            return _number(value) if kind is float else value
+        if isinstance(value, tuple):
+            return [self.encode(item) for item in value]
+        if kind is Picture:
             return {
                 "picture": self.identify(value),
                 "low": _number(value.low),
@@ -52,11 +66,9 @@ class Encoder:
                 "colormap": value.colormap,
             }
         if is_dataclass(value):
-            return {field.name: self.encode(getattr(value, field.name)) for field in fields(value)}
+            return {name: self.encode(getattr(value, name)) for name in _names(kind)}
         if isinstance(value, Mapping):
             return {name: self.encode(item) for name, item in value.items()}
-        if isinstance(value, tuple):
-            return [self.encode(item) for item in value]
         return _number(value) if isinstance(value, float) else value
 
     def identify(self, picture: Picture) -> str:

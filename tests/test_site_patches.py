@@ -26,7 +26,7 @@ from reportgen.site.cutting import LONGEST, small_png
 from reportgen.site.entries import Entry, read_entries
 from reportgen.site.layout import peaks_file
 from reportgen.site.patches import box_of
-from reportgen.site.peaks import KEPT, ChannelPeaks, LayerPeaks, Peak, Peaks, order_of
+from reportgen.site.peaks import KEPT, ChannelPeaks, LayerPeaks, MapPeaks, Peak, Peaks, order_of, peaks_in
 from reportgen.site.peaks_file import decoded, encoded, read_peaks
 from reportgen.site.writing import index, write_site
 
@@ -369,11 +369,17 @@ def images_of(count: int, seed: int = 1) -> dict[str, np.ndarray]:
     return {f"i{place:03}": drawn.integers(-3, 9, (4, 5, 3)).astype(np.float32) for place in range(count)}
 
 
+def found_in(values: np.ndarray) -> MapPeaks:
+    found = peaks_in(maps_of(1, "conv", values), FIELD)
+    assert found is not None
+    return found
+
+
 def kept(maps: dict[str, np.ndarray]) -> Peaks:
     peaks = Peaks(model="m", size=(8, 8))
     for stem, values in maps.items():
         peaks.images[stem] = f"wanted {stem}"
-        peaks.add(stem, maps_of(1, "conv", values), FIELD)
+        peaks.add(stem, found_in(values))
     return peaks
 
 
@@ -415,7 +421,7 @@ def test_after_an_image_was_replaced_only_what_is_certain_is_shown() -> None:
     again = kept(maps).without(best[:2])
     for stem in best[:2]:
         again.images[stem] = f"wanted {stem}"
-        again.add(stem, maps_of(1, "conv", maps[stem]), FIELD)
+        again.add(stem, found_in(maps[stem]))
     assert encoded(again) == encoded(kept(maps))  # made again as they were
     assert kept(maps).without(maps.keys()).layers == {}
 

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from ..errors import ReportgenError, reason_of
+from ..errors import ReportgenError
 from ..options import Options
-from ..page.render import render
 from ..progress import advance
-from ..reporter import Announce, Progress, Reporter
+from ..reporter import Announce, Progress
 from ..request import check_options
-from ..site.entries import Entry, append_entry, entry_of, read_entries
+from ..site.entries import Entry, append_entry, read_entries
 from ..site.layout import check_site_writable, write_in, writing
-from ..site.links import Neighbours, block_of, digest_of, neighbours_of
-from ..site.thumbnails import thumbnail
+from ..site.links import neighbours_of
 from ..site.writing import is_whole, write_site
 from .gathering import Source, gather, read_shard, shard_of
 from .keeping import Keeper, shows_filters
+from .making import Here, Made, Maker
 from .models import Candidate, candidates_of, digest_of_files, digest_of_options, wanted_digest
 from .preparing import check_images, check_overlap, check_truths, listed, without_costly_sections
+from .tasks import Job, Task, bare
 from .truths import Truths, truths_of
 
 Log = Callable[[dict[str, Any]], None]
@@ -88,12 +87,12 @@ def batch(
     check_overlap(site, chosen)
     first = check_truths(truths, candidates, asked, announce, progress)
     with writing(site), _stopping() as stop:
-        run = _Run(site, chosen, truths, asked, stop, progress, announce, log, len(candidates))
+        run = _Run(site, chosen, truths, asked, stop, progress, Here(announce, progress, first), log, len(candidates))
         for candidate in candidates:
             if not stop.is_set():
-                run.make(candidate, first.pop(candidate.key, None))
+                run.make(candidate)
         progress("Writing the site")
-        write_site(site, run.entries.values(), run.templates)
+        write_site(site, run.entries.values(), Path(asked.templates) if asked.templates else None)
     run.result.stopped = stop.is_set()
     return run.result
 
@@ -119,7 +118,7 @@ def _stopping() -> Iterator[threading.Event]:
 
 
 class _Run:
-    """One run: makes the missing reports of each model, and records them."""
+    """One run: plans the missing reports of each model, and records and writes those that arrive."""
 
     def __init__(
         self,
@@ -129,127 +128,82 @@ class _Run:
         asked: Options,
         stop: threading.Event,
         progress: Progress,
-        announce: Announce | None,
+        maker: Maker,
         log: Log,
         models: int,
     ) -> None:
         self.site, self.sources, self.truths, self.asked = site, sources, truths, asked
-        self.stop, self.progress, self.announce, self.log = stop, progress, announce, log
+        self.stop, self.progress, self.maker, self.log = stop, progress, maker, log
         self.entries = read_entries(site)
         self.result = Batch(site=site)
         self.all = len(sources) * models
         self.began = time.monotonic()
         self._options = digest_of_options(asked)
         self._images: dict[Path, str] = {}
-        self.templates = Path(asked.templates) if asked.templates else None
 
-    def make(self, candidate: Candidate, reporter: Reporter | None) -> None:
+    def make(self, candidate: Candidate) -> None:
         """Make the missing reports of one model; if it cannot be opened, record that as the failure of each image."""
-        if candidate.error:
-            self._fail_all(candidate, self.sources, candidate.error)
-            return
-        digest = candidate.digest()
-        if digest is None and reporter is None:
-            reporter = self._opened(candidate)
-            if reporter is None:
-                return
-        if digest is None and reporter is not None:
-            digest = reporter.network.digest
-        keeper = Keeper(self.site, candidate.key) if shows_filters(self.asked) else None
-        missing = [
-            (source, wanted)
-            for source, wanted in self._wanted(candidate, digest or "")
-            if self._is_missing(candidate, source, wanted) or (keeper and not keeper.has(source.stem, wanted))
-        ]
-        self.result.kept += len(self.sources) - len(missing)
-        if not missing:
-            return
-        reporter = reporter or self._opened(candidate)
-        if reporter is None:
-            return
-        near = self._planned(candidate)
-        if keeper:
-            keeper.forget({source.stem for source, _ in missing})
+        job = Job(
+            given=candidate.given, key=candidate.key, name=candidate.name, options=self.asked, peaks=shows_filters(self.asked)
+        )
         try:
-            for source, wanted in missing:
-                if self.stop.is_set():
-                    return
-                began = time.monotonic()
-                entry = self._report(candidate, reporter, source, wanted, near, keeper)
-                self._note(entry, time.monotonic() - began)
+            if candidate.error:
+                raise ReportgenError(candidate.error)
+            digest = candidate.digest() or self.maker.digest(job)
+        except ReportgenError as error:
+            for source in self.sources:
+                self._note(Made(entry=bare(job, source, str(error)), files={}))
+            return
+        keeper = Keeper(self.site, job.key) if job.peaks else None
+        tasks = self._missing(job, digest, keeper)
+        self.result.kept += len(self.sources) - len(tasks)
+        if not tasks:
+            return
+        if keeper:
+            keeper.forget({each.source.stem for each in tasks})
+        try:
+            with closing(self.maker.make(job, tasks)) as arriving:
+                for made in arriving:
+                    self._take(made, keeper)
+                    if self.stop.is_set():
+                        return
         finally:
             if keeper:
                 keeper.write()
 
-    def _opened(self, candidate: Candidate) -> Reporter | None:
-        self.progress(f"Opening {candidate.name}")
-        try:
-            return Reporter(candidate.given, announce=self.announce, progress=self.progress, **vars(self.asked))
-        except ReportgenError as error:
-            self._fail_all(candidate, self.sources, str(error))
-        except Exception as error:  # a model's own code can raise any exception
-            self._fail_all(candidate, self.sources, f"{candidate.name}: cannot be opened ({reason_of(error)}).")
-        return None
-
-    def _wanted(self, candidate: Candidate, digest: str) -> Iterator[tuple[Source, str]]:
+    def _missing(self, job: Job, digest: str, keeper: Keeper | None) -> list[Task]:
+        """Return the tasks of all reports that do not exist, are damaged or are out of date."""
+        # the neighbours are those if all reports of this model succeed; links are corrected at the end
+        near = neighbours_of({**self.entries, **{(job.key, each.stem): bare(job, each) for each in self.sources}}.values())
+        tasks = []
         for source in self.sources:
-            if source.path not in self._images:
-                try:
-                    self._images[source.path] = digest_of_files(source.path)
-                except OSError:  # reported when it is this image's turn
-                    self._images[source.path] = ""
-            truth = self.truths.get(source.path, "")
-            yield source, wanted_digest(digest, self._options, self._images[source.path], source.name, truth)
+            truth = self.truths.get(source.path)
+            wanted = wanted_digest(digest, self._options, self._digest(source), source.name, truth or "")
+            if self._is_missing(job, source, wanted) or (keeper and not keeper.has(source.stem, wanted)):
+                tasks.append(Task(source=source, wanted=wanted, truth=truth, near=near[job.key, source.stem]))
+        return tasks
 
-    def _is_missing(self, candidate: Candidate, source: Source, wanted: str) -> bool:
-        entry = self.entries.get((candidate.key, source.stem))
+    def _digest(self, source: Source) -> str:
+        if source.path not in self._images:
+            try:
+                self._images[source.path] = digest_of_files(source.path)
+            except OSError:  # reported when it is this image's turn
+                self._images[source.path] = ""
+        return self._images[source.path]
+
+    def _is_missing(self, job: Job, source: Source, wanted: str) -> bool:
+        entry = self.entries.get((job.key, source.stem))
         return entry is None or bool(entry.error) or entry.wanted != wanted or not is_whole(self.site, entry)
 
-    def _planned(self, candidate: Candidate) -> dict[tuple[str, str], Neighbours]:
-        """Return each report's neighbours, assuming that all reports of this model succeed; links are corrected at the end."""
-        planned = {(candidate.key, each.stem): self._bare(candidate, each) for each in self.sources}
-        return neighbours_of({**self.entries, **planned}.values())
+    def _take(self, made: Made, keeper: Keeper | None) -> None:
+        for file, content in made.files.items():
+            write_in(self.site, file, content)
+        if keeper and made.peaks is not None:
+            keeper.add(made.entry.stem, made.entry.wanted, made.peaks)
+        self._note(made)
 
-    def _bare(self, candidate: Candidate, source: Source, error: str = "") -> Entry:
-        return Entry(model=candidate.key, stem=source.stem, model_name=candidate.name, image=shown_name(source), error=error)
-
-    def _report(
-        self,
-        candidate: Candidate,
-        reporter: Reporter,
-        source: Source,
-        wanted: str,
-        near: dict[tuple[str, str], Neighbours],
-        keeper: Keeper | None,
-    ) -> Entry:
-        try:
-            report, probe = reporter.report_and_probe(source.path, truth=self.truths.get(source.path))
-            entry = entry_of(report, candidate.key, source.stem, wanted, shown_name(source))
-            block = block_of(entry, near[entry.key], self.templates)
-            page = render(report, self.templates, site=block).encode()
-            small = thumbnail(report)
-        except ReportgenError as error:
-            return self._bare(candidate, source, str(error).encode("utf-8", "replace").decode())
-        except Exception as error:  # a failure on one image must not stop the others
-            return self._bare(candidate, source, f"{source.name}: {type(error).__name__}: {reason_of(error)}")
-        entry = replace(
-            entry,
-            digest=hashlib.sha256(page).hexdigest(),
-            thumbnail_digest=hashlib.sha256(small).hexdigest() if small else "",
-            links=digest_of(block),
-        )
-        if small:
-            write_in(self.site, entry.thumbnail, small)
-        write_in(self.site, entry.file, page)
-        if keeper:
-            keeper.add(source.stem, wanted, report, probe)
-        return entry
-
-    def _fail_all(self, candidate: Candidate, sources: Sequence[Source], reason: str) -> None:
-        for source in sources:
-            self._note(self._bare(candidate, source, " ".join(reason.split())), 0.0)
-
-    def _note(self, entry: Entry, seconds: float) -> None:
+    def _note(self, made: Made) -> None:
+        entry = made.entry
         append_entry(self.site, entry)
         self.entries[entry.key] = entry
         if entry.error:
@@ -262,13 +216,8 @@ class _Run:
         advance("Reports", min(done, self.all), self.all)
         self.log({
             "event": "failed" if entry.error else "made", "model": entry.model, "image": entry.image, "file": entry.file,
-            "seconds": round(seconds, 3), "done": done, "of": self.all, "error": entry.error or None,
+            "seconds": round(made.seconds, 3), "done": done, "of": self.all, "error": entry.error or None,
         })  # fmt: skip
-
-
-def shown_name(source: Source) -> str:
-    """Return an image's name as valid text, even if the bytes of its path cannot be decoded."""
-    return source.name.encode("utf-8", "replace").decode()
 
 
 def standard_input() -> IO[bytes]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..options import Options
 from ..probe import Probe
 from ..report import Report, present
-from ..site.peaks import Peaks
+from ..site.peaks import ImagePeaks, Peaks, peaks_in
 from ..site.peaks_file import read_peaks, write_peaks
 
 SECTION = "feature_visualization"
@@ -19,6 +19,16 @@ EVERY = 60.0  # seconds after which what is kept is written: a run that is kille
 def shows_filters(asked: Options) -> bool:
     """Return whether the reports may show pictures of filters, beside which a site shows what excites the filters."""
     return SECTION not in asked.skip and (not asked.only or SECTION in asked.only)
+
+
+def peaks_of(report: Report, probe: Probe) -> ImagePeaks:
+    """Return the peaks of all channels of the layers whose filters the report shows."""
+    height, width = probe.given.shape[:2]
+    shown = present(report.feature_visualization)
+    paths = {row.path for row in shown.rows} | {each.path for each in shown.failed} if shown else set()
+    fields = {row.path: row.receptive_field for row in probe.network.layers}
+    found = [peaks_in(maps, fields.get(maps.path)) for maps in probe.maps if maps.path in paths]
+    return ImagePeaks(report.provenance.model.digest, (int(height), int(width)), tuple(each for each in found if each))
 
 
 class Keeper:
@@ -37,19 +47,13 @@ class Keeper:
         """Forget the reports that are made again."""
         self.peaks = self.peaks.without(stems)
 
-    def add(self, stem: str, wanted: str, report: Report, probe: Probe) -> None:
-        """Keep the peaks of all channels of the layers whose filters the report shows."""
-        height, width = probe.given.shape[:2]
-        mark = report.provenance.model.digest, (int(height), int(width))
-        if (self.peaks.model, self.peaks.size) != mark:  # nothing is kept, or of something that cannot be compared
-            self.peaks = Peaks(model=mark[0], size=mark[1])
+    def add(self, stem: str, wanted: str, found: ImagePeaks) -> None:
+        """Keep the peaks of an image."""
+        if (self.peaks.model, self.peaks.size) != found[:2]:  # nothing is kept, or of something that cannot be compared
+            self.peaks = Peaks(model=found.model, size=found.size)
         self.peaks.images[stem] = wanted
-        shown = present(report.feature_visualization)
-        paths = {row.path for row in shown.rows} | {each.path for each in shown.failed} if shown else set()
-        fields = {row.path: row.receptive_field for row in probe.network.layers}
-        for maps in probe.maps:
-            if maps.path in paths:
-                self.peaks.add(stem, maps, fields.get(maps.path))
+        for layer in found.layers:
+            self.peaks.add(stem, layer)
         if time.monotonic() - self._written > EVERY:
             self.write()
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from ..errors import OptionError
 from ..formatting import counted
 from ..options import Options, options_of
 from .app import app, say, showing_progress, tell
@@ -150,8 +149,6 @@ def index(
     from ..site.entries import read_entries
     from ..site.writing import index as rebuild
 
-    if len(sites) > 1 and output is None:
-        raise OptionError("index: several sites are merged into one; name the merged site with --output.")
     site = rebuild(sites, output, templates)
     if not quiet:
         entries = read_entries(site).values()

@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from ..kernels import Kernel, Law
 from ..loading.architecture import architecture
 from ..loading.loaded import Loaded, as_array
 from ..loading.schemes import scale
+from ..options import Options
 from ..probe import INPUT, ChannelOrder, LayerCall, ModelFacts, Ranges
 from ..tensors import TensorFigures, figures_of, tensor_digest
 from .ascent import Ascent, colours_as_given
@@ -32,6 +33,9 @@ from .reinitializing import reinitialized
 from .remembering import key_of, may_be_kept, remember, remembered
 from .running import Structure, run
 from .settings import SettingsReader
+
+if TYPE_CHECKING:
+    from .replaying import Replay
 
 
 class KerasNetwork:
@@ -51,6 +55,8 @@ class KerasNetwork:
         self._structure: Structure | None = None
         self._asking: Asking | None = None
         self._excited: dict[tuple[str, int], Excited] = {}
+        self.expects_more = False  # whether more images follow the first, so that a trace of its pass is worthwhile
+        self._replay: tuple[Options, Replay] | None = None
         self._described: Future[dict[int, TensorFigures]] | None = None
         if self.model.built:
             self._describe()
@@ -58,7 +64,8 @@ class KerasNetwork:
     def taking_values(self, ranges: Ranges) -> KerasNetwork:
         """Return the same network for an array whose values go in unscaled; `ranges` are those of its channels."""
         network = copy.copy(self)
-        network.loaded, network._asking, network._excited = self.loaded.taking_values(ranges), None, {}
+        network.loaded = self.loaded.taking_values(ranges)
+        network._forget()
         return network
 
     def beside(self, values: Mapping[str, np.ndarray]) -> KerasNetwork:
@@ -66,7 +73,8 @@ class KerasNetwork:
         assert self.loaded.inputs is not None
         network = copy.copy(self)
         loaded = dataclasses.replace(self.loaded, inputs=self.loaded.inputs.with_values(values))
-        network.loaded, network._asking, network._excited = loaded, None, {}
+        network.loaded = loaded
+        network._forget()
         return network
 
     def name_classes(self, classes: int) -> None:
@@ -206,8 +214,21 @@ class KerasNetwork:
         if self.layers == rows:
             return self
         network = copy.copy(self)
-        network._structure, network._asking, network._excited = structure, None, {}
+        network._structure = structure
+        network._forget()
         return network
+
+    def keep_replay(self, options: Options, replay: Replay) -> None:
+        """Keep the trace of a pass, for further images with these options."""
+        self._replay = options, replay
+
+    def replay_for(self, options: Options) -> Replay | None:
+        """Return the trace of a pass that was made with these options; None if there is none."""
+        return self._replay[1] if self._replay is not None and self._replay[0] == options else None
+
+    def _forget(self) -> None:
+        """Forget what only holds for the network that this one is a copy of."""
+        self._asking, self._excited, self._replay = None, {}, None
 
     def _keys(self, path: str, channels: tuple[int, ...]) -> dict[int, str]:
         """Return the key under which each filter's picture is kept between runs; "" if it is not kept."""

@@ -66,6 +66,40 @@ class ChannelPeaks:
             self.offer(peak)
 
 
+@dataclass(frozen=True, kw_only=True)
+class MapPeaks:
+    """The peaks of a convolution's maps on one image: the max of each channel, (channels,) float64, nan for a channel without a
+    peak, and its place in the flattened map, (channels,) int64.
+
+    Channels that are inactive or hold values that are not finite have no peak. The other fields are those of `LayerPeaks`.
+    """
+
+    index: int
+    path: str
+    shape: tuple[int, int, int]
+    seen: ReceptiveField | None
+    values: np.ndarray
+    places: np.ndarray
+
+
+class ImagePeaks(NamedTuple):
+    """The peaks of one image: of the model with the digest `model`, whose input has the `size` (h, w)."""
+
+    model: str
+    size: tuple[int, int]
+    layers: tuple[MapPeaks, ...]
+
+
+def peaks_in(maps: FeatureMaps, seen: ReceptiveField | None) -> MapPeaks | None:
+    """Return the peaks of a layer's maps on one image; None if the maps were not kept."""
+    if maps.values is None:
+        return None
+    values = np.where(np.isfinite(maps.low) & np.isfinite(maps.high), maps.high, np.nan).astype(np.float64)
+    values[list(maps.inactive)] = np.nan
+    places = maps.values.reshape(-1, maps.shape[2]).argmax(axis=0)
+    return MapPeaks(index=maps.index, path=maps.path, shape=maps.shape, seen=seen, values=values, places=places)
+
+
 @dataclass(kw_only=True)
 class LayerPeaks:
     """The peaks of each channel of a convolution, whose maps have the `shape` (h, w, channels).
@@ -96,18 +130,16 @@ class Peaks:
     images: dict[str, str] = field(default_factory=dict)
     layers: dict[str, LayerPeaks] = field(default_factory=dict)
 
-    def add(self, stem: str, maps: FeatureMaps, seen: ReceptiveField | None) -> None:
-        """Add the maps of a layer on an image that is one of `images`, and was not added before.
+    def add(self, stem: str, found: MapPeaks) -> None:
+        """Add the peaks of a layer on an image that is one of `images`, and was not added before.
 
-        Channels that are inactive or hold values that are not finite are left out: they have no peak. So are maps without values,
-        and those of a shape that the layer does not have on other images.
+        Maps of a shape that the layer does not have on other images are left out.
         """
-        if maps.values is None:
-            return
-        empty = LayerPeaks(index=maps.index, path=maps.path, shape=maps.shape, seen=seen, channels=_empty(maps.shape[2]))
-        layer = self.layers.setdefault(maps.path, empty)
+        channels = [ChannelPeaks() for _ in range(found.shape[2])]
+        empty = LayerPeaks(index=found.index, path=found.path, shape=found.shape, seen=found.seen, channels=channels)
+        layer = self.layers.setdefault(found.path, empty)
         if layer.is_like(empty):
-            _add_maps(layer, stem, maps, maps.values)
+            _add_peaks(layer, stem, found)
 
     def without(self, stems: Collection[str]) -> Peaks:
         """Return the peaks of all other images; empty if no image is left."""
@@ -146,18 +178,10 @@ class Peaks:
         return alike and (self.model, self.size) == (other.model, other.size)
 
 
-def _empty(channels: int) -> list[ChannelPeaks]:
-    return [ChannelPeaks() for _ in range(channels)]
-
-
-def _add_maps(layer: LayerPeaks, stem: str, maps: FeatureMaps, values: np.ndarray) -> None:
+def _add_peaks(layer: LayerPeaks, stem: str, found: MapPeaks) -> None:
     lowest = np.array([-np.inf if each.left_out is None else -each.left_out[0] for each in layer.channels])
-    with np.errstate(invalid="ignore"):
-        fits = np.isfinite(maps.low) & np.isfinite(maps.high) & (maps.high >= lowest)
-    fits[list(maps.inactive)] = False
-    channels = np.flatnonzero(fits)
-    # the place of the max is found only where it can be among the best, which soon is in few channels
-    places = values.reshape(-1, values.shape[2])[:, channels].argmax(axis=0)
-    for channel, place in zip(channels.tolist(), places.tolist(), strict=True):
-        row, column = divmod(place, layer.shape[1])
-        layer.channels[channel].offer(Peak(float(maps.high[channel]), row, column, stem))
+    # soon only few channels have a peak that can be among the best; nan never is
+    channels = np.flatnonzero(found.values >= lowest)
+    for channel in channels.tolist():
+        row, column = divmod(int(found.places[channel]), layer.shape[1])
+        layer.channels[channel].offer(Peak(float(found.values[channel]), row, column, stem))

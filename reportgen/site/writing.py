@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..errors import OutputError, ReportFileError, ReportgenError
+from ..errors import OptionError, ReportFileError, ReportgenError
 from ..page.read import read
 from .activity import activity_of, main_digest
 from .entries import Entry, append_entry, entry_of, is_plain_name, read_entries, write_entries
@@ -111,7 +111,7 @@ def index(sites: Sequence[str | Path], output: str | Path | None = None, templat
 
     Templates in the folder `templates` override ours. If several sites have the same report, the last one is used. A failure is
     kept only if no other site has the report. Returns the folder. Raises `ReportFileError` for a folder that is not a site,
-    `OptionError` for templates that cannot be used, and `OutputError`.
+    `OptionError` for templates that cannot be used or if `output` is missing for several sites, and `OutputError`.
     """
     given = [Path(each) for each in sites]
     if not given:
@@ -119,7 +119,7 @@ def index(sites: Sequence[str | Path], output: str | Path | None = None, templat
     for each in given:
         check_site(each)
     if output is None and len(given) > 1:
-        raise OutputError("index: several sites are merged into one; name the merged site with --output.")
+        raise OptionError("index: several sites are merged into one; name the merged site with --output.")
     place = given[0] if output is None else Path(output)
     check_site_writable(place)
     with writing(place):
