@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import json
 import logging
+import time
 import uuid
 import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ClusterError, OptionError, reason_of
+from ...formatting import counted, plain
 from .versions import difference, facts, without_reportgen
 
 PACKAGE = "distributed"
@@ -43,6 +46,11 @@ class Cluster:
     def workers(self) -> set[str]:
         """Return the addresses of the workers; raises `OSError` if the scheduler is gone."""
         return set(self.client.nthreads(callback_timeout=30))
+
+    def without_workers(self, why: str = "") -> ClusterError:
+        """Return the error that says that there has been no worker for too long."""
+        told = f"--dask {self.name}: no worker for {self.patience:g} seconds{why}."
+        return ClusterError(f"{told} Start one with: dask worker {self.client.scheduler.address}")
 
     def run(self, function: Callable[..., Any], *given: Any, workers: Collection[str]) -> dict[str, Any]:
         """Call a function on workers, beside their tasks; return by worker what it returned, or the exception that it raised."""
@@ -89,7 +97,7 @@ def connected(given: Any) -> Iterator[Cluster]:
         with _without_log():
             client = _client(distributed, given)
             try:
-                yield Cluster(client, str(given))
+                yield Cluster(client, plain(str(given)))
             finally:
                 client.close(timeout=5)
 
@@ -104,34 +112,34 @@ def _distributed() -> Any:
 
 
 def _client(distributed: Any, given: Any) -> Any:
-    named = str(given)
-    where = (
-        {"scheduler_file": named} if _is_scheduler_file(named) else {"address": given if not isinstance(given, Path) else named}
-    )
+    named = plain(str(given))
+    address = _address_in(given) if isinstance(given, (str, Path)) else given
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about versions, which are compared more strictly than Dask does
-            return distributed.Client(**where, set_as_default=False, name="reportgen")
+            return distributed.Client(address, set_as_default=False, name="reportgen")
     except OSError as error:
-        raise ClusterError(
-            f"--dask {named}: no scheduler answers ({reason_of(error)}); start one with: dask scheduler"
-        ) from error
+        remedy = "check the address, or start one with: dask scheduler"
+        raise ClusterError(f"--dask {named}: no scheduler answers ({reason_of(error)}); {remedy}") from error
     except Exception as error:  # Dask raises whatever its parts raise for an address that is none
         raise ClusterError(f"--dask {named}: not the address of a scheduler ({reason_of(error)}); {ADDRESS}.") from error
 
 
-def _is_scheduler_file(named: str) -> bool:
-    """Return whether this is a scheduler's file; raises `ClusterError` if it cannot be read: Dask would wait for it for ever."""
-    path = Path(named)
-    if path.suffix != ".json" and not (len(path.parts) and "://" not in named and path.is_file()):
-        return False
+def _address_in(given: str | Path) -> str:
+    """Return an address as it is, or that in a scheduler file; raises `ClusterError`."""
+    named, path = plain(str(given)), Path(given)
+    if path.suffix != ".json" and ("://" in named or not path.is_file()):
+        return str(given)
     try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise ClusterError(f"--dask {named}: too large for the file of a scheduler; {ADDRESS}.")
-        path.read_bytes()
+        with path.open("rb") as file:
+            address = json.loads(file.read(LARGEST_FILE))["address"]
     except OSError as error:
         raise ClusterError(f"--dask {named}: cannot be read ({error.strerror}); {ADDRESS}.") from error
-    return True
+    except (ValueError, LookupError, TypeError, RecursionError):
+        address = None
+    if not isinstance(address, str):
+        raise ClusterError(f"--dask {named}: the file names no scheduler; {ADDRESS}.")
+    return address
 
 
 @contextmanager
@@ -148,9 +156,17 @@ def _without_log() -> Iterator[None]:
 
 
 def check_workers(cluster: Cluster, modules: Sequence[str]) -> None:
-    """Raise `ClusterError` if a worker cannot make the same reports as this machine; workers that come later are checked then."""
-    unlike = cluster.unlike(cluster.workers(), modules)
+    """Wait for workers, and check that all of them make the same reports as this machine; raises `ClusterError`.
+
+    Workers that come later are checked then. `modules` are installed modules that they must have, too.
+    """
+    began = time.monotonic()
+    while not (workers := cluster.workers()):
+        if time.monotonic() - began > cluster.patience:
+            raise cluster.without_workers()
+        time.sleep(0.1)
+    unlike = cluster.unlike(workers, modules)
     if unlike:
         worker, wrong = sorted(unlike.items())[0]
-        more = f" ({len(unlike) - 1:,} more workers differ, too.)" if len(unlike) > 1 else ""
+        more = f" {counted(len(unlike) - 1, 'more worker')} cannot be used either." if len(unlike) > 1 else ""
         raise ClusterError(f"--dask {cluster.name}: the worker {worker} {wrong}{more}")

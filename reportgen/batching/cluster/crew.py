@@ -144,9 +144,8 @@ class Crew:
         if self.workers:
             self._seen_worker = time.monotonic()
         elif time.monotonic() - self._seen_worker > self.cluster.patience:
-            why = next((f"; {address} {wrong}" for address, wrong in self.refused.items()), "")
-            told = f"--dask {self.cluster.name}: no worker for {self.cluster.patience:g} seconds{why}"
-            raise ClusterError(f"{told.rstrip('.')}. Start one with: dask worker {self.cluster.name}")
+            why = next((f"; {address} {wrong}".rstrip(".") for address, wrong in self.refused.items()), "")
+            raise self.cluster.without_workers(why)
         return result
 
     def _lost(self, reason: str) -> Outcome:

@@ -47,7 +47,7 @@ def _digest_of_code() -> str:
     found += [("templates", templates, path) for path in templates.rglob("*")]
     digest = hashlib.sha256()
     for name, folder, path in sorted(found):
-        if path.is_file() and path.suffix != ".pyc":
+        if path.is_file() and "__pycache__" not in path.parts:
             digest.update(f"{name}/{path.relative_to(folder).as_posix()}\0".encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
