@@ -68,15 +68,30 @@ class Cluster:
         here = facts(modules)
         found: dict[str, str] = {}
         for worker, there in self.run(facts, modules, workers=workers).items():
-            if isinstance(there, ImportError):
+            if isinstance(there, Exception) and _is_import_error(there):
                 found[worker] = without_reportgen(self._version_on(worker))
             elif not isinstance(there, Exception):
                 found[worker] = difference(here, there)
+            elif not is_gone(there):
+                found[worker] = f"cannot say which versions it has ({reason_of(there)})."
         return {worker: wrong for worker, wrong in found.items() if wrong}
 
     def _version_on(self, worker: str) -> str:
         found = self.run(importlib.metadata.version, "cnn-reportgen", workers=[worker])[worker]
         return found if isinstance(found, str) else ""
+
+
+def is_gone(error: Exception) -> bool:
+    """Return whether a call failed because its worker no longer answers."""
+    from distributed.comm import CommClosedError
+
+    no_answer = isinstance(error, OSError) and error.errno is None  # from Dask itself
+    return no_answer or isinstance(error, (CommClosedError, ConnectionError, TimeoutError))
+
+
+def _is_import_error(error: Exception) -> bool:
+    """Return whether a function does not exist on a worker; Dask returns such an error as it is, or as its text."""
+    return isinstance(error, ImportError) or str(error).startswith(("ModuleNotFoundError(", "ImportError(", "AttributeError("))
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 from ...errors import OutputError, reason_of
 from ..making import Job
 from . import on_worker
-from .connection import Cluster
+from .connection import Cluster, is_gone
 from .luggage import Luggage
 
 PART = 8_000_000  # bytes sent at a time
@@ -30,7 +30,7 @@ def send(cluster: Cluster, name: str, job: Job, luggage: Luggage, workers: Colle
         for worker in well:
             answer = answers.get(worker)
             if isinstance(answer, Exception):
-                result[worker] = None if _is_gone(answer) else _cannot(job, reason_of(answer))
+                result[worker] = None if is_gone(answer) else _cannot(job, reason_of(answer))
         return {worker: answers.get(worker) for worker in well if worker not in result}
 
     needed = run(on_worker.begin, name, job, luggage.without_files())
@@ -58,13 +58,6 @@ def _parts(path: Path) -> Iterator[tuple[int, bytes]]:
                 start += max(len(part), 1)
     except OSError as error:
         raise OutputError(f"{path}: cannot be read ({error.strerror}).") from error
-
-
-def _is_gone(error: Exception) -> bool:
-    from distributed import CommClosedError
-
-    no_answer = isinstance(error, OSError) and error.errno is None  # from Dask itself
-    return no_answer or isinstance(error, (CommClosedError, ConnectionError, TimeoutError))
 
 
 def _cannot(job: Job, reason: str) -> str:
