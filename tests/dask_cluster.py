@@ -39,6 +39,7 @@ CAT = ROOT / "sample_images" / "cat.png"
 DASK = Path(sys.executable).with_name("dask")
 LONG = 120.0  # seconds: starting a process can take long on a busy machine
 ONLY: dict[str, Any] = {"only": ("overview", "predictions"), "preprocess": "none"}
+SHADES = 16  # images for a batch that is disturbed
 SLOW = 0.1  # seconds that a report of the model `watched` takes at least
 
 OWN_LAYERS = """
@@ -143,7 +144,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "photos" / "blue" / "cut.png").write_bytes(CAT.read_bytes()[:500])
     (folder / "photos" / "blue" / "empty.png").write_bytes(b"")
     (folder / "shades").mkdir()
-    for shade in range(24):
+    for shade in range(SHADES):
         Image.new("RGB", (8, 8), (10 + shade, 0, 0)).save(folder / "shades" / f"{shade:02}.png")
     return folder
 
@@ -182,6 +183,25 @@ def in_code(watched: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> I
         sys.modules.pop(name, None)
 
 
+@pytest.fixture(scope="module")
+def watched_here(folder: Path, watched: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site of the model `watched` on the shades, made here."""
+    site = tmp_path_factory.mktemp("here") / "site"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(watched)
+        patch.setenv("WATCHED", str(site.parent / "watched.txt"))
+        reportgen.batch("watched.keras", str(folder / "shades"), site, imports=["own_layers"], **ONLY)
+    return site
+
+
+@pytest.fixture(scope="module")
+def colours_here(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site of the model `colours` on the shades, made here."""
+    site = tmp_path_factory.mktemp("here") / "site"
+    reportgen.batch(str(folder / "colours.keras"), str(folder / "shades"), site, **ONLY)
+    return site
+
+
 def reports_of(site: Path) -> dict[str, Any]:
     return {each["image"]: each for each in site_data(site)["reports"]}
 
@@ -201,9 +221,7 @@ def test_a_site_is_byte_for_byte_that_of_a_local_run(cluster: Processes, folder:
     assert (again.made, again.kept) == (0, 8)
 
 
-def test_parts_made_on_the_cluster_are_merged(cluster: Processes, folder: Path, tmp_path: Path) -> None:
-    whole = tmp_path / "whole"
-    reportgen.batch(str(folder / "colours.keras"), str(folder / "shades"), whole, **ONLY)
+def test_parts_made_on_the_cluster_are_merged(cluster: Processes, folder: Path, colours_here: Path, tmp_path: Path) -> None:
     for part in (1, 2):
         reportgen.batch(
             str(folder / "colours.keras"),
@@ -214,7 +232,7 @@ def test_parts_made_on_the_cluster_are_merged(cluster: Processes, folder: Path, 
             **ONLY,
         )
     merged = reportgen.index([tmp_path / "1", tmp_path / "2"], tmp_path / "merged")
-    assert contents(merged) == contents(whole)
+    assert contents(merged) == contents(colours_here)
 
 
 def test_code_of_the_users_own_goes_along_and_the_newest_is_used(
@@ -235,7 +253,7 @@ def test_code_of_the_users_own_goes_along_and_the_newest_is_used(
     assert before["score"] > 0.4
 
 
-def test_other_inputs_and_two_batches_at_a_time(cluster: Processes, folder: Path, tmp_path: Path) -> None:
+def test_other_inputs_and_two_batches_at_a_time(cluster: Processes, folder: Path, colours_here: Path, tmp_path: Path) -> None:
     pixels, more = keras.Input((8, 8, 3), name="pixels"), keras.Input((3,), name="more")
     pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(3, 1, name="conv")(pixels))
     keras.Model([pixels, more], keras.layers.Softmax()(pooled + more), name="two").save(tmp_path / "two.keras")
@@ -257,18 +275,21 @@ def test_other_inputs_and_two_batches_at_a_time(cluster: Processes, folder: Path
             thread.start()
         for thread in threads:
             thread.join()
-        assert {name: made.made for name, made in results.items()} == {"two": 24, "colours": 24}
+        assert {name: made.made for name, made in results.items()} == {"two": SHADES, "colours": SHADES}
         assert client.status == "running"  # it is the user's
         assert not client.futures
         assert client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)) == 0
         assert not list(cluster.folder.rglob("reportgen-*"))  # nor is a file left on the workers
-    for name, (model, options) in runs.items():
-        reportgen.batch(str(model), str(folder / "shades"), tmp_path / f"here-{name}", **options)
-        assert contents(tmp_path / "there" / name) == contents(tmp_path / f"here-{name}")
+    model, options = runs["two"]
+    reportgen.batch(str(model), str(folder / "shades"), tmp_path / "here", **options)
+    assert contents(tmp_path / "there" / "two") == contents(tmp_path / "here")
+    assert contents(tmp_path / "there" / "colours") == contents(colours_here)
 
 
 @pytest.mark.usefixtures("in_code")
-def test_a_worker_that_is_killed_costs_only_what_it_was_working_on(cluster: Processes, folder: Path, tmp_path: Path) -> None:
+def test_a_worker_that_is_killed_costs_only_what_it_was_working_on(
+    cluster: Processes, folder: Path, watched_here: Path, tmp_path: Path
+) -> None:
     options: dict[str, Any] = {**ONLY, "imports": ["own_layers"]}
     log = cluster.folder / "watched.txt"
     log.write_text("")
@@ -286,7 +307,7 @@ def test_a_worker_that_is_killed_costs_only_what_it_was_working_on(cluster: Proc
         "watched.keras", str(folder / "shades"), tmp_path / "there", dask=cluster.address, log=kill_one, **options
     )
     assert killed
-    assert (there.made, there.failures) == (24, [])
+    assert (there.made, there.failures) == (SHADES, [])
     passes, running = Counter[str](), dict[str, str]()
     for word, process, shade in (line.split() for line in log.read_text().splitlines()):
         if word == "begin":
@@ -298,9 +319,8 @@ def test_a_worker_that_is_killed_costs_only_what_it_was_working_on(cluster: Proc
     usual = min(passes.values())
     again = [shade for shade, count in passes.items() if count > usual]
     assert len(again) <= 2  # the one that it was making, and one whose result was on its way
-    assert len(passes) == 24
-    reportgen.batch("watched.keras", str(folder / "shades"), tmp_path / "here", **options)
-    assert contents(tmp_path / "there") == contents(tmp_path / "here")
+    assert len(passes) == SHADES
+    assert contents(tmp_path / "there") == contents(watched_here)
 
 
 @pytest.mark.usefixtures("in_code")
@@ -329,7 +349,9 @@ def run_main(*arguments: str) -> int:
 
 
 @pytest.mark.usefixtures("in_code")
-def test_ctrl_c_ends_the_batch_and_a_rerun_completes_it(cluster: Processes, folder: Path, tmp_path: Path) -> None:
+def test_ctrl_c_ends_the_batch_and_a_rerun_completes_it(
+    cluster: Processes, folder: Path, watched_here: Path, tmp_path: Path
+) -> None:
     site = tmp_path / "site"
     command = [
         "batch", str(folder / "shades"), "-m", "watched.keras", "--import", "own_layers", "--only", "overview,predictions",
@@ -352,12 +374,11 @@ def test_ctrl_c_ends_the_batch_and_a_rerun_completes_it(cluster: Processes, fold
     assert err.splitlines()[-1] == "Stopped early. Run the same command again to resume."
     assert len(err.splitlines()) == 2
     entries = read_entries(site)
-    assert 3 <= len(entries) < 24
+    assert 3 <= len(entries) < SHADES
     assert (site / "index.html").exists()
     assert run_main(*command, "--quiet") == 0
-    assert len(read_entries(site)) == 24
-    reportgen.batch("watched.keras", str(folder / "shades"), tmp_path / "here", imports=["own_layers"], **ONLY)
-    assert contents(site) == contents(tmp_path / "here")
+    assert len(read_entries(site)) == SHADES
+    assert contents(site) == contents(watched_here)
 
 
 @pytest.fixture(scope="module")
@@ -432,7 +453,7 @@ def test_workers_of_other_versions_are_refused(spare: Processes, tmp_path: Path,
 
 @pytest.mark.usefixtures("in_code")
 def test_a_scheduler_that_goes_away_ends_the_batch_and_a_rerun_completes_it(
-    cluster: Processes, folder: Path, tmp_path: Path
+    cluster: Processes, folder: Path, watched_here: Path, tmp_path: Path
 ) -> None:
     processes = Processes(tmp_path)
     processes.worker("--no-nanny")
@@ -440,36 +461,38 @@ def test_a_scheduler_that_goes_away_ends_the_batch_and_a_rerun_completes_it(
     def end_scheduler(event: dict[str, Any]) -> None:
         if event["done"] == 3:
             processes.all[0].kill()
+            ended.append(time.monotonic())
 
+    ended: list[float] = []
     site, options = tmp_path / "site", {**ONLY, "imports": ["own_layers"]}
     try:
         with pytest.raises(ClusterError, match="the connection to the scheduler was lost") as lost:
             reportgen.batch("watched.keras", str(folder / "shades"), site, dask=processes.address, log=end_scheduler, **options)
+        assert time.monotonic() - ended[0] < 15
     finally:
         processes.end()
     assert "run the same command again" in str(lost.value)
     assert len(str(lost.value).splitlines()) == 1
     kept = len(read_entries(site))
-    assert 3 <= kept < 24
+    assert 3 <= kept < SHADES
     assert (site / "index.html").exists()
     again = reportgen.batch("watched.keras", str(folder / "shades"), site, dask=cluster.address, **options)
-    assert (again.made, again.kept) == (24 - kept, kept)
-    reportgen.batch("watched.keras", str(folder / "shades"), tmp_path / "here", **options)
-    assert contents(site) == contents(tmp_path / "here")
+    assert (again.made, again.kept) == (SHADES - kept, kept)
+    assert contents(site) == contents(watched_here)
 
 
 def test_a_cluster_that_speaks_tls(folder: Path, tmp_path: Path) -> None:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "cert.pem"))
-    name = "DASK_DISTRIBUTED__COMM__TLS__"
-    place = {"CA_FILE": "ca.pem", "SCHEDULER__CERT": "cert.pem", "WORKER__CERT": "cert.pem", "CLIENT__CERT": "cert.pem"}
-    settings = {f"{name}{each}": str(tmp_path / file) for each, file in place.items()}
-    processes = Processes(tmp_path, "--protocol", "tls", **settings)
+    place = {"ca-file": "ca.pem", "scheduler.cert": "cert.pem", "worker.cert": "cert.pem", "client.cert": "cert.pem"}
+    settings = {f"distributed.comm.tls.{each}": str(tmp_path / file) for each, file in place.items()}
+    names = {each: f"DASK_{each.upper().replace('.', '__').replace('-', '_')}" for each in settings}  # as the README has them
+    processes = Processes(tmp_path, "--protocol", "tls", **{names[each]: value for each, value in settings.items()})
     try:
         processes.worker("--no-nanny")
         assert processes.address.startswith("tls://")
-        with dask.config.set(dask.config.collect_env(settings)):
+        with dask.config.set(settings):
             made = reportgen.batch(
                 str(folder / "colours.keras"),
                 str(folder / "photos" / "green"),

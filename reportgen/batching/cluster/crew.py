@@ -66,6 +66,8 @@ class Crew:
 
         Raises `ClusterError` if the scheduler is gone, or if there has been no worker for too long.
         """
+        if not self.cluster.is_connected:
+            return self._lost("")
         early = self._feed()
         if early:
             return early
@@ -132,8 +134,6 @@ class Crew:
     # in the thread of the caller
 
     def _look(self, addresses: set[str]) -> Outcome:
-        if not self.cluster.is_connected:
-            return self._lost("")
         result = [
             made for worker in list(self.workers.values()) if worker.address not in addresses for made in self._died(worker)
         ]
