@@ -5,6 +5,7 @@ Run in an environment that has `distributed`, by `python -m pytest tests/dask_cl
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -505,14 +506,11 @@ def test_a_cluster_that_speaks_tls(folder: Path, tmp_path: Path) -> None:
         processes.end()
 
 
-def test_an_asynchronous_client_is_refused(tmp_path: Path) -> None:
-    import asyncio
-
+def test_an_asynchronous_client_is_refused(spare: Processes, tmp_path: Path) -> None:
     async def run() -> None:
-        client = Client("tcp://127.0.0.1:1", asynchronous=True, set_as_default=False)
-        with pytest.raises(OptionError, match="an asynchronous client"):
-            reportgen.batch("minivgg", str(CAT), tmp_path / "site", dask=client)
-        await client.close()
+        async with Client(spare.address, asynchronous=True, set_as_default=False) as client:
+            with pytest.raises(OptionError, match="an asynchronous client"):
+                reportgen.batch("minivgg", str(CAT), tmp_path / "site", dask=client)
 
     asyncio.run(run())
     assert not (tmp_path / "site").exists()
