@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .errors import (
+    ClusterError,
     ImageError,
     LabelsError,
     ModelError,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Absent",
+    "ClusterError",
     "Diff",
     "ImageError",
     "LabelsError",

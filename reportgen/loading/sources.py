@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import random
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +16,7 @@ from ..backend import deep_models, keras
 from ..errors import LabelsError, ModelError, ReportgenError, reason_of
 from ..image import LARGEST_IMAGE
 from ..levels import RANDOM_WEIGHTS
-from .applications import APPLICATIONS, Application
+from .applications import APPLICATIONS, Application, weights_cache
 from .assigned import Assigned, noting_assignments
 from .budget import WeightBudget
 from .imported import importing
@@ -165,7 +164,7 @@ def _seeded(seed: int) -> Iterator[None]:
 
 
 def _with_imagenet_weights(application: Application, build: Any, announce: Announce | None) -> Any:
-    cache = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
+    cache = weights_cache()
     bar: TextIO = io.StringIO()
     if announce is not None and not (cache / application.cache).exists():
         size = f"{application.megabytes:,} MB"
