@@ -96,7 +96,7 @@ def page_of(name: str, templates: Path) -> str:
         return render_series(series([small_report()] * 3), templates)
     # one picture leads a page: those of sections that come first give way
     first = {"attributions": ("output_map",), "overview": ("output_map", "attributions")}
-    absent = first.get(name.split("/")[1], ()) if name.endswith("/lead.html.j2") else ()
+    absent = first.get(name.split("/")[1], ()) if name.endswith(("/lead.html.j2", "/beside.html.j2")) else ()
     without: dict[str, Any] = dict.fromkeys(absent, Absent("Nothing to show."))
     return render(replace(with_excited(small_report()), **without), templates)
 

@@ -101,8 +101,8 @@ class PictureLine:
     """Pictures of the same thing in every version; None where a version does not show it.
 
     A template makes the caption from `name` (what is shown), `of` (labels or channel numbers) and `changed` (a word for when it
-    changed). Each picture is a grid of `columns` and `rows`. `colormap` is the colormap of the values; `low` and `high` are its
-    ends, None if they differ between tiles or versions.
+    changed). Each picture is a grid of `columns` and `rows`; `tiles` are the numbers of its channels or filters, row by row.
+    `colormap` is the colormap of the values; `low` and `high` are its ends, None if they differ between tiles or versions.
     """
 
     name: str
@@ -112,6 +112,7 @@ class PictureLine:
     pictures: tuple[Picture | None, ...]
     columns: int = 1
     rows: int = 1
+    tiles: tuple[int, ...] = ()
     colormap: str = ""
     low: float | None = None
     high: float | None = None
