@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Literal, NamedTuple, Protocol, TypeVar
 
+from ..histograms import Histogram
 from ..levels import Level
 from ..matching.align import Alignment
 from ..matching.changes import Change, changes_between
@@ -68,10 +69,15 @@ class Check:
 
 @record
 class FigureLine:
-    """One figure across the versions of a model; None where a version lacks it."""
+    """One figure across the versions of a model; None where a version lacks it.
+
+    `first` and `last` are the distributions of what the figure is about in the first and the last version, if they are known.
+    """
 
     label: str
     values: tuple[float | None, ...]
+    first: Histogram | None = None
+    last: Histogram | None = None
 
 
 @record(kw_only=True)
