@@ -57,7 +57,8 @@ def test_versions_have_short_names_that_tell_them_apart() -> None:
         ("run_epoch1.html", "run_epoch2.html"): ["epoch1", "epoch2"],
         ("net.00-0.47", "net.41-0.62", "net.102-0.66"): ["00-0.47", "41-0.62", "102-0.66"],
         ("a.html", "b.html", "c.html"): ["a", "b", "c"],
-        ("net.html", "net-new.html"): ["net.html", "net-new.html"],  # nothing would be left of the first
+        ("net.html", "net-new.html"): ["net", "net-new"],
+        ("net.a.html", "net.html"): ["net.a.html", "net.html"],  # nothing would be left of the second
         ("same.html", "same.html"): ["", ""],  # the model and the title are the same, too
         ("", ""): ["", ""],
         ("x" * 40 + "1", "x" * 40 + "2"): ["…" + "x" * 22 + "1", "…" + "x" * 22 + "2"],
