@@ -116,6 +116,8 @@ def test_prints_black_on_white_even_from_the_dark(browser: Any, compared: dict[s
         heading = brightness(it.page.locator("h1"))
         assert (heading.min(), heading.max(), np.median(heading)) == (0, 255, 255)
         assert not it.page.locator("nav").is_visible()
+        assert it.page.locator(".tools").count() > 3
+        assert it.page.locator(".tools:visible").count() == 0
 
 
 @pytest.mark.parametrize("name", ["changed", "long", "series"])

@@ -96,7 +96,7 @@ def page_of(name: str, templates: Path) -> str:
         return render_series(series([small_report()] * 3), templates)
     # one picture leads a page: those of sections that come first give way
     first = {"attributions": ("output_map",), "overview": ("output_map", "attributions")}
-    absent = first.get(name.split("/")[1], ()) if name.endswith("/lead.html.j2") else ()
+    absent = first.get(name.split("/")[1], ()) if name.endswith(("/lead.html.j2", "/beside.html.j2")) else ()
     without: dict[str, Any] = dict.fromkeys(absent, Absent("Nothing to show."))
     return render(replace(with_excited(small_report()), **without), templates)
 
@@ -166,7 +166,8 @@ def test_every_documented_variable_is_there(tmp_path: Path, variable: str) -> No
         **dict.fromkeys(("headline", "headline_id"), "diff.html.j2"),
         **dict.fromkeys(("summary", "attached", "opens"), "email.html.j2"),
         "series": "series.html.j2",
-        "found": "diff/alike.html.j2",
+        "drawings": "sections/layers/diff.html.j2",
+        **dict.fromkeys(("found", "several"), "diff/alike.html.j2"),
         "names": "diff/warned.html.j2",
         **dict.fromkeys(
             ("models", "version", "rows", "page", "all_rows", "labels", "metrics", "trainings"), "site/index.html.j2"

@@ -70,6 +70,7 @@ def batch(
         typer.Option(
             "--truth",
             metavar="folders|FILE",
+            autocompletion=lambda incomplete: [word for word in ("folders",) if word.startswith(incomplete)],
             help="The true class of each image: folders (its folder's name), or a CSV file with the columns image and label.",
             rich_help_panel=IMAGE,
         ),

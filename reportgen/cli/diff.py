@@ -59,6 +59,7 @@ def diff(
         Optional[list[Path]],
         typer.Argument(
             readable=False,
+            metavar="REPORT|SITE",
             help="Reports, oldest first: HTML files, .gz of them, or folders. Or two sites that batch made. "
             "With --models: more models.",
         ),

@@ -1,4 +1,4 @@
-"""Says whether the answers are right and the metrics better, if the user gave the true class or metrics."""
+"""Says whether the answers are right and the metrics better, and so which model is, if the true class or metrics are known."""
 
 from __future__ import annotations
 
@@ -76,3 +76,31 @@ def follow_metrics(metrics: Sequence[Sequence[Metric]]) -> Iterator[FigureTable]
         known = [FigureLine(each, row) for each, row in rows.items() if sum(value is not None for value in row) > 1]
         if known:
             yield FigureTable(name=f"metrics-{place}", title=f"Metric: {names[0]}", kind="scores", lines=tuple(known))
+
+
+def better(metrics: Sequence[Sequence[Metric]], truths: Sequence[Truth | None], same_model: bool) -> str:
+    """Return the answer to the question whether the last of several versions is better than the first, in a sentence or two.
+
+    Metrics decide it, as they hold for the model; a right answer on one image is only told.
+    """
+    last = "new" if len(metrics) == 2 else "last"
+    if same_model:
+        return "It is the same model."
+    known = metric_changes(metrics[0], metrics[-1])
+    judged = {change.better for change in known if change.better is not None}
+    figures = "; ".join(change.told() for change in known)
+    if not known:
+        told = f"Not known: {'the two reports have no metric' if last == 'new' else 'the first and last version have no metric'} "
+        told += "such as accuracy in common (see --metric)."
+    elif len(judged) == 1:
+        told = f"{'Yes' if judged == {True} else 'No'}: {figures}."
+    elif judged:
+        told = f"In one metric yes, in another no: {figures}."
+    elif all(change.old == change.new for change in known):
+        told = f"Neither: {figures}."
+    else:
+        told = f"Not known, because the name does not say which direction is better: {figures}."
+    right = [truth.correct for truth in (truths[0], truths[-1]) if truth is not None and truth.correct is not None]
+    if len(right) == 2 and right[0] != right[1]:
+        told += f" On this one image, only the {last if right[1] else 'old' if last == 'new' else 'first'} answer is right."
+    return told
