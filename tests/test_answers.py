@@ -16,6 +16,7 @@ import reportgen
 from reportgen.report import Absent, Report
 
 from .models import keras, layers
+from .test_truth_inactive import text_of
 
 PIXELS = np.random.default_rng(4).integers(0, 256, (16, 16, 3), dtype=np.uint8)
 GIVEN = PIXELS[None] / np.float32(255)
@@ -191,3 +192,28 @@ def test_no_warning_reaches_the_terminal_whatever_the_model_answers(tmp_path: Pa
         "Traceback",
     )
     assert not any(word in ran.stderr for word in words_of_others)
+
+
+def test_a_value_is_explained_in_the_words_of_values() -> None:
+    """y = -mean(relu(x)) + 1: nothing raises it, and every bright place lowers it."""
+    image = keras.Input((16, 16, 3), name="image")
+    conv, head = layers.Conv2D(1, 1, activation="relu", name="conv"), layers.Dense(1, name="value")
+    model = keras.Model(image, head(layers.GlobalAveragePooling2D(name="gap")(conv(image))), name="net")
+    conv.set_weights([np.ones((1, 1, 3, 1), np.float32), np.zeros(1, np.float32)])
+    head.set_weights([np.array([[-1]], np.float32), np.ones(1, np.float32)])
+    report = reportgen.generate(
+        model, PIXELS, preprocess="unit", task="regression", explain="all", only="predictions,attributions"
+    )
+    text = text_of(reportgen.render(report))
+    assert "no place at this layer raised the value" in text
+    assert "no place at this layer lowered the value" not in text
+    assert "Here the score is the value for what raised it, and minus the value for what lowered it." in text
+    assert "No metric given --metric NAME=VALUE shows it here" in text
+    for each in ("this class", "every class", "Accuracy"):
+        assert each not in text
+
+
+def test_a_class_is_explained_in_the_words_of_classes() -> None:
+    text = text_of(reportgen.render(report_of("classification")))
+    assert "Here the score is" not in text
+    assert "Accuracy not given --metric accuracy=0.9 shows it here" in text

@@ -49,12 +49,14 @@ def test_weights_of_an_application_are_named_and_do_fit(name: str, tmp_path: Pat
     assert report.provenance.model.parameters == model.count_params()
 
 
-def test_weights_without_the_head_or_with_another_one(tmp_path: Path, cat: Path) -> None:
-    for classes in (0, 7):
-        path = tmp_path / f"{classes}.weights.h5"
-        keras.applications.EfficientNetB0(weights=None, include_top=classes > 0, classes=classes or 1000).save_weights(path)
-        with pytest.raises(ModelError, match="Its convolutions are those of efficientnetb0, but the head"):
-            reportgen.generate(path, cat)
+@pytest.mark.parametrize("function", ["EfficientNetB0", "MobileNet"])  # the head of the second is a convolution
+@pytest.mark.parametrize("classes", [0, 7])
+def test_weights_without_the_head_or_with_another_one(function: str, classes: int, tmp_path: Path, cat: Path) -> None:
+    path = tmp_path / f"{classes}.weights.h5"
+    build = getattr(keras.applications, function)
+    build(weights=None, include_top=classes > 0, classes=classes or 1000).save_weights(path)
+    with pytest.raises(ModelError, match=f"Its convolutions larger than 1 × 1 are those of {function.lower()}, but the head"):
+        reportgen.generate(path, cat)
 
 
 def test_weights_of_nothing_known(tmp_path: Path, cat: Path) -> None:

@@ -75,7 +75,7 @@ _TABLE = (
         "grad-cam",
         "Grad-CAM",
         grad_cam,
-        "Bright places hold features that raise the score of this class on average over all places; dark places hold none, or "
+        "Bright places hold features that raise the score on average over all places; dark places hold none, or "
         "features that lower it. If a later layer treats each place differently, as Flatten does, a single place may deviate.",
         "Selvaraju et al. 2017",
     ),
@@ -84,7 +84,7 @@ _TABLE = (
         "Grad-CAM++",
         grad_cam_plus_plus,
         "Bright places hold features that raise the score, with more weight than in Grad-CAM for objects that appear several "
-        "times. Features that lower the score are ignored, so the map cannot show what speaks against the class.",
+        "times. Features that lower the score are ignored, so the map cannot show what lowers it.",
         "Chattopadhay et al. 2018",
     ),
     Method(
@@ -101,7 +101,7 @@ _TABLE = (
         "LayerCAM",
         layer_cam,
         "Bright places hold features that would raise the score if they were stronger there. Features that lower the score are "
-        "ignored, so the map cannot show what speaks against the class.",
+        "ignored, so the map cannot show what lowers it.",
         "Jiang et al. 2021",
     ),
     Method(
@@ -116,8 +116,8 @@ _TABLE = (
         "eigen-cam",
         "Eigen-CAM",
         eigen_cam,
-        "Bright places are where the layer's strongest common pattern is present. The map does not depend on the class, so it "
-        "cannot tell why the model chose this one.",
+        "Bright places are where the layer's strongest common pattern is present. The map does not depend on what is "
+        "explained, so it cannot tell what raises or lowers the score.",
         "Muhammad and Yeasin 2020",
         unit="activation",
         by_class=False,
@@ -136,7 +136,7 @@ _TABLE = (
         "Saliency",
         saliency,
         "Bright pixels are those where a small change would change the score most, in either direction (the max absolute value "
-        "over the channels). The map cannot tell whether they speak for or against the class, and it is noisy.",
+        "over the channels). The map cannot tell whether they raise or lower the score, and it is noisy.",
         "Simonyan et al. 2014",
         needs="input",
         cost="1 gradient",
@@ -158,7 +158,7 @@ _TABLE = (
         "SmoothGrad",
         smooth_grad,
         f"Bright pixels change the score most, on average over {SAMPLES} noisy copies of the image (the max absolute value over "
-        "the channels). The map cannot tell whether they speak for or against the class.",
+        "the channels). The map cannot tell whether they raise or lower the score.",
         "Smilkov et al. 2017",
         needs="input",
         cost=f"{SAMPLES} gradients",
@@ -192,7 +192,7 @@ _TABLE = (
         "Guided backpropagation",
         guided_backprop,
         "Bright pixels belong to edges and textures that activate the model's ReLUs (the max absolute value over the channels). "
-        "The map often looks the same for every class, even with random weights, so it cannot tell why the model chose this one.",
+        "The map often looks the same whatever it explains, even with random weights, so it cannot tell what drives the score.",
         "Springenberg et al. 2015",
         needs="input",
         cost="1 gradient",
@@ -203,7 +203,7 @@ _TABLE = (
         "Guided Grad-CAM",
         guided_grad_cam,
         "Bright pixels are edges and textures inside the region that Grad-CAM finds. The detail comes from guided "
-        "backpropagation, which is nearly the same for every class: only the region is specific to this one.",
+        "backpropagation, which hardly depends on what is explained: only the region does.",
         "Selvaraju et al. 2017",
         needs="input",
         cost="1 gradient",

@@ -4,7 +4,8 @@
 
 The least is plain Keras: import, build (or load), one pass and one gradient of the best score at the last convolution; for
 MiniVGG, where the import is most of it, no gradient. Both run in fresh processes in turn, so that a machine that slows down slows
-both. Printed are the median seconds and peak memory of each, and the median of the ratios round by round.
+both. Both may use compiled modules, as on a user's machine, and reportgen runs once before. Printed are the median seconds and
+peak memory of each, and the median of the ratios round by round.
 """
 
 from __future__ import annotations
@@ -46,10 +47,10 @@ OPTIONS = {"vgg16": ("--weights", "random"), "minivgg": ()}
 
 def spent(command: list[str]) -> tuple[float, float]:
     """Seconds that a process takes from start to end, and its peak memory in MB."""
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     start = time.perf_counter()
-    process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    )
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(status)

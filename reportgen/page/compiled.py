@@ -1,0 +1,70 @@
+"""Keeps compiled templates where Python keeps its own compiled modules: compiling them takes longer than rendering a page."""
+
+from __future__ import annotations
+
+import hashlib
+import marshal
+import sys
+from contextlib import suppress
+from functools import cache
+from importlib.metadata import version
+from importlib.util import MAGIC_NUMBER, cache_from_source
+from pathlib import Path
+
+import jinja2
+from jinja2.bccache import Bucket
+
+from .. import formatting
+from ..errors import OutputError
+from ..files import write_atomically
+from . import bars
+
+DIGEST = hashlib.sha256().digest_size
+
+
+class CompiledTemplates(jinja2.BytecodeCache):
+    """One file per template in the `__pycache__` of this package. Whoever can write there can change our modules, too.
+
+    Like Python, it does not write where `sys.dont_write_bytecode` is set, and does without where it cannot write.
+    """
+
+    def get_cache_key(self, name: str, filename: str | None = None) -> str:
+        """Return a template's name as a name for its file."""
+        return name.replace("/", ".")
+
+    def get_source_checksum(self, source: str) -> str:
+        """Return a digest of the source and of everything else that the compiled code depends on."""
+        return hashlib.sha256(_compiler() + source.encode()).hexdigest()
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Load the compiled template, unless there is none or it is out of date or damaged."""
+        with suppress(OSError):
+            found = _place_of(bucket).read_bytes()
+            code = found[DIGEST:]
+            if found[:DIGEST] == _digest(bucket, code):
+                bucket.code = marshal.loads(code)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Write the compiled template."""
+        if not sys.dont_write_bytecode:
+            with suppress(OSError, OutputError):
+                place = _place_of(bucket)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                code = marshal.dumps(bucket.code)
+                write_atomically(place, _digest(bucket, code) + code)
+
+
+def _digest(bucket: Bucket, code: bytes) -> bytes:
+    return hashlib.sha256(bucket.checksum.encode() + code).digest()
+
+
+def _place_of(bucket: Bucket) -> Path:
+    compiled = Path(cache_from_source(__file__))  # names the interpreter, too
+    return compiled.with_name(f"{compiled.stem}.{bucket.key}")
+
+
+@cache
+def _compiler() -> bytes:
+    """Return what changes with Python, Jinja, and our environment: Jinja computes filters of constants when it compiles."""
+    modules = (Path(str(formatting.__file__)), Path(str(bars.__file__)), Path(__file__).with_name("environment.py"))
+    return b"\0".join((MAGIC_NUMBER, version("jinja2").encode(), *(module.read_bytes() for module in modules)))
