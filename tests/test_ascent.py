@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +216,26 @@ def test_the_least_recently_used_go_first(own_cache: Path, monkeypatch: pytest.M
     assert sorted(path.name[0] for path in own_cache.iterdir()) == ["0", "3", "4"]
     assert cache.clear_cache()[0] == 3
     assert cache.size_of_cache() == (0, 0)
+
+
+WRITE = """
+import sys
+from reportgen import cache
+for _ in range(100):
+    cache.keep({"0" * 64: sys.argv[1].encode() * 200_000})
+"""
+
+
+def test_two_processes_write_the_same_entry_at_once(own_cache: Path) -> None:
+    writers = [subprocess.Popen([sys.executable, "-c", WRITE, letter]) for letter in "ab"]
+    seen = set()
+    while any(writer.poll() is None for writer in writers):
+        found = cache.kept("0" * 64)
+        seen |= {found} if found is not None or seen else set()  # once there, it is never torn and never away
+    assert [writer.returncode for writer in writers] == [0, 0]
+    assert seen
+    assert seen | {cache.kept("0" * 64)} <= {b"a" * 200_000, b"b" * 200_000}
+    assert [path.name for path in own_cache.iterdir()] == ["0" * 64 + cache.SUFFIX]
 
 
 def test_a_folder_that_cannot_be_made_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
