@@ -220,6 +220,15 @@ def test_copies_are_found_among_many_filters_and_depthwise_ones_left_alone() -> 
     assert list(duplicate_filters(small)) == []  # filters of 8 weights
 
 
+def test_filters_without_a_direction_are_no_copies() -> None:
+    kernel = np.random.default_rng(4).standard_normal((3, 3, 2, 170)).astype(np.float32)
+    kernel[..., 10:20], kernel[..., 20:30], kernel[0, 0, 0, 30:40] = 0, np.nan, np.inf
+    kernel[..., 165] = 2 * kernel[..., 3]  # far apart
+    (finding,) = duplicate_filters(FakeNetwork(layers=(call(0, "conv"),), tensors={(0, "kernel"): kernel}))
+    assert "2 of 170 filters" in finding.text
+    assert "such as 3 and 165." in finding.text
+
+
 def test_filters_that_are_zero_beside_the_others() -> None:
     kernel = np.ones((3, 3, 2, 4), np.float32) * f32([1, 1e-7, 0, 0.5])
     (finding,) = zero_filter(FakeNetwork(layers=(call(0, "conv"),), tensors={(0, "kernel"): kernel}))
