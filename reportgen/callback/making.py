@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,22 +10,24 @@ from typing import Any
 
 import numpy as np
 
-from ..batching.keeping import Keeper, shows_filters
+from ..batching.drawing import Drawn, draw
+from ..batching.keeping import Keeper, peaks_of, shows_filters
 from ..batching.models import digest_of_files, digest_of_options, wanted_digest
+from ..batching.tasks import Job, Task, bare
 from ..batching.truths import check_labels
 from ..comparison.diff import diff
 from ..errors import LabelsError, OutputError, ReportgenError, reason_of
 from ..options import Options
 from ..page.diff import render_diff
+from ..page.fragments import Fragments
 from ..page.read import read
-from ..page.render import render
 from ..report import Report
 from ..reporter import Reporter
 from ..request import check_options
-from ..site.entries import Entry, append_entry, entry_of, read_entries
+from ..site.entries import Entry, append_entry, read_entries
 from ..site.layout import diff_file, write_in, writing
-from ..site.links import block_of, digest_of, neighbours_of
-from ..site.thumbnails import thumbnail
+from ..site.links import neighbours_of
+from ..site.peaks import ImagePeaks
 from ..site.trainings import epochs_of, write_series
 from ..site.writing import write_site
 from .images import ShownImage
@@ -68,12 +69,20 @@ class Making:
             self._check_truths(reporter)
             before = self.place.before(number, entries.values())
             keeper = Keeper(self.site, key) if shows_filters(asked) else None
-            options, made = digest_of_options(asked), []
+            job = Job(given=None, key=key, name=reporter.network.name, options=asked, peaks=keeper is not None)
+            options, fragments, made = digest_of_options(asked), Fragments(), []
             for image in self.images:
-                entry, report = self._report(reporter, image, key, options, entries, keeper)
+                (entry, files), report, peaks = self._report(job, reporter, image, options, entries, fragments)
+                for path, content in files.items():
+                    write_in(self.site, path, content)
                 append_entry(self.site, entry)
                 entries[entry.key] = entry
                 made.append(entry)
+                if entry.error:
+                    self.problems.append(entry.error)
+                    continue
+                if keeper and peaks is not None:
+                    keeper.add(entry.stem, entry.wanted, peaks)
                 if report is not None and before is not None:
                     self._compare(entries.get((before, entry.stem)), entry, report)
             if keeper:
@@ -108,41 +117,29 @@ class Making:
             self.images = [image._replace(truth=None) for image in self.images]
 
     def _report(
-        self, reporter: Reporter, image: ShownImage, key: str, options: str, entries: Entries, keeper: Keeper | None
-    ) -> tuple[Entry, Report | None]:
-        """Make the report of an image, and write it with its thumbnail; return its entry, which holds the reason if it failed."""
+        self, job: Job, reporter: Reporter, image: ShownImage, options: str, entries: Entries, fragments: Fragments
+    ) -> tuple[Drawn, Report | None, ImagePeaks | None]:
+        """Make the report of an image; return its page with its entry, which holds the reason if it failed."""
         source, given = image.source, image.array if image.array is not None else image.source.path
-        bare = Entry(model=key, stem=source.stem, model_name=reporter.network.name, image=_valid(source.name))
         try:
             report, probe = reporter.report_and_probe(given, truth=image.truth)
             more = classes_with_truth(report, self.asked)
             if more:
                 report, probe = reporter.report_and_probe(given, truth=image.truth, target=more)
             content = image.array.facts.digest if image.array is not None else digest_of_files(source.path)
-            wanted = wanted_digest(reporter.network.digest, options, content, source.name, str(image.truth or ""))
-            entry = entry_of(report, key, source.stem, wanted, bare.image)
-            block = block_of(entry, neighbours_of({**entries, entry.key: entry}.values())[entry.key], self.templates)
-            page, small = render(report, self.templates, site=block).encode(), thumbnail(report)
+            peaks = peaks_of(report, probe) if job.peaks else None
         except ReportgenError as error:
-            return self._failed(bare, str(error))
+            return Drawn(bare(job, source, str(error)), {}), None, None
         except Exception as error:  # a failure on one image must not stop the others
-            return self._failed(bare, f"{source.name}: {type(error).__name__}: {reason_of(error)}")
-        entry = replace(
-            entry,
-            digest=hashlib.sha256(page).hexdigest(),
-            thumbnail_digest=hashlib.sha256(small).hexdigest() if small else "",
-            links=digest_of(block),
+            return Drawn(bare(job, source, f"{source.name}: {type(error).__name__}: {reason_of(error)}"), {}), None, None
+        planned = bare(job, source)
+        task = Task(
+            source=source,
+            wanted=wanted_digest(reporter.network.digest, options, content, source.name, str(image.truth or "")),
+            truth=None if image.truth is None else str(image.truth),
+            near=neighbours_of({**entries, planned.key: planned}.values())[planned.key],
         )
-        if small:
-            write_in(self.site, entry.thumbnail, small)
-        write_in(self.site, entry.file, page)
-        if keeper:
-            keeper.add(source.stem, wanted, report, probe)
-        return entry, report
-
-    def _failed(self, bare: Entry, reason: str) -> tuple[Entry, None]:
-        self.problems.append(_valid(reason))
-        return replace(bare, error=_valid(" ".join(reason.split()))), None
+        return draw(job, task, report, fragments), report, peaks
 
     def _compare(self, before: Entry | None, entry: Entry, report: Report) -> None:
         """Write the diff of a report with that of an earlier epoch, if that was made."""
@@ -182,11 +179,6 @@ def classes_with_truth(report: Report, asked: Options) -> tuple[int, ...]:
     if report.best_class() is None or len(explained) < 2 or truth.class_index in explained:
         return ()
     return (*explained, truth.class_index)
-
-
-def _valid(text: str) -> str:
-    """Return text without what cannot be encoded, such as the bytes of a path that is no text."""
-    return text.encode("utf-8", "replace").decode()
 
 
 __all__ = ["Making", "OutputError", "classes_with_truth", "metrics_in"]
