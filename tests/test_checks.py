@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +29,7 @@ from reportgen.sections.predictions.checks import flat_scores
 from reportgen.sections.section import Check, Finding
 from reportgen.sections.weights.untrained import untrained
 
+from .command import fresh, here
 from .fake_probe import FakeNetwork, FakeProbe, call, f32, maps_of
 from .gold import report_file
 from .models import built
@@ -369,30 +368,25 @@ def test_a_model_that_cannot_be_had_is_an_error() -> None:
         check("missing.keras")
 
 
-def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "reportgen", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-
-
 def test_on_the_command_line(tmp_path: Path, cat: Path) -> None:
     changed("conv2", 0, copy_filter).save(tmp_path / "copies.keras")
-    made = run("check", "copies.keras", "--preprocess", "unit", "--junit", "checks.xml", folder=tmp_path)
+    made = fresh("check", "copies.keras", "--preprocess", "unit", "--junit", "checks.xml", cwd=tmp_path)
     assert (made.returncode, made.stderr) == (0, "")
     assert made.stdout.startswith(
         "copies: one warning (7 of 15 checks ran)\n\nWarning: duplicate-filters\n    conv2: 2 of 12 filters"
     )
     assert ElementTree.parse(tmp_path / "checks.xml").getroot().attrib["failures"] == "0"
-    printed = run("check", "copies.keras", str(cat), "--preprocess", "unit", "--json", "--fail-on", "warning", folder=tmp_path)
+    printed = here("check", "copies.keras", str(cat), "--preprocess", "unit", "--json", "--fail-on", "warning", cwd=tmp_path)
     assert printed.returncode == 1
     values = json.loads(printed.stdout)
     assert [row["name"] for row in values["rows"] if row["level"] == "warning"] == ["duplicate-filters"]
     assert {row["name"] for row in values["not_checked"]} == {"dead-on-all-images"}
-    report = run("report", str(cat), "-m", "copies.keras", "--preprocess", "unit", "--fail-on", "warning", folder=tmp_path)
+    report = here("report", str(cat), "-m", "copies.keras", "--preprocess", "unit", "--fail-on", "warning", cwd=tmp_path)
     assert (report.returncode, report.stdout) == (1, "cat-copies.html\n")
     assert (tmp_path / "cat-copies.html").exists()
     for level in ((), ("--fail-on", "error")):
         arguments = ("report", str(cat), "-m", "copies.keras", "--preprocess", "unit", *level)
-        assert run(*arguments, folder=tmp_path).returncode == 0
+        assert here(*arguments, cwd=tmp_path).returncode == 0
 
 
 @pytest.mark.parametrize("arguments", [
@@ -400,7 +394,7 @@ def test_on_the_command_line(tmp_path: Path, cat: Path) -> None:
     ("check", "minivgg", "--junit", "missing/checks.xml"), ("report", "missing.png", "--fail-on", "fatal"),
 ], ids=" ".join)  # fmt: skip
 def test_bad_input_is_a_line(arguments: tuple[str, ...], tmp_path: Path) -> None:
-    made = run(*arguments, folder=tmp_path)
+    made = here(*arguments, cwd=tmp_path)
     assert (made.returncode, made.stdout) == (2, "")
     assert "Traceback" not in made.stderr
     assert list(tmp_path.iterdir()) == []
