@@ -116,8 +116,8 @@ def test_a_change_too_small_for_the_pictures_is_told_as_that(old: Report, cat: P
     found = diff(old, report_of(new, cat))
     maps = [keras.Model(each.inputs[0], each.get_layer("conv1").output) for each in (net(), new)]
     pixels: Any = reportgen.generate(net(), cat, preprocess="unit", only="overview").overview
-    old, now = (each(pixels.picture.values[None].astype(np.float32) / 255).numpy() for each in maps)
-    exact = np.linalg.norm(now - old) / np.linalg.norm(old)
+    before, now = (each(pixels.picture.values[None].astype(np.float32) / 255).numpy() for each in maps)
+    exact = np.linalg.norm(now - before) / np.linalg.norm(before)
     row = next(row for row in found.feature_maps.rows if row.path == "conv1")
     assert exact < row.resolution < 0.02
     assert row.distance < row.resolution
