@@ -270,7 +270,7 @@ def test_a_method_is_accepted_and_shown(method: Any) -> None:
     (row,) = method["alone"]["attributions"]["rows"]
     assert (row["method"], row["path"], row["label"]) == ("toy", "block5_conv2", "cat")
     assert row["peak"] > 0
-    assert method["alone"]["provenance"]["command"].endswith("--explain toy")
+    assert "--explain toy" in method["alone"]["provenance"]["command"]
     assert [each["method"] for each in method["both"]["attributions"]["rows"]] == ["grad-cam", "toy"]
     for page in method["pages"]:
         assert "Toy method of <code><bdi>block5_conv2</bdi></code>" in page
