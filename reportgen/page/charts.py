@@ -142,9 +142,9 @@ class _Frame(NamedTuple):
             edges, tops = np.array(self._spike(histogram)), np.array([float(self.height)])
         drawn = np.zeros((self.height, self.width))
         sides = np.concatenate([[0.0], tops, [0.0]])
-        for at, one, two in zip(edges, sides, sides[1:], strict=True):
+        for at, one, two in zip(edges, sides[:-1], sides[1:], strict=True):
             drawn = np.maximum(drawn, self._rectangle(at - half, at + half, min(one, two) - half, max(one, two) + half))
-        for left, right, top in zip(edges, edges[1:], tops, strict=False):
+        for left, right, top in zip(edges[:-1], edges[1:], tops, strict=True):
             drawn = np.maximum(drawn, self._rectangle(left - half, right + half, top - half, top + half))
         return drawn
 
