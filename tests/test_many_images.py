@@ -57,7 +57,7 @@ def net(kind: str) -> Any:
         ("softmax", {}),
         ("softmax", {"target": 2}),
         ("softmax", {"against": 1}),
-        ("softmax", {"explain": "grad-cam,saliency,hirescam", "maps": 3, "scale": "layer"}),
+        ("softmax", {"explain": "grad-cam,saliency,hires-cam", "maps": 3, "scale": "layer"}),
         ("softmax", {"explain_layer": "conv1"}),
         ("binary", {}),
         ("regression", {"task": "regression"}),

@@ -151,8 +151,7 @@ def _first_pass(network: KerasNetwork, batch: Any, pixels: np.ndarray, options: 
             pair = _second_pass(network, batch, choice, read.questions)
         if pair is not None:
             explained = tuple(_explained(choice, *pair, forward.structure, placing.places[choice.spot], read))
-            if choice.spot == follower.target_spot:
-                found, at_hand = Replayable(choice, placing.places[choice.spot]), {"target": pair[0], "gradients": pair[1]}
+            found, at_hand = Replayable(choice, placing.places[choice.spot]), {"target": pair[0], "gradients": pair[1]}
             break
     height, width, _ = network.loaded.input_shape
     unsteady = unsteadiness(network, pixels, forward.structure.heard, forward.output)

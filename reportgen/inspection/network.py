@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -34,9 +34,6 @@ from .remembering import key_of, may_be_kept, remember, remembered
 from .running import Structure, run
 from .settings import SettingsReader
 
-if TYPE_CHECKING:
-    from .replaying import Replay
-
 
 class KerasNetwork:
     """Implements `Network`. The layer table comes from the first image that the network sees, or else from a black one.
@@ -56,7 +53,7 @@ class KerasNetwork:
         self._asking: Asking | None = None
         self._excited: dict[tuple[str, int], Excited] = {}
         self.expects_more = False  # whether more images follow the first, so that a trace of its pass is worthwhile
-        self._replay: tuple[Options, Replay] | None = None
+        self._replay: tuple[Options, Any] | None = None
         self._described: Future[dict[int, TensorFigures]] | None = None
         if self.model.built:
             self._describe()
@@ -219,11 +216,11 @@ class KerasNetwork:
         network._forget()
         return network
 
-    def keep_replay(self, options: Options, replay: Replay) -> None:
+    def keep_replay(self, options: Options, replay: Any) -> None:
         """Keep the trace of a pass, for further images with these options."""
         self._replay = options, replay
 
-    def replay_for(self, options: Options) -> Replay | None:
+    def replay_for(self, options: Options) -> Any:
         """Return the trace of a pass that was made with these options; None if there is none."""
         return self._replay[1] if self._replay is not None and self._replay[0] == options else None
 

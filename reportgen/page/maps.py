@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
+from typing import Any
 
 from markupsafe import Markup, escape
 
 from ..formatting import numbers, percent
-from ..sections.feature_maps.find import Channel, ConvolutionMaps
 from .environment import unbroken
 
 PLACE = re.compile(r"@(channel|x|y|low|mean|high|state|peak)@")
@@ -18,7 +18,7 @@ PLACE = re.compile(r"@(channel|x|y|low|mean|high|state|peak)@")
 
 def for_each_map(
     piece: str,
-    row: ConvolutionMaps,
+    row: Any,
     across: int = 0,
     down: int = 0,
     *,
@@ -46,7 +46,7 @@ def for_each_map(
     return Markup("".join(made))  # figures alone were filled in
 
 
-def _values(channel: Channel, x: int, y: int, states: tuple[str, str, str], *, is_inactive: bool) -> dict[str, str]:
+def _values(channel: Any, x: int, y: int, states: tuple[str, str, str], *, is_inactive: bool) -> dict[str, str]:
     inactive, active, peak = states
     low, mean, high = _worded(channel.min, channel.mean, channel.max)
     if channel.peak is not None and peak:
@@ -68,7 +68,7 @@ def _worded(*values: float) -> tuple[str, ...]:
     return tuple(numbers(values))
 
 
-def inactive_tiles(row: ConvolutionMaps, across: int, down: int) -> Iterator[tuple[int, int]]:
+def inactive_tiles(row: Any, across: int, down: int) -> Iterator[tuple[int, int]]:
     """Template filter: the corner (x, y) of the tile of each inactive map that is shown."""
     still, columns = set(row.inactive), max(1, row.columns)
     for place, each in enumerate(row.channels):
