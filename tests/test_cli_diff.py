@@ -207,7 +207,10 @@ def test_three_versions(folder: Path) -> None:
     data = json.loads(here("diff", "v1.html", "v2.html", "v3.html", "--json", cwd=folder).stdout)
     assert [step["same"] for step in data["steps"]] == [False, False]
     tables = {table["name"]: table for table in data["tables"]}
-    assert tables["layers"]["lines"][0] == {"label": "conv", "values": [0.8, pytest.approx(1.3)]}
+    line = tables["layers"]["lines"][0]
+    assert (line["label"], line["values"]) == ("conv", [0.8, pytest.approx(1.3)])
+    assert line["first"]["counts"]
+    assert line["last"]["counts"]
     markdown = here("diff", "v1.html", "v2.html", "v3.html", "--markdown", cwd=folder).stdout
     assert "| `conv` | 80 % | 130 % |" in markdown
 
