@@ -228,7 +228,7 @@ for _ in range(100):
 
 def test_two_processes_write_the_same_entry_at_once(own_cache: Path) -> None:
     writers = [subprocess.Popen([sys.executable, "-c", WRITE, letter]) for letter in "ab"]
-    seen = set()
+    seen: set[bytes | None] = set()
     while any(writer.poll() is None for writer in writers):
         found = cache.kept("0" * 64)
         seen |= {found} if found is not None or seen else set()  # once there, it is never torn and never away

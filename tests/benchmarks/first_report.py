@@ -22,7 +22,8 @@ from .check_speed import spent
 
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
-    first, again = [], []
+    first: list[tuple[float, float]] = []
+    again: list[tuple[float, float]] = []
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "reportgen", "report", str(ROOT / "sample_images" / "cat.png")]
         for place in range(rounds):
