@@ -22,6 +22,7 @@ with without_native_log():
     import tensorflow as tf
     from keras.src.backend.common import global_state
     from keras.src.legacy.saving import json_utils, legacy_h5_format, saving_utils
+    from keras.src.random import seed_generator
     from keras.src.saving import saving_lib
 
     try:
@@ -52,6 +53,7 @@ __all__ = [
     "op_callbacks",
     "saving_lib",
     "saving_utils",
+    "seed_generator",
     "stateful_random_ops",
     "tf",
     "versions",

@@ -6,8 +6,10 @@ import asyncio
 import gc
 import hashlib
 import pickle
+import random
 import sys
 import textwrap
+import threading
 import weakref
 from collections.abc import Iterator
 from importlib import import_module
@@ -19,6 +21,7 @@ import numpy as np
 import pytest
 
 import reportgen
+from reportgen.backend import seed_generator
 from reportgen.batching.batch import batch
 from reportgen.batching.cluster import on_worker
 from reportgen.batching.cluster.luggage import Luggage, packed, unpacked
@@ -292,6 +295,26 @@ def test_without_the_package_a_line_says_what_to_install(
     assert out == ""
     assert err == "reportgen: --dask: needs the package distributed: pip install 'cnn-reportgen[dask]'\n"
     assert not (tmp_path / "site").exists()
+
+
+def test_random_weights_are_the_same_where_other_threads_draw_random_numbers() -> None:
+    """As on a worker, whose other threads draw from Python's generator while the model is built."""
+    alone = reportgen.load("mobilenet", weights="random", seed=3).digest
+    ended = threading.Event()
+
+    def draw() -> None:
+        while not ended.is_set():
+            random.random()
+
+    thread = threading.Thread(target=draw)
+    thread.start()
+    try:
+        beside = reportgen.load("mobilenet", weights="random", seed=3).digest
+    finally:
+        ended.set()
+        thread.join()
+    assert beside == alone
+    assert seed_generator.python_random is random
 
 
 def test_a_model_in_memory_is_refused(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from ..backend import deep_models, keras
+from ..backend import deep_models, keras, seed_generator
 from ..errors import ModelError, ReportgenError, reason_of
 from ..image import LARGEST_IMAGE
 from ..levels import RANDOM_WEIGHTS
@@ -153,12 +153,18 @@ def _application(application: Application, weights: str, seed: int, announce: An
 
 @contextlib.contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """Draw random weights by `seed`. Afterwards, Python's and NumPy's random states are restored; TensorFlow's is not."""
-    python, numpy = random.getstate(), np.random.get_state()
+    """Draw random weights by `seed`. Afterwards, Python's and NumPy's random states are restored; TensorFlow's is not.
+
+    Keras draws a seed for each layer from Python's own generator, from which other threads may draw meanwhile, such as those of
+    a Dask worker: it is given another one, which gives the same numbers.
+    """
+    python, numpy, keras_draws_from = random.getstate(), np.random.get_state(), seed_generator.python_random
     keras.utils.set_random_seed(seed)
+    seed_generator.python_random = random.Random(seed)
     try:
         yield
     finally:
+        seed_generator.python_random = keras_draws_from
         random.setstate(python)
         np.random.set_state(numpy)
 
