@@ -10,7 +10,8 @@ from PIL import Image
 
 MOST_COLOURS = 256  # of a palette
 FEW_COLOURS = 96  # of a picture that is only viewed
-SAMPLE = 1_000  # pixels whose colours are looked at: with 4000 it takes three times as long and looks no better
+SMALL = 4_000  # pixels of a picture that is looked at in whole
+SAMPLE = 1_000  # pixels of a larger one whose colours are looked at: with 4000 it takes three times as long and looks no better
 LARGEST_PALETTE = 30_000_000  # values: searching more for their colours takes longer than writing them
 
 
@@ -22,7 +23,8 @@ def few_colours(pixels: np.ndarray) -> np.ndarray:
     if Image.fromarray(pixels).getcolors(FEW_COLOURS) is not None:
         return pixels
     flat = pixels.reshape(1, -1, 3)
-    sample = np.ascontiguousarray(flat[:, :: math.ceil(flat.shape[1] / SAMPLE)])
+    step = 1 if flat.shape[1] <= SMALL else math.ceil(flat.shape[1] / SAMPLE)
+    sample = np.ascontiguousarray(flat[:, ::step])
     palette = Image.fromarray(sample).quantize(FEW_COLOURS, Image.Quantize.MEDIANCUT, kmeans=1, dither=Image.Dither.NONE)
     return np.asarray(Image.fromarray(pixels).quantize(palette=palette, dither=Image.Dither.NONE).convert("RGB"))
 
