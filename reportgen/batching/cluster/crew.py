@@ -103,8 +103,9 @@ class Crew:
             try:
                 self._events.put(partial(self._look, self.cluster.workers()))
             except Exception as error:
-                self._events.put(partial(self._lost, reason_of(error)))
-                return
+                if not self.cluster.is_connected:
+                    self._events.put(partial(self._lost, reason_of(error)))
+                    return  # otherwise the scheduler is busy: its answer came too late
             self._over.wait(LOOK)
 
     def _prepare(self, new: Sequence[Worker]) -> None:
