@@ -225,6 +225,12 @@ def printable(text: str) -> str:
     return "".join(each if each.isprintable() else "\ufffd" for each in text)
 
 
+def natural(text: str) -> tuple[tuple[int, int, str], ...]:
+    """Return a key that sorts numbers in texts by their value: "epoch-9" before "epoch-10"."""
+    parts = re.findall(r"[0-9]{1,18}|[^0-9]+", text)
+    return tuple((0, int(part), part) if part.isdecimal() else (1, 0, part) for part in parts)
+
+
 def json_text(value: Any) -> str:
     """Return a value as indented JSON. Unprintable characters are escaped: they could control a terminal or mislead a reader.
 

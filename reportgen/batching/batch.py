@@ -6,13 +6,14 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from ..errors import ReportgenError
+from ..errors import ClusterError, ReportgenError
+from ..formatting import counted
 from ..options import Options
 from ..progress import advance
 from ..reporter import Announce, Progress
@@ -21,6 +22,9 @@ from ..site.entries import Entry, append_entry, read_entries
 from ..site.layout import check_site_writable, write_in, writing
 from ..site.links import neighbours_of
 from ..site.writing import is_whole, write_site
+from .cluster.connection import Cluster, check_workers, connected
+from .cluster.luggage import Luggage, luggage_of
+from .cluster.on_cluster import OnCluster
 from .gathering import Source, gather, read_shard, shard_of
 from .keeping import Keeper, shows_filters
 from .making import Here, Made, Maker
@@ -54,6 +58,7 @@ def batch(
     truth: str | Path | None = None,
     shard: str | tuple[int, int] | None = None,
     paths: IO[bytes] | None = None,
+    dask: Any = None,
     announce: Announce | None = None,
     progress: Progress = lambda step: None,
     log: Log = lambda event: None,
@@ -65,6 +70,8 @@ def batch(
     images: a file, a folder or a pattern, or a list of them; "-" stands for the paths listed in `paths`.
     truth: "folders" (the name of an image's folder is its label), or a CSV file with the columns image and label.
     shard: "I/N" makes only the I-th of N parts.
+    dask: the address of a Dask cluster whose workers make the reports, its scheduler file, or a `distributed.Client`. The reports
+    are the same as those made here.
     log: called for each event, with JSON values.
     options: those of `reportgen.Options`; the section of feature visualizations, which takes seconds per image, is left out
     unless `visualize` or `only` asks for it.
@@ -73,7 +80,8 @@ def batch(
     version changed. Failures are recorded in the result and do not stop the rest.
 
     Raises a `ReportgenError`, before anything is written, if nothing can be made: no image, no model, an unknown label, or an
-    output folder that is not a site. Raises `OutputError` if the disk is full.
+    output folder that is not a site. Raises `OutputError` if the disk is full, and `ClusterError` if the cluster is lost; the
+    site then shows the reports that were made.
     """
     asked = without_costly_sections(check_options(**options), options)
     part = read_shard(shard)
@@ -85,16 +93,36 @@ def batch(
     check_site_writable(site)
     candidates = candidates_of(listed(models), asked)
     check_overlap(site, chosen)
-    first = check_truths(truths, candidates, asked, announce, progress)
-    with writing(site), _stopping() as stop:
-        run = _Run(site, chosen, truths, asked, stop, progress, Here(announce, progress, first), log, len(candidates))
-        for candidate in candidates:
-            if not stop.is_set():
-                run.make(candidate)
-        progress("Writing the site")
-        write_site(site, run.entries.values(), Path(asked.templates) if asked.templates else None)
+    luggage = {} if dask is None else luggage_of(candidates, asked)
+    with _connected(dask, luggage, progress) as cluster:
+        first = check_truths(truths, candidates, asked, announce, progress)
+        with writing(site), _stopping() as stop:
+            maker: Maker = Here(announce, progress, first)
+            if cluster is not None:
+                first.clear()
+                maker = OnCluster(cluster, luggage, stop, announce, progress)
+            run = _Run(site, chosen, truths, asked, stop, progress, maker, log, len(candidates))
+            lost = run.make_all(candidates)
+            progress("Writing the site")
+            write_site(site, run.entries.values(), Path(asked.templates) if asked.templates else None)
+    if lost is not None:
+        raise ClusterError(
+            f"{lost} {counted(run.result.made, 'report')} made; run the same command again for the rest."
+        ) from lost
     run.result.stopped = stop.is_set()
     return run.result
+
+
+@contextmanager
+def _connected(dask: Any, luggage: Mapping[str, Luggage], progress: Progress) -> Iterator[Cluster | None]:
+    """Yield the cluster, all of whose workers make the same reports as this machine; None if there is to be none."""
+    if dask is None:
+        yield None
+        return
+    progress("Connecting to the cluster")
+    with connected(dask) as cluster:
+        check_workers(cluster, sorted({name for each in luggage.values() for name in each.installed}))
+        yield cluster
 
 
 @contextmanager
@@ -140,6 +168,16 @@ class _Run:
         self.began = time.monotonic()
         self._options = digest_of_options(asked)
         self._images: dict[Path, str] = {}
+
+    def make_all(self, candidates: Sequence[Candidate]) -> ClusterError | None:
+        """Make the missing reports of all models; return the error that ended this early, None if there was none."""
+        try:
+            for candidate in candidates:
+                if not self.stop.is_set():
+                    self.make(candidate)
+        except ClusterError as error:
+            return error
+        return None
 
     def make(self, candidate: Candidate) -> None:
         """Make the missing reports of one model; if it cannot be opened, record that as the failure of each image."""

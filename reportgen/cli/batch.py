@@ -31,6 +31,7 @@ With --visualize 8, for example, the page of each model also shows the images th
     reportgen batch photos/ -m old.keras -m new.keras --truth folders -o site
     reportgen batch 'scans/**/*.png' -m mine.keras --truth labels.csv -o site
     reportgen batch photos/ --shard 2/8 -o shard-2
+    reportgen batch photos/ -m mine.keras --dask tcp://scheduler:8786 -o site
     find . -name '*.jpg' | reportgen batch - -o site
 """
 INDEX_HELP = """Rebuild the index of a site from its reports, or merge several sites (the shards of a batch) into one.
@@ -69,6 +70,7 @@ def batch(
         typer.Option(
             "--truth",
             metavar="folders|FILE",
+            autocompletion=lambda incomplete: [word for word in ("folders",) if word.startswith(incomplete)],
             help="The true class of each image: folders (its folder's name), or a CSV file with the columns image and label.",
             rich_help_panel=IMAGE,
         ),
@@ -80,6 +82,15 @@ def batch(
             metavar="I/N",
             help="Make only the I-th of N parts; merge the parts with reportgen index.",
             rich_help_panel=IMAGE,
+        ),
+    ] = None,
+    dask: Annotated[
+        Optional[str],
+        typer.Option(
+            "--dask",
+            metavar="ADDRESS",
+            help="Make the reports on the workers of a Dask cluster: the address of its scheduler, or its scheduler file.",
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
     options: dict[str, Any],
@@ -102,6 +113,7 @@ def batch(
             site,
             truth=truth,
             shard=shard,
+            dask=dask,
             paths=standard_input() if "-" in images else None,
             announce=announce,
             progress=step,

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from ..backend import deep_models, tf
-from ..errors import LabelsError
 from ..excited import Excited
 from ..kernels import Kernel, Law
 from ..loading.architecture import architecture
+from ..loading.labels import check_count
 from ..loading.loaded import Loaded, as_array
 from ..loading.schemes import scale
 from ..options import Options
@@ -79,11 +79,12 @@ class KerasNetwork:
 
         Raises `LabelsError` if they do not fit.
         """
-        if self.labels is not None and len(self.labels) == 2 and classes == 1:
+        if self.labels is None:
+            return
+        check_count(self.labels, classes)
+        if len(self.labels) > classes:
             self.no_label, *rest = self.labels
             self.labels = tuple(rest)
-        if self.labels is not None and len(self.labels) != classes:
-            raise LabelsError(f"--labels: {len(self.labels)} labels for {classes} classes; expected one for each.")
 
     def preprocess(self, images: np.ndarray) -> np.ndarray:
         """Scale uint8 images (n, h, w, channels) for the model, as float32; (n, channels, h, w) if it is channels first."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import NamedTuple
 
 
@@ -68,3 +70,8 @@ _TABLE = (
 )
 
 APPLICATIONS = {application.function.lower(): application for application in _TABLE}
+
+
+def weights_cache() -> Path:
+    """Return the folder in which Keras keeps the weights that it downloads."""
+    return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"

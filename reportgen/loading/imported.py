@@ -74,3 +74,10 @@ def _classes(module: ModuleType) -> dict[str, Any]:
         for name, each in vars(module).items()
         if inspect.isclass(each) and issubclass(each, KINDS) and each.__module__.partition(".")[0] == package
     }
+
+
+def forget_classes(packages: Sequence[str]) -> None:
+    """Remove from Keras's registry what the modules of these packages registered."""
+    known = keras.saving.get_custom_objects()
+    for name in [name for name, each in known.items() if getattr(each, "__module__", "").partition(".")[0] in packages]:
+        del known[name]

@@ -147,6 +147,11 @@ def _check_weights_file(path: Path) -> None:
         _check_if_hdf5(path)
 
 
+def weight_files(path: Path) -> list[Path]:
+    """Return the files that hold the weights which a `.weights.json` lists; none for a file of another kind."""
+    return _shards(path) if path.name.endswith(SHARDED) else []
+
+
 def _shards(path: Path) -> list[Path]:
     """Return the files beside a `.weights.json` that hold the weights it lists."""
     names = {f"{path.name.removesuffix(SHARDED)}_00000.weights.h5"}  # Keras opens this one, listed or not

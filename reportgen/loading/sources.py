@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import random
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -13,16 +12,16 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from ..backend import deep_models, keras
-from ..errors import LabelsError, ModelError, ReportgenError, reason_of
+from ..backend import deep_models, keras, seed_generator
+from ..errors import ModelError, ReportgenError, reason_of
 from ..image import LARGEST_IMAGE
 from ..levels import RANDOM_WEIGHTS
-from .applications import APPLICATIONS, Application
+from .applications import APPLICATIONS, Application, weights_cache
 from .assigned import Assigned, noting_assignments
 from .budget import WeightBudget
 from .imported import importing
 from .inputs import inputs_of
-from .labels import given_labels, imagenet_labels, minivgg_labels
+from .labels import check_count, given_labels, imagenet_labels, minivgg_labels
 from .loaded import GUESSED, MAX_MEMORY, Loaded, described, input_shape_of, scales_its_own_input, takes_integers
 from .losses import losses_in, losses_of
 from .opening import fresh_names, from_file
@@ -154,18 +153,24 @@ def _application(application: Application, weights: str, seed: int, announce: An
 
 @contextlib.contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """Draw random weights by `seed`. Afterwards, Python's and NumPy's random states are restored; TensorFlow's is not."""
-    python, numpy = random.getstate(), np.random.get_state()
+    """Draw random weights by `seed`. Afterwards, Python's and NumPy's random states are restored; TensorFlow's is not.
+
+    Keras draws a seed for each layer from Python's own generator, from which other threads may draw meanwhile, such as those of
+    a Dask worker: it is given another one, which gives the same numbers.
+    """
+    python, numpy, keras_draws_from = random.getstate(), np.random.get_state(), seed_generator.python_random
     keras.utils.set_random_seed(seed)
+    seed_generator.python_random = random.Random(seed)
     try:
         yield
     finally:
+        seed_generator.python_random = keras_draws_from
         random.setstate(python)
         np.random.set_state(numpy)
 
 
 def _with_imagenet_weights(application: Application, build: Any, announce: Announce | None) -> Any:
-    cache = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
+    cache = weights_cache()
     bar: TextIO = io.StringIO()
     if announce is not None and not (cache / application.cache).exists():
         size = f"{application.megabytes:,} MB"
@@ -225,9 +230,8 @@ def _scheme(asked: Scheme | None, found: Reference, model: Any) -> tuple[Scheme,
 def _labels(asked: tuple[str, ...] | None, found: Reference, model: Any) -> tuple[str, ...] | None:
     classes = _classes(model)
     if asked is not None:
-        both = classes == 1 and len(asked) == 2  # a single yes-or-no score is that of the second label
-        if classes is not None and len(asked) != classes and not both:
-            raise LabelsError(f"--labels: {len(asked)} labels for {classes} classes; expected one for each.")
+        if classes is not None:
+            check_count(asked, classes)
         return asked
     if found.bundled:
         return minivgg_labels()

@@ -1,0 +1,1 @@
+"""`batch` on a Dask cluster: the reports are made by its workers."""
