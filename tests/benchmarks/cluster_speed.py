@@ -73,6 +73,10 @@ def measured(model: str, images: Path, workers: int, options: dict[str, Any]) ->
                         used.append(sum(client.run(time.process_time).values()))
                         used.append(time.process_time())
 
+                few = sorted(map(str, images.iterdir()))[
+                    : 4 * workers
+                ]  # so that all workers have TensorFlow and the model's code
+                reportgen.batch(model, few, folder / "warm", dask=client, **options)
                 reportgen.batch(model, str(images), folder / "site", dask=client, log=note, **options)
             first = 2 * workers - 1
             reports = len(arrived) - 1 - first
