@@ -21,6 +21,7 @@ from .errors import (
     OutputError,
     ReportFileError,
     ReportgenError,
+    TrackerError,
     UnsafeModelError,
 )
 from .notebooks import show_by
@@ -28,6 +29,7 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from .batching.batch import batch
+    from .callback.callback import ReportCallback
     from .checking import check
     from .comparison.diff import diff
     from .comparison.result import Diff, Series
@@ -38,6 +40,10 @@ if TYPE_CHECKING:
     from .page.read import read
     from .page.render import render, render_folder
     from .picture import Picture
+    from .publishing.to_dvclive import to_dvclive
+    from .publishing.to_mlflow import to_mlflow
+    from .publishing.to_tensorboard import to_tensorboard
+    from .publishing.to_wandb import to_wandb
     from .report import Absent, Report
     from .reporter import Reporter, generate, load
     from .site.writing import index
@@ -55,10 +61,12 @@ __all__ = [
     "OutputError",
     "Picture",
     "Report",
+    "ReportCallback",
     "ReportFileError",
     "Reporter",
     "ReportgenError",
     "Series",
+    "TrackerError",
     "UnsafeModelError",
     "__version__",
     "batch",
@@ -74,10 +82,15 @@ __all__ = [
     "render_folder",
     "render_series",
     "series",
+    "to_dvclive",
+    "to_mlflow",
+    "to_tensorboard",
+    "to_wandb",
 ]
 
 # imported on first access: printing a help text needs neither NumPy nor Jinja nor, above all, TensorFlow
 _ROOMS = {
+    "ReportCallback": "callback.callback",
     "batch": "batching.batch",
     "check": "checking",
     "generate": "reporter",
@@ -98,6 +111,10 @@ _ROOMS = {
     "Picture": "picture",
     "Absent": "report",
     "Report": "report",
+    "to_dvclive": "publishing.to_dvclive",
+    "to_mlflow": "publishing.to_mlflow",
+    "to_tensorboard": "publishing.to_tensorboard",
+    "to_wandb": "publishing.to_wandb",
 }
 
 

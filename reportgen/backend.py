@@ -33,6 +33,11 @@ with without_native_log():
         from tensorflow.python.framework import op_callbacks
     except ImportError:  # private in TensorFlow, and only used to find a layer's inputs across bare operations
         op_callbacks = None
+    try:
+        from tensorflow.python.eager.context import context as eager_context
+        from tensorflow.python.ops import stateful_random_ops
+    except ImportError:  # private in TensorFlow, and only used to leave its random state as it was
+        eager_context = stateful_random_ops = None
 
 if keras.backend.backend() != "tensorflow":
     raise ModelError(f"Keras uses the backend {keras.backend.backend()}; expected tensorflow. Set KERAS_BACKEND=tensorflow.")
@@ -40,6 +45,7 @@ if keras.backend.backend() != "tensorflow":
 __all__ = [
     "SymbolicArguments",
     "deep_models",
+    "eager_context",
     "global_state",
     "json_utils",
     "keras",
@@ -48,6 +54,7 @@ __all__ = [
     "saving_lib",
     "saving_utils",
     "seed_generator",
+    "stateful_random_ops",
     "tf",
     "versions",
 ]

@@ -31,6 +31,7 @@ Pictures = dict[str, bytes]
 MOST_PIXELS = 1_000_000_000  # bytes of all pictures unpacked; all maps of EfficientNetB7 take a quarter of this
 VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){0,3}(?:(?:a|b|rc|\.dev)[0-9]{1,4})?")
 LARGEST_INTEGER = 2**63 - 1  # NumPy's limit; no integer in a report is negative
+PLAIN = frozenset((float, int, str, bool, type(None)))
 NON_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
@@ -44,7 +45,12 @@ class Encoder:
 
     def encode(self, value: Any) -> Any:
         """Return `value` as JSON values."""
-        if isinstance(value, Picture):
+        kind: Any = type(value)
+        if kind in PLAIN:  # first, because nearly all of ten thousand values are
+            return value if kind is not float else _number(value)
+        if isinstance(value, tuple):
+            return [self.encode(item) for item in value]
+        if kind is Picture:
             return {
                 "picture": self.identify(value),
                 "low": _number(value.low),
@@ -52,12 +58,10 @@ class Encoder:
                 "colormap": value.colormap,
             }
         if is_dataclass(value):
-            return {field.name: self.encode(getattr(value, field.name)) for field in fields(value)}
+            return {name: self.encode(getattr(value, name)) for name in _hints(kind)}
         if isinstance(value, Mapping):
             return {name: self.encode(item) for name, item in value.items()}
-        if isinstance(value, tuple):
-            return [self.encode(item) for item in value]
-        return _number(value) if isinstance(value, float) else value
+        return _number(value) if isinstance(value, float) else value  # NumPy's float64, for one
 
     def identify(self, picture: Picture) -> str:
         """Return the picture's id; its PNG is made only once."""

@@ -8,6 +8,7 @@
     ├── OptionError           an option with an invalid value
     ├── ReportFileError       a file that is not a report, or has an unsupported format
     ├── OutputError           a path that cannot be written
+    ├── TrackerError          an experiment tracker that is not installed, or refuses a report
     ├── ClusterError          a Dask cluster that cannot be reached, or cannot make the same reports
     └── NotApplicable         a section does not apply to this model; the report shows the reason
 
@@ -52,6 +53,10 @@ class ReportFileError(ReportgenError):
 
 class OutputError(ReportgenError):
     """The output cannot be written to the given path."""
+
+
+class TrackerError(ReportgenError):
+    """An experiment tracker is not installed, or refuses what is logged."""
 
 
 class ClusterError(ReportgenError):

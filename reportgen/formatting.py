@@ -20,8 +20,12 @@ def number(value: float, digits: int = DIGITS) -> str:
     """Format a number with four significant digits, or with more if four would wrongly read as 0, 1, -1 or infinite."""
     if value == 0 or not math.isfinite(value):
         return "0" if value == 0 else str(value)
-    texts = (f"{value:.{count}g}" for count in range(digits, MOST_DIGITS + 1))
-    return next(text for text in texts if float(text) == value or abs(float(text)) not in (0, 1, math.inf))
+    for count in range(digits, MOST_DIGITS + 1):
+        text = f"{value:.{count}g}"
+        told = float(text)
+        if told == value or abs(told) not in (0, 1, math.inf):
+            break
+    return text
 
 
 def two_numbers(old: float, new: float, digits: int = DIGITS) -> tuple[str, str]:
@@ -98,6 +102,8 @@ def _apart(
     given = list(values)
     texts = ["–" if value is None else worded(value) for value in given]
     for digits in range(DIGITS, MOST_DIGITS + 1):
+        if len(set(texts)) == len(texts):
+            break
         meant: dict[str, set[float]] = {}
         for text, value in zip(texts, given, strict=True):
             if value is not None and math.isfinite(value):
@@ -217,6 +223,12 @@ def one_line(text: object) -> str:
 def printable(text: str) -> str:
     """Return untrusted text without characters that could control a terminal."""
     return "".join(each if each.isprintable() else "\ufffd" for each in text)
+
+
+def natural(text: str) -> tuple[tuple[int, int, str], ...]:
+    """Return a key that sorts numbers in texts by their value: "epoch-9" before "epoch-10"."""
+    parts = re.findall(r"[0-9]{1,18}|[^0-9]+", text)
+    return tuple((0, int(part), part) if part.isdecimal() else (1, 0, part) for part in parts)
 
 
 def json_text(value: Any) -> str:

@@ -70,6 +70,14 @@ def metric_changes(old: Iterable[Metric], new: Iterable[Metric]) -> tuple[Metric
     )
 
 
+def grouped(names: Iterable[str]) -> list[tuple[str, ...]]:
+    """Return the names in groups that have one scale, each name once: a metric and its value on the validation data (`val_`)."""
+    groups: dict[str, dict[str, None]] = {}
+    for each in names:
+        groups.setdefault(each.removeprefix("val_"), {})[each] = None
+    return [tuple(each) for each in groups.values()]
+
+
 def _better(old: Metric, new: Metric) -> bool | None:
     if new.lower_is_better is None or old.value == new.value:
         return None

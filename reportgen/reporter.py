@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .inspection.inspect import KerasProbe
     from .inspection.network import KerasNetwork
 
+FEW = 3  # images that are not worth the time to trace a model: a trace takes as long as five passes
 Progress = Callable[[str], None]
 Announce = Callable[[str], TextIO]
 
@@ -172,6 +173,13 @@ class Reporter:
         if asked.max_size is not None:
             report = fitted(report, probe, asked.max_size, Path(asked.templates) if asked.templates else None)
         return report, probe
+
+    def expect(self, images: int) -> None:
+        """Prepare for this many images with the same options: from the fourth on, tracing the model is worth its time.
+
+        The reports stay the same.
+        """
+        self.network.expects_more = images > FEW
 
     def show(self, image: AnyImage) -> tuple[GivenImage | GivenArray, Probe]:
         """Run the model on `image` without making a report; return the image and the probe."""

@@ -22,6 +22,7 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"
              "--disable-component-update", "--disable-sync"]  # fmt: skip
 AXE = Path(__file__).parent.parent / "node_modules" / "axe-core" / "axe.min.js"
 HTML_VALIDATE = Path(__file__).parent.parent / "node_modules" / "html-validate" / "bin" / "html-validate.mjs"
+COLOURS = ("color-contrast", "link-in-text-block")  # axe's rules that look at colours
 OPEN_ALL = "document.querySelectorAll('details').forEach(each => each.open = true)"
 
 
@@ -74,15 +75,27 @@ def opened(browser: Any, place: Path | str, **settings: Any) -> Iterator[Opened]
     context.close()
 
 
-def axe_findings(page: Any) -> list[str]:
-    """What axe finds with everything unfolded, each with the first places it stands at; nothing is left out by impact."""
+def axe_findings(page: Any, rules: tuple[str, ...] = ()) -> list[str]:
+    """What axe finds with everything unfolded, each with the first places it stands at; nothing is left out by impact.
+
+    rules: the only ones to apply; all if there are none.
+    """
     source = Path(os.environ.get("AXE_PATH", AXE))
     if not source.is_file():
         lacking(f"no axe at {source}: npm install axe-core, or set AXE_PATH")
     page.evaluate(OPEN_ALL)
     page.evaluate(source.read_text("utf-8"))  # not by a script element, which the page's policy forbids
-    found = page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
+    options = {"resultTypes": ["violations"], **({"runOnly": list(rules)} if rules else {})}
+    found = page.evaluate("options => axe.run(options)", options)["violations"]
     return [f"{each['id']} ({each['impact']}): {[node['target'] for node in each['nodes'][:3]]}" for each in found]
+
+
+def axe_findings_light_and_dark(page: Any) -> list[str]:
+    """What axe finds in light colours, and what of it depends on colours in dark ones."""
+    page.emulate_media(color_scheme="light")
+    light = axe_findings(page)
+    page.emulate_media(color_scheme="dark")
+    return [f"light: {each}" for each in light] + [f"dark: {each}" for each in axe_findings(page, COLOURS)]
 
 
 @contextmanager

@@ -44,7 +44,7 @@ def exact_changes(old: Any, new: Any) -> dict[str, float]:
 def compared(old: str, new: str, image: str, **options: Any) -> list[Compared]:
     """Every layer of two models, by report and by weights."""
     models = [reportgen.load(reference).model for reference in (old, new)]
-    reports = [reportgen.generate(reference, image, **options) for reference in (old, new)]
+    reports = [reportgen.generate(reference, image, only=("layers", "filters", "weights"), **options) for reference in (old, new)]
     drift = reportgen.diff(*reports).weights
     assert isinstance(drift, WeightDrift)
     exact = exact_changes(*models)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,8 @@ from reportgen.inspection.network import KerasNetwork
 from .models import built, keras, layers
 
 
-def colour_net(activation: str = "relu", scheme: str = "unit") -> KerasNetwork:
-    """Three 1x1 filters: red less green, green less red and blue, and a dead one; pixels are divided by 255."""
+def colour_net(activation: str = "relu", scheme: str = "unit", factor: float = 1) -> KerasNetwork:
+    """Three 1x1 filters, times a factor: red less green, green less red and blue, a dead one; pixels are divided by 255."""
     net = [
         layers.Conv2D(3, 1, activation=activation, name="conv"),
         layers.GlobalAveragePooling2D(name="gap"),
@@ -28,7 +30,7 @@ def colour_net(activation: str = "relu", scheme: str = "unit") -> KerasNetwork:
     ]
     model = keras.Sequential([keras.Input((32, 32, 3), name="picture"), *net], name="colours")
     kernel = np.array([[1, -1, 0], [-1, 1, 0], [0, -1, 0]], np.float32).reshape(1, 1, 3, 3)
-    model.get_layer("conv").set_weights([kernel, np.array([-5, 0, -2], np.float32)])
+    model.get_layer("conv").set_weights([kernel * np.float32(factor), np.array([-5, 0, -2], np.float32)])
     model.get_layer("head").set_weights([np.eye(3, 2, dtype=np.float32), np.zeros(2, np.float32)])
     return reportgen.load(model, preprocess=scheme)
 
@@ -42,9 +44,33 @@ def test_the_picture_of_a_hand_set_filter_has_its_colour_behind_a_shut_relu(sche
     assert green.picture.reshape(-1, 3).mean(axis=0).argmax() == 1
     if scheme == "unit":
         # red - green - 5: the mean over all pixels of this very picture
-        assert red.activation == pytest.approx((colour[0] - colour[1]) / 255 - 5, abs=1e-5)
+        assert red.activation == pytest.approx((colour[0] - colour[1]) / 255 - 5, abs=3e-5)  # summed in float32
         assert red.start == pytest.approx(-5, abs=1e-5)
         assert (dead.activation, dead.start) == (-2, -2)
+
+
+def test_the_scale_of_a_filter_does_not_change_its_picture() -> None:
+    plain, small, large = (colour_net("linear", factor=factor).excite("conv", (0,))[0] for factor in (1, 1e-25, 1e25))
+    assert large.activation > 1e23  # the squares of such gradients do not fit into float32
+    for scaled in (small, large):
+        assert np.abs(scaled.picture.astype(int) - plain.picture).max() <= 1
+
+
+def test_gradients_that_are_not_finite_are_told() -> None:
+    with pytest.raises(NotApplicable, match="not finite"):
+        colour_net("linear", factor=np.nan).excite("conv", (0,))
+
+
+def test_frequencies_that_do_not_matter_add_no_noise_to_a_picture() -> None:
+    # a mean over 9 x 9 pixels passes hardly any of the waves shorter than 4 pixels
+    net = [layers.Conv2D(1, 9, padding="same", use_bias=False, name="conv"), layers.Flatten(), layers.Dense(2)]
+    model = keras.Sequential([keras.Input((64, 64, 1)), *net])
+    model.get_layer("conv").set_weights([np.full((9, 9, 1, 1), 1 / 81, np.float32)])
+    picture = reportgen.load(model, preprocess="unit").excite("conv", (0,))[0].picture[:, :, 0].astype(np.float64)
+    energy = np.abs(np.fft.fft2(picture - picture.mean())) ** 2
+    short = np.hypot(*np.meshgrid(np.fft.fftfreq(len(picture)), np.fft.fftfreq(len(picture)))) > 0.25
+    assert picture.mean() > 200
+    assert energy[short].sum() < 0.05 * energy.sum()
 
 
 def test_a_caffe_picture_is_red_green_blue() -> None:
@@ -190,6 +216,26 @@ def test_the_least_recently_used_go_first(own_cache: Path, monkeypatch: pytest.M
     assert sorted(path.name[0] for path in own_cache.iterdir()) == ["0", "3", "4"]
     assert cache.clear_cache()[0] == 3
     assert cache.size_of_cache() == (0, 0)
+
+
+WRITE = """
+import sys
+from reportgen import cache
+for _ in range(100):
+    cache.keep({"0" * 64: sys.argv[1].encode() * 200_000})
+"""
+
+
+def test_two_processes_write_the_same_entry_at_once(own_cache: Path) -> None:
+    writers = [subprocess.Popen([sys.executable, "-c", WRITE, letter]) for letter in "ab"]
+    seen: set[bytes | None] = set()
+    while any(writer.poll() is None for writer in writers):
+        found = cache.kept("0" * 64)
+        seen |= {found} if found is not None or seen else set()  # once there, it is never torn and never away
+    assert [writer.returncode for writer in writers] == [0, 0]
+    assert seen
+    assert seen | {cache.kept("0" * 64)} <= {b"a" * 200_000, b"b" * 200_000}
+    assert [path.name for path in own_cache.iterdir()] == ["0" * 64 + cache.SUFFIX]
 
 
 def test_a_folder_that_cannot_be_made_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -164,10 +164,10 @@ def test_what_is_measured_is_on_the_page_and_read_back(cat: Path, tmp_path: Path
         "explain": "grad-cam,saliency",
         "target": 3,
     }
-    pages = [reportgen.render(reportgen.generate("minivgg", cat, **options)) for _ in range(2)]
+    again, report = (reportgen.generate("minivgg", cat, **options) for _ in range(2))
+    pages = [reportgen.render(each) for each in (again, report)]
     assert pages[0] == pages[1]
     (tmp_path / "page.html").write_text(pages[0], "utf-8")
-    report = reportgen.generate("minivgg", cat, **options)
     assert reportgen.read(tmp_path / "page.html") == report
     assert [(row.method, row.label) for row in found(report).quality] == [
         ("grad-cam", "cat"),

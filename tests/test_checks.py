@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +29,7 @@ from reportgen.sections.predictions.checks import flat_scores
 from reportgen.sections.section import Check, Finding
 from reportgen.sections.weights.untrained import untrained
 
+from .command import fresh, here
 from .fake_probe import FakeNetwork, FakeProbe, call, f32, maps_of
 from .gold import report_file
 from .models import built
@@ -221,6 +220,15 @@ def test_copies_are_found_among_many_filters_and_depthwise_ones_left_alone() -> 
     assert list(duplicate_filters(small)) == []  # filters of 8 weights
 
 
+def test_filters_without_a_direction_are_no_copies() -> None:
+    kernel = np.random.default_rng(4).standard_normal((3, 3, 2, 170)).astype(np.float32)
+    kernel[..., 10:20], kernel[..., 20:30], kernel[0, 0, 0, 30:40] = 0, np.nan, np.inf
+    kernel[..., 165] = 2 * kernel[..., 3]  # far apart
+    (finding,) = duplicate_filters(FakeNetwork(layers=(call(0, "conv"),), tensors={(0, "kernel"): kernel}))
+    assert "2 of 170 filters" in finding.text
+    assert "such as 3 and 165." in finding.text
+
+
 def test_filters_that_are_zero_beside_the_others() -> None:
     kernel = np.ones((3, 3, 2, 4), np.float32) * f32([1, 1e-7, 0, 0.5])
     (finding,) = zero_filter(FakeNetwork(layers=(call(0, "conv"),), tensors={(0, "kernel"): kernel}))
@@ -369,30 +377,25 @@ def test_a_model_that_cannot_be_had_is_an_error() -> None:
         check("missing.keras")
 
 
-def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "reportgen", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-
-
 def test_on_the_command_line(tmp_path: Path, cat: Path) -> None:
     changed("conv2", 0, copy_filter).save(tmp_path / "copies.keras")
-    made = run("check", "copies.keras", "--preprocess", "unit", "--junit", "checks.xml", folder=tmp_path)
+    made = fresh("check", "copies.keras", "--preprocess", "unit", "--junit", "checks.xml", cwd=tmp_path)
     assert (made.returncode, made.stderr) == (0, "")
     assert made.stdout.startswith(
         "copies: one warning (7 of 15 checks ran)\n\nWarning: duplicate-filters\n    conv2: 2 of 12 filters"
     )
     assert ElementTree.parse(tmp_path / "checks.xml").getroot().attrib["failures"] == "0"
-    printed = run("check", "copies.keras", str(cat), "--preprocess", "unit", "--json", "--fail-on", "warning", folder=tmp_path)
+    printed = here("check", "copies.keras", str(cat), "--preprocess", "unit", "--json", "--fail-on", "warning", cwd=tmp_path)
     assert printed.returncode == 1
     values = json.loads(printed.stdout)
     assert [row["name"] for row in values["rows"] if row["level"] == "warning"] == ["duplicate-filters"]
     assert {row["name"] for row in values["not_checked"]} == {"dead-on-all-images"}
-    report = run("report", str(cat), "-m", "copies.keras", "--preprocess", "unit", "--fail-on", "warning", folder=tmp_path)
+    report = here("report", str(cat), "-m", "copies.keras", "--preprocess", "unit", "--fail-on", "warning", cwd=tmp_path)
     assert (report.returncode, report.stdout) == (1, "cat-copies.html\n")
     assert (tmp_path / "cat-copies.html").exists()
     for level in ((), ("--fail-on", "error")):
         arguments = ("report", str(cat), "-m", "copies.keras", "--preprocess", "unit", *level)
-        assert run(*arguments, folder=tmp_path).returncode == 0
+        assert here(*arguments, cwd=tmp_path).returncode == 0
 
 
 @pytest.mark.parametrize("arguments", [
@@ -400,7 +403,7 @@ def test_on_the_command_line(tmp_path: Path, cat: Path) -> None:
     ("check", "minivgg", "--junit", "missing/checks.xml"), ("report", "missing.png", "--fail-on", "fatal"),
 ], ids=" ".join)  # fmt: skip
 def test_bad_input_is_a_line(arguments: tuple[str, ...], tmp_path: Path) -> None:
-    made = run(*arguments, folder=tmp_path)
+    made = here(*arguments, cwd=tmp_path)
     assert (made.returncode, made.stdout) == (2, "")
     assert "Traceback" not in made.stderr
     assert list(tmp_path.iterdir()) == []

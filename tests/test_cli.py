@@ -1,6 +1,6 @@
-"""The command as a user meets it, in a folder that is not the project's: mostly in fresh processes.
+"""The command as a user meets it, in a folder that is not the project's.
 
-Bad input is tried in this process, which has imported everything already: a fresh one takes seconds for each.
+The default report, its command, and some of each kind of bad input are tried in fresh processes too.
 """
 
 from __future__ import annotations
@@ -11,36 +11,22 @@ import pty
 import re
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 import jsonschema
 import pytest
 
-from reportgen.cli import main
 from reportgen.cli.usage import IN_ORDER
 from reportgen.formatting import file_size
 from reportgen.page.folder import MARKS
 
+from .command import COMMAND, Result, fresh, here
 from .models import built
 
 EVERY_OPTION = (
     "--model minivgg@early --preprocess none --labels ten.txt --class j --fit crop --maps 5 --layers 'block2_*' --scale layer "
     "--sort activity --max-size 500000 --colormap magma --skip weights --skip filters --title T"
 )
-COMMAND = [sys.executable, "-m", "reportgen"]
-
-
-def reportgen(*arguments: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """`reportgen ARGUMENTS` in the folder `cwd`."""
-    return subprocess.run(
-        [*COMMAND, *map(str, arguments)],
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent), "COLUMNS": "200", **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -64,37 +50,37 @@ def folder(tmp_path_factory: pytest.TempPathFactory, cat: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def default(folder: Path) -> subprocess.CompletedProcess[str]:
-    return reportgen("report", "cat.png", cwd=folder)
+def default(folder: Path) -> Result:
+    return fresh("report", "cat.png", cwd=folder)
 
 
-def test_the_default_report(default: subprocess.CompletedProcess[str], folder: Path) -> None:
+def test_the_default_report(default: Result, folder: Path) -> None:
     size = file_size((folder / "cat-minivgg.html").stat().st_size)
     assert (default.returncode, default.stdout) == (0, "cat-minivgg.html\n")
     assert re.fullmatch(r"cat 98\.\d %  ->  cat-minivgg\.html \(" + re.escape(size) + r"\)\n", default.stderr)
-    data = reportgen("data", "cat-minivgg.html", cwd=folder)
+    data = here("data", "cat-minivgg.html", cwd=folder)
     assert data.returncode == 0
     values = json.loads(data.stdout)
     assert "cat" in [row["label"] for row in values["predictions"]["rows"]]
-    schema = json.loads(reportgen("data", "--schema", cwd=folder).stdout)
+    schema = json.loads(here("data", "--schema", cwd=folder).stdout)
     jsonschema.validate(values, schema)
 
 
 @pytest.mark.usefixtures("default")
 def test_the_command_on_the_page_makes_the_page_again(folder: Path) -> None:
     first = (folder / "cat-minivgg.html").read_bytes()
-    command = json.loads(reportgen("data", "cat-minivgg.html", cwd=folder).stdout)["provenance"]["command"]
+    command = json.loads(here("data", "cat-minivgg.html", cwd=folder).stdout)["provenance"]["command"]
     assert command == "reportgen report cat.png --model minivgg"
-    again = reportgen(*shlex.split(command)[1:], "-o", "again.html", cwd=folder)
+    again = fresh(*shlex.split(command)[1:], "-o", "again.html", cwd=folder)
     assert again.returncode == 0
     assert (folder / "again.html").read_bytes() == first
 
 
 def test_every_option_goes_through_and_into_the_command(folder: Path) -> None:
     (folder / "ten.txt").write_text("\n".join("abcdefghij"))
-    made = reportgen("report", "cat.png", *shlex.split(EVERY_OPTION), "-o", "options.html", "--quiet", cwd=folder)
+    made = here("report", "cat.png", *shlex.split(EVERY_OPTION), "-o", "options.html", "--quiet", cwd=folder)
     assert (made.returncode, made.stdout, made.stderr) == (0, "options.html\n", "")
-    values = json.loads(reportgen("data", "options.html", cwd=folder).stdout)
+    values = json.loads(here("data", "options.html", cwd=folder).stdout)
     assert values["provenance"]["options"] == {
         "weights": None, "seed": 0, "preprocess": "none", "labels": "ten.txt", "metric": [],
         "target": "j", "against": None, "head": None, "task": None, "size": None,
@@ -112,7 +98,7 @@ def test_every_option_goes_through_and_into_the_command(folder: Path) -> None:
     command = values["provenance"]["command"]
     for word in shlex.split(EVERY_OPTION):
         assert word in command
-    again = reportgen(*shlex.split(command)[1:], "-o", "options2.html", cwd=folder)
+    again = here(*shlex.split(command)[1:], "-o", "options2.html", cwd=folder)
     assert again.returncode == 0
     assert (folder / "options2.html").read_bytes() == (folder / "options.html").read_bytes()
 
@@ -172,33 +158,25 @@ BAD = {
 
 
 @pytest.mark.parametrize("arguments", BAD.values(), ids=BAD.keys())
-def test_bad_input_is_a_clear_line_and_nothing_is_written(
-    arguments: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_bad_input_is_a_clear_line_and_nothing_is_written(arguments: list[str], folder: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
-    monkeypatch.chdir(folder)
-    monkeypatch.setattr(sys, "argv", ["reportgen", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    printed = capfd.readouterr()
-    _is_a_clear_line(ended.value.code, printed.out, printed.err)
+    _is_a_clear_line(here(*arguments, cwd=folder))
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
 
 
 # one that ends before TensorFlow is imported, one while the model is loaded, one after its pass
 @pytest.mark.parametrize("arguments", [BAD[name] for name in ("truncated", "no model", "no such layer")], ids=str)
 def test_bad_input_is_a_clear_line_of_a_fresh_process_too(arguments: list[str], folder: Path) -> None:
-    result = reportgen(*arguments, cwd=folder)
-    _is_a_clear_line(result.returncode, result.stdout, result.stderr)
+    _is_a_clear_line(fresh(*arguments, cwd=folder))
 
 
-def _is_a_clear_line(code: object, printed: str, told: str) -> None:
-    assert code == 2, told
-    assert printed == ""
-    lines = told.splitlines()
-    assert 1 <= len(lines) <= 2, told
+def _is_a_clear_line(result: Result) -> None:
+    assert result.returncode == 2, result.stderr
+    assert result.stdout == ""
+    lines = result.stderr.splitlines()
+    assert 1 <= len(lines) <= 2, result.stderr
     assert lines[0].startswith("reportgen: ")
-    assert "Traceback" not in told
+    assert "Traceback" not in result.stderr
 
 
 WRONG_USAGE = {
@@ -219,94 +197,68 @@ WRONG_USAGE = {
 
 
 @pytest.mark.parametrize(("line", "told"), WRONG_USAGE.items(), ids=WRONG_USAGE)
-def test_wrong_usage_is_one_line(
-    line: str, told: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_wrong_usage_is_one_line(line: str, told: str, folder: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
-    code, printed, error = in_this_process(line.split(), folder, monkeypatch, capfd)
-    assert (code, printed, len(error.splitlines())) == (2, "", 1)
-    assert error.startswith(f"reportgen: {told}")
+    result = here(*line.split(), cwd=folder)
+    assert (result.returncode, result.stdout, len(result.stderr.splitlines())) == (2, "", 1)
+    assert result.stderr.startswith(f"reportgen: {told}")
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
 
 
 def test_wrong_usage_is_one_line_of_a_fresh_process_too(folder: Path) -> None:
-    result = reportgen("report", "cat.png", "--clas", "dog", cwd=folder)
+    result = fresh("report", "cat.png", "--clas", "dog", cwd=folder)
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == "reportgen: --clas: there is no such option; did you mean --class?\n"
 
 
-def test_no_command_is_the_help_text(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
-    code, printed, error = in_this_process([], folder, monkeypatch, capfd)
-    assert (code, error) == (2, "")
-    commands = [name for name in re.findall(r"^│ (\w+) ", printed, re.MULTILINE) if name in IN_ORDER]
+def test_no_command_is_the_help_text(folder: Path) -> None:
+    result = here(cwd=folder)
+    assert (result.returncode, result.stderr) == (2, "")
+    commands = [name for name in re.findall(r"^│ (\w+) ", result.stdout, re.MULTILINE) if name in IN_ORDER]
     assert commands == [name for name in IN_ORDER if name in commands]
     assert commands[0] == "report"
-    assert "<bool>" not in printed
+    assert "<bool>" not in result.stdout
 
 
-def test_only_files_of_ours_are_overwritten_unless_forced(
-    default: subprocess.CompletedProcess[str], folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_only_files_of_ours_are_overwritten_unless_forced(default: Result, folder: Path) -> None:
     ours = (folder / "cat-minivgg.html").read_bytes()
     (folder / "empty.html").write_bytes(b"")
     (folder / "foreign.html").write_text("<!doctype html><title>mine</title>")
     (folder / "report.md").write_text(f"a page of reportgen's holds {MARKS[0].decode()}")
     for name in ("foreign.html", "report.md"):
         before = (folder / name).read_bytes()
-        assert in_this_process(["report", "cat.png", "-o", name], folder, monkeypatch, capfd)[0] == 2
+        assert here("report", "cat.png", "-o", name, cwd=folder).returncode == 2
         assert (folder / name).read_bytes() == before
     for arguments in (["-o", "empty.html"], ["-o", "foreign.html", "--force"], ["-o", "foreign.html"]):
-        assert in_this_process(["report", "cat.png", *arguments], folder, monkeypatch, capfd)[0] == 0
+        assert here("report", "cat.png", *arguments, cwd=folder).returncode == 0
         assert (folder / arguments[1]).read_bytes() == ours
     assert default.returncode == 0
 
 
-def test_standard_output_takes_the_page_and_nothing_else(
-    default: subprocess.CompletedProcess[str],
-    folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfdbinary: pytest.CaptureFixture[bytes],
-) -> None:
-    monkeypatch.chdir(folder)
-    monkeypatch.setattr(sys, "argv", ["reportgen", "report", "cat.png", "-o", "-"])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    printed = capfdbinary.readouterr()
-    assert ended.value.code == default.returncode == 0
-    assert printed.out == (folder / "cat-minivgg.html").read_bytes()
-    assert printed.err == default.stderr.replace("cat-minivgg.html", "standard output").encode()
+def test_standard_output_takes_the_page_and_nothing_else(default: Result, folder: Path) -> None:
+    result = here("report", "cat.png", "-o", "-", cwd=folder)
+    assert result.returncode == default.returncode == 0
+    assert result.stdout.encode() == (folder / "cat-minivgg.html").read_bytes()
+    assert result.stderr == default.stderr.replace("cat-minivgg.html", "standard output")
     assert not (folder / "-").exists()
 
 
-def in_this_process(
-    arguments: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> tuple[object, str, str]:
-    """The exit code of `reportgen ARGUMENTS` in `folder`, and what it printed on standard output and error."""
-    monkeypatch.chdir(folder)
-    monkeypatch.setattr(sys, "argv", ["reportgen", *arguments])
-    monkeypatch.setattr(sys.modules["__main__"], "__package__", None)  # Click names the program by it: not `python -m pytest`
-    with pytest.raises(SystemExit) as ended:
-        main()
-    printed = capfd.readouterr()
-    return ended.value.code, printed.out, printed.err
-
-
-def test_a_folder_is_written_over_an_older_one_and_read(default: subprocess.CompletedProcess[str], folder: Path) -> None:
+def test_a_folder_is_written_over_an_older_one_and_read(default: Result, folder: Path) -> None:
     for _ in range(2):
-        made = reportgen("report", "cat.png", "--folder", cwd=folder)
+        made = here("report", "cat.png", "--folder", cwd=folder)
         assert (made.returncode, made.stdout) == (0, "cat-minivgg\n")
     files = [path for path in (folder / "cat-minivgg").rglob("*") if path.is_file()]
     assert f"  ->  cat-minivgg ({file_size(sum(path.stat().st_size for path in files))})\n" in made.stderr
     assert (folder / "cat-minivgg" / "index.html").is_file()
     assert default.returncode == 0
-    as_file, as_folder = (reportgen("data", name, cwd=folder).stdout for name in ("cat-minivgg.html", "cat-minivgg"))
+    as_file, as_folder = (here("data", name, cwd=folder).stdout for name in ("cat-minivgg.html", "cat-minivgg"))
     assert as_file == as_folder != ""
 
 
 def test_a_link_is_written_through(folder: Path) -> None:
     (folder / "real.html").write_text("older")
     (folder / "link.html").symlink_to("real.html")
-    assert reportgen("report", "cat.png", "-o", "link.html", "--force", cwd=folder).returncode == 0
+    assert here("report", "cat.png", "-o", "link.html", "--force", cwd=folder).returncode == 0
     assert (folder / "link.html").is_symlink()
     assert (folder / "real.html").read_text("utf-8").startswith("<!doctype html>")
 
@@ -314,63 +266,63 @@ def test_a_link_is_written_through(folder: Path) -> None:
 def test_names_with_spaces_quotes_and_dashes_come_back_in_the_command(folder: Path) -> None:
     name = '-it\'s a "cat" \u732b.png'
     (folder / name).write_bytes((folder / "cat.png").read_bytes())
-    assert reportgen("report", f"./{name}", "-o", "odd.html", cwd=folder).returncode == 0
-    command = json.loads(reportgen("data", "odd.html", cwd=folder).stdout)["provenance"]["command"]
+    assert here("report", f"./{name}", "-o", "odd.html", cwd=folder).returncode == 0
+    command = json.loads(here("data", "odd.html", cwd=folder).stdout)["provenance"]["command"]
     assert shlex.split(command) == ["reportgen", "report", f"./{name}", "--model", "minivgg"]
-    again = reportgen(*shlex.split(command)[1:], "-o", "odd2.html", cwd=folder)
+    again = here(*shlex.split(command)[1:], "-o", "odd2.html", cwd=folder)
     assert again.returncode == 0
     assert (folder / "odd.html").read_bytes() == (folder / "odd2.html").read_bytes()
 
 
 def test_an_older_report_stays_where_the_new_one_fails(folder: Path) -> None:
     (folder / "old.html").write_text("older")
-    assert reportgen("report", "cut.png", "-o", "old.html", cwd=folder).returncode == 2
+    assert here("report", "cut.png", "-o", "old.html", cwd=folder).returncode == 2
     assert (folder / "old.html").read_text() == "older"
 
 
 def test_a_folder_that_cannot_be_written_to(folder: Path) -> None:
-    result = reportgen("report", "cat.png", "-o", "/proc/report.html", cwd=folder)
+    result = here("report", "cat.png", "-o", "/proc/report.html", cwd=folder)
     assert result.returncode == 2
     assert len(result.stderr.splitlines()) == 1
     assert "/proc" in result.stderr
 
 
 def test_a_model_without_a_convolution_makes_a_report(folder: Path) -> None:
-    result = reportgen("report", "cat.png", "-m", "no_convolution.keras", "--preprocess", "unit", cwd=folder)
+    result = here("report", "cat.png", "-m", "no_convolution.keras", "--preprocess", "unit", cwd=folder)
     assert result.returncode == 0, result.stderr
-    values = json.loads(reportgen("data", "cat-no_convolution.html", cwd=folder).stdout)
+    values = json.loads(here("data", "cat-no_convolution.html", cwd=folder).stdout)
     for section in ("attributions", "filters", "first_filters", "feature_maps"):
         assert "no two-dimensional convolution" in values[section]["reason"].lower()
 
 
 def test_warnings_go_to_standard_error_and_not_with_quiet(folder: Path) -> None:
-    loud = reportgen("report", "cat.png", "-m", "no_convolution.keras", cwd=folder)
+    loud = here("report", "cat.png", "-m", "no_convolution.keras", cwd=folder)
     assert loud.stdout == "cat-no_convolution.html\n"
     assert loud.returncode == 0
     *warnings, result = loud.stderr.splitlines()
     assert all(line.startswith("Warning: ") for line in warnings)
     assert "  ->  cat-no_convolution.html (" in result
     assert "Warning: The model does not say how its pixels should be scaled" in loud.stderr
-    assert reportgen("report", "cat.png", "-m", "no_convolution.keras", "-q", cwd=folder).stderr == ""
+    assert here("report", "cat.png", "-m", "no_convolution.keras", "-q", cwd=folder).stderr == ""
 
 
 def test_a_users_template_goes_before_ours(folder: Path) -> None:
     template = folder / "mine" / "sections" / "layers" / "report.html.j2"
     template.parent.mkdir(parents=True)
     template.write_text("<p>{{ section.rows|length }} layers, says my template</p>")
-    assert reportgen("report", "cat.png", "--templates", "mine", "-o", "mine.html", cwd=folder).returncode == 0
+    assert here("report", "cat.png", "--templates", "mine", "-o", "mine.html", cwd=folder).returncode == 0
     assert "19 layers, says my template" in (folder / "mine.html").read_text("utf-8")
     template.write_text("{{ nothing.of.the.kind }}")
-    broken = reportgen("report", "cat.png", "--templates", "mine", "-o", "mine.html", cwd=folder)
+    broken = here("report", "cat.png", "--templates", "mine", "-o", "mine.html", cwd=folder)
     assert (broken.returncode, len(broken.stderr.splitlines())) == (2, 1)
 
 
 def test_templates_are_handed_out_once(folder: Path) -> None:
-    copied = reportgen("templates", "--copy", "handed", cwd=folder)
+    copied = here("templates", "--copy", "handed", cwd=folder)
     assert (copied.returncode, copied.stderr) == (0, "")
     assert all((folder / line).is_file() for line in copied.stdout.splitlines())
     assert "handed/captions.html.j2" in copied.stdout
-    again = reportgen("templates", "--copy", "handed", cwd=folder)
+    again = here("templates", "--copy", "handed", cwd=folder)
     assert (again.returncode, again.stdout, len(again.stderr.splitlines())) == (2, "", 1)
 
 
@@ -404,7 +356,7 @@ def test_progress_where_somebody_watches(folder: Path) -> None:
 def test_models_lists_every_name(folder: Path) -> None:
     from reportgen.loading.applications import APPLICATIONS
 
-    result = reportgen("models", cwd=folder)
+    result = here("models", cwd=folder)
     names = [line.split()[0] for line in result.stdout.splitlines()[1:]]
     assert names == ["minivgg", "minivgg@early", *sorted(APPLICATIONS)]
     assert "138,357,544" in result.stdout
@@ -414,7 +366,7 @@ def test_models_lists_every_name(folder: Path) -> None:
     "arguments", [["--help"], ["report", "--help"], ["data", "--help"], ["models", "--help"], ["templates", "--help"]]
 )
 def test_help_has_an_example(arguments: list[str], folder: Path) -> None:
-    result = reportgen(*arguments, cwd=folder)
+    result = here(*arguments, cwd=folder)
     assert result.returncode == 0
     _, _, example = result.stdout.partition("Example" if len(arguments) > 1 else "Start with")
     assert "reportgen " + (arguments[0] if len(arguments) > 1 else "report") in example
@@ -423,6 +375,6 @@ def test_help_has_an_example(arguments: list[str], folder: Path) -> None:
 def test_version_and_completion(folder: Path) -> None:
     from reportgen import __version__ as version
 
-    assert reportgen("--version", cwd=folder).stdout == f"reportgen {version}\n"
-    shown = reportgen("--show-completion", "bash", cwd=folder, _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")
+    assert here("--version", cwd=folder).stdout == f"reportgen {version}\n"
+    shown = here("--show-completion", "bash", cwd=folder, _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")
     assert "complete" in shown.stdout

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import random
 import re
 import shutil
@@ -22,15 +21,11 @@ from reportgen.codec import Encoder, decode_report
 from reportgen.report import FORMAT, LEFT_OUT
 from reportgen.sections.layers.find import Layers
 
+from .command import fresh, here
 from .fake_probe import call, f32
 from .samples import hostile_pair
 from .test_codec import small_report
 from .test_diff import report_with
-
-
-def run(*arguments: str | Path, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "reportgen", *map(str, arguments)]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env={**os.environ, **environment})
 
 
 @pytest.fixture
@@ -47,7 +42,7 @@ def write(path: Path, report: Report) -> Path:
 
 
 def test_two_that_differ(folder: Path) -> None:
-    result = run("diff", "v1.html", "v2.html", folder=folder)
+    result = fresh("diff", "v1.html", "v2.html", cwd=folder)
     assert (result.returncode, result.stdout) == (1, "diff-v1-v2.html\n")
     assert result.stderr.startswith(
         "The answer is `b` 50.0 % in both; the mask is the same in both; the features are the same in both; "
@@ -58,26 +53,26 @@ def test_two_that_differ(folder: Path) -> None:
 
 def test_the_same(folder: Path) -> None:
     shutil.copy(folder / "v1.html", folder / "copy.html")
-    result = run("diff", "v1.html", "copy.html", "-o", "page.html", folder=folder)
+    result = here("diff", "v1.html", "copy.html", "-o", "page.html", cwd=folder)
     assert (result.returncode, result.stdout) == (0, "page.html\n")
     assert result.stderr.startswith("The same: ")
 
 
 def test_quiet_says_nothing_on_standard_error(folder: Path) -> None:
-    result = run("diff", "v1.html", "v2.html", "--quiet", folder=folder)
+    result = here("diff", "v1.html", "v2.html", "--quiet", cwd=folder)
     assert (result.returncode, result.stderr) == (1, "")
 
 
 def test_tolerance(folder: Path) -> None:
-    assert run("diff", "v1.html", "v3.html", folder=folder).returncode == 1
-    result = run("diff", "v1.html", "v3.html", "--tolerance", "0.05", folder=folder)
+    assert here("diff", "v1.html", "v3.html", cwd=folder).returncode == 1
+    result = here("diff", "v1.html", "v3.html", "--tolerance", "0.05", cwd=folder)
     assert result.returncode == 0
     assert result.stderr.startswith("The same within a tolerance of 0.05. ")
-    assert run("diff", "v1.html", "v3.html", "--tolerance", "0.01", folder=folder).returncode == 1
+    assert here("diff", "v1.html", "v3.html", "--tolerance", "0.01", cwd=folder).returncode == 1
 
 
 def test_json_has_what_the_contract_names(folder: Path) -> None:
-    result = run("diff", "v1.html", "v2.html", "--json", folder=folder)
+    result = here("diff", "v1.html", "v2.html", "--json", cwd=folder)
     assert (result.returncode, result.stderr) == (1, "")
     data = json.loads(result.stdout)
     assert data["same"] is False
@@ -98,13 +93,13 @@ def test_json_has_what_the_contract_names(folder: Path) -> None:
 
 def test_json_without_numbers_that_json_lacks(folder: Path) -> None:
     write(folder / "zero.html", report_with({"conv": f32([0, 0])}))
-    result = run("diff", "zero.html", "v2.html", "--json", folder=folder)
+    result = here("diff", "zero.html", "v2.html", "--json", cwd=folder)
     data = json.loads(result.stdout, parse_constant=pytest.fail)
     assert data["weights"]["rows"][0]["relative_change"] == "inf"
 
 
 def test_markdown(folder: Path) -> None:
-    result = run("diff", "v1.html", "v2.html", "--markdown", "-o", "page.html", folder=folder)
+    result = here("diff", "v1.html", "v2.html", "--markdown", "-o", "page.html", cwd=folder)
     assert (result.returncode, result.stderr) == (1, "")
     assert result.stdout.startswith(
         "### Different: `v1.html: net on cat` → `v2.html: net on cat`\n\nThe answer is `b` 50.0 % in both; the mask is the same "
@@ -148,12 +143,12 @@ def test_caveats_in_markdown_are_whole() -> None:
 def test_json_of_reports_without_weights_has_rows_all_the_same(folder: Path) -> None:
     for name in ("a", "b"):
         write(folder / f"{name}.html", replace(small_report(), weights=LEFT_OUT))
-    data = json.loads(run("diff", "a.html", "b.html", "--json", folder=folder).stdout)
+    data = json.loads(here("diff", "a.html", "b.html", "--json", cwd=folder).stdout)
     assert data["weights"]["rows"] == []
 
 
 def test_options_for_models_are_refused_for_reports(folder: Path) -> None:
-    result = run("diff", "v1.html", "v2.html", "--class", "cat", "--fit", "crop", folder=folder)
+    result = here("diff", "v1.html", "v2.html", "--class", "cat", "--fit", "crop", cwd=folder)
     assert result.returncode == 2
     assert "--class, --fit can only be used with --models" in result.stderr
 
@@ -206,14 +201,17 @@ def test_reports_whose_data_contradict_each_other_are_compared_or_refused() -> N
 
 
 def test_three_versions(folder: Path) -> None:
-    result = run("diff", "v1.html", "v2.html", "v3.html", folder=folder)
+    result = here("diff", "v1.html", "v2.html", "v3.html", cwd=folder)
     assert (result.returncode, result.stdout) == (1, "diff-v1-v3.html\n")
     assert "v1.html: net on cat → v2.html: net on cat: " in result.stderr
-    data = json.loads(run("diff", "v1.html", "v2.html", "v3.html", "--json", folder=folder).stdout)
+    data = json.loads(here("diff", "v1.html", "v2.html", "v3.html", "--json", cwd=folder).stdout)
     assert [step["same"] for step in data["steps"]] == [False, False]
     tables = {table["name"]: table for table in data["tables"]}
-    assert tables["layers"]["lines"][0] == {"label": "conv", "values": [0.8, pytest.approx(1.3)]}
-    markdown = run("diff", "v1.html", "v2.html", "v3.html", "--markdown", folder=folder).stdout
+    line = tables["layers"]["lines"][0]
+    assert (line["label"], line["values"]) == ("conv", [0.8, pytest.approx(1.3)])
+    assert line["first"]["counts"]
+    assert line["last"]["counts"]
+    markdown = here("diff", "v1.html", "v2.html", "v3.html", "--markdown", cwd=folder).stdout
     assert "| `conv` | 80 % | 130 % |" in markdown
 
 
@@ -223,29 +221,29 @@ def test_folders_and_packed_files_are_read(folder: Path) -> None:
     for name, content in reportgen.render_folder(reportgen.read(folder / "v1.html")).items():
         (as_folder / name).parent.mkdir(parents=True, exist_ok=True)
         (as_folder / name).write_bytes(content)
-    result = run("diff", "v1.html.gz", "v1", folder=folder)
+    result = here("diff", "v1.html.gz", "v1", cwd=folder)
     assert (result.returncode, result.stdout) == (0, "diff-v1-v1.html\n")
 
 
 def test_a_folder_for_servers_that_forbid_what_lies_inline(folder: Path) -> None:
     for _ in range(2):  # the second takes the first one's place
-        result = run("diff", "v1.html", "v2.html", "--folder", folder=folder)
+        result = here("diff", "v1.html", "v2.html", "--folder", cwd=folder)
         assert (result.returncode, result.stdout) == (1, "diff-v1-v2\n")
     assert {path.name for path in (folder / "diff-v1-v2").iterdir()} == {"index.html", "page.css", "page.js", "pictures"}
     assert "data:image" not in (folder / "diff-v1-v2" / "index.html").read_text("utf-8")
-    taken = run("diff", "v1.html", "v2.html", "--folder", "-o", ".", folder=folder)
+    taken = here("diff", "v1.html", "v2.html", "--folder", "-o", ".", cwd=folder)
     assert taken.returncode == 2
 
 
 def test_the_same_page_twice(folder: Path) -> None:
     for name in ("a.html", "b.html"):
-        run("diff", "v1.html", "v2.html", "-o", name, folder=folder, PYTHONHASHSEED=name[0].replace("a", "1").replace("b", "2"))
+        fresh("diff", "v1.html", "v2.html", "-o", name, cwd=folder, PYTHONHASHSEED=name[0].replace("a", "1").replace("b", "2"))
     assert (folder / "a.html").read_bytes() == (folder / "b.html").read_bytes()
 
 
 def test_a_comparison_is_no_report(folder: Path) -> None:
-    run("diff", "v1.html", "v2.html", "-o", "diff.html", folder=folder)
-    result = run("diff", "v1.html", "diff.html", folder=folder)
+    here("diff", "v1.html", "v2.html", "-o", "diff.html", cwd=folder)
+    result = here("diff", "v1.html", "diff.html", cwd=folder)
     assert result.returncode == 2
     assert "diff.html: this is a comparison; expected a report." in result.stderr
 
@@ -274,7 +272,7 @@ def test_a_comparison_is_no_report(folder: Path) -> None:
 def test_what_is_wrong_is_told_in_a_line_with_exit_code_2(folder: Path, arguments: tuple[str, ...], message: str) -> None:
     (folder / "text.txt").write_text("no report")
     before = {path: path.read_bytes() for path in folder.iterdir()}
-    result = run("diff", *arguments, folder=folder)
+    result = here("diff", *arguments, cwd=folder)
     assert result.returncode == 2, result
     assert message in result.stderr
     assert len(result.stderr.splitlines()) <= 2
@@ -283,7 +281,7 @@ def test_what_is_wrong_is_told_in_a_line_with_exit_code_2(folder: Path, argument
 
 
 def test_models_are_reported_on_and_compared(tmp_path: Path, cat: Path) -> None:
-    result = run("diff", "--models", "minivgg@early", "minivgg", "minivgg@early", "--image", cat, folder=tmp_path)
+    result = here("diff", "--models", "minivgg@early", "minivgg", "minivgg@early", "--image", cat, cwd=tmp_path)
     assert (result.returncode, result.stdout) == (1, "diff-minivgg@early-minivgg@early.html\n")
     assert result.stderr.startswith(
         "The answer is `cat` in all 3 versions, 33.2 %, then 98.7 %, then 33.2 %. Retrained in every step, "
@@ -294,7 +292,7 @@ def test_models_are_reported_on_and_compared(tmp_path: Path, cat: Path) -> None:
 def test_a_report_of_another_format_says_which_version_reads_it(folder: Path) -> None:
     text = (folder / "v1.html").read_text("utf-8")
     (folder / "newer.html").write_text(text.replace(f'{{"format":{FORMAT},', '{"format":99,'), "utf-8")
-    result = run("diff", "v1.html", "newer.html", folder=folder)
+    result = here("diff", "v1.html", "newer.html", cwd=folder)
     assert result.returncode == 2
     first, second = result.stderr.splitlines()
     assert "newer.html: written by reportgen 0 in format 99" in first
@@ -338,7 +336,7 @@ def test_a_hostile_report_is_compared_without_a_traceback(folder: Path) -> None:
     )
     assert '"columns":0' in bad
     (folder / "bad.html").write_text(bad, "utf-8")
-    result = run("diff", "good.html", "bad.html", folder=folder)
+    result = here("diff", "good.html", "bad.html", cwd=folder)
     assert result.returncode == 2
     assert "not as expected" in result.stderr
     assert "Traceback" not in result.stderr

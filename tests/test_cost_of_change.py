@@ -61,13 +61,13 @@ from reportgen.codec import Encoder, schema
 
 cat, gold = sys.argv[1:]
 noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-old, new = (reportgen.generate(name, cat) for name in ("minivgg@early", "minivgg"))
+old, new = (reportgen.generate(name, cat, skip="feature_visualization") for name in ("minivgg@early", "minivgg"))
 reports = {
     "old": old,
     "new": new,
-    "skipped": reportgen.generate("minivgg", cat, skip="toy"),
+    "skipped": reportgen.generate("minivgg", cat, skip=("toy", "feature_visualization")),
     "only": reportgen.generate("minivgg", cat, only="toy"),
-    "noise": reportgen.generate("minivgg", noise),
+    "noise": reportgen.generate("minivgg", noise, skip="feature_visualization"),
     "none": replace(new, toy=reportgen.Absent("There is no convolution.")),
     "new with the old toy": replace(new, toy=old.toy),
     "gold": reportgen.read(gold),
@@ -110,9 +110,10 @@ from dataclasses import replace
 from reportgen.codec import Encoder
 
 cat = sys.argv[1]
-alone = reportgen.generate("minivgg", cat, explain=("toy",))
-both = reportgen.generate("minivgg", cat, explain=("grad-cam", "toy"), target="cat")
-early = reportgen.generate("minivgg@early", cat, explain=("grad-cam", "toy"), target="cat")
+brief = {"skip": "feature_visualization"}
+alone = reportgen.generate("minivgg", cat, explain=("toy",), **brief)
+both = reportgen.generate("minivgg", cat, explain=("grad-cam", "toy"), target="cat", **brief)
+early = reportgen.generate("minivgg@early", cat, explain=("grad-cam", "toy"), target="cat", **brief)
 rows = both.attributions.rows[0], early.attributions.rows[1]
 mixed = replace(both, attributions=replace(both.attributions, rows=rows))
 by_grad_cam, by_toy = (replace(both, attributions=replace(both.attributions, rows=(row,))) for row in both.attributions.rows)
@@ -269,7 +270,7 @@ def test_a_method_is_accepted_and_shown(method: Any) -> None:
     (row,) = method["alone"]["attributions"]["rows"]
     assert (row["method"], row["path"], row["label"]) == ("toy", "block5_conv2", "cat")
     assert row["peak"] > 0
-    assert method["alone"]["provenance"]["command"].endswith("--explain toy")
+    assert "--explain toy" in method["alone"]["provenance"]["command"]
     assert [each["method"] for each in method["both"]["attributions"]["rows"]] == ["grad-cam", "toy"]
     for page in method["pages"]:
         assert "Toy method of <code><bdi>block5_conv2</bdi></code>" in page

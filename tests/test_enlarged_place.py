@@ -18,7 +18,7 @@ from reportgen.picture import DIVERGING
 from reportgen.sections.feature_maps.find import find_feature_maps, is_signed
 from reportgen.sections.feature_maps.shown import shown_maps
 
-from .browser import axe_findings, opened
+from .browser import axe_findings_light_and_dark, opened
 from .fake_probe import FakeProbe, maps_of
 from .test_enlarging import places_of
 
@@ -127,11 +127,10 @@ def test_buttons_lead_on_and_close(page: Any) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_in_it(browser: Any, pages: dict[str, Path], scheme: str) -> None:
-    with opened(browser, pages["plain"], color_scheme=scheme) as it:
+def test_axe_finds_nothing_in_it(browser: Any, pages: dict[str, Path]) -> None:
+    with opened(browser, pages["plain"]) as it:
         enlarged(it.page, 2, 3)
-        assert axe_findings(it.page) == []
+        assert axe_findings_light_and_dark(it.page) == []
 
 
 @pytest.mark.browser

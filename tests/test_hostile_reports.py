@@ -82,7 +82,7 @@ def test_no_integer_beyond_64_bits_and_none_below_zero_is_read(way: tuple[Any, .
 
 @pytest.mark.parametrize("way", INTEGERS, ids=named)
 def test_any_other_integer_is_compared_or_refused_in_a_line(way: tuple[Any, ...]) -> None:
-    compare(*(with_value(way, value) for value in (0, 1, 2, 7, 2**31, 2**53, 2**63 - 1)))
+    compare(*(with_value(way, value) for value in (0, 1, 7, 2**31, 2**63 - 1)))
 
 
 @pytest.mark.parametrize("way", FLOATS, ids=named)
@@ -106,9 +106,8 @@ def compare(*variants: Any) -> None:
             assert diff(strange, strange).same
             render_diff(diff(REPORT, strange))
             markdown(diff(strange, REPORT))
-            series([REPORT, strange, REPORT])
             comparable.append(strange)
-    with a_line_at_most():  # one page for all of them: most of the time goes into drawing it
+    with a_line_at_most():  # one series of all of them: most of the time goes into drawing its page
         render_series(series([REPORT, *comparable, REPORT]))
 
 

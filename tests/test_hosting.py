@@ -1,4 +1,4 @@
-"""The folder in a real browser, from the disk and behind the header that Jenkins sends."""
+"""Pages in a real browser as servers show them: a folder behind the header that Jenkins sends, a page in MLflow's frame."""
 
 from __future__ import annotations
 
@@ -15,6 +15,13 @@ from .browser import OPEN_ALL, axe_findings, opened, served
 pytestmark = pytest.mark.browser
 
 JENKINS = {"Content-Security-Policy": "sandbox allow-same-origin; default-src 'none'; img-src 'self'; style-src 'self'"}
+# how MLflow shows an artifact: it fetches the file, and opens a blob of it in a frame that may only run scripts
+MLFLOW = """<!doctype html><html lang="en"><title>MLflow</title><iframe id="frame" sandbox="allow-scripts" title="artifact"
+ style="width:100%;height:800px"></iframe><script>
+fetch('page.html').then(answer => answer.text()).then(text => {
+    document.getElementById('frame').src = URL.createObjectURL(new Blob([text], {type: 'text/html'}));
+});
+</script></html>"""
 VISIBLE = """[...document.querySelectorAll('[data-picture]')].map(each => {
     each.scrollIntoView();
     const box = each.getBoundingClientRect();
@@ -64,3 +71,54 @@ def test_behind_jenkins_a_single_file_keeps_its_text(browser: Any, cat_report: R
     with served(tmp_path, JENKINS) as address, opened(browser, f"{address}/report.html") as it:
         assert not is_whole(it.page)
         assert "Grad-CAM for cat, block5_conv2." in it.page.inner_text("main")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_page_is_whole_in_mlflows_frame(browser: Any, cat_report: Report, scheme: str, tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text(reportgen.render(cat_report), "utf-8")
+    (tmp_path / "artifact.html").write_text(MLFLOW, "utf-8")
+    with served(tmp_path, {}) as address, opened(browser, f"{address}/artifact.html", color_scheme=scheme) as it:
+        frame = in_frame(it.page)
+        assert frame.url.startswith(f"blob:{address}/")
+        with pytest.raises(Exception, match=r"SecurityError|sandboxed"):
+            frame.evaluate("localStorage")
+        assert is_whole(frame)
+        assert "Grad-CAM for cat, block5_conv2." in frame.inner_text("main")
+        # the script runs: its tools are there, and work
+        table = frame.locator("#layers table").first
+        first = table.locator("tbody tr").first.inner_text()
+        table.locator("th button").last.click()
+        table.locator("th button").last.click()
+        assert table.locator("tbody tr").first.inner_text() != first
+        frame.locator("nav a[href='#weights']").first.click(force=True)
+        near = "Math.abs(document.getElementById('weights').getBoundingClientRect().top) < 300"
+        assert any(frame.evaluate(near) or it.page.wait_for_timeout(100) for _ in range(100))
+        frame.locator(".tiles button").nth(3).press("Enter")
+        assert frame.locator(":popover-open svg, :popover-open img").first.is_visible()
+        assert it.messages == []
+        assert {url.removeprefix(address).partition(":")[0] for url in it.requests} <= {
+            "/artifact.html",
+            "/page.html",
+            "blob",
+            "data",
+        }
+
+
+def test_a_comparison_is_whole_in_mlflows_frame(browser: Any, cat_report: Report, tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text(reportgen.render_diff(reportgen.diff(cat_report, cat_report)), "utf-8")
+    (tmp_path / "artifact.html").write_text(MLFLOW, "utf-8")
+    with served(tmp_path, {}) as address, opened(browser, f"{address}/artifact.html") as it:
+        frame = in_frame(it.page)
+        assert "The same: answers, where they looked, architecture" in frame.inner_text("main")
+        frame.evaluate(OPEN_ALL)
+        assert all(frame.evaluate(VISIBLE))
+        assert it.messages == []
+
+
+def in_frame(page: Any) -> Any:
+    """The artifact's frame, once its page is there."""
+    page.wait_for_selector("iframe[src^='blob:']")
+    (frame,) = page.main_frame.child_frames
+    frame.wait_for_selector("main")
+    frame.wait_for_load_state()
+    return frame

@@ -32,7 +32,8 @@ FLOORS = {
     "comparison": 5,
     "page": 6, "request": 6, "provenance": 6,
     "reporter": 7,
-    "checking": 8, "site": 8, "site_diff": 8, "batching": 8, "mail": 8,
+    "checking": 8, "site": 8, "site_diff": 8, "batching": 8, "summaries": 8, "mail": 8, "publishing": 8, "callback": 8,
+    "pytest_plugin": 8,
     "cli": 9, "__init__": 9, "__main__": 9,
 }  # fmt: skip
 # within a floor, who may import whom
@@ -47,11 +48,13 @@ BESIDE = {
     ("resizing", "options"), ("resizing", "backend"), ("probe", "explained"), ("probe", "options"), ("probe", "arrays"),
     ("inspection", "loading"),
     ("report", "checks"), ("codec", "report"), ("batching", "site"), ("mail", "site"), ("site_diff", "site"),
+    ("mail", "summaries"), ("summaries", "site"), ("publishing", "summaries"), ("callback", "batching"), ("callback", "site"),
     ("provenance", "request"), ("__main__", "cli"),
 }  # fmt: skip
 TENSORFLOW = {"tensorflow", "keras"}
-# the rooms that run models; provenance only asks for versions, and resizing resizes as TensorFlow does
-BACKEND_ROOMS = {"loading", "inspection", "provenance", "resizing"}
+# the rooms that run models; provenance only asks for versions, resizing resizes as TensorFlow does, and TensorBoard's events are
+# written by TensorFlow
+BACKEND_ROOMS = {"loading", "inspection", "provenance", "resizing", "publishing", "callback"}
 LONGEST = 300  # lines
 MOST_POSITIONAL = 4  # fields of a record that may be given without their names
 GOLD = str(report_file(1))
@@ -187,41 +190,55 @@ def modules_after(*arguments: str) -> set[str]:
     return set(result.stdout.rsplit("MODULES", 1)[1].split())
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("--help",),
-        ("report", "--help"),
-        ("--version",),
-        ("models",),
-        ("data", "--schema"),
-        ("templates", "--help"),
-        ("data", "missing.html"),
-        ("data", GOLD),
-        ("batch", "missing.png"),
-        ("batch", CAT, "--shard", "3/2"),
-        ("index", "missing"),
-        ("diff", "--help"),
-        ("diff", GOLD, GOLD, "--json"),
-        ("diff", GOLD, GOLD, GOLD, "--markdown"),
-        ("email", "--help"),
-        ("email", GOLD, "--to", "a@example.org", "--output", "-"),
-        ("diff", "--models", "minivgg", "vgg61", "--image", CAT),
-        ("report", "missing.png"),
-        ("report", CAT, "-m", "vgg61"),
-        ("report", CAT, "-m", "hf://nothing"),
-        ("report", CAT, "-o", "missing/folder.html"),
-        ("report", CAT, "--preprocess", "vanilla"),
-        ("report", CAT, "--labels", "missing.txt"),
-        ("report", CAT, "--templates", "missing"),
-        ("report", CAT, "-m", "vgg16", "--weights", "missing.h5"),
-        ("report", CAT, "--weights", "random"),
-        ("report", CAT, "--only", "everything"),
-    ],
-    ids=" ".join,
-)
-def test_no_tensorflow_where_it_is_not_needed(arguments: tuple[str, ...]) -> None:
-    assert not TENSORFLOW & modules_after(*arguments)
+WITHOUT_TENSORFLOW = [
+    ("--help",),
+    ("report", "--help"),
+    ("--version",),
+    ("models",),
+    ("data", "--schema"),
+    ("templates", "--help"),
+    ("data", "missing.html"),
+    ("data", GOLD),
+    ("batch", "missing.png"),
+    ("batch", CAT, "--shard", "3/2"),
+    ("index", "missing"),
+    ("diff", "--help"),
+    ("diff", GOLD, GOLD, "--json"),
+    ("diff", GOLD, GOLD, GOLD, "--markdown"),
+    ("email", "--help"),
+    ("email", GOLD, "--to", "a@example.org", "--output", "-"),
+    ("diff", "--models", "minivgg", "vgg61", "--image", CAT),
+    ("report", "missing.png"),
+    ("report", CAT, "-m", "vgg61"),
+    ("report", CAT, "-m", "hf://nothing"),
+    ("report", CAT, "-o", "missing/folder.html"),
+    ("report", CAT, "--preprocess", "vanilla"),
+    ("report", CAT, "--labels", "missing.txt"),
+    ("report", CAT, "--templates", "missing"),
+    ("report", CAT, "-m", "vgg16", "--weights", "missing.h5"),
+    ("report", CAT, "--weights", "random"),
+    ("report", CAT, "--only", "everything"),
+]
+
+
+def test_no_tensorflow_where_it_is_not_needed() -> None:
+    """All in one fresh process, one after the other: whatever one imports would be there after it."""
+    code = (
+        "import sys\n"
+        "from reportgen.cli import main\n"
+        f"for words in {WITHOUT_TENSORFLOW!r}:\n"
+        "    sys.argv = ['reportgen', *words]\n"
+        "    try:\n"
+        "        main()\n"
+        "    except SystemExit:\n"
+        "        print('\\nENDED', *(name for name in sys.modules if '.' not in name))\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (result.returncode, "Traceback" in result.stderr) == (0, False), result.stderr
+    assert "cat.png: no such file" not in result.stderr
+    ended = [line.split()[1:] for line in result.stdout.splitlines() if line.startswith("ENDED ")]
+    for words, imported in zip(WITHOUT_TENSORFLOW, ended, strict=True):
+        assert not TENSORFLOW & set(imported), words
 
 
 def test_help_needs_neither_numpy_nor_jinja() -> None:

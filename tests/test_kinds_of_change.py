@@ -111,7 +111,7 @@ def model_sentence(found: Diff) -> str:
 KINDS: dict[str, tuple[Callable[[], Any], str]] = {
     "retrained": (
         lambda: edited(net(), moved()),
-        "Same architecture; retrained: the weights of all 9 layers moved by 14 % in all, most in `",
+        "Same architecture; retrained: the weights of all 9 layers moved by 14 % overall, most in `",
     ),
     "statistics alone": (
         lambda: edited(net(), lambda value, name: value + 0.1 if name.startswith("moving") else value),
@@ -142,7 +142,7 @@ KINDS: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "another head, all moved": (
         lambda: edited(net(classes=2), moved()),
-        "The head was replaced: 4 classes, now 2 classes; the weights of all 8 layers that can be compared moved by 14 % in all",
+        "The head was replaced: 4 classes, now 2 classes; the weights of all 8 layers that can be compared moved by 14 % overall",
     ),
     "frozen alone": (
         lambda: net(frozen=BEFORE_ANSWER),
@@ -180,7 +180,7 @@ KINDS: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "renamed and retrained": (
         lambda: edited(net(tag="_x"), moved()),
-        "Retrained: the weights of all 9 layers moved by 14 % in all, most in `",
+        "Retrained: the weights of all 9 layers moved by 14 % overall, most in `",
     ),
     "one tensor": (
         lambda: edited(net(), lambda value, name: value + 0.1 if name == "kernel" else value, 4, 5),
@@ -298,7 +298,7 @@ def test_statistics_are_listed_apart_and_never_lead() -> None:
     assert leading is not None
     assert leading.relative_change < 0.1  # statistics moved a hundredfold
     assert f"most in `{leading.path}` (" in far.verdict
-    assert "; the moving statistics of 4 batch normalizations changed, too." in far.verdict
+    assert "; the moving statistics of 4 batch normalizations also changed." in far.verdict
     assert {layer.path for layer in weights.statistics} == {"bn0", "bn1", "bn2", "bn3"}
     assert all(layer.relative_change == pytest.approx(99, rel=1e-6) for layer in weights.statistics)
     # scales and offsets, on paper: the change of each layer is that of all its trained weights as one vector

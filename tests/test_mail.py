@@ -21,13 +21,13 @@ from reportgen.errors import OptionError
 from reportgen.mail.addresses import addresses_of
 from reportgen.mail.attachment import size_as_sent
 from reportgen.mail.message import LARGEST_HTML
-from reportgen.mail.of_report import summary_of_report
-from reportgen.mail.of_site import summary_of_site
-from reportgen.mail.summary import text_line
 from reportgen.metrics import Metric
 from reportgen.report import Report
 from reportgen.site.entries import Entry
 from reportgen.site.writing import write_site
+from reportgen.summaries.of_report import summary_of_report
+from reportgen.summaries.of_site import summary_of_site
+from reportgen.summaries.summary import text_line
 from reportgen.truth import Truth
 
 from .browser import axe_findings, opened

@@ -12,9 +12,11 @@ from typer.testing import CliRunner
 import reportgen
 from reportgen.cli.app import app
 from reportgen.codec import Encoder, decode_report
+from reportgen.comparison.right import better
 from reportgen.errors import OptionError
 from reportgen.metrics import Metric, metric_changes, metrics_of
 from reportgen.options import Options, options_of, read_options
+from reportgen.truth import Truth
 
 from .test_codec import small_report
 
@@ -98,3 +100,26 @@ def test_data_of_an_earlier_format_have_none() -> None:
     encoder.encode(small_report())
     read = decode_report({**data, "format": 1}, encoder.pictures)
     assert read.provenance.metrics == ()
+
+
+def test_whether_the_newer_is_better_is_answered_as_far_as_metrics_tell() -> None:
+    accuracy, worse, loss, unnamed = (metrics_of([text]) for text in ("accuracy=0.5", "accuracy=0.4", "loss=3", "score=1"))
+    both, mixed = metrics_of(["accuracy=0.5", "loss=1"]), metrics_of(["accuracy=0.4", "loss=0.5"])
+    right, wrong, unknown = (Truth(label="cat", class_index=0, rank=rank) for rank in (1, 2, None))
+    for metrics, truths, told in (
+        ([accuracy, worse], [None, None], "No: `accuracy` fell from 0.5 to 0.4, which is worse."),
+        ([worse, (), accuracy], [None] * 3, "Yes: `accuracy` rose from 0.4 to 0.5, which is better."),
+        ([both, mixed], [None, None], "In one metric yes, in another no: "),
+        ([accuracy, accuracy], [None, None], "Neither: `accuracy` is 0.5 in both."),
+        ([unnamed, metrics_of(["score=2"])], [None, None], "Not known, because the name does not say"),
+        ([accuracy, loss], [None, None], "Not known: the two reports have no metric such as accuracy in common"),
+        ([accuracy, (), ()], [None] * 3, "Not known: the first and last version have no metric"),
+    ):  # fmt: skip
+        assert better(metrics, truths, False).startswith(told), told
+        assert "image" not in better(metrics, truths, False)
+    assert better([(), ()], [wrong, right], False).endswith(" On this one image, only the new answer is right.")
+    assert better([(), ()], [right, wrong], False).endswith(" On this one image, only the old answer is right.")
+    assert better([(), (), ()], [right, wrong, wrong], False).endswith(" On this one image, only the first answer is right.")
+    for same in ([right, right], [wrong, wrong], [unknown, right], [None, right]):
+        assert "image" not in better([(), ()], same, False)
+    assert better([accuracy, worse], [None, None], True) == "It is the same model."

@@ -456,7 +456,7 @@ def run(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedP
 def test_help_groups_the_options_and_names_sections_and_methods(tmp_path: Path) -> None:
     shown = run("report", "--help", cwd=tmp_path, COLUMNS="400").stdout
     panels = re.findall(r"╭─ ([A-Z][\w ]+?) ─", shown)
-    assert panels == ["Arguments", "Options", "Model", "Image", "What to show", "Output"]
+    assert panels == ["Arguments", "Options", "Model", "Image", "What to explain", "What to show", "Output"]
     lines = {line.split()[1]: line for line in shown.splitlines() if "--" in line}
     for option in DECLARED.values():
         assert option.flag in lines
@@ -489,7 +489,19 @@ def test_help_groups_the_options_and_names_sections_and_methods(tmp_path: Path) 
         ("report --model mine.keras --class d", set()),
         ("diff --models vgg16 vgg1", {"vgg16", "vgg19"}),
         ("diff --models vgg16 vgg16 --class dalm", {"dalmatian"}),
+        ("diff --models minivgg minivgg@early --class d", {"deer", "dog"}),
         ("diff --fit c", {"crop"}),
+        ("diff old new --fail-on b", {"broken"}),
+        ("check mini", {"minivgg", "minivgg@early"}),
+        ("check minivgg --class d", {"deer", "dog"}),
+        ("check mine.keras cat.png --class d", set()),
+        ("check minivgg --preprocess sy", {"symmetric"}),
+        ("check minivgg --fail-on w", {"warning"}),
+        ("batch photos --class d", {"deer", "dog"}),
+        ("batch photos -m vgg16 -m minivgg --class dalm", {"dalmatian"}),
+        ("batch photos --model mini", {"minivgg", "minivgg@early"}),
+        ("batch photos --truth f", {"folders"}),
+        ("email report.html --se", {"--send"}),
     ],
 )
 def test_values_are_completed(line: str, offered: set[str]) -> None:

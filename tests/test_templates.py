@@ -14,7 +14,6 @@ import pytest
 from reportgen.comparison.diff import diff
 from reportgen.comparison.series import series
 from reportgen.errors import OptionError, OutputError
-from reportgen.mail.of_report import summary_of_report
 from reportgen.page.diff import render_diff, render_series
 from reportgen.page.environment import copy_templates, environment_with, our_templates
 from reportgen.page.render import Composer, render
@@ -28,6 +27,7 @@ from reportgen.site.links import Neighbours, block_of
 from reportgen.site.pages import site_pages
 from reportgen.site_diff.render import SitePage
 from reportgen.site_diff.result import SiteDiff
+from reportgen.summaries.of_report import summary_of_report
 
 from .test_codec import small_report
 
@@ -96,7 +96,7 @@ def page_of(name: str, templates: Path) -> str:
         return render_series(series([small_report()] * 3), templates)
     # one picture leads a page: those of sections that come first give way
     first = {"attributions": ("output_map",), "overview": ("output_map", "attributions")}
-    absent = first.get(name.split("/")[1], ()) if name.endswith("/lead.html.j2") else ()
+    absent = first.get(name.split("/")[1], ()) if name.endswith(("/lead.html.j2", "/beside.html.j2")) else ()
     without: dict[str, Any] = dict.fromkeys(absent, Absent("Nothing to show."))
     return render(replace(with_excited(small_report()), **without), templates)
 
@@ -166,9 +166,12 @@ def test_every_documented_variable_is_there(tmp_path: Path, variable: str) -> No
         **dict.fromkeys(("headline", "headline_id"), "diff.html.j2"),
         **dict.fromkeys(("summary", "attached", "opens"), "email.html.j2"),
         "series": "series.html.j2",
-        "found": "diff/alike.html.j2",
+        "drawings": "sections/layers/diff.html.j2",
+        **dict.fromkeys(("found", "several"), "diff/alike.html.j2"),
         "names": "diff/warned.html.j2",
-        **dict.fromkeys(("models", "version", "rows", "page", "all_rows", "labels"), "site/index.html.j2"),
+        **dict.fromkeys(
+            ("models", "version", "rows", "page", "all_rows", "labels", "metrics", "trainings"), "site/index.html.j2"
+        ),
         **dict.fromkeys(("model", "activity", "responses"), "site/model.html.j2"),
         "named": "site/diff.html.j2",
         **dict.fromkeys(("entry", "near"), "site/links.html.j2"),

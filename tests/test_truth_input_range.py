@@ -136,12 +136,6 @@ def test_behind_more_than_scaling_nothing_is_judged(cat: Path) -> None:
     assert findings(net(layers.Cropping2D(2), layers.RandomFlip(), layers.Resizing(9, 9), layers.Rescaling(3)), cat) != []
 
 
-@pytest.mark.parametrize("name", ["mobilenet", "mobilenetv3small", "efficientnetb0"])
-def test_applications_with_random_weights_are_not_warned_of(name: str, cat: Path) -> None:
-    report = reportgen.generate(name, cat, weights="random", only=("overview",))
-    assert "input-range" not in [each.name for each in report.findings()]
-
-
 def test_channels_first_are_judged_by_channel(cat: Path) -> None:
     net = [
         layers.Conv2D(2, 3, data_format="channels_first", name="conv"),

@@ -27,9 +27,10 @@ from .cluster.luggage import Luggage, luggage_of
 from .cluster.on_cluster import OnCluster
 from .gathering import Source, gather, read_shard, shard_of
 from .keeping import Keeper, shows_filters
-from .making import Here, Job, Made, Maker, Task, bare
+from .making import Here, Made, Maker
 from .models import Candidate, candidates_of, digest_of_files, digest_of_options, wanted_digest
 from .preparing import check_images, check_overlap, check_truths, listed, without_costly_sections
+from .tasks import Job, Task, bare
 from .truths import Truths, truths_of
 
 Log = Callable[[dict[str, Any]], None]

@@ -47,7 +47,7 @@ def gather(given: Sequence[str | Path], paths: IO[bytes] | None = None) -> list[
             found.setdefault(os.path.abspath(path), (path, name))  # noqa: PTH100 - keeps a link's own name, not its target
     if not found:
         raise ImageError("no image was given; name files, folders or patterns, or - for paths from standard input.")
-    return [Source(path, name, stem) for (path, name), stem in zip(found.values(), _stems(found.values()), strict=True)]
+    return [Source(path, name, stem) for (path, name), stem in zip(found.values(), stems_of(found.values()), strict=True)]
 
 
 def _images_of(given: str | Path, paths: IO[bytes] | None) -> Iterator[tuple[Path, str]]:
@@ -93,7 +93,7 @@ def _fitting(pattern: str) -> Iterator[tuple[Path, str]]:
     yield from ((path, path.relative_to(base).as_posix() if path.is_relative_to(base) else path.name) for path in found)
 
 
-def _stems(images: Iterable[tuple[Path, str]]) -> Iterator[str]:
+def stems_of(images: Iterable[tuple[Path, str]]) -> Iterator[str]:
     """Yield a unique file name for each image: the image's own, with its suffix or a number appended if it is taken."""
     taken: set[str] = set()
     for path, name in images:

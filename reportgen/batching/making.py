@@ -5,52 +5,24 @@ Everything here can be pickled, so that reports can be made in other processes a
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Protocol
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
 
+from ..arrays import AnyImage, given_image
 from ..errors import ReportgenError, reason_of
-from ..options import Options
-from ..page.render import render
 from ..reporter import Announce, Progress, Reporter
-from ..site.entries import Entry, entry_of
-from ..site.links import Neighbours, block_of, digest_of
+from ..site.entries import Entry
 from ..site.peaks import ImagePeaks
-from ..site.thumbnails import thumbnail
-from .gathering import Source
+from .drawing import Drawer, Drawn, workers_for
 from .keeping import peaks_of
+from .tasks import Job, Task, bare, shown_name
 
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """A model of a batch and how its reports are made: `given` is the model, `key` its folder in the site, `name` its name.
-
-    `peaks` is whether the peaks of the feature maps are wanted, too.
-    """
-
-    given: Any
-    key: str
-    name: str
-    options: Options
-    peaks: bool = False
-
-    @property
-    def templates(self) -> Path | None:
-        """Return the folder of the user's templates."""
-        return Path(self.options.templates) if self.options.templates else None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Task:
-    """A report to be made: its image, the image's `truth`, its `Entry.wanted`, and what the report links to."""
-
-    source: Source
-    wanted: str
-    truth: str | None
-    near: Neighbours
+__all__ = ["Here", "Job", "Made", "Maker", "Task", "bare", "failed", "make_report", "open_model", "shown_name"]
+DECODED_AHEAD = 2  # images: more would only fill the memory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +49,7 @@ class Maker(Protocol):
 
 
 class Here:
-    """Makes reports in this process, one after the other."""
+    """Makes reports in this process: images are decoded ahead, and pages are drawn by other processes meanwhile."""
 
     def __init__(self, announce: Announce | None, progress: Progress, opened: dict[str, Reporter]) -> None:
         """`opened` are the models that are open already, by their keys."""
@@ -91,17 +63,71 @@ class Here:
 
     def make(self, job: Job, tasks: Sequence[Task]) -> Generator[Made]:
         """Yield the reports in the order of the tasks; see `Maker`."""
-        try:
-            reporter = self._opened.pop(job.key, None) or self._open(job)
-        except ReportgenError as error:
-            yield from (failed(job, each, str(error)) for each in tasks)
-            return
-        for task in tasks:
-            yield make_report(reporter, job, task)
+        workers = workers_for(len(tasks))
+        with Drawer(workers) as drawer:  # the workers start while the model is opened
+            try:
+                reporter = self._opened.pop(job.key, None) or self._open(job)
+            except ReportgenError as error:
+                yield from (failed(job, each, str(error)) for each in tasks)
+                return
+            reporter.expect(len(tasks))
+            drawn: deque[_Drawing] = deque()
+            for task, image in _ahead(tasks):
+                drawn.append(_begin(drawer, reporter, job, task, image))
+                while drawn and (len(drawn) > 2 * workers or drawn[0].is_done()):
+                    yield drawn.popleft().made()
+            while drawn:
+                yield drawn.popleft().made()
 
     def _open(self, job: Job) -> Reporter:
         self._progress(f"Opening {job.name}")
         return open_model(job, self._announce, self._progress)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Drawing:
+    """A report whose page may still be being drawn; `failure` stands for one that could not be made."""
+
+    began: float
+    drawn: Future[Drawn] | None = None
+    peaks: ImagePeaks | None = None
+    failure: Made | None = None
+
+    def is_done(self) -> bool:
+        return self.drawn is None or self.drawn.done()
+
+    def made(self) -> Made:
+        if self.drawn is None:
+            assert self.failure is not None
+            return self.failure
+        entry, files = self.drawn.result()
+        return Made(entry=entry, files=files, peaks=self.peaks, seconds=time.monotonic() - self.began)
+
+
+def _ahead(tasks: Sequence[Task]) -> Iterator[tuple[Task, Callable[[], AnyImage]]]:
+    """Yield each task with a function that returns its image, which a thread decodes while those before it are looked at."""
+    with ThreadPoolExecutor(1) as thread:
+        coming: deque[tuple[Task, Future[AnyImage]]] = deque()
+        for task in tasks:
+            coming.append((task, thread.submit(given_image, task.source.path)))
+            if len(coming) > DECODED_AHEAD:
+                first, image = coming.popleft()
+                yield first, image.result
+        for first, image in coming:
+            yield first, image.result
+
+
+def _begin(drawer: Drawer, reporter: Reporter, job: Job, task: Task, image: Callable[[], AnyImage]) -> _Drawing:
+    """Find what a report shows, and let its page be drawn."""
+    began = time.monotonic()
+    try:
+        report, probe = reporter.report_and_probe(image(), truth=task.truth)
+        peaks = peaks_of(report, probe) if job.peaks else None
+    except ReportgenError as error:
+        return _Drawing(began=began, failure=failed(job, task, str(error)))
+    except Exception as error:  # a failure on one image must not stop the others
+        return _Drawing(began=began, failure=failed(job, task, f"{task.source.name}: {type(error).__name__}: {reason_of(error)}"))
+    return _Drawing(began=began, drawn=drawer.draw(job, task, report), peaks=peaks)
 
 
 def open_model(job: Job, announce: Announce | None = None, progress: Progress = lambda step: None) -> Reporter:
@@ -116,39 +142,10 @@ def open_model(job: Job, announce: Announce | None = None, progress: Progress = 
 
 def make_report(reporter: Reporter, job: Job, task: Task) -> Made:
     """Return the report of an image with its files, or the reason why it cannot be made."""
-    began = time.monotonic()
-    try:
-        report, probe = reporter.report_and_probe(task.source.path, truth=task.truth)
-        entry = entry_of(report, job.key, task.source.stem, task.wanted, shown_name(task.source))
-        block = block_of(entry, task.near, job.templates)
-        page = render(report, job.templates, site=block).encode()
-        small = thumbnail(report)
-        peaks = peaks_of(report, probe) if job.peaks else None
-    except ReportgenError as error:
-        return failed(job, task, str(error))
-    except Exception as error:  # a failure on one image must not stop the others
-        return failed(job, task, f"{task.source.name}: {type(error).__name__}: {reason_of(error)}")
-    entry = replace(
-        entry,
-        digest=hashlib.sha256(page).hexdigest(),
-        thumbnail_digest=hashlib.sha256(small).hexdigest() if small else "",
-        links=digest_of(block),
-    )
-    files = {entry.thumbnail: small, entry.file: page} if small else {entry.file: page}
-    return Made(entry=entry, files=files, peaks=peaks, seconds=time.monotonic() - began)
+    with Drawer(0) as drawer:
+        return _begin(drawer, reporter, job, task, lambda: given_image(task.source.path)).made()
 
 
 def failed(job: Job, task: Task, reason: str) -> Made:
     """Return what stands for a report that could not be made."""
     return Made(entry=bare(job, task.source, reason), files={})
-
-
-def bare(job: Job, source: Source, error: str = "") -> Entry:
-    """Return the entry of a report of which nothing is known but its names, and why it could not be made."""
-    said = " ".join(error.encode("utf-8", "replace").decode().split())
-    return Entry(model=job.key, stem=source.stem, model_name=job.name, image=shown_name(source), error=said)
-
-
-def shown_name(source: Source) -> str:
-    """Return an image's name as valid text, even if the bytes of its path cannot be decoded."""
-    return source.name.encode("utf-8", "replace").decode()

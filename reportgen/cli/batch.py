@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from ..errors import OptionError
 from ..formatting import counted
 from ..options import Options, options_of
 from .app import app, say, showing_progress, tell
@@ -71,6 +70,7 @@ def batch(
         typer.Option(
             "--truth",
             metavar="folders|FILE",
+            autocompletion=lambda incomplete: [word for word in ("folders",) if word.startswith(incomplete)],
             help="The true class of each image: folders (its folder's name), or a CSV file with the columns image and label.",
             rich_help_panel=IMAGE,
         ),
@@ -161,8 +161,6 @@ def index(
     from ..site.entries import read_entries
     from ..site.writing import index as rebuild
 
-    if len(sites) > 1 and output is None:
-        raise OptionError("index: several sites are merged into one; name the merged site with --output.")
     site = rebuild(sites, output, templates)
     if not quiet:
         entries = read_entries(site).values()

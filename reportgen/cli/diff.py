@@ -18,8 +18,11 @@ from .output import (
     Force,
     Open,
     Quiet,
+    ToMlflow,
+    check_mlflow_run,
     check_output,
     default_output,
+    log_to_mlflow,
     open_in_browser,
     tell_result,
     write_page,
@@ -56,6 +59,7 @@ def diff(
         Optional[list[Path]],
         typer.Argument(
             readable=False,
+            metavar="REPORT|SITE",
             help="Reports, oldest first: HTML files, .gz of them, or folders. Or two sites that batch made. "
             "With --models: more models.",
         ),
@@ -103,6 +107,7 @@ def diff(
     ] = None,
     templates: Annotated[Optional[Path], typer.Option(help=options_of(Options)["templates"].help, rich_help_panel=OUTPUT)] = None,
     open_page: Open = False,
+    to_mlflow: ToMlflow = None,
     quiet: Quiet = False,
     models: Annotated[
         Optional[tuple[str, str]],
@@ -126,6 +131,8 @@ def diff(
     if models is None and are_sites(reports or []):
         _check_usage(reports or [], (), image, as_json and as_markdown, options)
         _check_streams(output, as_json, as_markdown)
+        if to_mlflow is not None:
+            raise OptionError("diff: --to-mlflow can only be used with reports, not with two sites.")
         wanted = Wanted(
             page=output, folder=folder, as_json=as_json, as_markdown=as_markdown, junit=junit, fail_on=fail_on,
             templates=templates, force=force, open_page=open_page, quiet=quiet,
@@ -144,14 +151,16 @@ def diff(
         inputs = (*given, None if image == PIPED else image, *map(Path, files_of(asked).values()))
         check_output(page, folder, *inputs, force=force, open_page=open_page)
     check_templates(templates)
+    check_mlflow_run(to_mlflow)
     made = _made(of_models, image, asked, quiet) if of_models and image else [read(path) for path in given]
     found = _compared(made, [Path(each).name for each in of_models or given], compared)
     if as_json or as_markdown:
         say(_as_text(found, as_json))
     if page is not None:
         size = _write(found, page, templates, folder)
-        if not as_json and not as_markdown:
-            _say(found, page, size, quiet)
+    log_to_mlflow(found, to_mlflow, templates, page, quiet)
+    if page is not None and not as_json and not as_markdown:
+        _say(found, page, size, quiet)
     if page is not None and open_page:
         open_in_browser(page)
     if not found.same:

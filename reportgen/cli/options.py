@@ -14,8 +14,13 @@ from ..options import Concern, Option, options_of
 from . import usage
 
 # the panels of a help text in order, after Typer's own (None), and the panel of an option by what it concerns
-MODEL, IMAGE, SHOWN, OUTPUT, MODELS = "Model", "Image", "What to show", "Output", "With --models"
-PANELS = (None, MODEL, IMAGE, SHOWN, OUTPUT, MODELS)
+MODEL, IMAGE, EXPLAINED, SHOWN = "Model", "Image", "What to explain", "What to show"
+OUTPUT, MODELS = "Output", "With --models"
+PANELS = (None, MODEL, IMAGE, EXPLAINED, SHOWN, OUTPUT, MODELS)
+# found anew for each image, but nothing about the image itself
+EXPLAINING = {
+    "target", "against", "explain", "explain_layer", "baseline", "score_channels", "quality", "sanity", "visualize",
+}  # fmt: skip
 PANEL_OF = {"model": MODEL, "known": MODEL, "image": IMAGE, "looks": SHOWN, "comparison": SHOWN, "page": OUTPUT}
 
 Command = Callable[..., None]
@@ -56,11 +61,15 @@ def with_options(
 
         signature = inspect.signature(command, eval_str=True)
         own = [each for each in signature.parameters.values() if each.name != given_as]
-        added = [_parameter(each, panel or PANEL_OF[each.concerns]) for each in declared]
+        added = [_parameter(each, panel or _panel_of(each)) for each in declared]
         run.__signature__ = signature.replace(parameters=sorted([*own, *added], key=_place))  # type: ignore[attr-defined]
         return run
 
     return decorated
+
+
+def _panel_of(option: Option) -> str:
+    return EXPLAINED if option.name in EXPLAINING else PANEL_OF[option.concerns]
 
 
 def _parameter(option: Option, panel: str) -> inspect.Parameter:
@@ -102,8 +111,20 @@ def _words(option: Option, ctx: typer.Context) -> Iterable[str]:
     from ..request import WORDS
 
     if option.name in ("target", "against"):
-        return labels_by_name(ctx.params.get("model") or (ctx.params.get("models") or [""])[0])
+        return labels_by_name(_model_of(ctx))
     return WORDS[option.name].names() if option.name in WORDS else option.kind.words
+
+
+def _model_of(ctx: typer.Context) -> str:
+    """Return the model that an unfinished command line names, or its default; of several models the first."""
+    given = ctx.params.get("model") or ctx.params.get("models")
+    if given:
+        return str(given if isinstance(given, str) else given[0])
+    declared = next((each for each in ctx.command.params if each.name == "model"), None)
+    if declared is None:
+        return ""
+    # arguments are not assigned yet while an option lacks its value
+    return "minivgg" if declared.param_type_name == "option" else next(iter(ctx.args), "")
 
 
 def complete_model(incomplete: str) -> list[str]:

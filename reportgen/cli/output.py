@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from ..errors import OptionError, OutputError
+from ..errors import OptionError, OutputError, TrackerError
 from ..formatting import file_size, one_of, plain
 from ..levels import LEVELS, Level
 from .app import say, tell
 from .options import OUTPUT
+
+if TYPE_CHECKING:
+    from ..comparison.result import Diff, Series
+    from ..report import Report
 
 STANDARD_OUTPUT = Path("-")
 
@@ -33,6 +37,15 @@ FailOn = Annotated[
         metavar="LEVEL",
         show_default=False,
         autocompletion=lambda incomplete: [word for word in LEVELS if word.startswith(incomplete)],
+        rich_help_panel=OUTPUT,
+    ),
+]
+ToMlflow = Annotated[
+    Optional[str],
+    typer.Option(
+        "--to-mlflow",
+        metavar="RUN",
+        help="Also log the page, its metrics and tags to the MLflow run with this ID or name; a new name starts a run.",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -107,6 +120,37 @@ def tell_result(result: str, path: Path, size: int, quiet: bool) -> None:
         tell(f"{result}{'  ->  ' if result else ''}{place} ({file_size(size)})")
     if path != STANDARD_OUTPUT:
         say(path)
+
+
+def check_mlflow_run(run: str | None) -> None:
+    """Raise `TrackerError` unless MLflow is installed and has a place for the page; called before any work is done."""
+    if run is None:
+        return
+    from ..publishing.to_mlflow import check_mlflow, find_run
+
+    check_mlflow()
+    import logging
+
+    import mlflow  # noqa: F401 - its import sets the level of its log, which tells of every new table
+
+    for logger in ("mlflow", "alembic"):
+        logging.getLogger(logger).setLevel(logging.ERROR)
+    find_run(run)
+
+
+def log_to_mlflow(found: Report | Diff | Series, run: str | None, templates: Path | None, page: Path | None, quiet: bool) -> None:
+    """Log to the MLflow run, if there is one; raises `TrackerError`, which says that the page is written all the same."""
+    if run is None:
+        return
+    from ..publishing.to_mlflow import to_mlflow
+
+    try:
+        run_id = to_mlflow(found, run, templates=templates)
+    except TrackerError as error:
+        written = page is not None and page != STANDARD_OUTPUT
+        raise TrackerError(f"{error}\nThe page is written: {page}" if written else str(error)) from error
+    if not quiet:
+        tell(f"Logged to the MLflow run {plain(run)}{f' ({run_id})' if run != run_id else ''}")
 
 
 def open_in_browser(path: Path) -> None:

@@ -19,9 +19,12 @@ from .output import (
     Force,
     Open,
     Quiet,
+    ToMlflow,
+    check_mlflow_run,
     check_output,
     default_output,
     level_of,
+    log_to_mlflow,
     open_in_browser,
     tell_result,
     write_page,
@@ -85,6 +88,7 @@ def report(
     folder: Folder = False,
     open_page: Open = False,
     fail_on: FailOn = None,
+    to_mlflow: ToMlflow = None,
     quiet: Quiet = False,
 ) -> None:
     from ..page.render import render, render_folder
@@ -103,6 +107,7 @@ def report(
     path = output or default_output(f"{'standard-input' if piped else image.stem[:80]}-{reference.name[:80]}", folder)
     inputs = (None if piped else image, reference.file, *map(Path, files_of(asked).values()), *input_files(asked.inputs).values())
     check_output(path, folder, *inputs, force=force, open_page=open_page)
+    check_mlflow_run(to_mlflow)
     templates = Path(asked.templates) if asked.templates else None
     given = image_from_standard_input("reportgen report -") if piped else image
     with showing_progress(quiet) as (step, announce):
@@ -113,6 +118,7 @@ def report(
     if not quiet:
         for level, text in made.notices():
             tell(f"{level.capitalize()}: {text}")
+    log_to_mlflow(made, to_mlflow, templates, path, quiet)
     tell_result(_answer(made), path, size, quiet)
     if open_page:
         open_in_browser(path)

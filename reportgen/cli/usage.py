@@ -23,7 +23,7 @@ class Command(TyperCommand):
     """A command whose help text shows no type next to a flag, and whose usage line names its arguments as users write them."""
 
     def get_params(self, ctx: Any) -> Any:
-        return _without_bool(super().get_params(ctx))
+        return _without_types(super().get_params(ctx))
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         shown = [each for each in self.get_params(ctx) if each.param_type_name == "argument" and not each.hidden]
@@ -36,7 +36,7 @@ class CommandsInOrder(TyperGroup):
     """The commands of the app, the most used first; an unknown command is reported in one line."""
 
     def get_params(self, ctx: Any) -> Any:
-        return _without_bool(super().get_params(ctx))
+        return _without_types(super().get_params(ctx))
 
     def list_commands(self, ctx: Any) -> list[str]:
         names = super().list_commands(ctx)
@@ -48,9 +48,11 @@ class CommandsInOrder(TyperGroup):
         return super().resolve_command(ctx, args)
 
 
-def _without_bool(params: Any) -> Any:
-    """Remove the metavar of Typer's own flags, as `Option` does for ours: Typer would show <bool> next to them."""
+def _without_types(params: Any) -> Any:
+    """Remove the metavar of Typer's own flags, as `Option` does for ours, and the type of arguments: Typer would show <bool>."""
     for param in params:
+        if param.param_type_name == "argument":
+            param.display_type_rich = lambda ctx: None
         if getattr(param, "is_flag", False) and param.metavar is None:
             param.metavar = ""
     return params

@@ -15,6 +15,7 @@ from .findings import find_check_changes
 from .pair import Pair
 from .provenance import find_circumstances, provenance_caveats
 from .result import Diff, Side
+from .right import better
 from .verdict import find_verdict
 from .warned import find_warned
 
@@ -36,6 +37,7 @@ def diff(old: Report, new: Report, *, files: Files = ("", ""), **options: Any) -
 def diff_of(pair: Pair, tolerance: float, files: Files) -> Diff:
     """Return the diff of two reports; see `diff`."""
     old, new = pair.old, pair.new
+    made = [old.provenance, new.provenance]
     sections = pair.all_changes()
     judged = [each for each in sections if tolerance == 0 or each.name == "provenance" or SECTIONS[each.name].cause]
     checks = find_check_changes(pair)
@@ -46,6 +48,7 @@ def diff_of(pair: Pair, tolerance: float, files: Files) -> Diff:
         verdict=find_verdict(pair, sections, same, tolerance, checks),
         caveats=tuple(_caveats(pair)),
         comparable=comparable(alike),
+        better=better([each.metrics for each in made], [each.truth for each in made], pair.same_model),
         alike=alike,
         warned=find_warned((old, new)),
         tolerance=tolerance,

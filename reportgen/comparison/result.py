@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
+from ..formatting import shortened
 from ..image import ImageFacts
 from ..matching.changes import Change
 from ..notebooks import ShownInNotebooks
@@ -14,6 +17,8 @@ from ..report import Absent, present
 from ..sections.section import Alike, FigureTable, Finding, PictureLine
 from .provenance import Circumstance
 from .warned import Warned
+
+SHORT = 24  # letters of a version's name in the head of a table
 
 
 @record
@@ -57,15 +62,17 @@ class Diff(ShownInNotebooks):
 
     `same` means that nothing relevant differs: a change counts if its distance is greater than `tolerance`. `verdict` sums up the
     changes in a few sentences, with names between backticks. `caveats` say what cannot be compared, and why. `checks` are the
-    findings that only one of the two has. `alike` lists what the comparison depends on, and `comparable` sums it up. `warned` are
-    the warnings of either report. `parts` holds, by the section's name, what its `compare` found, its changes if it has no
-    `compare`, or `Absent`: `diff.weights` is `diff.parts["weights"]`.
+    findings that only one of the two has. `alike` lists what the comparison depends on, and `comparable` sums it up. `better`
+    says whether the new model is better, as far as metrics tell. `warned` are the warnings of either report. `parts` holds, by
+    the section's name, what its `compare` found, its changes if it has no `compare`, or `Absent`: `diff.weights` is
+    `diff.parts["weights"]`.
     """
 
     same: bool
     verdict: str
     caveats: tuple[str, ...]
     comparable: str
+    better: str
     alike: tuple[Alike, ...]
     warned: tuple[Warned, ...]
     tolerance: float
@@ -95,13 +102,14 @@ class Diff(ShownInNotebooks):
 class Series(ShownInNotebooks):
     """The comparison of successive versions. `steps` are the diffs of each version to the one before it.
 
-    `same` means that all steps are the same. `verdict` sums up all versions in a few sentences; `comparable`, `alike` and
-    `warned` are like those of a `Diff`. `tables` and `pictures` are what the sections show of all versions.
+    `same` means that all steps are the same. `verdict` sums up all versions in a few sentences; `comparable`, `better`, `alike`
+    and `warned` are like those of a `Diff`. `tables` and `pictures` are what the sections show of all versions.
     """
 
     same: bool
     verdict: str
     comparable: str
+    better: str
     alike: tuple[Alike, ...]
     warned: tuple[Warned, ...]
     tolerance: float
@@ -118,6 +126,32 @@ class Series(ShownInNotebooks):
         """Return short names of the versions, for places where their labels would be too long."""
         return [f"Version {number}" for number in range(1, len(self.versions) + 1)]
 
+    def short_names(self) -> list[str]:
+        """Return what tells the versions apart in few letters: their files, or else their models, or else their titles.
+
+        What all of them begin or end with is left out. "" for each, if nothing tells them apart.
+        """
+        for each in ("file", "model", "title"):
+            names = [version.model.name if each == "model" else getattr(version, each) for version in self.versions]
+            if all(names) and len(set(names)) == len(names):
+                return [shortened(text, SHORT) for text in _without_common(names)]
+        return [""] * len(self.versions)
+
     def table(self, name: str) -> FigureTable | None:
         """Return the table with this name, or None."""
         return next((table for table in self.tables if table.name == name), None)
+
+
+def _without_common(names: Sequence[str]) -> list[str]:
+    """Return the names without the words that all begin with and all end with; as they are, if nothing is left of one."""
+    words = [re.split(r"(?<=[\W_])", name) for name in names]  # each with the sign after it
+    front = _alike(words)
+    rest = [each[front:] for each in words]
+    back = _alike([each[::-1] for each in rest])
+    shorter = ["".join(each[: len(each) - back]).rstrip("._- ") for each in rest]
+    return shorter if all(shorter) else list(names)
+
+
+def _alike(lists: Sequence[Sequence[str]]) -> int:
+    """Return how many of their first items are the same in all lists."""
+    return sum(1 for _ in takewhile(lambda items: len(set(items)) == 1, zip(*lists, strict=False)))

@@ -1,11 +1,12 @@
-"""Says whether the answers are right and the metrics better, if the user gave the true class or metrics."""
+"""Says whether the answers are right and the metrics better, and so which model is, if the true class or metrics are known."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 from ..formatting import counted, name, numbers
-from ..metrics import Metric, metric_changes
+from ..metrics import Metric, grouped, metric_changes
+from ..sections.section import FigureLine, FigureTable
 from ..truth import Truth
 
 
@@ -65,3 +66,41 @@ def tell_metrics(metrics: Sequence[Sequence[Metric]]) -> Iterator[str]:
         through = ", ".join(numbers([metric.value for _, metric in known]))
         told = metric_changes([old], [new])[0].told()
         yield f"from version {first} to {last} {told}{f' ({through})' if len(known) > 2 else ''}"
+
+
+def follow_metrics(metrics: Sequence[Sequence[Metric]]) -> Iterator[FigureTable]:
+    """Yield a table of the metrics on each scale, for those that at least two versions have."""
+    values = [{metric.name: metric.value for metric in of} for of in metrics]
+    for place, names in enumerate(grouped(each for of in values for each in of), start=1):
+        rows = {each: tuple(of.get(each) for of in values) for each in names}
+        known = [FigureLine(each, row) for each, row in rows.items() if sum(value is not None for value in row) > 1]
+        if known:
+            yield FigureTable(name=f"metrics-{place}", title=f"Metric: {names[0]}", kind="scores", lines=tuple(known))
+
+
+def better(metrics: Sequence[Sequence[Metric]], truths: Sequence[Truth | None], same_model: bool) -> str:
+    """Return the answer to the question whether the last of several versions is better than the first, in a sentence or two.
+
+    Metrics decide it, as they hold for the model; a right answer on one image is only told.
+    """
+    last = "new" if len(metrics) == 2 else "last"
+    if same_model:
+        return "It is the same model."
+    known = metric_changes(metrics[0], metrics[-1])
+    judged = {change.better for change in known if change.better is not None}
+    figures = "; ".join(change.told() for change in known)
+    if not known:
+        told = f"Not known: {'the two reports have no metric' if last == 'new' else 'the first and last version have no metric'} "
+        told += "such as accuracy in common (see --metric)."
+    elif len(judged) == 1:
+        told = f"{'Yes' if judged == {True} else 'No'}: {figures}."
+    elif judged:
+        told = f"In one metric yes, in another no: {figures}."
+    elif all(change.old == change.new for change in known):
+        told = f"Neither: {figures}."
+    else:
+        told = f"Not known, because the name does not say which direction is better: {figures}."
+    right = [truth.correct for truth in (truths[0], truths[-1]) if truth is not None and truth.correct is not None]
+    if len(right) == 2 and right[0] != right[1]:
+        told += f" On this one image, only the {last if right[1] else 'old' if last == 'new' else 'first'} answer is right."
+    return told

@@ -16,7 +16,7 @@ from .comparable import comparable, of_all
 from .diff import diff_of
 from .pair import Pair
 from .result import Diff, Series
-from .right import tell_metrics, tell_truths
+from .right import better, follow_metrics, tell_metrics, tell_truths
 from .verdict import within_what
 from .warned import find_warned
 
@@ -33,13 +33,18 @@ def series(reports: Sequence[Report], *, files: Sequence[str] = (), **options: A
     row = _Row(reports, asked.most_maps, asked.ignore_names)
     names = pairwise(files or [""] * len(reports))
     steps = tuple(diff_of(pair, asked.tolerance, called) for pair, called in zip(row.steps, names, strict=True))
-    told = [line for name in SECTIONS for line in row.told(name)]
+    metrics = follow_metrics([report.provenance.metrics for report in reports])
+    told = [*metrics, *(line for name in SECTIONS for line in row.told(name))]
     same = all(step.same for step in steps)
     alike = of_all([step.alike for step in steps])
+    made = [report.provenance for report in reports]
     return Series(
         same=same,
         verdict=row.verdict(steps, same, asked.tolerance),
         comparable=comparable(alike),
+        better=better(
+            [each.metrics for each in made], [each.truth for each in made], made[0].model.digest == made[-1].model.digest
+        ),
         alike=alike,
         warned=find_warned(reports),
         tolerance=asked.tolerance,

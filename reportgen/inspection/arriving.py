@@ -35,9 +35,9 @@ class Arrivals:
         if self._behind is not None:
             self._over = any(tensor is self._behind for tensor in inputs)
             if self._over and isinstance(heard.layer, NORMALIZATION):
-                self.found.append(arrival(heard.row, np.asarray(inputs[0])[0], _axis(heard.layer)))
+                self.found.append(arrival(heard.row, np.asarray(inputs[0])[0], axis_of(heard.layer)))
         elif heard.variables and not isinstance(heard.layer, keras.layers.Normalization):
-            self.found.append(arrival(heard.row, np.asarray(inputs[0])[0], _axis(heard.layer)))
+            self.found.append(arrival(heard.row, np.asarray(inputs[0])[0], axis_of(heard.layer)))
             self._behind = output
         else:
             self._over = heard.row.type not in SCALING and not heard.row.type.startswith("Random")
@@ -59,7 +59,7 @@ def arrival(row: LayerCall, values: np.ndarray, axis: int = -1) -> Arrival:
     return Arrival(index=row.index, path=row.path, low=low, high=high, mean=mean, std=np.sqrt(squares / len(flat)))
 
 
-def _axis(layer: Any) -> int:
+def axis_of(layer: Any) -> int:
     """Return the channel axis of a layer's input, not counting the batch axis."""
     if isinstance(layer, NORMALIZATION):
         return int(layer.axis) - 1 if int(layer.axis) > 0 else int(layer.axis)

@@ -25,9 +25,13 @@ from .listening import Heard
 from .running import Structure, run
 
 BATCH = 8  # pictures per batch, never fewer, so that a filter's picture does not depend on the others
-SMALLEST, LARGEST = 32, 128  # pixels, the sides of a picture: doubling them takes four times as long and shows the same
+MARGIN = 32  # pixels beyond the receptive field, so that enough cells see none of the zeros that pad the picture
+LARGEST = 128  # pixels, a side of a picture: doubling it takes four times as long and shows the same
 RATE = 0.05  # Adam's learning rate
-FIRST, SECOND, TINY = 0.9, 0.999, 1e-8  # Adam's beta 1, beta 2 and epsilon
+FIRST, SECOND = 0.9, 0.999  # Adam's beta 1 and beta 2
+# Adam's epsilon, for gradients of root mean square 1: with a far smaller one, the frequencies that matter little would move as
+# fast as those that matter most, and cover the picture with noise
+SMALL = 0.1
 DEVIATION = 0.01  # standard deviation of the initial coefficients
 TURN = math.radians(10)
 ZOOM = 0.1
@@ -80,7 +84,7 @@ class Ascent:
         if heard is not None and field is not None and field.extent != "unknown":
             # a layer that pools the whole image (squeeze-and-excite) does so in a smaller picture, too
             sides = field.size if field.extent == "part" and field.size else (LARGEST, LARGEST)
-            wanted = [min(max(SMALLEST, 8 * math.ceil(1.25 * each / 8)), LARGEST) for each in sides]
+            wanted = [min(8 * math.ceil((each + MARGIN) / 8), LARGEST) for each in sides]
             if wanted[0] < own[0] and wanted[1] < own[1]:
                 yield wanted[0], wanted[1]
         yield own
@@ -161,7 +165,8 @@ class _Climb:
         for step, move in enumerate(self.moves, 1):
             waves, first, second = self.step(waves, first, second, tf.constant(step, tf.float32), tf.constant(move), chosen)
             advance("Feature visualization", step, STEPS)
-        pixels = np.rint(self._middle(self._canvas(waves)).numpy())
+        middle = (slice(self.room, self.room + side) for side in self.size)
+        pixels = np.rint(self._canvas(waves).numpy()[:, *middle])
         if not np.isfinite(pixels).all():
             raise NotApplicable("The filters' gradients are not finite (nan or infinite).")
         grey = np.full(pixels.shape, 127.5, np.float32)
@@ -172,25 +177,29 @@ class _Climb:
         ]
 
     def _step(self, waves: Any, first: Any, second: Any, step: Any, move: Any, chosen: Any) -> tuple[Any, Any, Any]:
-        """Take one ascent step with Adam (Kingma & Ba 2015)."""
+        """Take one ascent step with Adam (Kingma & Ba 2015), with each picture's gradient scaled to a root mean square of 1."""
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(waves)
             moved = tf.raw_ops.ImageProjectiveTransformV3(
                 images=self._canvas(waves),
                 transforms=move,
-                output_shape=tf.constant(self.canvas, tf.int32),
+                output_shape=tf.constant(self.size, tf.int32),
                 fill_value=127.5,
                 interpolation="BILINEAR",
                 fill_mode="CONSTANT",
             )
-            score = tf.reduce_sum(self.respond(self._middle(moved), chosen))
+            score = tf.reduce_sum(self.respond(moved, chosen))
         gradient = tape.gradient(score, waves)
         if gradient is None:
             raise NotApplicable("No gradient leads back to the model's input.")
+        # divided by its max first, because squares may leave the range of float32; nan and infinity are not hidden by this
+        axes = tuple(range(1, gradient.shape.rank))
+        gradient = tf.math.divide_no_nan(gradient, tf.reduce_max(tf.abs(gradient), axes, keepdims=True))
+        gradient = tf.math.divide_no_nan(gradient, tf.sqrt(tf.reduce_mean(gradient**2, axes, keepdims=True)))
         first = FIRST * first + (1 - FIRST) * gradient
         second = SECOND * second + (1 - SECOND) * gradient**2
         rate = RATE * tf.sqrt(1 - SECOND**step) / (1 - FIRST**step)
-        return waves + rate * first / (tf.sqrt(second) + TINY), first, second
+        return waves + rate * first / (tf.sqrt(second) + SMALL), first, second
 
     def _canvas(self, waves: Any) -> Any:
         """Turn coefficients (n, 2, channels, h, w // 2 + 1) into pixels (n, h, w, channels), 0 to 255."""
@@ -204,17 +213,14 @@ class _Climb:
             values = tf.tensordot(values, tf.constant(matrix.T), [[3], [0]])
         return 255 * tf.sigmoid(values)
 
-    def _middle(self, canvas: Any) -> Any:
-        return canvas[:, self.room : self.room + self.size[0], self.room : self.room + self.size[1]]
-
     def _move(self, random: np.random.Generator) -> np.ndarray:
-        """Return a random rotation and zoom about the centre plus a shift: (8,), which maps each output pixel to its source."""
+        """Return a random rotation and zoom about the centre plus a shift: (8,), which maps each pixel seen to its source."""
         angle, zoom = random.uniform(-TURN, TURN), 1 / random.uniform(1 - ZOOM, 1 + ZOOM)
         down, across = random.uniform(-self.room, self.room, 2) * 0.75
         cosine, sine = zoom * math.cos(angle), zoom * math.sin(angle)
-        y, x = (self.canvas[0] - 1) / 2, (self.canvas[1] - 1) / 2
-        row = [cosine, -sine, x - cosine * x + sine * y + across, sine, cosine, y - sine * x - cosine * y + down, 0, 0]
-        return np.array(row, np.float32)
+        (y, x), (high, wide) = (((height - 1) / 2, (width - 1) / 2) for height, width in (self.canvas, self.size))
+        across, down = x - cosine * wide + sine * high + across, y - sine * wide - cosine * high + down
+        return np.array([cosine, -sine, across, sine, cosine, down, 0, 0], np.float32)
 
 
 def objective_of(heard: Heard, rows: tuple[Heard, ...]) -> Heard:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -34,8 +34,10 @@ from .lineage import made_by_own_code, sources_of
 from .listening import Heard
 from .network import KerasNetwork
 from .outputs import read_outputs
+from .places import Place
 from .placing import Placing
 from .repeating import unsteadiness
+from .replaying import First, Replay, Replayable
 from .running import Structure, derivatives, run
 
 OF_A_MAP = "The output is itself a map; the explained score is the mean of one of its channels over all positions."
@@ -81,6 +83,50 @@ def inspect(
     if the model cannot run on the image, `LabelsError` if it does not have the class to explain, and `OptionError` if it does not
     have the layer.
     """
+    batch = tf.constant(network.preprocess(pixels[None]))
+    seen_now = _replayed(network, batch, options) or _first_pass(network, batch, pixels, options)
+    return KerasProbe(
+        given=pixels,
+        pixels=shown,
+        original=shown if original is None else original,
+        seen=seen,
+        numbers=numbers,
+        others_given=others,
+        scores=seen_now.read.answer.scores,
+        score_kind=seen_now.read.answer.kind,
+        questions=seen_now.read.questions,
+        outputs=seen_now.read.outputs,
+        network=seen_now.network,
+        maps=seen_now.maps,
+        arrivals=seen_now.arrivals,
+        unsteady=seen_now.unsteady,
+        explained=seen_now.explained,
+        heads=seen_now.heads,
+    )
+
+
+class _Read(NamedTuple):
+    """A model's answer, its outputs, and the scores to explain."""
+
+    answer: Answer
+    outputs: tuple[Output, ...]
+    questions: tuple[Question, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Seen:
+    """What a pass found; the fields are those of `KerasProbe`."""
+
+    network: KerasNetwork
+    maps: tuple[FeatureMaps, ...]
+    arrivals: tuple[Arrival, ...]
+    read: _Read
+    explained: tuple[Explained, ...]
+    heads: tuple[str, ...]
+    unsteady: float | None
+
+
+def _first_pass(network: KerasNetwork, batch: Any, pixels: np.ndarray, options: Options) -> _Seen:
     # persistent: each class has a gradient of its own
     with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
         follower, arrivals, placing = Follower(options, tape), Arrivals(), Placing()
@@ -89,42 +135,77 @@ def inspect(
             for listener in (placing, follower, arrivals):
                 listener.listen(*heard)
 
-        batch = tf.constant(network.preprocess(pixels[None]))
         forward = run(network.loaded, network.head, batch, listen, network.settings, placing.note)
-        answer = answer_of(forward.output, forward.structure.channels_first)
-        network.name_classes(0 if answer.differentiated is None else int(answer.differentiated.shape[0]))
-        outputs = read_outputs(network, forward.outputs, forward.structure.channels_first, options.task)
-        questions = questions_of(options, answer, network.labels, outputs[0])
-        scores = [score_of(question, answer.differentiated) for question in questions]
+        read = _read(network, forward.output, forward.outputs, forward.structure.channels_first, options)
+        scores = [score_of(question, read.answer.differentiated) for question in read.questions]
     follower.finish()
+    found: Replayable | None = None
+    at_hand: dict[str, Any] = {}
     explained: tuple[Explained, ...] = ()
     sources = sources_of((getattr(forward.output, LOGITS, forward.output),))
     asked = asked_choice(options.explain_layer, follower.steps, forward.structure)
-    for choice in (asked,) if asked else choices(follower.steps, sources) if questions else ():
-        at_hand = choice.spot == follower.target_spot
-        pair = _with_gradients(tape, scores, follower.target) if at_hand else _second_pass(network, batch, choice, questions)
+    for choice in (asked,) if asked else choices(follower.steps, sources) if read.questions else ():
+        if choice.spot == follower.target_spot:
+            pair = _with_gradients(tape, scores, follower.target)
+        else:
+            pair = _second_pass(network, batch, choice, read.questions)
         if pair is not None:
-            explained = tuple(_explained(choice, *pair, forward.structure, placing, questions, answer))
+            explained = tuple(_explained(choice, *pair, forward.structure, placing.places[choice.spot], read))
+            found, at_hand = Replayable(choice, placing.places[choice.spot]), {"target": pair[0], "gradients": pair[1]}
             break
     height, width, _ = network.loaded.input_shape
-    return KerasProbe(
+    unsteady = unsteadiness(network, pixels, forward.structure.heard, forward.output)
+    seen = _Seen(
         network=network.with_structure(forward.structure.with_receptive_fields(placing, (height, width))),
-        given=pixels,
-        pixels=shown,
-        original=shown if original is None else original,
-        seen=seen,
         maps=tuple(follower.maps),
         arrivals=tuple(arrivals.found),
-        scores=answer.scores,
-        score_kind=answer.kind,
-        unsteady=unsteadiness(network, pixels, forward.structure.heard, forward.output),
-        questions=questions,
+        read=read,
         explained=explained,
-        outputs=outputs,
         heads=tuple(forward.outputs),
-        numbers=numbers,
-        others_given=others,
+        unsteady=unsteady,
     )
+    if network.expects_more and unsteady is None and (at_hand or not read.questions):
+        first = First(batch=batch, forward=forward, maps=seen.maps, arrivals=seen.arrivals, questions=read.questions, **at_hand)
+        replay = Replay(seen.network, first, found)
+        if replay.is_faithful(first):
+            seen.network.keep_replay(options, replay)
+        else:
+            seen.network.expects_more = network.expects_more = False
+    return seen
+
+
+def _replayed(network: KerasNetwork, batch: Any, options: Options) -> _Seen | None:
+    """Return what the trace of an earlier pass finds on the image; None if there is no such trace."""
+    replay = network.replay_for(options)
+    if replay is None:
+        return None
+    first = replay.network
+
+    def questions(output: Any, heads: dict[str, Any]) -> tuple[_Read, tuple[Question, ...]]:
+        read = _read(first, output, heads, first.structure.channels_first, options)
+        return read, read.questions
+
+    again = replay.over(batch, questions)
+    explained: tuple[Explained, ...] = ()
+    if again.read.questions and replay.found is not None:
+        found = replay.found
+        explained = tuple(_explained(found.choice, again.target, again.gradients, first.structure, found.place, again.read))
+    return _Seen(
+        network=first,
+        maps=again.maps,
+        arrivals=again.arrivals,
+        read=again.read,
+        explained=explained,
+        heads=tuple(again.heads),
+        unsteady=None,
+    )
+
+
+def _read(network: KerasNetwork, output: Any, heads: dict[str, Any], channels_first: bool, options: Options) -> _Read:
+    answer = answer_of(output, channels_first)
+    network.name_classes(0 if answer.differentiated is None else int(answer.differentiated.shape[0]))
+    outputs = read_outputs(network, heads, channels_first, options.task)
+    return _Read(answer, outputs, questions_of(options, answer, network.labels, outputs[0]))
 
 
 def _second_pass(
@@ -164,23 +245,21 @@ def _explained(
     target: Any,
     gradients: list[Any],
     structure: Structure,
-    placing: Placing,
-    questions: tuple[Question, ...],
-    answer: Answer,
+    place: Place,
+    read: _Read,
 ) -> Iterator[Explained]:
     path, into = choice.spot
     (heard,) = (each for each in structure.heard if each.row.path == path)
     arrays = [np.asarray(tf.convert_to_tensor(tensor).numpy(), np.float32)[0] for tensor in (target, *gradients)]
     activations, *by_question = (each.transpose(1, 2, 0) if heard.channels_first else each for each in arrays)
-    place = placing.places[choice.spot]
-    for question, gradient in zip(questions, by_question, strict=True):
+    for question, gradient in zip(read.questions, by_question, strict=True):
         yield Explained(
             **vars(question),
             path=path,
             into=into,
             activations=activations,
             gradients=gradient,
-            reason=choice.reason if answer.scores is not None else f"{choice.reason} {OF_A_MAP}",
+            reason=choice.reason if read.answer.scores is not None else f"{choice.reason} {OF_A_MAP}",
             part=place.part,
             kept=place.kept,
             placed=place.known and place.axes == ((2, 3) if heard.channels_first else (1, 2)),

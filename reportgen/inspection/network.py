@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 
 from ..backend import deep_models, tf
-from ..errors import LabelsError
 from ..excited import Excited
 from ..kernels import Kernel, Law
 from ..loading.architecture import architecture
+from ..loading.labels import check_count
 from ..loading.loaded import Loaded, as_array
 from ..loading.schemes import scale
+from ..options import Options
 from ..probe import INPUT, ChannelOrder, LayerCall, ModelFacts, Ranges
 from ..tensors import TensorFigures, figures_of, tensor_digest
 from .ascent import Ascent, colours_as_given
@@ -51,6 +52,8 @@ class KerasNetwork:
         self._structure: Structure | None = None
         self._asking: Asking | None = None
         self._excited: dict[tuple[str, int], Excited] = {}
+        self.expects_more = False  # whether more images follow the first, so that a trace of its pass is worthwhile
+        self._replay: tuple[Options, Any] | None = None
         self._described: Future[dict[int, TensorFigures]] | None = None
         if self.model.built:
             self._describe()
@@ -58,7 +61,8 @@ class KerasNetwork:
     def taking_values(self, ranges: Ranges) -> KerasNetwork:
         """Return the same network for an array whose values go in unscaled; `ranges` are those of its channels."""
         network = copy.copy(self)
-        network.loaded, network._asking, network._excited = self.loaded.taking_values(ranges), None, {}
+        network.loaded = self.loaded.taking_values(ranges)
+        network._forget()
         return network
 
     def beside(self, values: Mapping[str, np.ndarray]) -> KerasNetwork:
@@ -66,7 +70,8 @@ class KerasNetwork:
         assert self.loaded.inputs is not None
         network = copy.copy(self)
         loaded = dataclasses.replace(self.loaded, inputs=self.loaded.inputs.with_values(values))
-        network.loaded, network._asking, network._excited = loaded, None, {}
+        network.loaded = loaded
+        network._forget()
         return network
 
     def name_classes(self, classes: int) -> None:
@@ -74,11 +79,12 @@ class KerasNetwork:
 
         Raises `LabelsError` if they do not fit.
         """
-        if self.labels is not None and len(self.labels) == 2 and classes == 1:
+        if self.labels is None:
+            return
+        check_count(self.labels, classes)
+        if len(self.labels) > classes:
             self.no_label, *rest = self.labels
             self.labels = tuple(rest)
-        if self.labels is not None and len(self.labels) != classes:
-            raise LabelsError(f"--labels: {len(self.labels)} labels for {classes} classes; expected one for each.")
 
     def preprocess(self, images: np.ndarray) -> np.ndarray:
         """Scale uint8 images (n, h, w, channels) for the model, as float32; (n, channels, h, w) if it is channels first."""
@@ -206,8 +212,21 @@ class KerasNetwork:
         if self.layers == rows:
             return self
         network = copy.copy(self)
-        network._structure, network._asking, network._excited = structure, None, {}
+        network._structure = structure
+        network._forget()
         return network
+
+    def keep_replay(self, options: Options, replay: Any) -> None:
+        """Keep the trace of a pass, for further images with these options."""
+        self._replay = options, replay
+
+    def replay_for(self, options: Options) -> Any:
+        """Return the trace of a pass that was made with these options; None if there is none."""
+        return self._replay[1] if self._replay is not None and self._replay[0] == options else None
+
+    def _forget(self) -> None:
+        """Forget what only holds for the network that this one is a copy of."""
+        self._asking, self._excited, self._replay = None, {}, None
 
     def _keys(self, path: str, channels: tuple[int, ...]) -> dict[int, str]:
         """Return the key under which each filter's picture is kept between runs; "" if it is not kept."""

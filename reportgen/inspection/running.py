@@ -136,7 +136,7 @@ def derivatives(tape: Any, scores: list[Any], target: Any) -> list[Any]:
     def compute() -> list[Any]:
         return [tape.gradient(score, target) for score in scores]
 
-    with functions_run(eagerly=False):
+    with functions_run(eagerly=False), unoptimized():
         if not tf.executing_eagerly():
             return compute()
         found: list[Any] = tf.function(compute, autograph=False).get_concrete_function()()
@@ -172,3 +172,14 @@ def functions_run(*, eagerly: bool) -> Iterator[None]:
         yield
     finally:
         tf.config.run_functions_eagerly(before)
+
+
+@contextmanager
+def unoptimized() -> Iterator[None]:
+    """While this lasts, TensorFlow does not rewrite the graphs that it runs: fused operations may round differently."""
+    options = tf.config.optimizer.get_experimental_options()
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    try:
+        yield
+    finally:
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False, **options})

@@ -40,6 +40,12 @@ def given_labels(labels: str | Path | Sequence[str] | None) -> tuple[str, ...] |
     return read_labels(Path(labels)) if isinstance(labels, (str, Path)) else tuple(labels)
 
 
+def check_count(labels: Sequence[str], classes: int) -> None:
+    """Raise `LabelsError` unless there is a label for each class, or one for no and one for yes if there is a single score."""
+    if len(labels) != classes and (classes, len(labels)) != (1, 2):
+        raise LabelsError(f"--labels: {len(labels)} labels for {classes} classes; expected one for each.")
+
+
 def read_labels(path: Path) -> tuple[str, ...]:
     """Return the labels in a text file (one label per line) or in JSON; raises `LabelsError`.
 

@@ -13,7 +13,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from ..backend import deep_models, keras, seed_generator
-from ..errors import LabelsError, ModelError, ReportgenError, reason_of
+from ..errors import ModelError, ReportgenError, reason_of
 from ..image import LARGEST_IMAGE
 from ..levels import RANDOM_WEIGHTS
 from .applications import APPLICATIONS, Application, weights_cache
@@ -21,7 +21,7 @@ from .assigned import Assigned, noting_assignments
 from .budget import WeightBudget
 from .imported import importing
 from .inputs import inputs_of
-from .labels import given_labels, imagenet_labels, minivgg_labels
+from .labels import check_count, given_labels, imagenet_labels, minivgg_labels
 from .loaded import GUESSED, MAX_MEMORY, Loaded, described, input_shape_of, scales_its_own_input, takes_integers
 from .losses import losses_in, losses_of
 from .opening import fresh_names, from_file
@@ -230,9 +230,8 @@ def _scheme(asked: Scheme | None, found: Reference, model: Any) -> tuple[Scheme,
 def _labels(asked: tuple[str, ...] | None, found: Reference, model: Any) -> tuple[str, ...] | None:
     classes = _classes(model)
     if asked is not None:
-        both = classes == 1 and len(asked) == 2  # a single yes-or-no score is that of the second label
-        if classes is not None and len(asked) != classes and not both:
-            raise LabelsError(f"--labels: {len(asked)} labels for {classes} classes; expected one for each.")
+        if classes is not None:
+            check_count(asked, classes)
         return asked
     if found.bundled:
         return minivgg_labels()

@@ -17,9 +17,9 @@ from ..errors import OptionError
 from ..formatting import file_size, plain
 from ..page.render import Composer
 from ..records import record
+from ..summaries.summary import Summary, without_marks
 from ..version import __version__
 from .attachment import Attachment
-from .summary import Summary, without_marks
 
 LARGEST_HTML = 80_000  # bytes; Gmail cuts a mail off past about 102 kB
 MAILER = f"reportgen {__version__}"

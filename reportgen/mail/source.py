@@ -10,11 +10,11 @@ from ..formatting import file_size
 from ..page.headline import HEADLINE_ID
 from ..page.read import COMPARISON, DATA_ID, page_bytes, page_file, read
 from ..site.layout import is_site
+from ..summaries.of_comparison import summary_of_comparison
+from ..summaries.of_report import summary_of_report
+from ..summaries.of_site import summary_of_site
+from ..summaries.summary import Summary
 from .attachment import Attachment, folder_attachment, page_attachment, site_attachment, size_as_sent, zipped_page
-from .of_comparison import summary_of_comparison
-from .of_report import summary_of_report
-from .of_site import summary_of_site
-from .summary import Summary
 
 REST = 300_000  # bytes that are kept for the text and the pictures when an attachment is refused before it is encoded
 

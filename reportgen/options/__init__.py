@@ -116,9 +116,10 @@ class Options:
     )
     task: Task | None = option(
         None,
-        choice(*get_args(Task)),
+        choice(*get_args(Task), metavar="KIND"),
         "image",
-        "The kind of answer that the output gives, if it cannot be inferred from the model or is inferred wrongly.",
+        "The kind of answer that the output gives, if it cannot be inferred from the model or is inferred wrongly: "
+        "classification, binary, multilabel, regression, segmentation, image-to-image or features.",
         shown_default="inferred from the model's operations and its loss",
     )
     size: tuple[int, int] | None = option(
@@ -188,8 +189,8 @@ class Options:
         None,
         VISUALIZE,
         "image",
-        "Make pictures that maximize the activation of filters: of this many per layer, of all, of named ones such as "
-        "conv3:17,conv4:2, or of the explained classes.",
+        "Make pictures that maximize the activation of filters: of N per layer, of all (all), of named ones such as "
+        "conv3:17,conv4:2, or of the explained classes (classes).",
         shown_default="8 filters per layer, if the model is small",
     )
     only: tuple[str, ...] = option((), SECTIONS, "looks", "Show only these sections: {words}.")

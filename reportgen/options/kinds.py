@@ -228,7 +228,7 @@ SECTIONS = Kind(_read_names, "names of sections, separated by commas or in a lis
 VISUALIZE = Kind(
     _read_visualize,
     "a number, 1 or more, all, classes, or filters such as conv3:17,conv4:2",
-    "N|all|classes|LAYER:CHANNEL,...",
+    "N|LAYER:CHANNEL,...",
     words=("all", "classes"),
 )
 MODULES = Kind(_read_modules, "the name of a module, such as mylayers", "MODULE", takes="each")

@@ -72,7 +72,7 @@ def distribution_charts(pairs: Sequence[Pair]) -> DistributionCharts:
     figure.add_artist(LineCollection(lines, colors=OLD, linewidths=0.72 * sharp * OLD_LINE, **plain))
     canvas.draw()
     buffer = io.BytesIO()
-    Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba()).save(buffer, "PNG", optimize=True)
+    Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba()).save(buffer, "PNG", compress_level=6)
     return DistributionCharts(buffer.getvalue(), boxes, width, height)
 
 

@@ -10,6 +10,7 @@ from ..report import SECTIONS
 from .environment import has_template
 from .headline import HEADLINE_ID, headline_of
 from .render import Composer
+from .two_drawings import drawings_of
 
 LISTED = 100  # max changes of a section that the page lists; the JSON has all of them
 LONGEST = 2000  # max rows of a table; a browser takes seconds to lay out tens of thousands
@@ -41,4 +42,5 @@ def _page_with(composer: Composer, found: Diff | Series) -> str:
         if has_template(composer.environment, f"sections/{name}/diff.html.j2")
         and not (SECTIONS[name].optional and part == NOT_IN_BOTH)
     ]
-    return composer.compose("diff.html.j2", diff=found, parts=parts, limit=LISTED, longest=LONGEST, **stored)
+    drawings = drawings_of(found.parts, LONGEST)
+    return composer.compose("diff.html.j2", diff=found, parts=parts, drawings=drawings, limit=LISTED, longest=LONGEST, **stored)

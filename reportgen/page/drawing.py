@@ -13,9 +13,11 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..formatting import counted, shortened
-from ..report import Report
+from ..formatting import shortened
+from ..report import Report, present
 from .layered import Extent, Layout, layered, path_of
+from .marks import NO_MARKS, Marked, Marks, kinds_of, marked
+from .stage_words import label_of, words_of
 from .stages import Folding, Stage
 from .unfolded import Unfolded, unfolded
 
@@ -31,13 +33,13 @@ JOIN = 10.0  # half the width of a join symbol
 ARC = 12.0  # room above a box for the arc of a shortcut
 
 SIGNS = {"sum": "arc", "concatenation": "stripes"}
-BLOCKS = {"sum": "residual block", "product": "gated block", "concatenation": "branching block"}
 
 
 class Box(NamedTuple):
     """A convolution, a dense layer or a block.
 
-    `sign` marks a block: "arc" for a shortcut, "stripes" for branches that are concatenated, "" otherwise.
+    `sign` marks a block: "arc" for a shortcut, "stripes" for branches that are concatenated, "" otherwise. `mark` is the kind of
+    change of the layers that it stands for, "" for none.
     """
 
     x: float
@@ -45,19 +47,22 @@ class Box(NamedTuple):
     width: float
     height: float
     sign: str
+    mark: str
 
 
 class BoxSize(NamedTuple):
     width: float
     height: float
     sign: str
+    rows: tuple[int, ...]
 
 
 class Node(NamedTuple):
     """A stage as it is drawn.
 
     `x` is its centre. `words` are lines of text, the first at `words_y`. `label` describes the stage for screen readers. `maps`
-    is the row whose feature maps it links to, `inside` the number of the drawing that shows its layers.
+    is the row whose feature maps it links to, `inside` the number of the drawing that shows its layers. `mark` says what happened
+    to its layers.
     """
 
     kind: str
@@ -72,6 +77,7 @@ class Node(NamedTuple):
     maps: int | None
     inside: int | None
     row: int
+    mark: Marked | None
 
 
 class Span(NamedTuple):
@@ -83,8 +89,12 @@ class Span(NamedTuple):
 
 
 class Drawing(NamedTuple):
-    """The whole drawing. `loose` counts the layers drawn without an incoming line, because it is not known what feeds them."""
+    """The whole drawing. `loose` counts the layers drawn without an incoming line, because it is not known what feeds them.
 
+    `name` distinguishes the drawings of one page: "old", "new" or "". `marks` are the kinds of change that it marks.
+    """
+
+    name: str
     width: float
     height: float
     nodes: tuple[Node, ...]
@@ -95,24 +105,31 @@ class Drawing(NamedTuple):
     signs: frozenset[str]
     loose: int
     not_called: int
+    marks: tuple[str, ...]
 
 
 def drawing_of(report: Report) -> Drawing | None:
-    """Return the drawing; None if the report has no layer table."""
-    folding = Folding(report)
+    """Return the drawing of a report; None if it has no layer table."""
+    layers, maps = present(report.layers), present(report.feature_maps)
+    return draw(Folding(layers.rows if layers else (), maps.rows if maps else ()))
+
+
+def draw(folding: Folding, marks: Marks = NO_MARKS, name: str = "") -> Drawing | None:
+    """Return the drawing of a network, with marks on its layers; None if it has no layers."""
     if not folding.stages:
         return None
     sizes = [_boxes(folding, stage) for stage in folding.stages]
-    words = [_words(folding, stage) for stage in folding.stages]
-    extents = [_extent(*each) for each in zip(folding.stages, sizes, words, strict=True)]
+    words = [words_of(folding, stage) for stage in folding.stages]
+    changed = [marked(stage.rows, marks) for stage in folding.stages]
+    extents = [_extent(*each) for each in zip(folding.stages, sizes, words, changed, strict=True)]
     on_spine = [extent._replace(below=0.0) for extent in extents]  # their words share a row below everything
     layout = layered(folding.graph, on_spine, _weights(folding), gap=BETWEEN, apart=14, lane=6, sides=1)
     if len(layout.spine) < len(extents):  # the other nodes have their words right below them, between the lines
         for node in set(range(len(extents))) - set(layout.spine):
             on_spine[node] = extents[node]
         layout = layered(folding.graph, on_spine, _weights(folding), gap=BETWEEN, apart=14, lane=6, sides=1)
-    inside = [unfolded(folding, number, stage) for number, stage in enumerate(folding.stages)]
-    return _placed(folding, layout, sizes, words, inside)
+    inside = [unfolded(folding, number, stage, marks) for number, stage in enumerate(folding.stages)]
+    return _placed(folding, layout, sizes, words, inside, marks)._replace(name=name)
 
 
 def _placed(
@@ -121,6 +138,7 @@ def _placed(
     sizes: Sequence[Sequence[BoxSize]],
     words: Sequence[tuple[str, ...]],
     inside: Sequence[Unfolded | None],
+    marks: Marks,
 ) -> Drawing:
     spans_room = LINE + 8 if any(stage.held for stage in folding.stages) else 0
     down = MARGIN + spans_room - layout.top
@@ -129,9 +147,11 @@ def _placed(
     for number, (stage, (x, y)) in enumerate(zip(folding.stages, layout.places, strict=True)):
         x, y = x + MARGIN, y + down
         words_y = baseline if number in layout.spine else y + _half(sizes[number]) + LINE
-        nodes.append(_node(folding, number, stage, (x, y, words_y), sizes[number], words[number], inside[number]))
-    height = max(node.words_y + LINE * (len(node.words) + (node.inside is not None and node.maps is not None)) for node in nodes)
+        nodes.append(_node(folding, number, stage, (x, y, words_y), sizes[number], words[number], inside[number], marks))
+    lines = [len(node.words) + (node.mark is not None or None not in (node.inside, node.maps)) for node in nodes]
+    height = max(node.words_y + LINE * count for node, count in zip(nodes, lines, strict=True))
     return Drawing(
+        name="",
         width=round(layout.width + 2 * MARGIN, 1),
         height=round(height, 1),
         nodes=tuple(nodes),
@@ -142,6 +162,7 @@ def _placed(
         signs=frozenset(size.sign for each in sizes for size in each),
         loose=_loose(folding),
         not_called=sum(not row.output_shape for row in folding.rows),
+        marks=kinds_of(marks),
     )
 
 
@@ -153,22 +174,25 @@ def _node(
     sizes: Sequence[BoxSize],
     words: tuple[str, ...],
     inside: Unfolded | None,
+    marks: Marks,
 ) -> Node:
     x, y, words_y = at
     left = x - _width(stage, sizes) / 2
     join_x = left + JOIN if sizes else x
     left += 2 * JOIN + GAP if stage.join else 0
     boxes = []
-    for width, height, sign in sizes:
-        boxes.append(Box(round(left, 1), round(y - height / 2, 1), width, round(height, 1), sign))
+    for width, height, sign, rows in sizes:
+        mark = marked(rows, marks)
+        boxes.append(Box(round(left, 1), round(y - height / 2, 1), width, round(height, 1), sign, mark.kind if mark else ""))
         left += width + GAP
+    mark = marked(stage.rows, marks)
     shown = [index for index in (folding.rows[row].index for row in stage.rows) if _has_maps(folding, index)]
     return Node(
         kind=stage.kind,
         x=round(x, 1),
         words_y=round(words_y, 1),
         words=words,
-        label=_label(folding, number, stage, words),
+        label=label_of(folding, number, stage, words, mark),
         boxes=tuple(boxes),
         join=stage.join,
         join_x=round(join_x, 1),
@@ -176,6 +200,7 @@ def _node(
         maps=max(shown, default=None),
         inside=number if inside else None,
         row=folding.rows[stage.rows[-1]].index,
+        mark=mark,
     )
 
 
@@ -195,18 +220,21 @@ def _boxes(folding: Folding, stage: Stage) -> list[BoxSize]:
     tallest = max(math.prod(each.size) for each in folding.stages) ** 0.25
     height = max(LEAST, TALLEST * math.prod(stage.size) ** 0.25 / tallest)
     sizes = []
-    for part in _spread(blocks or computing or stage.parts[-1:]):
+    for part, those in _spread(blocks or computing or stage.parts[-1:]):
         width = round(4 + 3 * math.log2(1 + folding.channels(folding.end(part))), 1)
         units = folding.units_of[part]
-        sizes.append(BoxSize(width, height, SIGNS.get(folding.join(units[-1]), "") if len(units) > 1 else ""))
+        sizes.append(
+            BoxSize(width, height, SIGNS.get(folding.join(units[-1]), "") if len(units) > 1 else "", folding.rows_of(those))
+        )
     return sizes
 
 
-def _spread(parts: Sequence[int]) -> Sequence[int]:
-    """Return at most `MOST_BOXES` of the parts, including the first and the last."""
+def _spread(parts: Sequence[int]) -> list[tuple[int, Sequence[int]]]:
+    """Return at most `MOST_BOXES` of the parts, including the first and the last, each with the parts that it stands for."""
     if len(parts) <= MOST_BOXES:
-        return parts
-    return [parts[place * (len(parts) - 1) // (MOST_BOXES - 1)] for place in range(MOST_BOXES)]
+        return [(part, (part,)) for part in parts]
+    places = [place * (len(parts) - 1) // (MOST_BOXES - 1) for place in range(MOST_BOXES)]
+    return [(parts[start], parts[start:end]) for start, end in zip(places, (*places[1:], len(parts)), strict=True)]
 
 
 def _half(sizes: Sequence[BoxSize]) -> float:
@@ -217,55 +245,15 @@ def _width(stage: Stage, sizes: Sequence[BoxSize]) -> float:
     return sum(size.width + GAP for size in sizes) - GAP * bool(sizes) + (2 * JOIN + GAP * bool(sizes) if stage.join else 0)
 
 
-def _extent(stage: Stage, sizes: Sequence[BoxSize], words: Sequence[str]) -> Extent:
+def _extent(stage: Stage, sizes: Sequence[BoxSize], words: Sequence[str], mark: Marked | None) -> Extent:
     half = _half(sizes)
     above = half + (ARC if any(size.sign == "arc" for size in sizes) else 0)
-    return Extent(max(_width(stage, sizes), LETTER * max(map(len, words))), above, half + LINE * (len(words) + 0.7))
+    lines = [*words, mark.words] if mark else words
+    return Extent(max(_width(stage, sizes), LETTER * max(map(len, lines))), above, half + LINE * (len(lines) + 0.7))
 
 
 def _weights(folding: Folding) -> list[float]:
     return [1 + stage.convolutions + sum(folding.rows[row].parameters for row in stage.rows) / 1e12 for stage in folding.stages]
-
-
-def _main_block(stage: Stage) -> str:
-    """Return how the blocks of a stage join their branches: "sum" if any block does, else the most common way, "" for none."""
-    kinds = [kind for kind, _ in stage.blocks]
-    return "sum" if "sum" in kinds else kinds[0] if kinds else ""
-
-
-def _words(folding: Folding, stage: Stage) -> tuple[str, ...]:
-    """Return the few short lines of text below a stage."""
-    size = f"{stage.size[1]} × {stage.size[0]}"
-    if stage.kind == "input":
-        return "Input", size, _range(stage, "channel")
-    if stage.kind == "dense":
-        return "Dense" if _has_dense(folding, stage) else "Vector", _range(stage, "unit")
-    kind = _main_block(stage)
-    blocks = (counted(dict(stage.blocks)[kind], BLOCKS.get(kind, "block")),) if kind else ()
-    convolutions = (counted(stage.convolutions, "conv"),) if stage.convolutions > 1 or kind else ()
-    return size, _range(stage, "channel"), *blocks, *convolutions
-
-
-def _has_dense(folding: Folding, stage: Stage) -> bool:
-    return any("Dense" in folding.rows[row].type for row in stage.rows)
-
-
-def _range(stage: Stage, noun: str) -> str:
-    low, high = stage.channels
-    return f"{low:,}–{high:,} {noun}s" if low != high else counted(high, noun)
-
-
-def _label(folding: Folding, number: int, stage: Stage, words: Sequence[str]) -> str:
-    """Return the label for screen readers: the stage's number, the visible words, and what feeds it."""
-    facts = [", ".join(words)]
-    told = _main_block(stage)
-    facts += [counted(count, BLOCKS.get(kind, "block")) for kind, count in stage.blocks if kind != told]
-    feeds = [str(each + 1) for each in folding.graph.before[number]]
-    if stage.join:
-        facts.append(f"{stage.join} of stages {', '.join(feeds[:-1])} and {feeds[-1]}")
-    elif feeds:
-        facts.append(f"after {'stages' if len(feeds) > 1 else 'stage'} {', '.join(feeds)}")
-    return f"Stage {number + 1}: {', '.join(facts)}"
 
 
 def _spans(folding: Folding, layout: Layout) -> tuple[Span, ...]:

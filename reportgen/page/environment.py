@@ -114,7 +114,9 @@ def unbroken(value: Any) -> Any:
 
     Markup is returned unchanged, because its parts have already passed through here.
     """
-    return BROKEN.sub(lambda found: found[0].replace(" ", NO_BREAK), value) if type(value) is str else value
+    if type(value) is not str or not (" %" in value or " ×" in value or " ±" in value):  # nearly all: faster than the pattern
+        return value
+    return BROKEN.sub(lambda found: found[0].replace(" ", NO_BREAK), value)
 
 
 @cache

@@ -33,6 +33,8 @@ def _comparable(found: Diff | Series, names: Sequence[str]) -> Iterator[str]:
     """Yield what limits the comparability of the reports, and the warnings in them, each with the reports that have it."""
     if any(each.same is False for each in found.alike):
         yield f"\nComparable? {found.comparable}"
+    if not found.better.startswith("Not known"):
+        yield f"\nBetter? {found.better}"
     for each in found.warned:
         everyone = "Both reports" if len(names) == 2 else "All reports"
         whose = everyone if len(each.whose) == len(names) else ", ".join(names[place] for place in each.whose)

@@ -26,23 +26,26 @@ from ..report import LEFT_OUT, MADE_BEFORE, SECTIONS, Absent, Report
 from ..sections.section import FigureTable
 from .charts import Pair, distribution_charts, extent
 from .curves import curves_png
-from .drawing import drawing_of
+from .drawing import Drawing, drawing_of
 from .environment import FILTERS, TESTS, environment_with, source_of
 from .folder import INDEX, SCRIPT, STYLE, picture_name
+from .fragments import Fragments
 from .lines import COLOURS, MOST_LINES, dashes_of, lines
+from .maps import for_each_map, inactive_tiles
 from .read import DATA_ID, DATA_URI
 
 NO_SITE = Markup("")
 OFFERED = ("viridis", "magma", "cividis", "gray")  # colormaps that the reader of a page can choose for its maps
 
 
-def render(report: Report, templates: Path | None = None, *, site: Markup = NO_SITE) -> str:
+def render(report: Report, templates: Path | None = None, *, site: Markup = NO_SITE, fragments: Fragments | None = None) -> str:
     """Return the report as one HTML page. Raises `OptionError` if a template of the user's is invalid.
 
     templates: a folder whose templates take precedence over ours.
     site: markup that links the page to the site it belongs to (`site.links`); empty for a standalone page.
+    fragments: keeps what the pages of a model share, to render many of them faster; the page is the same.
     """
-    return _report_with(Composer(templates), report, site)
+    return _report_with(Composer(templates, fragments=fragments), report, site)
 
 
 def render_folder(report: Report, templates: Path | None = None) -> dict[str, bytes]:
@@ -53,12 +56,13 @@ def render_folder(report: Report, templates: Path | None = None) -> dict[str, by
 
 def _report_with(composer: Composer, report: Report, site: Markup = NO_SITE) -> str:
     data = composer.encoder.encode(report)
+    composer.drawing = drawing_of(report)
     return composer.compose(
         "report.html.j2",
         data=data,
         report=report,
         site=site,
-        drawing=drawing_of(report),
+        drawing=composer.drawing,
         colormaps=_colormaps(composer.encoder.colormaps),
         sections=[
             (name, section.title, getattr(report, name))
@@ -121,8 +125,11 @@ class ShownLines(NamedTuple):
 class Composer:
     """Renders a template and collects the pictures that it shows: inline in the page or, if `linked`, in files beside it."""
 
-    def __init__(self, templates: Path | None = None, *, linked: bool = False) -> None:
+    def __init__(self, templates: Path | None = None, *, linked: bool = False, fragments: Fragments | None = None) -> None:
         self.encoder = Encoder()
+        self.drawing: Drawing | None = None
+        self._fragments = fragments if templates is None and not linked else None
+        self._before: tuple[Counter[str], set[str]] = Counter(), set()
         self._templates = templates
         self._linked = linked
         self._placed_ids: set[str] = set()
@@ -189,6 +196,22 @@ class Composer:
         self._names[identity] += 1  # two tables may show the same charts, and each holds its own
         identity = f"{identity}-{self._names[identity]}" if self._names[identity] > 1 else identity
         return ShownDistributions(identity, source, made.width, made.height, made.boxes, [extent(pair) for pair in pairs])
+
+    def kept(self, name: str, section: Any) -> Markup | None:
+        """Return the HTML of a section from an earlier page; None if it must be rendered."""
+        self._before = Counter(self._names), set(self._placed_ids)
+        found = self._fragments.find(name, section, self.drawing, self._names) if self._fragments else None
+        if found is None:
+            return None
+        self._names += found.names
+        self._placed_ids |= found.placed
+        return found.html
+
+    def keep(self, html: Markup, name: str, section: Any) -> Markup:
+        """Keep the HTML of a section that was just rendered, for later pages, and return it."""
+        if self._fragments is not None:
+            self._fragments.keep(name, section, self.drawing, html, self._before, (self._names, self._placed_ids))
+        return html
 
     def numbered(self, name: str) -> str:
         """Return the name, numbered from its second use on: several regions of a page may show the same of different models."""
@@ -260,6 +283,10 @@ def curves(panels: Sequence[Panel]) -> ShownPicture:
 
 
 FILTERS["shown"] = shown
+FILTERS["kept_section"] = lambda name, section: COMPOSING.get().kept(name, section)
+FILTERS["keep_section"] = lambda html, name, section: COMPOSING.get().keep(html, name, section)
+FILTERS["for_each_map"] = for_each_map
+FILTERS["inactive_tiles"] = inactive_tiles
 TESTS["placed"] = is_placed
 FILTERS["laid"] = laid
 FILTERS["line_chart"] = line_chart

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol
 
+from ..picture import Picture
 from ..probe import LayerCall
-from ..report import Report, present
 from .wiring import Graph, contract_blocks, contract_chains, contract_intervals, flat, graph_of_layers
 
 MOST_STAGES = 26
@@ -56,17 +56,27 @@ class Stage(NamedTuple):
     held: str
 
 
+class ShownMaps(Protocol):
+    """The feature maps of a layer: their shape (h, w, channels), and their picture if the page has one."""
+
+    @property
+    def index(self) -> int: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def picture(self) -> Picture | None: ...
+
+
 class Folding:
-    """The layers of a report as graphs, each smaller than the one before.
+    """The layers of a model as graphs, each smaller than the one before; `maps` are the feature maps that the page shows.
 
     They are `layers`, `units`, `blocks` and `graph`, whose nodes are the `stages`. `units_of[n]` are the units in node n of
     `blocks`; `heads[u]` is the row that computes the output of unit u.
     """
 
-    def __init__(self, report: Report) -> None:
-        layers, maps = present(report.layers), present(report.feature_maps)
-        self.rows: tuple[LayerCall, ...] = layers.rows if layers else ()
-        self.maps = {row.index: row for row in (maps.rows if maps else ())}
+    def __init__(self, rows: Sequence[LayerCall], maps: Iterable[ShownMaps] = ()) -> None:
+        self.rows = tuple(rows)
+        self.maps = {row.index: row for row in maps}
         self._channels_first = any(self._is_turned(row) for row in self.rows)
         self._held = self._models_inside()
         self.layers = graph_of_layers(self.rows)
@@ -107,12 +117,21 @@ class Folding:
         """Return the row that computes the output of a node of `blocks`."""
         return self.heads[self.units_of[part][-1]]
 
+    def rows_of(self, parts: Iterable[int]) -> tuple[int, ...]:
+        """Return the rows of nodes of `blocks`, in order."""
+        return tuple(sorted(row for part in parts for unit in self.units_of[part] for row in self.unit_rows[unit]))
+
     def is_convolution(self, place: int) -> bool:
         """Return whether a row is a convolution of any kind."""
         return "Conv" in self.rows[place].type
 
     def _is_turned(self, row: LayerCall) -> bool:
-        """Return whether a convolution's output is channels-first; its feature maps are stored channels-last."""
+        """Return whether a convolution's output is channels-first, by its feature maps, which are stored channels-last.
+
+        If the page shows no maps, its settings tell.
+        """
+        if not self.maps:
+            return any(setting.startswith('data_format: "channels_first"') for setting in row.settings or ())
         shape = self.maps[row.index].shape if row.index in self.maps else ()
         return row.output_shape != shape and row.output_shape[1:] + row.output_shape[:1] == shape
 
@@ -156,7 +175,7 @@ class Folding:
     def _stage(self, node: int, parts: tuple[int, ...]) -> Stage:
         ends = [self.end(part) for part in parts]
         blocks = [part for part in parts if len(self.units_of[part]) > 1]
-        rows = tuple(sorted(row for part in parts for unit in self.units_of[part] for row in self.unit_rows[unit]))
+        rows = self.rows_of(parts)
         telling = [end for part, end in zip(parts, ends, strict=True) if part in blocks or self.has_channels(end)] or ends[-1:]
         channels = [self.channels(end) for end in telling]
         size = self.size(ends[-1])

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from ..formatting import shortened
 from ..probe import LayerCall
 from .layered import Extent, Layout, layered, path_of
+from .marks import NO_MARKS, Marked, Marks, marked
 from .stages import Folding, Stage
 from .wiring import Graph
 
@@ -34,7 +35,10 @@ SHORT = {
 
 
 class Cell(NamedTuple):
-    """A layer, a join symbol (`kind` "join"), or the point where a value enters (`kind` "from"). `x`, `y` is its centre."""
+    """A layer, a join symbol (`kind` "join"), or the point where a value enters (`kind` "from"). `x`, `y` is its centre.
+
+    `mark` says what happened to the layer, and to those that follow it directly.
+    """
 
     kind: str  # "layer", "join" or "from"
     x: float
@@ -45,6 +49,7 @@ class Cell(NamedTuple):
     join: str
     maps: int | None
     row: int
+    mark: Marked | None
 
 
 class Band(NamedTuple):
@@ -65,11 +70,11 @@ class Unfolded(NamedTuple):
     bands: tuple[Band, ...]
 
 
-def unfolded(folding: Folding, number: int, stage: Stage) -> Unfolded | None:
+def unfolded(folding: Folding, number: int, stage: Stage, marks: Marks = NO_MARKS) -> Unfolded | None:
     """Return the drawing of a stage's layers; None if it is a plain chain without blocks, or too large to draw."""
     if all(len(folding.units_of[part]) == 1 for part in stage.parts) and _is_chain(folding, stage.parts):
         return None
-    runs = _runs(folding, stage.parts)
+    runs = _runs(folding, stage.parts, marks)
     units: list[int] = sorted(unit for part, _ in runs for unit in folding.units_of[part])
     if len(units) > MOST_DRAWN:
         return None
@@ -78,23 +83,23 @@ def unfolded(folding: Folding, number: int, stage: Stage) -> Unfolded | None:
     extents = [_extent(folding, unit, words) for unit, words in zip((*[None] * len(sources), *units), texts, strict=True)]
     weights = [0.0] * len(sources) + [1.0 + folding.is_convolution(folding.heads[unit]) for unit in units]
     layout = layered(graph, extents, weights, gap=GAP, apart=12, lane=10, sides=2)
-    return _placed(folding, number, stage, runs, (units, sources), layout, texts, extents)
+    return _placed(folding, number, stage, runs, (units, sources), layout, texts, extents, marks)
 
 
 def _is_chain(folding: Folding, parts: Sequence[int]) -> bool:
     return all(folding.blocks.before[after] == (part,) for part, after in pairwise(parts))
 
 
-def _runs(folding: Folding, parts: Sequence[int]) -> list[tuple[int, int]]:
+def _runs(folding: Folding, parts: Sequence[int], marks: Marks) -> list[tuple[int, int]]:
     """Return runs of equal consecutive parts as pairs (first part, length of the run)."""
     if not _is_chain(folding, parts):
         return [(part, 1) for part in parts]
-    groups = [list(group) for _, group in groupby(parts, key=lambda part: _signature(folding, part))]
+    groups = [list(group) for _, group in groupby(parts, key=lambda part: _signature(folding, part, marks))]
     return [(group[0], len(group)) for group in groups]
 
 
-def _signature(folding: Folding, part: int) -> tuple[object, ...]:
-    """Return a key that is equal for blocks drawn as one: layer types, their windows and strides, and the wiring."""
+def _signature(folding: Folding, part: int, marks: Marks) -> tuple[object, ...]:
+    """Return a key that is equal for blocks drawn as one: layer types, their windows and strides, marks, and the wiring."""
     units = folding.units_of[part]
     places = {unit: place for place, unit in enumerate(units)}
     return tuple(
@@ -104,6 +109,7 @@ def _signature(folding: Folding, part: int) -> tuple[object, ...]:
                 for row in map(folding.rows.__getitem__, folding.unit_rows[unit])
                 if "Pad" not in row.type
             ),
+            tuple(mark.kind for row in folding.unit_rows[unit] for mark in marks.get(row, ())),
             tuple(sorted(places.get(each, -1) for each in folding.units.before[unit])),
         )
         for unit in units
@@ -178,6 +184,7 @@ def _placed(
     layout: Layout,
     texts: Sequence[tuple[str, ...]],
     extents: Sequence[Extent],
+    marks: Marks,
 ) -> Unfolded:
     units, sources = drawn
     bands_room = 20.0 if any(count > 1 for _, count in runs) else 0.0
@@ -185,7 +192,9 @@ def _placed(
     cells = []
     for node, unit in enumerate((*sources, *units)):
         x, y = round(layout.places[node][0] + MARGIN, 1), round(layout.places[node][1] + down, 1)
-        cells.append(_cell(folding, unit, node < len(sources), (x, y), extents[node].width, texts[node]))
+        outside = node < len(sources)
+        mark = None if outside else marked(folding.unit_rows[unit], marks)
+        cells.append(_cell(folding, unit, outside, (x, y), extents[node].width, texts[node], mark))
     by_unit = dict(zip(units, cells[len(sources) :], strict=True))
     bands = []
     for part, count in runs:
@@ -204,13 +213,21 @@ def _placed(
     )
 
 
-def _cell(folding: Folding, unit: int, outside: bool, at: tuple[float, float], width: float, words: tuple[str, ...]) -> Cell:
+def _cell(
+    folding: Folding,
+    unit: int,
+    outside: bool,
+    at: tuple[float, float],
+    width: float,
+    words: tuple[str, ...],
+    mark: Marked | None,
+) -> Cell:
     head = folding.rows[folding.heads[unit]]
     feeds = [folding.rows[folding.heads[each]].path for each in folding.units.before[unit]]
     sign = not outside and _is_sign(folding, unit)
     short = () if sign or words[-1] == head.path else words[-1:]  # a screen reader reads the visible words, then the full name
     does = (folding.join(unit),) if sign else words[:1]
-    told = ", ".join((*does, *short, head.path, f"fed by {' and '.join(feeds)}"))
+    told = ", ".join((*does, *short, head.path, f"fed by {' and '.join(feeds)}", *((mark.told,) if mark else ())))
     what = f"From {head.path}" if outside else told
     shown = [index for index in (folding.rows[row].index for row in folding.unit_rows[unit]) if _has_maps(folding, index)]
     return Cell(
@@ -223,6 +240,7 @@ def _cell(folding: Folding, unit: int, outside: bool, at: tuple[float, float], w
         join=folding.join(unit),
         maps=None if outside else max(shown, default=None),
         row=head.index,
+        mark=mark,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Literal, NamedTuple, Protocol, TypeVar
 
+from ..histograms import Histogram
 from ..levels import Level
 from ..matching.align import Alignment
 from ..matching.changes import Change, changes_between
@@ -68,10 +69,15 @@ class Check:
 
 @record
 class FigureLine:
-    """One figure across the versions of a model; None where a version lacks it."""
+    """One figure across the versions of a model; None where a version lacks it.
+
+    `first` and `last` are the distributions of what the figure is about in the first and the last version, if they are known.
+    """
 
     label: str
     values: tuple[float | None, ...]
+    first: Histogram | None = None
+    last: Histogram | None = None
 
 
 @record(kw_only=True)
@@ -101,8 +107,8 @@ class PictureLine:
     """Pictures of the same thing in every version; None where a version does not show it.
 
     A template makes the caption from `name` (what is shown), `of` (labels or channel numbers) and `changed` (a word for when it
-    changed). Each picture is a grid of `columns` and `rows`. `colormap` is the colormap of the values; `low` and `high` are its
-    ends, None if they differ between tiles or versions.
+    changed). Each picture is a grid of `columns` and `rows`; `tiles` are the numbers of its channels or filters, row by row.
+    `colormap` is the colormap of the values; `low` and `high` are its ends, None if they differ between tiles or versions.
     """
 
     name: str
@@ -112,6 +118,7 @@ class PictureLine:
     pictures: tuple[Picture | None, ...]
     columns: int = 1
     rows: int = 1
+    tiles: tuple[int, ...] = ()
     colormap: str = ""
     low: float | None = None
     high: float | None = None

@@ -11,8 +11,8 @@ from .layout import check_site
 
 
 def site_data(site: Path) -> dict[str, Any]:
-    """Return `models` (name, digest, images, failed, top1, top5, ece) and `reports` (file, model, image, class_index, label,
-    score, confidence, truth, correct, checks, error), sorted by name. Raises `ReportFileError`.
+    """Return `models` (name, digest, images, failed, top1, top5, ece, metrics) and `reports` (file, model, image, class_index,
+    label, score, confidence, truth, correct, checks, error), sorted by name. Raises `ReportFileError`.
     """
     check_site(site)
     entries = sorted(read_entries(site).values(), key=lambda entry: entry.key)
@@ -23,7 +23,7 @@ def site_data(site: Path) -> dict[str, Any]:
         "models": [
             {
                 "name": each.key, "digest": each.digest, "images": each.images, "failed": each.failed, "top1": each.top1,
-                "top5": each.top5, "ece": each.ece,
+                "top5": each.top5, "ece": each.ece, "metrics": {metric.name: metric.value for metric in each.metrics},
             }
             for each in figures
         ],

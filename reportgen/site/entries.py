@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterable
 from dataclasses import fields, replace
@@ -12,6 +13,7 @@ from typing import Any, get_type_hints
 from ..errors import OutputError, ReportFileError
 from ..formatting import printable
 from ..levels import LEVELS
+from ..metrics import metrics_of
 from ..records import record
 from ..report import Report, present
 from .channels import packed_channels
@@ -28,8 +30,8 @@ class Entry:
     digest of everything that the report is made from (model, image, options, truth, versions); `digest` and `thumbnail_digest`
     are those of the files, and `links` is that of its block of links. `classes` identifies the model's set of classes.
     `confidence` is the probability of the predicted class, None if the model gives none; `rank` is that of the true class among
-    the scores, from 1. `checks` are "LEVEL NAME", sorted. `channels` says which channels are inactive, and which filters the
-    report shows (see `site.channels`).
+    the scores, from 1. `checks` are "LEVEL NAME", sorted; `metrics` are "NAME=VALUE", as `--metric` takes them. `channels` says
+    which channels are inactive, and which filters the report shows (see `site.channels`).
     """
 
     model: str
@@ -53,6 +55,7 @@ class Entry:
     correct: bool | None = None
     checks: tuple[str, ...] = ()
     channels: str = ""
+    metrics: tuple[str, ...] = ()
     error: str = ""
 
     @property
@@ -95,6 +98,7 @@ def entry_of(report: Report, model: str, stem: str, wanted: str, image: str = ""
         correct=truth.correct if truth else None,
         checks=tuple(findings),
         channels=packed_channels(report),
+        metrics=tuple(f"{metric.name}={metric.value!r}" for metric in made.metrics if math.isfinite(metric.value)),
     )
     if predictions is None or not predictions.rows or predictions.read_as == "regression" or predictions.no_answer():
         return entry
@@ -139,7 +143,8 @@ def read_entries(site: Path) -> dict[tuple[str, str], Entry]:
 def _entry_in(line: bytes) -> Entry | None:
     try:
         values = json.loads(line)
-        values["checks"] = tuple(values.get("checks", ()))
+        for name in ("checks", "metrics"):
+            values[name] = tuple(values.get(name, ()))
         known = {each.name for each in fields(Entry)}
         entry = Entry(**{name: value for name, value in values.items() if name in known})
         return entry if _is_sound(entry) else None
@@ -156,7 +161,10 @@ KINDS: dict[Any, tuple[type, ...]] = {
 def _is_sound(entry: Entry) -> bool:
     """Return whether each value has the right type, and no name leads out of the site."""
     kinds = all(isinstance(getattr(entry, name), KINDS.get(hint, (tuple,))) for name, hint in HINTS.items())
-    return kinds and all(map(is_plain_name, entry.key)) and all(isinstance(each, str) for each in entry.checks)
+    texts = all(isinstance(each, str) for each in (*entry.checks, *entry.metrics))
+    if not (kinds and texts and all(map(is_plain_name, entry.key))):
+        return False
+    return all(math.isfinite(metric.value) for metric in metrics_of(entry.metrics))
 
 
 def is_plain_name(name: str) -> bool:

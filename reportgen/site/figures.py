@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
+from ..metrics import Metric, metrics_of
 from ..records import record
 from .entries import Entry
 
@@ -62,6 +63,7 @@ class ModelFigures:
     least_confident: tuple[Entry, ...]
     confidently_wrong: tuple[Entry, ...]
     checks: tuple[tuple[str, int], ...]
+    metrics: tuple[Metric, ...] = ()
 
 
 def figures_of_model(entries: Sequence[Entry]) -> ModelFigures:
@@ -89,6 +91,7 @@ def figures_of_model(entries: Sequence[Entry]) -> ModelFigures:
         least_confident=tuple(by_confidence[::-1][:LISTED]),
         confidently_wrong=tuple([each for each in by_confidence if each.correct is False][:LISTED]),
         checks=tuple(sorted(checks.items(), key=lambda each: (-each[1], each[0]))),
+        metrics=metrics_of(text for text in made[0].metrics if all(text in each.metrics for each in made)) if made else (),
     )
 
 

@@ -1,6 +1,7 @@
 """The layout of a site's folder, and the check whether a folder is a site of ours.
 
 index.html  index-2.html  model-NAME.html  site.css  site.js   reports/MODEL/IMAGE.html   thumbnails/MODEL/IMAGE.jpg
+diffs/OLD--NEW/IMAGE.html (from one epoch of a training to the next)   series/IMAGE.html  series/TRAINING/IMAGE.html (over all)
 patches/MODEL/LAYER-CHANNEL.png (a filter's picture)   patches/MODEL/LAYER-CHANNEL-RANK.png (a patch that excites it)
 data/peaks/MODEL.json (the images that excite each channel most)
 data/site.json (marks the folder as ours)   data/reports.jsonl (the journal)   data/lock
@@ -22,6 +23,7 @@ from ..files import is_folder, write_atomically
 
 INDEX, STYLE, SCRIPT = "index.html", "site.css", "site.js"
 REPORTS, THUMBNAILS, PATCHES, DATA, PEAKS = "reports", "thumbnails", "patches", "data", "data/peaks"
+DIFFS, SERIES = "diffs", "series"
 MARK, JOURNAL, LOCK = "data/site.json", "data/reports.jsonl", "data/lock"
 FORMAT = 1
 TEMPORARY = re.compile(r"\..*\.tmp")
@@ -35,6 +37,16 @@ def report_file(model: str, stem: str) -> str:
 def thumbnail_file(model: str, stem: str) -> str:
     """Return the path of a report's thumbnail within the site."""
     return f"{THUMBNAILS}/{model}/{stem}.jpg"
+
+
+def diff_file(old: str, new: str, stem: str) -> str:
+    """Return the path of the diff of two epochs on an image within the site."""
+    return f"{DIFFS}/{old}--{new}/{stem}.html"
+
+
+def series_file(training: str, stem: str) -> str:
+    """Return the path of the series over the epochs of a training, which may have no name, on an image within the site."""
+    return f"{SERIES}/{training}/{stem}.html" if training else f"{SERIES}/{stem}.html"
 
 
 def peaks_file(model: str) -> str:
@@ -125,8 +137,8 @@ def writing(path: Path) -> Iterator[None]:
 
 def _sweep(path: Path) -> None:
     """Remove temporary files that a killed run left behind."""
-    pictures = [folder for name in (REPORTS, THUMBNAILS, PATCHES) for folder in path.glob(f"{name}/*")]
-    for folder in (path, path / DATA, path / PEAKS, *pictures):
+    parts = [folder for name in (REPORTS, THUMBNAILS, PATCHES, DIFFS, SERIES) for folder in path.glob(f"{name}/*")]
+    for folder in (path, path / DATA, path / PEAKS, path / SERIES, *parts):
         if folder.is_dir() and not folder.is_symlink():
             for name in [each.name for each in os.scandir(folder) if TEMPORARY.fullmatch(each.name)]:
                 (folder / name).unlink(missing_ok=True)

@@ -15,8 +15,10 @@ from typing import NamedTuple
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
+from ..formatting import natural
 from ..page.environment import environment_with
 from .entries import Entry
+from .trainings import Step, comparisons_in
 
 BEGIN, END = "<!--site-->", "<!--/site-->"
 BLOCK = re.compile(re.escape(BEGIN.encode()) + b".*?" + re.escape(END.encode()), re.DOTALL)
@@ -26,25 +28,34 @@ Entries = Mapping[tuple[str, str], Entry]
 
 
 class Neighbours(NamedTuple):
-    """What a report links to: the reports before and after it under the same model, and those of the same image."""
+    """What a report links to: the reports before and after it under the same model, and those of the same image.
+
+    For an epoch of a training, also the diffs with other epochs, by number, and the series over all: paths within the site.
+    """
 
     before: Entry | None
     after: Entry | None
     others: tuple[Entry, ...]
+    steps: tuple[Step, ...] = ()
+    series: str = ""
 
 
-def neighbours_of(entries: Iterable[Entry]) -> dict[tuple[str, str], Neighbours]:
-    """Return the neighbours of each report, in order of name; entries without a report are left out."""
+def neighbours_of(entries: Iterable[Entry], site: Path | None = None) -> dict[tuple[str, str], Neighbours]:
+    """Return the neighbours of each report, in order of name; entries without a report are left out.
+
+    `site` is the folder in which comparisons of the epochs of a training are looked for.
+    """
     made = sorted((each for each in entries if not each.error), key=lambda entry: entry.key)
     by_image: dict[str, list[Entry]] = {}
-    for each in made:
+    for each in sorted(made, key=lambda entry: natural(entry.model)):
         by_image.setdefault(each.stem, []).append(each)
+    compared = {} if site is None else comparisons_in(site, made)
     found = {}
     for place, each in enumerate(made):
         before = made[place - 1] if place and made[place - 1].model == each.model else None
         after = made[place + 1] if place + 1 < len(made) and made[place + 1].model == each.model else None
         others = tuple(other for other in by_image[each.stem] if other.model != each.model)
-        found[each.key] = Neighbours(before, after, others)
+        found[each.key] = Neighbours(before, after, others, *compared.get(each.key, ()))
     return found
 
 

@@ -8,14 +8,16 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..formatting import natural, numbers
 from ..page.environment import environment_with, source_of
 from ..records import record
 from ..version import __version__
 from .activity import Activity, activity_of
 from .entries import Entry
-from .figures import figures_of_model
+from .figures import ModelFigures, figures_of_model
 from .layout import SCRIPT, STYLE, index_file
 from .patches import Responses
+from .trainings import trainings_in
 
 REPORTS_A_PAGE = 1000
 OURS = re.compile(r"index(-\d+)?\.html|model-.*\.html")
@@ -94,22 +96,39 @@ def _importance(row: Row) -> tuple[Any, ...]:
 
 
 def site_pages(
-    entries: Sequence[Entry], templates: Path | None = None, found: Mapping[str, OverImages] | None = None
+    entries: Sequence[Entry],
+    templates: Path | None = None,
+    found: Mapping[str, OverImages] | None = None,
+    site: Path | None = None,
 ) -> dict[str, bytes]:
     """Return the pages by name, with their style and script; templates in the folder `templates` override ours.
 
-    `found` is what is known about the channels of each model; without it, what the entries say.
+    `found` is what is known about the channels of each model; without it, what the entries say. `site` is the folder in which
+    comparisons of the epochs of a training are looked for.
     """
     environment = environment_with(templates)
-    models = sorted({each.model for each in entries})
+    models = sorted({each.model for each in entries}, key=natural)
     figures = [figures_of_model([each for each in entries if each.model == model]) for model in models]
+    trainings = trainings_in(site, entries, figures) if site is not None else ()
     rows = rows_of(entries, models)
     size = max(1, REPORTS_A_PAGE // max(1, len(models)))
     parts = [rows[start : start + size] for start in range(0, len(rows), size)] or [[]]
-    common = {"version": __version__, "models": figures, "names": [index_file(page) for page in range(1, len(parts) + 1)]}
+    common: dict[str, Any] = {
+        "version": __version__,
+        "models": figures,
+        "names": [index_file(page) for page in range(1, len(parts) + 1)],
+    }
     index, of_model = environment.get_template("site/index.html.j2"), environment.get_template("site/model.html.j2")
     pages = {
-        index_file(page): index.render(**common, rows=part, page=page, all_rows=len(rows), labels=_labels(part))
+        index_file(page): index.render(
+            **common,
+            rows=part,
+            page=page,
+            all_rows=len(rows),
+            labels=_labels(part),
+            metrics=_metrics(figures),
+            trainings=trainings,
+        )
         for page, part in enumerate(parts, start=1)
     }
     for each in figures:
@@ -120,6 +139,13 @@ def site_pages(
     style = source_of(environment, "assets/page.css") + source_of(environment, "site/site.css")
     pages |= {STYLE: style, SCRIPT: source_of(environment, "site/site.js")}
     return {name: text.encode("utf-8", "replace") for name, text in pages.items()}
+
+
+def _metrics(figures: Sequence[ModelFigures]) -> dict[str, list[str]]:
+    """Return the metrics of the models in words, by name: a value for each model, with digits that tell them apart."""
+    names = dict.fromkeys(metric.name for each in figures for metric in each.metrics)
+    known = [{metric.name: metric.value for metric in each.metrics} for each in figures]
+    return {name: numbers([each.get(name) for each in known]) for name in names}
 
 
 def _labels(rows: Sequence[Row]) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..errors import OutputError, ReportFileError, ReportgenError
+from ..errors import OptionError, ReportFileError, ReportgenError
 from ..page.read import read
 from .activity import activity_of, main_digest
 from .entries import Entry, append_entry, entry_of, is_plain_name, read_entries, write_entries
@@ -18,6 +18,7 @@ from .patches import responses_of
 from .peaks import Peaks
 from .peaks_file import read_peaks, write_peaks
 from .thumbnails import thumbnail
+from .trainings import write_series
 
 
 def is_whole(site: Path, entry: Entry) -> bool:
@@ -35,10 +36,13 @@ def _has_digest(path: Path, digest: str) -> bool:
         return False
 
 
-def write_site(site: Path, entries: Iterable[Entry], templates: Path | None = None) -> None:
-    """Update the links in the reports, then write the journal, the pages and their pictures; raises `OutputError`."""
+def write_site(site: Path, entries: Iterable[Entry], templates: Path | None = None, *, link: bool = True) -> None:
+    """Update the links in the reports, then write the journal, the pages and their pictures; raises `OutputError`.
+
+    Without `link`, the reports keep the links that they have: each new model would change those of all other reports.
+    """
     linked = {entry.key: entry for entry in entries}
-    for key, near in neighbours_of(linked.values()).items():
+    for key, near in (neighbours_of(linked.values(), site) if link else {}).items():
         block = block_of(linked[key], near, templates)
         if digest_of(block) != linked[key].links:
             linked[key] = _relinked(site, linked[key], block)
@@ -54,7 +58,7 @@ def write_site(site: Path, entries: Iterable[Entry], templates: Path | None = No
             if (site / file).is_symlink() or not _has_digest(site / file, hashlib.sha256(content).hexdigest()):
                 replace_in(site, file, content)
         pictures |= files.keys()
-    pages = site_pages(list(linked.values()), templates, found)
+    pages = site_pages(list(linked.values()), templates, found, site)
     for file, content in pages.items():
         write_in(site, file, content)
     for path in (*stale_pages(site, pages), *_stale_pictures(site, pictures)):
@@ -107,7 +111,7 @@ def index(sites: Sequence[str | Path], output: str | Path | None = None, templat
 
     Templates in the folder `templates` override ours. If several sites have the same report, the last one is used. A failure is
     kept only if no other site has the report. Returns the folder. Raises `ReportFileError` for a folder that is not a site,
-    `OptionError` for templates that cannot be used, and `OutputError`.
+    `OptionError` for templates that cannot be used or if `output` is missing for several sites, and `OutputError`.
     """
     given = [Path(each) for each in sites]
     if not given:
@@ -115,7 +119,7 @@ def index(sites: Sequence[str | Path], output: str | Path | None = None, templat
     for each in given:
         check_site(each)
     if output is None and len(given) > 1:
-        raise OutputError("index: several sites are merged into one; name the merged site with --output.")
+        raise OptionError("index: several sites are merged into one; name the merged site with --output.")
     place = given[0] if output is None else Path(output)
     check_site_writable(place)
     with writing(place):
@@ -127,6 +131,7 @@ def index(sites: Sequence[str | Path], output: str | Path | None = None, templat
             entries |= {key: entry for key, entry in found.items() if not entry.error or key not in entries}
         for model, those in _by_model(entries.values()).items():
             _merge_peaks([*dict.fromkeys((place, *given))], place, model, those)
+        write_series(place, entries.values(), Path(templates) if templates else None)
         write_site(place, entries.values(), Path(templates) if templates else None)
     return place
 

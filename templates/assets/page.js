@@ -40,6 +40,18 @@
     for (const listen of listeners) listen();
   });
 
+  // MLflow shows a page as a blob in a sandboxed frame, where the browser follows no link, not even to a place in the page
+  if (location.protocol === "blob:") {
+    document.addEventListener("click", (event) => {
+      const link = event.target.closest("a[href^='#']");
+      const target = link && document.getElementById(link.getAttribute("href").slice(1));
+      if (!target) return;
+      event.preventDefault();
+      for (let each = target; each; each = each.parentElement) if (each.localName === "details") each.open = true;
+      target.scrollIntoView();
+    });
+  }
+
   // tables
   const words = (cell) => cell.textContent.trim().replace(/\s+/g, " ");
   const number = (text) => parseFloat(text.replace(/,/g, "").replace(/^[<>] /, ""));

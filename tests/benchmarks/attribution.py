@@ -2,8 +2,9 @@
 
     python -m tests.benchmarks.attribution [WHAT...]
 
-WHAT is any of classes, pass, gradients, score-cam; all by default. Each is measured in a process of its own, and both sides of a
-comparison take turns, so that a machine that slows down slows both. With tf-keras-vis on PYTHONPATH its Score-CAM runs beside.
+WHAT is any of classes, pass, gradients, score-cam; all by default. Each is measured in a process of its own. Beside the ratio of
+the seconds stands that of the processor's time, which other work on the machine disturbs less. With tf-keras-vis and tf-explain
+on PYTHONPATH, their methods run beside.
 """
 
 from __future__ import annotations
@@ -32,6 +33,21 @@ def timed(work):
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
+
+def both(work):
+    start = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - start[0], time.process_time() - start[1]
+
+def ratios(ours, bare):
+    seconds, busy = (mine / least for mine, least in zip(ours, bare))
+    return f"{ours[0]:.1f} s, bare {bare[0]:.1f} s: ratio {seconds:.2f}, of processor time {busy:.2f} (limit 1.2)"
+
+def beside(name, work):
+    try:
+        print(f"{name}: {timed(work()):.1f} s")
+    except Exception as error:
+        print(f"{name} did not run: {type(error).__name__}: {str(error)[:200]}")
 
 def memory(figure):
     return int(re.search(figure + ":\\\\s+(\\\\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024 / 1e6
@@ -77,10 +93,24 @@ for name in ("integrated-gradients", "smooth-grad"):
     METHODS["saliency"].attribute(subject_of()), bare(one)
     Path("/proc/self/clear_refs").write_text("5")
     before = memory("VmRSS")
-    took = timed(lambda: METHODS[name].attribute(subject))
+    took = both(lambda: METHODS[name].attribute(subject))
     peak = memory("VmHWM") - before
-    alone = timed(lambda: [bare(one).numpy() for _ in range(50)])
-    print(f"{name}: {took:.1f} s, 50 bare gradients {alone:.1f} s, ratio {took / alone:.2f} (limit 1.2); memory +{peak:.0f} MB")
+    alone = both(lambda: [bare(one).numpy() for _ in range(50)])
+    print(f"{name}, 50 gradients: {ratios(took, alone)}; memory +{peak:.0f} MB")
+
+def smooth_grad_of_tf_keras_vis():
+    from tf_keras_vis.saliency import Saliency
+    from tf_keras_vis.utils.model_modifiers import ReplaceToLinear
+    from tf_keras_vis.utils.scores import CategoricalScore
+    saliency = Saliency(network.model, model_modifier=ReplaceToLinear(), clone=True)
+    return lambda: saliency(CategoricalScore([0]), subject.input[None], smooth_samples=50, smooth_noise=0.15)
+
+def integrated_gradients_of_tf_explain():
+    from tf_explain.core.integrated_gradients import IntegratedGradients
+    return lambda: IntegratedGradients().explain((subject.input[None], None), network.model, class_index=0, n_steps=50)
+
+beside("SmoothGrad of tf-keras-vis", smooth_grad_of_tf_keras_vis)
+beside("integrated gradients of tf-explain", integrated_gradients_of_tf_explain)
 """,
     "score-cam": """
 subject = subject_of(score_channels="all")
@@ -93,20 +123,19 @@ def bare(images):
 bare(tf.constant(batch[:8]))
 Path("/proc/self/clear_refs").write_text("5")
 before = memory("VmRSS")
-took = timed(lambda: METHODS["score-cam"].attribute(subject))
+took = both(lambda: METHODS["score-cam"].attribute(subject))
 peak = memory("VmHWM") - before
-alone = timed(lambda: [bare(tf.constant(batch[:8])).numpy() for _ in range(64)])
-print(f"Score-CAM over 512 channels: {took:.1f} s, 512 bare passes by 8: {alone:.1f} s, ratio {took / alone:.2f} (limit 1.2)")
-print(f"memory +{peak:.0f} MB (limit 500)")
-try:
+alone = both(lambda: [bare(tf.constant(batch[:8])).numpy() for _ in range(64)])
+print(f"Score-CAM over 512 channels, beside 512 passes by 8: {ratios(took, alone)}; memory +{peak:.0f} MB (limit 500)")
+
+def of_tf_keras_vis():
     from tf_keras_vis.scorecam import Scorecam
     from tf_keras_vis.utils.model_modifiers import ReplaceToLinear
     from tf_keras_vis.utils.scores import CategoricalScore
     cam = Scorecam(network.model, model_modifier=ReplaceToLinear(), clone=True)
-    other = timed(lambda: cam(CategoricalScore([0]), subject.input[None], penultimate_layer="block5_conv3", batch_size=8))
-    print(f"tf-keras-vis: {other:.1f} s")
-except Exception as error:
-    print(f"tf-keras-vis did not run: {type(error).__name__}: {str(error)[:200]}")
+    return lambda: cam(CategoricalScore([0]), subject.input[None], penultimate_layer="block5_conv3", batch_size=8)
+
+beside("Score-CAM of tf-keras-vis", of_tf_keras_vis)
 """,
 }
 

@@ -23,6 +23,7 @@ from .quality import Correlation, Made, Quality, Sanity, correlations_of, qualit
 from .subjects import asked_of, subjects_of, why_no_layer
 
 SENSES = {"not": "not ", "raised": "what raised ", "lowered": "what lowered "}
+BESIDE = 4  # max maps of other classes that the top of the page shows
 PLACES = 6  # decimals of a position as a fraction of the image: a thousandth of a pixel
 
 
@@ -164,6 +165,12 @@ class Attributions:
         """Return the maps grouped by method; they are shown side by side."""
         methods = dict.fromkeys(row.method for row in self.rows)
         return tuple(tuple(row for row in self.rows if row.method == method) for method in methods)
+
+    def beside(self) -> tuple[Attribution, ...]:
+        """Return the other maps of the first method, to show beside its first one; () if they are too many to stand there."""
+        others = self.by_method()[0][1:] if self.rows else ()
+        shown = 0 < len(others) <= BESIDE and all(row.layer or row.overlay for row in others)
+        return others if shown else ()
 
     def quality_by_class(self) -> tuple[tuple[Quality, ...], ...]:
         """Return the quality figures grouped by class, with those of the random maps last."""

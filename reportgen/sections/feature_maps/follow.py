@@ -60,5 +60,6 @@ def _maps_of(rows: list[ConvolutionMaps], tables: list[ConvolutionMapsTable], sh
         pictures=tuple(on_own_scales(of[channels], scales, colormap) for of in values),
         columns=columns,
         rows=-(-len(channels) // columns),
+        tiles=tuple(numbers[place] for place in channels),
         colormap=colormap,
     )

@@ -81,6 +81,12 @@ class FeatureVisualization:
     channels: int | None = None
     as_values: bool = False
 
+    @property
+    def sizes(self) -> str:
+        """The heights and widths of the smallest and the largest picture in words, such as "40 x 40 to 128 x 128"."""
+        sizes = sorted(row.picture.values.shape[:2] for row in self.rows)
+        return " to ".join(dict.fromkeys(f"{height} x {width}" for height, width in (sizes[0], sizes[-1])))
+
     def by_layer(self) -> tuple[tuple[FilterPicture, ...], ...]:
         """Return the rows grouped by layer."""
         paths = dict.fromkeys(row.path for row in self.rows)

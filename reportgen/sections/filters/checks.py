@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -15,7 +16,7 @@ ZERO = 1e-6  # as a fraction of the median norm of the layer's filters
 ALIKE = 0.999  # cosine
 FEWEST = 9  # min weights of a filter; smaller ones point the same way by chance
 COMPARED = 32  # weights of each filter that are compared first, to rule out most pairs
-BLOCK = 256  # filters that are compared with all others at a time
+TILE = 80  # filters compared with as many others: OpenBLAS starts no threads for such small products, which would take far longer
 ROUNDING = 1e-5
 NAMED = 5  # filters that a text names
 
@@ -87,15 +88,17 @@ def _alike(filters: np.ndarray) -> list[tuple[int, int, float]]:
     that in some of its weights is ruled out without comparing the others.
     """
     norms = np.linalg.norm(filters, axis=1)
-    places = np.flatnonzero((norms > 0) & np.isfinite(norms))
-    part = filters[places, :: -(-filters.shape[1] // COMPARED)] / norms[places, None]
+    norms[~((norms > 0) & np.isfinite(norms))] = np.nan  # filters without a direction: nan is close to nothing
+    part = filters[:, :: -(-filters.shape[1] // COMPARED)] / norms[:, None]
     squares, ones = (part**2).sum(axis=1, keepdims=True), np.ones((len(part), 1), np.float32)
     left, right = np.hstack([part, squares, ones]), np.hstack([-2 * part, ones, squares])  # |u|^2 + |v|^2 - 2 u v, as one product
     found = []
-    for start in range(0, len(places), BLOCK):
-        apart = left[start : start + BLOCK] @ right[start:].T
-        for row, column in np.argwhere(np.triu(apart <= 2 * (1 - ALIKE) + ROUNDING, 1)):
-            pair = places[start + row], places[start + column]
+    tiles = range(0, len(part), TILE)
+    for above, beside in itertools.combinations_with_replacement(tiles, 2):
+        apart = left[above : above + TILE] @ right[beside : beside + TILE].T
+        rows, columns = np.nonzero(apart <= 2 * (1 - ALIKE) + ROUNDING)
+        rows, columns = rows + above, columns + beside
+        for pair in zip(rows[rows < columns], columns[rows < columns], strict=True):
             first, second = (filters[place].astype(np.float64) / norms[place] for place in pair)
             cosine = float(first @ second)
             if cosine >= ALIKE:

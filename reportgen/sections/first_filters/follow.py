@@ -31,6 +31,7 @@ def follow_first_filters(
         pictures=tuple(pictures),
         columns=columns,
         rows=-(-shown // columns),
+        tiles=tuple(range(shown)),
         colormap="" if in_colour else pictures[0].colormap,
         low=pictures[0].low,
         high=pictures[0].high,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ...formatting import counted, relative_change
+from ...histograms import Histogram
 from ..section import FigureLine, FigureTable, Versions
 from .drift import WeightDrift
-from .find import Weights
+from .find import Weights, WeightTensor
 from .story import Story
 
 RUNS = 6  # max runs of steps with the same kind of change that a sentence names
@@ -25,7 +26,7 @@ def follow_weights(
         rest = (None,) * (len(drifts) - number)
         ended += [FigureLine(path, (*changes, *rest)) for path, changes in going.items()]
         going = gone_on
-    lines = [FigureLine(path, changes) for path, changes in going.items()] + ended
+    lines = [FigureLine(path, changes, *_distributions(path, sections, versions)) for path, changes in going.items()] + ended
     lines.sort(key=lambda line: -max((move for move in line.values if move is not None), default=0))
     yield FigureTable(
         name="layers",
@@ -34,6 +35,29 @@ def follow_weights(
         kind="changes",
         lines=tuple(lines),
     )
+
+
+def _distributions(
+    path: str, sections: Sequence[Weights | None], versions: Versions
+) -> tuple[Histogram | None, Histogram | None]:
+    """Return how the values of a layer's largest tensor are distributed in the first and the last version.
+
+    Both are None unless both versions have that tensor, in the same shape, and the reports hold its distribution.
+    """
+    was = path
+    for step in reversed(versions.steps):
+        was = step.layers.old_path(was)
+    first, last = sections[0], sections[-1]
+    tensors = last.by_layer.get(path, ()) if last is not None else ()
+    new = max((row for row in tensors if not row.is_statistic), key=_values, default=None)
+    old = first.tensors.get((was, new.weight)) if first is not None and new is not None else None
+    if new is None or old is None or old.shape != new.shape or old.histogram is None or new.histogram is None:
+        return None, None
+    return old.histogram, new.histogram
+
+
+def _values(tensor: WeightTensor) -> int:
+    return tensor.values
 
 
 def tell_weights_of_all(

@@ -147,11 +147,11 @@ def _how_far(weights: WeightDrift) -> str:
     """Return how far all weights moved, and the layer that moved furthest with its size, not counting tiny layers."""
     leading, whole = weights.leading(), weights.whole
     of_all = len(weights.moved()) == len(weights.layers) and whole is not None and whole.relative_change is not None
-    overall = f" by {relative_change(max(whole.relative_change or 0, LEAST))} in all" if of_all and whole is not None else ""
+    overall = f" by {relative_change(max(whole.relative_change or 0, LEAST))} overall" if of_all and whole is not None else ""
     if leading is None or leading.relative_change is None:
         return overall
     far = relative_change(max(leading.relative_change, LEAST))
-    return f"{overall}, most in {name(leading.path)} ({far} of its {counted(leading.values, 'weight')})"
+    return f"{overall}, most in {name(leading.path)} ({far}; {counted(leading.values, 'weight')})"
 
 
 def _moved_by(layer: LayerDrift) -> str:
@@ -219,7 +219,7 @@ def _tell_statistics(story: Story) -> Iterator[str]:
         return
     only = "" if story.drift.moved() or story.drift.unmatched or story.drift.retyped else "only "
     of = "a batch normalization" if len(moved) == 1 else f"{len(moved):,} batch normalizations"
-    yield f"{only}the moving statistics of {of} changed{'' if only else ', too'}"
+    yield f"{only}the moving statistics of {of} {'' if only else 'also '}changed"
 
 
 def _the_same(weights: WeightDrift) -> str:

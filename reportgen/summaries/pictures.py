@@ -1,4 +1,4 @@
-"""Pictures for a mail: as JPEG files of a size that mail programs show well."""
+"""Pictures of a summary: as JPEG files of a size that mail programs show well."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ MOST_PIXELS = 25_000_000  # of a picture that is read from a page
 QUALITY = 88
 
 
-def picture_of(picture: Picture, caption: str) -> SummaryPicture:
-    """Return a picture of a report for a mail."""
+def picture_of(picture: Picture, name: str, caption: str) -> SummaryPicture:
+    """Return a picture of a report for its summary."""
     values = picture.values
     if picture.colormap != RGB:
         values = np.frombuffer(palette(picture.colormap), np.uint8).reshape(256, 3)[values]
-    return _made(Image.fromarray(values), caption)
+    return _made(Image.fromarray(values), name, caption)
 
 
-def picture_from_file(content: bytes, kind: str, caption: str) -> SummaryPicture:
-    """Return a PNG or JPEG file of a page or a site for a mail; `kind` is "PNG" or "JPEG". Raises `ReportFileError`."""
+def picture_from_file(content: bytes, kind: str, name: str, caption: str) -> SummaryPicture:
+    """Return a PNG or JPEG file of a page or a site for its summary; `kind` is "PNG" or "JPEG". Raises `ReportFileError`."""
     try:
         with Image.open(io.BytesIO(content), formats=[kind]) as image:
             if image.width * image.height > MOST_PIXELS:
                 raise ReportFileError(f"a picture of {image.width} × {image.height} pixels; reportgen did not write it.")
             opaque = Image.new("RGBA", image.size, "white")
             opaque.alpha_composite(image.convert("RGBA"))
-            return _made(opaque.convert("RGB"), caption)
+            return _made(opaque.convert("RGB"), name, caption)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ReportFileError("a picture is damaged.") from error
 
 
-def _made(image: Image.Image, caption: str) -> SummaryPicture:
+def _made(image: Image.Image, name: str, caption: str) -> SummaryPicture:
     """Enlarge a small picture by a whole factor, so that its pixels stay sharp, and shrink a large one."""
     longer, wide = max(image.size), image.width > 2 * image.height
     smallest, largest = (SMALLEST_WIDE, LARGEST_WIDE) if wide else (SMALLEST, LARGEST)
@@ -53,4 +53,5 @@ def _made(image: Image.Image, caption: str) -> SummaryPicture:
     image.save(buffer, "JPEG", quality=QUALITY)
     content = buffer.getvalue()
     identity = f"{hashlib.sha256(content).hexdigest()[:16]}@reportgen.invalid"  # a reserved domain, which nobody owns
-    return SummaryPicture(cid=identity, content=content, width=image.width, height=image.height, caption=text_line(caption, 200))
+    shown = text_line(caption, 200)
+    return SummaryPicture(name=name, cid=identity, content=content, width=image.width, height=image.height, caption=shown)

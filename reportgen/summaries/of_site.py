@@ -1,4 +1,4 @@
-"""What a mail says about a site: the accuracy of each model, how many reports there are, and what needs attention."""
+"""The summary of a site: the accuracy of each model, how many reports there are, and what needs attention."""
 
 from __future__ import annotations
 
@@ -143,8 +143,8 @@ def _pictures(site: Path, rows: Sequence[Row]) -> Iterator[SummaryPicture]:
             inside = path.is_file() and path.resolve() == site.resolve() / entry.thumbnail
             if not inside or path.stat().st_size > LARGEST_THUMBNAIL:
                 continue
-            yield picture_from_file(path.read_bytes(), "JPEG", _caption(entry, rows))
-        except (OSError, ReportFileError):  # the mail is about the figures; a lost thumbnail must not stop it
+            yield picture_from_file(path.read_bytes(), "JPEG", f"thumbnail_{made + 1}", _caption(entry, rows))
+        except (OSError, ReportFileError):  # a lost thumbnail must not stop the figures
             continue
         made += 1
         if made == MOST_PICTURES - 1:

@@ -1,4 +1,4 @@
-"""What a mail says about a comparison, read from its page: the headline that it stores, and its first pictures."""
+"""The summary of a comparison, read from its page: the headline that it stores, and its first pictures."""
 
 from __future__ import annotations
 
@@ -121,8 +121,8 @@ class _Page(TagReader):
 
     def pictures(self) -> Iterator[SummaryPicture]:
         """Yield the pictures; raises `ReportFileError` for a damaged one."""
-        for source, caption in self._shown.values():
-            yield picture_from_file(self._content(source), "PNG", caption)
+        for place, (source, caption) in enumerate(self._shown.values(), start=1):
+            yield picture_from_file(self._content(source), "PNG", f"picture_{place}", caption)
 
     def _content(self, source: str) -> bytes:
         if source.startswith(DATA_URI):

@@ -1,4 +1,4 @@
-"""`Summary`: what a mail says, as plain data, whether it is about a report, a comparison or a site."""
+"""`Summary`: what a mail or a tracker says, as plain data, whether it is about a report, a comparison or a site."""
 
 from __future__ import annotations
 
@@ -32,8 +32,12 @@ class SummaryTable:
 
 @record(kw_only=True)
 class SummaryPicture:
-    """A picture as a JPEG file: `cid` names it within the mail, `width` and `height` are in pixels."""
+    """A picture as a JPEG file. `cid` names it within a mail, and `name` says which picture it is, whatever it shows: "image".
 
+    `width` and `height` are in pixels.
+    """
+
+    name: str
     cid: str
     content: bytes
     width: int
@@ -43,10 +47,10 @@ class SummaryPicture:
 
 @record(kw_only=True)
 class Summary:
-    """What a mail says. `lead` is the most important sentence, such as the prediction or the verdict, named by `lead_name`.
+    """What a mail or a tracker says.
 
-    `distrusted` says why the results must not be relied on, and `warnings` what else a reader must know first. `command` makes
-    the report again; "" if it is not known.
+    `lead` is the most important sentence, such as the prediction or the verdict, named by `lead_name`. `distrusted` says why the
+    results must not be relied on, and `warnings` what else a reader must know first.
     """
 
     kind: Literal["report", "comparison", "site"]

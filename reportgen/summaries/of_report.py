@@ -1,4 +1,4 @@
-"""What a mail says about a report."""
+"""The summary of a report."""
 
 from __future__ import annotations
 
@@ -90,13 +90,13 @@ def _most_telling(report: Report) -> Iterator[SummaryPicture]:
     overview, maps = present(report.overview), present(report.feature_maps)
     shown = (output.overlay or output.output) if output else None
     if shown is not None:
-        yield picture_of(shown, "The output over the image" if output and output.overlay else "The output image")
+        yield picture_of(shown, "output", "The output over the image" if output and output.overlay else "The output image")
     if attributions is not None and attributions.rows:
-        for row in attributions.by_method()[0][:2]:
+        for place, row in enumerate(attributions.by_method()[0][:2], start=1):
             of = f" for {row.label}" if row.by_class else ""
-            yield picture_of(attributions.laid(row), f"{row.title}{of}")
+            yield picture_of(attributions.laid(row), f"attribution_{place}", f"{row.title}{of}")
     if overview is not None:
-        yield picture_of(overview.picture, "The image as the model sees it")
+        yield picture_of(overview.picture, "image", "The image as the model sees it")
     drawn = [(row.path, row.picture) for row in maps.rows if row.picture is not None] if maps else []
-    for path, grid in drawn[:1] + drawn[-1:]:
-        yield picture_of(grid, f"Feature maps of {path}")
+    for which, (path, grid) in zip(("first", "last"), drawn[:1] + drawn[1:][-1:], strict=False):
+        yield picture_of(grid, f"feature_maps_{which}", f"Feature maps of {path}")

@@ -1,0 +1,55 @@
+"""Keeps the HTML of sections about the model alone, which is the same on every page of a model, so that it is rendered once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, NamedTuple
+
+from markupsafe import Markup
+
+from ..report import SECTIONS
+
+
+class _Fragment(NamedTuple):
+    """A section's HTML, what it was rendered from, and what rendering it did to the page.
+
+    `names` counts the names that it used, `before` how often the page had used them; `placed` are the pictures that it shows.
+    """
+
+    section: Any
+    drawing: Any
+    html: Markup
+    before: Counter[str]
+    names: Counter[str]
+    placed: frozenset[str]
+
+
+class Fragments:
+    """The HTML of a model's sections, for all pages made with our own templates; those of a user may show anything."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, _Fragment] = {}
+
+    def find(self, name: str, section: Any, drawing: Any, names: Counter[str]) -> _Fragment | None:
+        """Return a section's HTML if it would be rendered to the very same; None if it must be rendered."""
+        kept = self._kept.get(name)
+        if kept is None or kept.section is not section or kept.drawing != drawing:
+            return None
+        return kept if all(names[each] == kept.before[each] for each in kept.names) else None
+
+    def keep(
+        self,
+        name: str,
+        section: Any,
+        drawing: Any,
+        html: Markup,
+        before: tuple[Counter[str], set[str]],
+        now: tuple[Counter[str], set[str]],
+    ) -> None:
+        """Keep a section's HTML; `before` and `now` are the page's names and pictures before and after it was rendered."""
+        if SECTIONS[name].about != "model":
+            return
+        used = now[0] - before[0]
+        known = Counter({each: before[0][each] for each in used})
+        placed = frozenset(now[1] - before[1])
+        self._kept[name] = _Fragment(section, drawing, html, known, used, placed)

@@ -1,0 +1,1 @@
+"""Reports and comparisons sent to experiment trackers: MLflow, Weights & Biases, TensorBoard and DVC. One file per tracker."""
