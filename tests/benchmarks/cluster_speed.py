@@ -47,7 +47,7 @@ def started(command: list[str], folder: Path) -> subprocess.Popen[bytes]:
 
 
 def measured(model: str, images: Path, workers: int, options: dict[str, Any]) -> tuple[float, float, float, float]:
-    """Return reports per second, the CPU seconds of a report on its worker and here, and the share of time that workers worked."""
+    """Return reports per second, the CPU seconds of a report on its worker and here, and how busy the workers were."""
     with TemporaryDirectory() as place:
         folder = Path(place)
         file = folder / "scheduler.json"
