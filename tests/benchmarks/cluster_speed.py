@@ -46,8 +46,8 @@ def started(command: list[str], folder: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(words, env={**os.environ, **ONE_THREAD}, stdout=log, stderr=log, cwd=folder)
 
 
-def measured(model: str, images: Path, workers: int, options: dict[str, Any]) -> tuple[float, float, float]:
-    """Return reports per second, and the CPU seconds that a report takes on its worker, and here in the client."""
+def measured(model: str, images: Path, workers: int, options: dict[str, Any]) -> tuple[float, float, float, float]:
+    """Return reports per second, the CPU seconds of a report on its worker and here, and how busy the workers were."""
     with TemporaryDirectory() as place:
         folder = Path(place)
         file = folder / "scheduler.json"
@@ -65,18 +65,26 @@ def measured(model: str, images: Path, workers: int, options: dict[str, Any]) ->
                 client.wait_for_workers(workers, timeout=120)
                 arrived: list[float] = []
                 used: list[float] = []
+                took: list[float] = []
 
                 def note(event: dict[str, Any]) -> None:
                     assert event["event"] == "made", event
                     arrived.append(time.monotonic())
+                    took.append(event["seconds"])
                     if len(arrived) in (2 * workers, event["of"]):  # all workers are busy; all is done
                         used.append(sum(client.run(time.process_time).values()))
                         used.append(time.process_time())
 
+                few = sorted(map(str, images.iterdir()))[
+                    : 4 * workers
+                ]  # so that all workers have TensorFlow and the model's code
+                reportgen.batch(model, few, folder / "warm", dask=client, **options)
                 reportgen.batch(model, str(images), folder / "site", dask=client, log=note, **options)
             first = 2 * workers - 1
             reports = len(arrived) - 1 - first
-            return reports / (arrived[-1] - arrived[first]), (used[2] - used[0]) / reports, (used[3] - used[1]) / reports
+            seconds = arrived[-1] - arrived[first]
+            busy = sum(took[first + 1 :]) / seconds / workers
+            return reports / seconds, (used[2] - used[0]) / reports, (used[3] - used[1]) / reports, busy
         finally:
             for process in reversed(processes):
                 process.terminate()
@@ -97,8 +105,8 @@ def main() -> None:
         for number in range(given.rounds):
             found = {workers: measured(given.model, images, workers, options) for workers in (1, 2)}
             ratios.append(found[2][0] / found[1][0])
-            for workers, (rate, there, here) in found.items():
-                cost = f"CPU per report: {there:.3f} s on the worker, {here:.3f} s here"
+            for workers, (rate, there, here, busy) in found.items():
+                cost = f"CPU per report: {there:.3f} s on the worker, {here:.3f} s here; workers busy {busy:.0%}"
                 print(f"round {number + 1}, {workers} worker(s): {rate:6.2f} reports/s; {cost}")  # noqa: T201
             print(f"round {number + 1}: two workers make {ratios[-1]:.2f} times the reports of one")  # noqa: T201
     print(f"{given.model}: {statistics.median(ratios):.2f} times (median of {given.rounds}; wanted: at least 1.7)")  # noqa: T201
