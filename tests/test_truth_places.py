@@ -242,7 +242,7 @@ def test_behind_a_layer_that_is_not_known_the_map_is_stretched_and_said_to_be() 
     # what is known is kept: 2 pixels off each edge before the layer, one behind it
     np.testing.assert_allclose(np.array(row.part) * 24, (3, 3, 18, 18), atol=1e-3)
     page = page_of(model_of(chain(conv(5), Shuffled(), conv(3)), 24, 24))
-    assert "how the layers of this model map its cells to the image is not known" in page.replace("&#39;", "'")
+    assert "how the layers of this model map its cells to it is not known" in page.replace("&#39;", "'")
 
 
 def page_of(model: Any) -> str:
@@ -256,7 +256,7 @@ def test_the_page_says_where_cells_lie_only_where_they_do_not_cover_the_image() 
     assert words in page_of(model_of(chain(conv(5)), 24, 24))
     covered = page_of(model_of(chain(conv(5, padding="same")), 24, 24))
     assert words not in covered
-    assert "stretched over all of it" not in covered
+    assert "stretched over all of the image" not in covered
 
 
 @pytest.mark.parametrize(
@@ -316,7 +316,7 @@ def test_reports_of_format_1_say_nothing_of_places_or_reasons() -> None:
     row = old.attributions.rows[0]
     assert (row.reason, row.part, row.placed) == ("", None, None)
     page = reportgen.render(old)
-    assert "stretched over all of it" not in page
+    assert "stretched over all of the image" not in page
     assert "Each cell of the map lies" not in page
 
 
