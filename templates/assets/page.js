@@ -386,12 +386,13 @@
   };
   /** The filter's weights where they are shown, and the picture that excites it where there is one. */
   const filterOf = (row, channel) => {
-    const found = [], first = report().first_filters, weights = document.querySelector("#first_filters figure:last-of-type img");
-    if (first?.path === row.path && weights?.complete && channel < first.filters_shown) {
+    const found = [], first = report().first_filters, weights = document.querySelector("#first_filters figure:last-of-type image");
+    if (first?.path === row.path && weights && channel < first.filters_shown) {
+      const [width, height] = ["width", "height"].map((name) => Number(weights.getAttribute(name)));
       const lines = Math.ceil(first.filters_shown / first.columns);
-      const [across, down] = [(weights.naturalWidth + 1) / first.columns, (weights.naturalHeight + 1) / lines];
+      const [across, down] = [(width + 1) / first.columns, (height + 1) / lines];
       const part = [channel % first.columns * across, Math.floor(channel / first.columns) * down, across - 1, down - 1];
-      found.push([againImage(weights, `The weights of filter ${channel}`, part), "The filter’s weights"]);
+      found.push([again(weights.getAttribute("href"), width, height, part, `The weights of filter ${channel}`), "The filter’s weights"]);
     }
     const excited = document.querySelector(`[data-filter="${row.index}-${channel}"] img`);
     if (excited?.complete) found.push([againImage(excited, `The picture that excites channel ${channel} most`), "What excites it most"]);
