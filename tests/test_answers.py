@@ -208,7 +208,7 @@ def test_a_value_is_explained_in_the_words_of_values() -> None:
     assert "no place at this layer raised the value" in text
     assert "no place at this layer lowered the value" not in text
     assert "Here the score is the value for what raised it, and minus the value for what lowered it." in text
-    assert "No metric given --metric NAME=VALUE shows it here" in text
+    assert "No metric given add one with --metric NAME=VALUE" in text
     for each in ("this class", "every class", "Accuracy"):
         assert each not in text
 
@@ -216,4 +216,4 @@ def test_a_value_is_explained_in_the_words_of_values() -> None:
 def test_a_class_is_explained_in_the_words_of_classes() -> None:
     text = text_of(reportgen.render(report_of("classification")))
     assert "Here the score is" not in text
-    assert "Accuracy not given --metric accuracy=0.9 shows it here" in text
+    assert "Accuracy not given add it with --metric accuracy=VALUE" in text
