@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 import reportgen
+from reportgen.page.render import render
 from reportgen.report import Absent, Report
 
 from .models import keras, layers
@@ -217,3 +218,21 @@ def test_a_class_is_explained_in_the_words_of_classes() -> None:
     text = text_of(reportgen.render(report_of("classification")))
     assert "Here the score is" not in text
     assert "Accuracy not given add it with --metric accuracy=VALUE" in text
+
+
+def test_the_page_says_how_to_name_classes_that_have_only_numbers() -> None:
+    model = keras.Sequential([keras.Input((8, 8, 3)), layers.GlobalAveragePooling2D(), layers.Dense(3, activation="softmax")])
+    image, hint = np.zeros((8, 8, 3), np.uint8), "The names of the classes are not known; give them with"
+    assert hint in render(reportgen.generate(model, image, only="predictions"))
+    assert hint not in render(reportgen.generate(model, image, only="predictions", labels=["a", "b", "c"]))
+
+
+def test_the_page_says_that_an_image_of_the_right_size_was_not_resized() -> None:
+    model = keras.Sequential([keras.Input((8, 8, 3)), layers.GlobalAveragePooling2D(), layers.Dense(3, activation="softmax")])
+    same, wider, larger = (
+        render(reportgen.generate(model, np.zeros((*size, 3), np.uint8), only="overview")) for size in ((8, 8), (8, 9), (16, 16))
+    )
+    assert "8 × 8 pixels, so it was not resized." in same
+    assert "resized to" not in same
+    assert "stretched to fit, which changes its proportions" in wider
+    assert "(stretched to fit; resized by" in larger

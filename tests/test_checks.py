@@ -244,9 +244,11 @@ def test_only_a_layer_with_a_bias_outputs_it_where_filters_are_zero() -> None:
     without = {(0, "kernel"): kernel}
     (finding,) = zero_filter(FakeNetwork(layers=(call(0, "conv"),), tensors=without))
     assert finding.text.startswith("conv: filter 1 has near-zero weights")
-    assert finding.advice.startswith("It ignores its input and, before any activation function, outputs almost 0, because ")
+    assert finding.advice.startswith("Such filters ignore their input and, since conv has no bias, output almost 0 before ")
     (finding,) = zero_filter(FakeNetwork(layers=(call(0, "conv"),), tensors={**without, (0, "bias"): f32([1, 2, 3, 4])}))
-    assert finding.advice.startswith("It ignores its input and, before any activation function, outputs only its bias. ")
+    assert finding.advice.startswith(
+        "Such filters ignore their input and, before any activation function, output only their bias. "
+    )
     # the depthwise step of a separable convolution has no bias of its own: the layer's is added after the pointwise step
     separable = FakeNetwork(
         layers=(call(0, "conv", "SeparableConv2D"),),
@@ -258,7 +260,7 @@ def test_only_a_layer_with_a_bias_outputs_it_where_filters_are_zero() -> None:
     )
     (finding,) = zero_filter(separable)
     assert finding.text.startswith("conv (depthwise_kernel): 2 of 4 filters (1 and 2) have near-zero weights")
-    assert finding.advice.startswith("They ignore their input. ")
+    assert finding.advice.startswith("Such filters ignore their input. ")
 
 
 def test_two_checks_that_find_the_same_channels_give_the_same_advice() -> None:

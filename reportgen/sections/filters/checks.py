@@ -21,7 +21,6 @@ ROUNDING = 1e-5
 NAMED = 5  # filters that a text names
 # the check `dead_in_training` often names the same channels, so it gives the same advice
 REMOVE = "If they were not pruned on purpose, look for what kept them from learning; if you do not need them, remove them."
-REMOVE_ONE = "If it was not pruned on purpose, look for what kept it from learning; if you do not need it, remove it."
 
 
 def zero_filter(network: Network) -> Iterator[Finding]:
@@ -40,7 +39,7 @@ def zero_filter(network: Network) -> Iterator[Finding]:
                 level="warning",
                 path=call.path,
                 text=_zero_text(f"{call.path}{_of(kernel)}", zero, len(norms)),
-                advice=f"{_effect(network, call, kernel, one=len(zero) == 1)} {REMOVE if len(zero) > 1 else REMOVE_ONE}",
+                advice=f"{_effect(network, call, kernel)} {REMOVE}",
                 value=float(norms[zero].max() / typical),
                 threshold=ZERO,
             )
@@ -84,15 +83,13 @@ def _of(kernel: Kernel) -> str:
     return "" if kernel.name == "kernel" else f" ({kernel.name})"
 
 
-def _effect(network: Network, call: LayerCall, kernel: Kernel, one: bool) -> str:
+def _effect(network: Network, call: LayerCall, kernel: Kernel) -> str:
     """Return what zero weights lead to. What a layer of the user's own adds to its kernel's output is not known."""
-    ignores, its = ("It ignores its input", "its") if one else ("They ignore their input", "their")
     if kernel.bias is None:
-        return f"{ignores}."
-    output = f"{'outputs' if one else 'output'}"
+        return "Such filters ignore their input."
     if kernel.bias in network.weights(call.index):
-        return f"{ignores} and, before any activation function, {output} only {its} bias."
-    return f"{ignores} and, before any activation function, {output} almost 0, because the layer has no bias."
+        return "Such filters ignore their input and, before any activation function, output only their bias."
+    return f"Such filters ignore their input and, since {call.path} has no bias, output almost 0 before any activation function."
 
 
 def _kernels(network: Network) -> Iterator[tuple[LayerCall, Kernel, np.ndarray, int]]:

@@ -17,12 +17,8 @@ MOVING = ("moving_mean", "moving_variance", "mean", "variance", "count")  # a no
 CONSTANT = 1e-8
 # the check `zero_filter` often names the same channels, so it gives the same advice
 HARDLY_VARIED = (
-    "They had almost the same value for every image. If they were not pruned on purpose, look for what kept them from learning; "
-    "if you do not need them, remove them."
-)
-HARDLY_VARIED_ONE = (
-    "It had almost the same value for every image. If it was not pruned on purpose, look for what kept it from learning; "
-    "if you do not need it, remove it."
+    "Such channels had almost the same value for every image. If they were not pruned on purpose, look for what kept them from "
+    "learning; if you do not need them, remove them."
 )
 MOST = 0.5  # a problem is a warning from this share of a layer on, below it a note
 
@@ -97,7 +93,7 @@ def dead_in_training(network: Network) -> Iterator[Finding]:
                 path=call.path,
                 text=f"{call.path}: {constant:,} of {counted(variance.size, 'channel')} "
                 f"{'was' if constant == 1 else 'were'} almost constant during training.",
-                advice=HARDLY_VARIED_ONE if constant == 1 else HARDLY_VARIED,
+                advice=HARDLY_VARIED,
                 value=share,
                 threshold=MOST,
             )
