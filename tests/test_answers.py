@@ -230,7 +230,8 @@ def test_the_page_says_how_to_name_classes_that_have_only_numbers() -> None:
 def test_the_page_says_that_an_image_of_the_right_size_was_not_resized() -> None:
     model = keras.Sequential([keras.Input((8, 8, 3)), layers.GlobalAveragePooling2D(), layers.Dense(3, activation="softmax")])
     same, wider, larger = (
-        render(reportgen.generate(model, np.zeros((*size, 3), np.uint8), only="overview")) for size in ((8, 8), (8, 9), (16, 16))
+        text_of(render(reportgen.generate(model, np.zeros((*size, 3), np.uint8), only="overview")))
+        for size in ((8, 8), (8, 9), (16, 16))
     )
     assert "8 × 8 pixels, so it was not resized." in same
     assert "resized to" not in same

@@ -210,7 +210,7 @@ def test_the_card_and_the_check_name_the_same_layer() -> None:
     kernel[0, 0, 0] = [1, 1, -1, -1]
     small.set_weights([kernel, np.zeros(4)])
     page = text_of(render(report_of(model)))
-    assert "Inactive channels 5 of 16 of all convolutions, on this image; the largest share in small : 2 of 4" in page
+    assert "Inactive channels 5 of 16 in all convolutions, on this image; the largest share in small : 2 of 4" in page
     assert "5 of the 16 channels of all convolutions are inactive on this image. small has the largest share: 2 of 4 (" in page
 
 
