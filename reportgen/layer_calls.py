@@ -32,6 +32,15 @@ class ReceptiveField:
     aligned: bool = True
     exact: bool = True
 
+    def covers(self, image: tuple[int, int], cells: tuple[int, int]) -> bool:
+        """Return whether each of the (h, w) `cells` of the map sees all of the image (h, w); False if that is not certain."""
+        if self.size is None or self.stride is None or self.offset is None or not (self.aligned and self.exact):
+            return self.extent == "whole"
+        return all(
+            first + (count - 1) * stride - (size - 1) / 2 <= 0 and first + (size - 1) / 2 >= pixels - 1
+            for first, stride, size, pixels, count in zip(self.offset, self.stride, self.size, image, cells, strict=True)
+        )
+
 
 @record(kw_only=True)
 class LayerCall:

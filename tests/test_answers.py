@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 import reportgen
+from reportgen.page.render import render
 from reportgen.report import Absent, Report
 
 from .models import keras, layers
@@ -208,7 +209,7 @@ def test_a_value_is_explained_in_the_words_of_values() -> None:
     assert "no place at this layer raised the value" in text
     assert "no place at this layer lowered the value" not in text
     assert "Here the score is the value for what raised it, and minus the value for what lowered it." in text
-    assert "No metric given --metric NAME=VALUE shows it here" in text
+    assert "No metric given add one with --metric NAME=VALUE" in text
     for each in ("this class", "every class", "Accuracy"):
         assert each not in text
 
@@ -216,4 +217,23 @@ def test_a_value_is_explained_in_the_words_of_values() -> None:
 def test_a_class_is_explained_in_the_words_of_classes() -> None:
     text = text_of(reportgen.render(report_of("classification")))
     assert "Here the score is" not in text
-    assert "Accuracy not given --metric accuracy=0.9 shows it here" in text
+    assert "Accuracy not given add it with --metric accuracy=VALUE" in text
+
+
+def test_the_page_says_how_to_name_classes_that_have_only_numbers() -> None:
+    model = keras.Sequential([keras.Input((8, 8, 3)), layers.GlobalAveragePooling2D(), layers.Dense(3, activation="softmax")])
+    image, hint = np.zeros((8, 8, 3), np.uint8), "The names of the classes are not known; give them with"
+    assert hint in render(reportgen.generate(model, image, only="predictions"))
+    assert hint not in render(reportgen.generate(model, image, only="predictions", labels=["a", "b", "c"]))
+
+
+def test_the_page_says_that_an_image_of_the_right_size_was_not_resized() -> None:
+    model = keras.Sequential([keras.Input((8, 8, 3)), layers.GlobalAveragePooling2D(), layers.Dense(3, activation="softmax")])
+    same, wider, larger = (
+        text_of(render(reportgen.generate(model, np.zeros((*size, 3), np.uint8), only="overview")))
+        for size in ((8, 8), (8, 9), (16, 16))
+    )
+    assert "8 × 8 pixels, so it was not resized." in same
+    assert "resized to" not in same
+    assert "stretched to fit, which changes its proportions" in wider
+    assert "(stretched to fit; resized by" in larger

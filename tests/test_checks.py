@@ -27,6 +27,7 @@ from reportgen.sections.feature_maps.checks import dead_on_all_images
 from reportgen.sections.filters.checks import duplicate_filters, zero_filter
 from reportgen.sections.predictions.checks import flat_scores
 from reportgen.sections.section import Check, Finding
+from reportgen.sections.weights.checks import dead_in_training
 from reportgen.sections.weights.untrained import untrained
 
 from .command import fresh, here
@@ -232,10 +233,46 @@ def test_filters_without_a_direction_are_no_copies() -> None:
 def test_filters_that_are_zero_beside_the_others() -> None:
     kernel = np.ones((3, 3, 2, 4), np.float32) * f32([1, 1e-7, 0, 0.5])
     (finding,) = zero_filter(FakeNetwork(layers=(call(0, "conv"),), tensors={(0, "kernel"): kernel}))
-    assert "2 of 4 filters almost zero" in finding.text
-    assert "(1, 2)" in finding.text
+    assert finding.text.startswith("conv: 2 of 4 filters (1 and 2) have near-zero weights, with a norm below a millionth of ")
     nothing = FakeNetwork(layers=(call(0, "conv"),), tensors={(0, "kernel"): np.zeros((3, 3, 2, 4), np.float32)})
-    assert [row.path for row in zero_filter(nothing)] == ["conv"]
+    (finding,) = zero_filter(nothing)
+    assert finding.text == "conv: all 4 filters have only zero weights."
+
+
+def test_only_a_layer_with_a_bias_outputs_it_where_filters_are_zero() -> None:
+    kernel = np.ones((3, 3, 2, 4), np.float32) * f32([1, 0, 1, 1])
+    without = {(0, "kernel"): kernel}
+    (finding,) = zero_filter(FakeNetwork(layers=(call(0, "conv"),), tensors=without))
+    assert finding.text.startswith("conv: filter 1 has near-zero weights")
+    assert finding.advice.startswith("Such filters ignore their input and, since conv has no bias, output almost 0 before ")
+    (finding,) = zero_filter(FakeNetwork(layers=(call(0, "conv"),), tensors={**without, (0, "bias"): f32([1, 2, 3, 4])}))
+    assert finding.advice.startswith(
+        "Such filters ignore their input and, before any activation function, output only their bias. "
+    )
+    # the depthwise step of a separable convolution has no bias of its own: the layer's is added after the pointwise step
+    separable = FakeNetwork(
+        layers=(call(0, "conv", "SeparableConv2D"),),
+        tensors={
+            (0, "depthwise_kernel"): np.ones((3, 3, 4, 1), np.float32) * f32([[1], [0], [0], [1]]),
+            (0, "pointwise_kernel"): np.ones((1, 1, 4, 2), np.float32),
+            (0, "bias"): f32([1, 2]),
+        },
+    )
+    (finding,) = zero_filter(separable)
+    assert finding.text.startswith("conv (depthwise_kernel): 2 of 4 filters (1 and 2) have near-zero weights")
+    assert finding.advice.startswith("Such filters ignore their input. ")
+
+
+def test_two_checks_that_find_the_same_channels_give_the_same_advice() -> None:
+    tensors = {
+        (0, "kernel"): np.ones((3, 3, 2, 4), np.float32) * f32([1, 0, 0, 1]),
+        (1, "moving_variance"): f32([1, 0, 0, 1]),
+    }
+    network = FakeNetwork(layers=(call(0, "conv"), call(1, "bn", "BatchNormalization")), tensors=tensors)
+    (filters,), (channels,) = zero_filter(network), dead_in_training(network)
+    assert channels.text == "bn: 2 of 4 channels were almost constant during training."
+    assert filters.advice.split(". ", 1)[1] == channels.advice.split(". ", 1)[1]
+    assert channels.advice.endswith("look for what kept them from learning; if you do not need them, remove them.")
 
 
 @pytest.mark.parametrize(("kind", "scores", "flat"), [
@@ -270,7 +307,7 @@ def images_seen(*maps: list[float]) -> SeenImages:
 def test_channels_that_are_inactive_on_every_image() -> None:
     (finding,) = dead_on_all_images(images_seen([0, 0, 1, 1], [0, 2, 0, 1]))
     assert (finding.level, finding.value) == ("warning", 0.25)
-    assert "1 of 4 channels inactive on all 40 images" in finding.text
+    assert "1 of 4 channels is inactive on all 40 images" in finding.text
     assert list(dead_on_all_images(images_seen([0, 1, 1, 1], [1, 0, 1, 1]))) == []
     with pytest.raises(NotApplicable, match="20 images or more; 0 were given"):
         list(dead_on_all_images(SeenImages()))
@@ -323,7 +360,7 @@ def test_many_images_as_one() -> None:
     dead = changed("conv2", 1, lambda bias: bias.__setitem__(slice(2), -1e4))
     result = check(dead, images, preprocess="unit")
     rows = {row["name"]: row for row in result.rows()}
-    assert rows["dead-on-all-images"]["text"] == "conv2: 2 of 12 channels inactive on all 20 images."
+    assert rows["dead-on-all-images"]["text"] == "conv2: 2 of 12 channels are inactive on all 20 images."
     assert rows["dead-on-all-images"]["images"] == []
     assert "inactive-layer" not in rows  # its note on each image says no more
     few = {row["name"]: row for row in check(dead, images[:3], preprocess="unit").rows()}

@@ -12,7 +12,8 @@ import pytest
 import reportgen
 from reportgen.errors import NotApplicable, OptionError
 from reportgen.options import Options
-from reportgen.report import present
+from reportgen.page.render import render
+from reportgen.report import Absent, present
 from reportgen.request import check_options
 from reportgen.sections.feature_visualization.find import find_feature_visualization
 
@@ -140,3 +141,45 @@ def test_a_diff_shows_one_filter_side_by_side(cat: Path) -> None:
     assert rows[1] is not None
     assert not np.array_equal(rows[0].rows[0].picture.values, rows[1].rows[0].picture.values)
     assert "their pictures are the same" in reportgen.render_diff(reportgen.diff(old, made(False)))
+
+
+def test_filters_that_contributed_nothing_are_no_filters_that_contributed_most() -> None:
+    """Of six filters two raise the score of class 0, one lowers it, two are dead behind the relu, and one does not count."""
+    kernel, head = np.zeros((1, 1, 3, 6)), np.zeros((6, 2))
+    kernel[0, 0, 0] = [1, -1, 2, 1, -1, 1]
+    head[:, 0] = [1, 1, 1, -0.5, 1, 0]
+    inputs = keras.Input((8, 8, 3))
+    conv = layers.Conv2D(6, 1, activation="relu", use_bias=False, name="conv")
+    dense = layers.Dense(2, activation="softmax", use_bias=False)
+    model = keras.Model(inputs, dense(layers.GlobalAveragePooling2D()(conv(inputs))))
+    model.set_weights([kernel, head])
+    options: dict[str, Any] = {"only": "feature_visualization", "preprocess": "unit"}
+    pixels = np.full((8, 8, 3), 128, np.uint8)
+    report = reportgen.generate(model, pixels, **options)
+    found = present(report.feature_visualization)
+    assert found is not None
+    assert [row.channel for row in found.rows] == [2, 0]
+    page = render(report)
+    assert "Only filters that raised the score are shown." in page
+    assert "It contributed nothing" not in page
+    report = reportgen.generate(model, pixels, visualize="all", **options)  # the user asked for all of them
+    found = present(report.feature_visualization)
+    assert found is not None
+    assert [row.channel for row in found.rows] == [2, 0, 1, 4, 5, 3]
+    page = render(report)
+    assert "Only filters that raised the score are shown." not in page
+    assert page.count("It contributed nothing to the score.") == 3
+    assert page.count("It lowered the score.") == 1
+
+
+def test_a_layer_of_which_no_filter_raised_the_score_says_so() -> None:
+    inputs = keras.Input((8, 8, 3))
+    first = layers.Conv2D(2, 1, use_bias=False, kernel_initializer="ones", name="first")(inputs)
+    second = layers.Conv2D(
+        2, 1, use_bias=False, activation="relu", kernel_initializer=keras.initializers.Constant(-1), name="second"
+    )(layers.MaxPooling2D()(first))  # dead behind its relu, so nothing before it counts either
+    scores = layers.Dense(2, activation="softmax", bias_initializer=keras.initializers.Constant([1, 0]))
+    model = keras.Model(inputs, scores(layers.GlobalAveragePooling2D()(second)))
+    report = reportgen.generate(model, np.full((8, 8, 3), 128, np.uint8), only="feature_visualization", preprocess="unit")
+    assert isinstance(report.feature_visualization, Absent)
+    assert report.feature_visualization.reason == "None of the filters looked at raised the score on this image."

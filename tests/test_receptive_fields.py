@@ -166,10 +166,35 @@ def test_a_page_shows_them_and_an_older_report_has_none() -> None:
     report = reportgen.generate("minivgg", np.zeros((64, 64, 3), np.uint8), only="layers")
     page = render(report)
     assert read(page) == report
-    assert '<td class="field">140 × 140 <small>stride 16, offset 7.5</small></td>' in page
+    assert '<td class="field">140 × 140 <small>whole image; stride 16, offset 7.5</small></td>' in page
     assert '<td class="field">whole image</td>' in page
     old = read(report_file(1))
     table = present(old.layers)
     assert table is not None
     assert all(row.receptive_field is None for row in table.rows)
     assert "Receptive field" not in render(old)
+
+
+@pytest.mark.parametrize(("field", "image", "covers"), [
+    # 3 places, 4 apart, at 0, 4 and 8 of 9 pixels: from 0 to 8 each must reach 8 to either side
+    (ReceptiveField(extent="part", size=(17, 17), stride=(4, 4), offset=(0, 0)), (9, 9), True),
+    (ReceptiveField(extent="part", size=(16, 17), stride=(4, 4), offset=(0, 0)), (9, 9), False),
+    (ReceptiveField(extent="part", size=(17, 17), stride=(4, 4), offset=(0, 0)), (9, 10), False),
+    (ReceptiveField(extent="part", size=(17, 17), stride=(4, 4), offset=(0, 1)), (9, 9), False),
+    (ReceptiveField(extent="part", size=(99, 99), stride=(4, 4), offset=(0, 0), exact=False), (9, 9), False),  # an upper bound
+    (ReceptiveField(extent="part", size=(99, 99), stride=(4, 4), offset=(0, 0), aligned=False), (9, 9), False),
+    (ReceptiveField(extent="whole"), (9, 9), True),
+    (ReceptiveField(extent="unknown"), (9, 9), False),
+])  # fmt: skip
+def test_a_field_may_cover_the_image_wherever_it_lies(field: ReceptiveField, image: tuple[int, int], covers: bool) -> None:
+    assert field.covers(image, (3, 3)) is covers
+
+
+def test_the_page_says_which_fields_cover_the_image() -> None:
+    # of 5 pixels, a 3 x 3 window sees 3, twice 5, four times 9: the middle of the first place's is 0, so it reaches 4 = 5 - 1
+    inputs = x = keras.Input((5, 5, 1))
+    for number in range(5):
+        x = conv(3, padding="same", name=f"conv{number}")(x)
+    page = render(reportgen.generate(keras.Model(inputs, x), np.zeros((5, 5), np.uint8), only="layers"))
+    assert '<td class="field">7 × 7 <small>stride 1, offset 0</small></td>' in page
+    assert '<td class="field">9 × 9 <small>whole image; stride 1, offset 0</small></td>' in page

@@ -312,7 +312,7 @@ def test_a_channel_shut_by_hand_is_dead_on_all_images(site: Path, all_maps: Any)
     finding = activity.checks.rows[0]
     assert (finding.name, finding.level, finding.path) == ("dead-on-all-images", "warning", "conv1")
     dead = activity.rows[0].always
-    assert finding.text == f"conv1: {dead} of 4 channels inactive on all 24 images."
+    assert finding.text == f"conv1: {dead} of 4 channels {'is' if dead == 1 else 'are'} inactive on all 24 images."
     assert finding.text in page_of(site)
 
 

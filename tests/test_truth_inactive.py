@@ -200,3 +200,27 @@ def test_the_meaning_is_the_same_in_the_readme_and_the_docstrings() -> None:
     readme = Path(__file__).parents[1] / "README.md"
     assert MEANING in readme.read_text("utf-8")
     assert MEANING.removesuffix(".") in " ".join((ConvolutionMaps.__doc__ or "").split())
+
+
+def test_the_card_and_the_check_name_the_same_layer() -> None:
+    """Most inactive channels: 3 of 12 of "conv"; the largest share: 2 of 4 of "small"."""
+    small = layers.Conv2D(4, 1, name="small", activation="relu")
+    model = net(small, red=(1,) * 9 + (-1,) * 3, bias=(0,) * 12, activation="relu")
+    kernel = np.zeros((1, 1, 12, 4))
+    kernel[0, 0, 0] = [1, 1, -1, -1]
+    small.set_weights([kernel, np.zeros(4)])
+    page = text_of(render(report_of(model)))
+    assert "Inactive channels 5 of 16 in all convolutions, on this image; the largest share in small : 2 of 4" in page
+    assert "5 of the 16 channels of all convolutions are inactive on this image. small has the largest share: 2 of 4 (" in page
+
+
+def test_the_note_on_inactive_channels_leaves_out_the_layers_of_which_a_warning_tells() -> None:
+    x = inputs = keras.Input((4, 4, 3))
+    for name, weights, bias in (("some", [1, -1], [0, 0]), ("dead", [-1, -1], [-1, -1])):
+        conv = layers.Conv2D(2, 1, activation="relu", name=name)
+        x = conv(x)
+        conv.set_weights([np.ones((1, 1, conv.kernel.shape[2], 1)) * np.array(weights), np.array(bias)])
+    model = keras.Model(inputs, layers.Dense(2)(layers.GlobalAveragePooling2D()(x)))
+    page = text_of(render(report_of(model)))
+    assert "dead: 2 of 2 channels are inactive on this image, so the layer passes on very little." in page
+    assert "1 of the 2 channels of the other convolutions is inactive on this image. some has the largest share: 1 of 2" in page

@@ -140,8 +140,8 @@ def test_a_sigmoid_inside_a_network_is_no_output() -> None:
     assert row.path == "conv2"
     assert hottest(row) == [(4, 2)]
     assert row.reason == (
-        "`conv2` is the last layer on the path to the score that computes maps with a height and a width; "
-        "after it, `pool_of_conv2` only pools, moves or drops values."
+        "`conv2` is the last layer on the path to the score that computes maps with a height and a width. "
+        "`pool_of_conv2` after it only pools, rearranges or drops values."
     )
 
 

@@ -46,7 +46,9 @@ def bias_free(head: dict[str, Any]) -> Any:
 def test_kernels_without_a_bias_are_judged_by_the_biases_of_the_model() -> None:
     """Training moves a kernel's weights and may leave their distribution: only what began as one number shows it."""
     fresh = bias_free({})
-    assert found(report_of(fresh), "untrained") == ["All 2 kernels that can be judged still have their initial random weights."]
+    assert found(report_of(fresh), "untrained") == [
+        "All 2 kernels that can be judged look untrained: a statistical test cannot tell them from random ones."
+    ]
     fresh.get_layer("head").set_weights([fresh.get_layer("head").get_weights()[0], np.array([0.1, -0.1], np.float32)])
     assert found(report_of(fresh), "untrained") == []
     checks = part(report_of(bias_free({"use_bias": False})).checks)

@@ -117,7 +117,7 @@ def test_reports_made_in_two_ways_on_one_machine_differ_by_rounding_at_most(tmp_
 
 def test_the_page_claims_its_bytes_on_one_machine(cat_report: Report) -> None:
     text = " ".join(render(cat_report).split())
-    assert "The same model, image, options and versions give this file again, byte for byte, on the same machine" in text
+    assert "The same model, image, options and versions reproduce this file byte for byte on the same machine" in text
 
 
 @keras.saving.register_keras_serializable("truth")

@@ -135,9 +135,9 @@ def _reason(chosen: Step, after: Sequence[Spot], beside: Sequence[Spot], bare: b
     if chosen.cells == 1:
         said += f"{'' if chosen.spot.into else ' with maps'} on the path to the score; there are no larger ones."
     elif after:
-        does = "pools, moves or drops" if len(after) == 1 else "pool, move or drop"
+        does = "pools, rearranges or drops" if len(after) == 1 else "pool, rearrange or drop"
         computes = "" if chosen.spot.into else " that computes maps"
-        said += f" on the path to the score{computes} with a height and a width; after it, {_named(after)} only {does} values."
+        said += f" on the path to the score{computes} with a height and a width. {_named(after)} after it only {does} values."
     else:
         said += " with a height and a width on the path to the score."
     if beside:

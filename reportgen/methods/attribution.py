@@ -75,8 +75,8 @@ _TABLE = (
         "grad-cam",
         "Grad-CAM",
         grad_cam,
-        "Bright places hold features that raise the score on average over all places; dark places hold none, or "
-        "features that lower it. If a later layer treats each place differently, as Flatten does, a single place may deviate.",
+        "Bright regions contain features that, on average over all places, raise the score; dark regions contain none, or "
+        "features that lower it. A single place may differ from this average.",
         "Selvaraju et al. 2017",
     ),
     Method(

@@ -41,21 +41,26 @@ def inactive_layer(probe: Probe) -> Iterator[Finding]:
     shares = {path: inactive / channels for path, (inactive, channels) in counts.items()}
     for path, (inactive, channels) in counts.items():
         if shares[path] >= MOST:
+            are = "is" if inactive == 1 else "are"
             yield Finding(
                 level="warning",
                 path=path,
-                text=f"{path}: {inactive:,} of {counted(channels, 'channel')} inactive on this image: it passes on very little.",
+                text=f"{path}: {inactive:,} of {counted(channels, 'channel')} {are} inactive on this image, so the layer "
+                "passes on very little.",
                 advice="Check how the pixels are scaled, and whether the layer is inactive on other images, too.",
                 value=shares[path],
                 threshold=MOST,
             )
-    some = {path: inactive for path, (inactive, _) in counts.items() if inactive and shares[path] < MOST}
-    if some:
-        path, total = max(some, key=lambda each: shares[each]), sum(channels for _, channels in counts.values())
+    others = {path: each for path, each in counts.items() if shares[path] < MOST}
+    inactive, total = (sum(each) for each in zip(*others.values(), strict=True)) if others else (0, 0)
+    if inactive:
+        path = max(others, key=lambda each: shares[each])
+        of = "all convolutions" if len(others) == len(counts) else "the other convolutions"
         yield Finding(
             level="note",
-            text=f"{sum(some.values()):,} of {counted(total, 'channel')} are inactive on this image. {path} has the "
-            f"largest share: {percent(shares[path])}. On a single image, any network with ReLUs has some.",
+            text=f"{inactive:,} of the {counted(total, 'channel')} of {of} {'is' if inactive == 1 else 'are'} inactive on this "
+            f"image. {path} has the largest share: {others[path][0]:,} of {others[path][1]:,} ({percent(shares[path])}). "
+            "On a single image, any network with ReLUs has some.",
             advice="To find dead channels, check many images: reportgen check MODEL IMAGE..., with 20 images or more.",
             value=shares[path],
             threshold=MOST,
@@ -72,10 +77,11 @@ def dead_on_all_images(seen: SeenImages) -> Iterator[Finding]:
         if inactive:
             channels = seen.channels[path]
             share = len(inactive) / channels
+            are = "is" if len(inactive) == 1 else "are"
             yield Finding(
                 level="warning" if share >= DEAD else "note",
                 path=path,
-                text=f"{path}: {len(inactive):,} of {counted(channels, 'channel')} inactive on all {seen.count:,} images.",
+                text=f"{path}: {len(inactive):,} of {counted(channels, 'channel')} {are} inactive on all {seen.count:,} images.",
                 advice="Their output is the same for every image: fold it into the next layer, or change the training.",
                 value=share,
                 threshold=DEAD,

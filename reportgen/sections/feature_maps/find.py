@@ -126,8 +126,8 @@ class ConvolutionMapsTable:
 
     @property
     def least_active(self) -> ConvolutionMaps:
-        """The convolution with the most inactive channels."""
-        return max(self.rows, key=lambda row: row.inactive_channels)
+        """The convolution with the largest share of inactive channels, as the check `inactive_layer` names it."""
+        return max(self.rows, key=lambda row: row.inactive_channels / row.shape[2])
 
 
 def find_feature_maps(probe: Probe, options: Options) -> ConvolutionMapsTable:

@@ -20,6 +20,7 @@ from ...tensors import figure
 PER_LAYER = 8  # filters
 AFFORDABLE = 300_000_000  # multiply-adds of a forward pass
 LARGEST_MAP = 128  # pixels
+NONE_RAISED = "None of the filters looked at raised the score on this image."
 
 Chosen = Literal["contribution", "activity", "request"]
 
@@ -69,9 +70,10 @@ class NoPictures:
 class FeatureVisualization:
     """The filters layer by layer; within a layer, those that contributed most to the score of `label` come first.
 
-    `chosen` says how they were chosen: by that contribution, by the mean of their maps if no score is explained ("activity"), or
-    by the user's request. `channels` is the number of channels of a picture (None in earlier reports). With `as_values`, black
-    and white stand for the min and max of an array rather than for 0 and 255.
+    `chosen` says how they were chosen: by that contribution (unless all are shown, only filters that raised the score), by the
+    mean of their maps if no score is explained ("activity"), or by the user's request. `channels` is the number of channels of a
+    picture (None in earlier reports). With `as_values`, black and white stand for the min and max of an array rather than for 0
+    and 255.
     """
 
     rows: tuple[FilterPicture, ...]
@@ -86,6 +88,14 @@ class FeatureVisualization:
         """The heights and widths of the smallest and the largest picture in words, such as "40 x 40 to 128 x 128"."""
         sizes = sorted(row.picture.values.shape[:2] for row in self.rows)
         return " to ".join(dict.fromkeys(f"{height} x {width}" for height, width in (sizes[0], sizes[-1])))
+
+    @property
+    def only_raising(self) -> bool:
+        """Whether the filters shown are those that contributed most, and each of them raised the score.
+
+        False if some did not, as in reports that show all filters, and in earlier ones.
+        """
+        return self.chosen == "contribution" and all(row.contribution is not None and row.contribution > 0 for row in self.rows)
 
     def by_layer(self) -> tuple[tuple[FilterPicture, ...], ...]:
         """Return the rows grouped by layer."""
@@ -111,7 +121,11 @@ def find_feature_visualization(probe: Probe, options: Options) -> FeatureVisuali
     for maps in shown:
         values = contributions.get(maps.path, maps.mean)
         order = np.argsort(-np.nan_to_num(values, nan=-np.inf), kind="stable")
-        filters[maps.path] = tuple(order[: len(order) if asked == "all" else int(asked or PER_LAYER)].tolist())
+        if asked != "all":
+            order = order[: int(asked or PER_LAYER)]
+            if contributions:  # a dead channel contributed nothing, and stands before those that lowered the score
+                order = order[values[order] > 0]
+        filters[maps.path] = tuple(order.tolist())
     return _found(probe, options, filters, "contribution" if contributions else "activity", contributions)
 
 
@@ -183,11 +197,14 @@ def _found(
     contributions: dict[str, np.ndarray] | None = None,
 ) -> FeatureVisualization:
     """Make the pictures of `filters`, which maps layer paths to channels."""
-    if not any(filters.values()):
+    if not filters.get(OUTPUT, (0,)):
         raise NotApplicable("The model's output is not a list of classes, so there is no class to show.")
     rows: list[FilterPicture] = []
     failed = []
     for path, channels in filters.items():
+        if not channels:
+            failed.append(NoPictures(path, NONE_RAISED))
+            continue
         try:
             made = probe.network.excite(path, channels)
         except OptionError as error:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors import NotApplicable
 from ...kernels import Kernel
-from ...probe import Network
+from ...probe import LayerCall, Network
 from ..section import Finding
 
 ZERO = 1e-6  # as a fraction of the median norm of the layer's filters
@@ -19,6 +19,8 @@ COMPARED = 32  # weights of each filter that are compared first, to rule out mos
 TILE = 80  # filters compared with as many others: OpenBLAS starts no threads for such small products, which would take far longer
 ROUNDING = 1e-5
 NAMED = 5  # filters that a text names
+# the check `dead_in_training` often names the same channels, so it gives the same advice
+REMOVE = "If they were not pruned on purpose, look for what kept them from learning; if you do not need them, remove them."
 
 
 def zero_filter(network: Network) -> Iterator[Finding]:
@@ -26,7 +28,7 @@ def zero_filter(network: Network) -> Iterator[Finding]:
 
     None of 43 public model files had any.
     """
-    for path, kernel, filters, _ in _kernels(network):
+    for call, kernel, filters, _ in _kernels(network):
         norms = np.linalg.norm(filters, axis=1)
         if not np.isfinite(norms).all():
             continue
@@ -35,9 +37,9 @@ def zero_filter(network: Network) -> Iterator[Finding]:
         if len(zero):
             yield Finding(
                 level="warning",
-                path=path,
-                text=f"{path}: {len(zero):,} of {len(norms):,} filters almost zero in the {kernel.name} ({_named(zero)}).",
-                advice="They ignore their input and output only their bias: look for what kept them from learning.",
+                path=call.path,
+                text=_zero_text(f"{call.path}{_of(kernel)}", zero, len(norms)),
+                advice=f"{_effect(network, call, kernel)} {REMOVE}",
                 value=float(norms[zero].max() / typical),
                 threshold=ZERO,
             )
@@ -49,7 +51,7 @@ def duplicate_filters(network: Network) -> Iterator[Finding]:
     Of 43 public model files, five have pairs over 0.99, none over 0.999. Only filters that see the same channels are compared:
     those of a group, or of one channel of a depthwise convolution.
     """
-    for path, kernel, filters, beside in _kernels(network):
+    for call, kernel, filters, beside in _kernels(network):
         pairs = []
         for start in range(0, len(filters), beside) if filters.shape[1] >= FEWEST and beside > 1 else ():
             found = _alike(filters[start : start + beside])
@@ -59,17 +61,39 @@ def duplicate_filters(network: Network) -> Iterator[Finding]:
             first, second, cosine = max(pairs, key=lambda pair: pair[2])
             yield Finding(
                 level="warning",
-                path=path,
-                text=f"{path}: {len(copies):,} of {len(filters):,} filters in the {kernel.name} point in the same direction as "
-                f"another, such as {first} and {second}.",
+                path=call.path,
+                text=f"{call.path}: {len(copies):,} of {len(filters):,} filters in the {kernel.name} point in the same direction "
+                f"as another, such as {first} and {second}.",
                 advice="Apart from scale and bias they compute the same: look for weights that were all initialised alike.",
                 value=cosine,
                 threshold=ALIKE,
             )
 
 
-def _kernels(network: Network) -> Iterator[tuple[str, Kernel, np.ndarray, int]]:
-    """Yield each convolution kernel with its layer's path, its filters (filters, weights per filter), and the size of a group.
+def _zero_text(where: str, zero: np.ndarray, total: int) -> str:
+    """Return the sentence that names the filters `zero` of `total`, and what counts as near zero."""
+    if len(zero) == total:
+        return f"{where}: {'the only filter has' if total == 1 else f'all {total:,} filters have'} only zero weights."
+    which = f"filter {zero[0]} has" if len(zero) == 1 else f"{len(zero):,} of {total:,} filters ({_named(zero)}) have"
+    return f"{where}: {which} near-zero weights, with a norm below a millionth of the median of the layer's nonzero filters."
+
+
+def _of(kernel: Kernel) -> str:
+    """Return the name of a kernel, for a layer that may have several; "" for the usual one."""
+    return "" if kernel.name == "kernel" else f" ({kernel.name})"
+
+
+def _effect(network: Network, call: LayerCall, kernel: Kernel) -> str:
+    """Return what zero weights lead to. What a layer of the user's own adds to its kernel's output is not known."""
+    if kernel.bias is None:
+        return "Such filters ignore their input."
+    if kernel.bias in network.weights(call.index):
+        return "Such filters ignore their input and, before any activation function, output only their bias."
+    return f"Such filters ignore their input and, since {call.path} has no bias, output almost 0 before any activation function."
+
+
+def _kernels(network: Network) -> Iterator[tuple[LayerCall, Kernel, np.ndarray, int]]:
+    """Yield each convolution kernel with its layer, its filters (filters, weights per filter), and the size of a group.
 
     A group is a run of filters that see the same channels. Raises `NotApplicable` for a model without convolutions.
     """
@@ -78,7 +102,7 @@ def _kernels(network: Network) -> Iterator[tuple[str, Kernel, np.ndarray, int]]:
         raise NotApplicable("The model has no two-dimensional convolution.")
     for call, kernel in found:
         values = network.weights(call.index)[kernel.name].astype(np.float32, copy=False)
-        yield call.path, kernel, kernel.filters(values), kernel.filters_of_one_input(values.shape)
+        yield call, kernel, kernel.filters(values), kernel.filters_of_one_input(values.shape)
 
 
 def _alike(filters: np.ndarray) -> list[tuple[int, int, float]]:
@@ -107,5 +131,7 @@ def _alike(filters: np.ndarray) -> list[tuple[int, int, float]]:
 
 
 def _named(places: np.ndarray) -> str:
-    named = ", ".join(map(str, places[:NAMED]))
-    return f"{named} and {len(places) - NAMED:,} more" if len(places) > NAMED else named
+    """Return numbers of filters as words: "1 and 2", "1, 2 and 3", and of many the first five and how many more there are."""
+    named = [str(place) for place in places[:NAMED]]
+    last = f"{len(places) - NAMED:,} more" if len(places) > NAMED else named.pop()
+    return " and ".join(filter(None, (", ".join(named), last)))

@@ -15,6 +15,11 @@ from ..section import Finding
 HUGE = 100.0
 MOVING = ("moving_mean", "moving_variance", "mean", "variance", "count")  # a normalization's statistics of the data
 CONSTANT = 1e-8
+# the check `zero_filter` often names the same channels, so it gives the same advice
+HARDLY_VARIED = (
+    "Such channels had almost the same value for every image. If they were not pruned on purpose, look for what kept them from "
+    "learning; if you do not need them, remove them."
+)
 MOST = 0.5  # a problem is a warning from this share of a layer on, below it a note
 
 
@@ -86,8 +91,9 @@ def dead_in_training(network: Network) -> Iterator[Finding]:
             yield Finding(
                 level="warning" if share >= MOST else "note",
                 path=call.path,
-                text=f"{call.path}: {constant:,} of {counted(variance.size, 'channel')} almost constant in training.",
-                advice="Their output is almost the same for every image: a smaller layer may do as well.",
+                text=f"{call.path}: {constant:,} of {counted(variance.size, 'channel')} "
+                f"{'was' if constant == 1 else 'were'} almost constant during training.",
+                advice=HARDLY_VARIED,
                 value=share,
                 threshold=MOST,
             )

@@ -1,4 +1,4 @@
-"""The check for kernels that still have their initial random weights."""
+"""The check for kernels whose weights look like initial random ones."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ def untrained(network: Network) -> Iterator[Finding]:
     if len(fresh) >= MOST_OF_A_MODEL * judged and judged > 1:
         worst = max(distance for _, distance in fresh)
         which = f"All {judged}" if len(fresh) == judged else f"{len(fresh)} of {judged}"
-        text = f"{which} kernels that can be judged still have their initial random weights."
+        text = f"{which} kernels that can be judged look untrained: a statistical test cannot tell them from random ones."
         yield Finding(level="warning", text=text, advice=advice, value=worst, threshold=CRITICAL)
         return
     for path, distance in fresh:
-        text = f"{path}: still has its initial random weights."
+        text = f"{path} looks untrained: a statistical test cannot tell its weights from random ones."
         yield Finding(level="warning", path=path, text=text, advice=advice, value=distance, threshold=CRITICAL)
 
 
