@@ -95,12 +95,12 @@ def compare_predictions(before: Predictions, after: Predictions, comparison: Com
     if not of_one_task([before, after]):
         raise NotApplicable(
             f"The answers are of different kinds: {TASK_WORDS[before.read_as]}, now {TASK_WORDS[after.read_as]}. "
-            f"The answer was {before.answer()} and is {after.answer()}."
+            f"{_two_answers(before, after)}"
         )
     if before.classes != after.classes or kind is None:
         raise NotApplicable(
-            f"The answers cannot be compared: {_kind(before)}, now {_kind(after)}. "
-            f"The answer was {before.answer()} and is {after.answer()}."
+            f"The answers cannot be compared: the old model outputs {_kind(before)}, the new one {_kind(after)}. "
+            f"{_two_answers(before, after)}"
         )
     old_scores, new_scores = before.all_scores(), after.all_scores()
     rows = tuple(_rows(before, after, old_scores, new_scores))
@@ -151,6 +151,14 @@ def _is_another(before: Predictions, after: Predictions) -> bool:
     if before.answers_by_itself():
         return before.present() != after.present()
     return before.rows[0].class_index != after.rows[0].class_index
+
+
+def _two_answers(before: Predictions, after: Predictions) -> str:
+    """Return a sentence with two answers that cannot be compared, each with its score."""
+    if all(each.read_as in ("classification", "binary") and not each.answers_by_itself() for each in (before, after)):
+        was, now = (f"{each.answer()} ({each.worded([each.rows[0].score])[0]})" for each in (before, after))
+        return f"The top class was {was}; it is now {now}."
+    return f"The answer was {before.in_a_line()}; it is now {after.in_a_line()}."
 
 
 def _kind(section: Predictions) -> str:
@@ -257,7 +265,7 @@ def tell_predictions(answers: Answers, comparison: Comparison) -> Iterator[str]:
         yield f"the answer is {_with_score(answers.new_words, new, now)} in both"
     else:
         of = "" if answers.new_words == name(new.label) else f"{name(new.label)} "
-        yield f"the answer is still {answers.new_words}: {of}{was}, now {now}"
+        yield f"the answer is still {answers.new_words} ({of}{was}, now {now})"
     if answers.labels_changed and old.label == new.label:
         yield "the labels of other classes differ"
 
