@@ -163,7 +163,7 @@ def test_truths_and_metrics_of_a_series() -> None:
     assert list(tell_truths([right, None])) == []
     metrics = [(Metric("loss", value),) for value in (1.0, 2.0, 0.5)]
     assert list(tell_metrics(metrics)) == ["from version 1 to 3 `loss` improved from 1 to 0.5 (1, 2, 0.5)"]
-    assert list(tell_metrics([(), *metrics[:2]])) == ["from version 2 to 3 `loss` rose from 1 to 2, which is worse"]
+    assert list(tell_metrics([(), *metrics[:2]])) == ["from version 2 to 3 `loss` worsened from 1 to 2"]
     assert list(tell_metrics([(), (), metrics[0]])) == []
 
 
@@ -208,7 +208,10 @@ def test_kinds_of_change_are_told_over_all() -> None:
     first = report_of(net())
     second = report_of(edited(net(), moved()))
     third = report_of(edited(edited(net(), moved()), moved(), BEFORE_THIRD))
-    assert "Retrained in every step, by 14 %, then 14 %." in series([first, second, first]).verdict
+    assert (
+        "Retrained in every step: the weights changed by 14 % in step 1 and by 14 % in step 2."
+        in series([first, second, first]).verdict
+    )
     told = "Retrained from version 1 to 2, fine-tuned from version 2 to 3, the same weights from version 3 to 4."
     found = series([first, second, third, third])
     assert told in found.verdict

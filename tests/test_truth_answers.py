@@ -88,7 +88,7 @@ def test_a_score_that_crosses_a_half_is_another_answer(old: Any, new: Any, label
     assert found.predictions.answer_changed
     assert not found.same
     assert "still" not in text_of(render_diff(found))
-    assert f"The prediction was {found.predictions.old_words.replace('`', '')} and is" in text_of(render_diff(found))
+    assert f"The prediction was {found.predictions.old_words.replace('`', '')}; it is now" in text_of(render_diff(found))
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,7 @@ def _told(topic: Topic, pair: Pair, sections: Sections) -> Iterator[str]:
         yield from tell_provenance(pair.old, pair.new)
     if topic == "model" and not any(changes[name] for name, section in SECTIONS.items() if section.about == "model"):
         yield from tell_digest(changes["provenance"])
-    for name, section in SECTIONS.items():
+    for called, section in SECTIONS.items():
         if section.topic != topic or (section.told_by and pair.both(SECTIONS[section.told_by])):
             continue
         found = pair.found(section)
@@ -145,7 +145,7 @@ def _told(topic: Topic, pair: Pair, sections: Sections) -> Iterator[str]:
             reason = pair.part(section).reason
             yield reason[0].lower() + reason[1:].rstrip(".")
         elif not section.tell:
-            yield from _counted(each for each in sections if each.name == name)
+            yield from _counted(each for each in sections if each.name == called)
 
 
 def _counted(sections: Iterable[SectionChanges]) -> Iterator[str]:

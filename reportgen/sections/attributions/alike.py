@@ -42,4 +42,4 @@ def class_caveats(changes: AttributionChanges, comparison: Comparison) -> Iterat
     """Yield a warning if two maps side by side explain different classes, or if that is not known."""
     yield from attribution_caveats(changes, comparison)
     if not one_set_of_classes(comparison) and any(row.old_class_index == row.new_class_index for row in changes.rows):
-        yield "The models have different classes: a class index may mean another class in each, also where maps of it are compared."
+        yield "The models have different classes: maps of the same class index may explain two different classes."
