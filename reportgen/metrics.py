@@ -46,12 +46,13 @@ class MetricChange(NamedTuple):
     better: bool | None
 
     def told(self) -> str:
-        """Return the change as a clause: "`loss` fell from 0.4 to 0.3, which is better"."""
+        """Return the change as a clause: "`loss` improved from 0.4 to 0.3"."""
         if self.old == self.new:
             return f"{name(self.name)} is {two_numbers(self.old, self.new)[0]} in both"
         was, now = two_numbers(self.old, self.new)
-        judged = "" if self.better is None else ", which is better" if self.better else ", which is worse"
-        return f"{name(self.name)} {'rose' if self.new > self.old else 'fell'} from {was} to {now}{judged}"
+        risen = "rose" if self.new > self.old else "fell"
+        moved = risen if self.better is None else "improved" if self.better else "worsened"
+        return f"{name(self.name)} {moved} from {was} to {now}"
 
 
 def metrics_of(texts: Iterable[str]) -> tuple[Metric, ...]:

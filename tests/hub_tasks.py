@@ -187,9 +187,9 @@ def test_a_converter_that_does_more_is_not_taken_for_one_that_resizes_and_scales
 def test_two_tasks_that_scale_differently_are_not_prepared_alike() -> None:
     old, new = (reportgen.generate(prepared_task(scale=scale), WIDE, only="predictions") for scale in (1 / 255, 1 / 127.5))
     found = {row.name: row for row in reportgen.diff(old, new).alike}
-    assert found["Preparation"].same is False
-    assert "0.00392157" in found["Preparation"].how
-    assert "0.00784314" in found["Preparation"].how
+    assert found["Preprocessing"].same is False
+    assert "0.00392157" in found["Preprocessing"].how
+    assert "0.00784314" in found["Preprocessing"].how
 
 
 @pytest.mark.parametrize(

@@ -284,7 +284,7 @@ def test_models_are_reported_on_and_compared(tmp_path: Path, cat: Path) -> None:
     result = here("diff", "--models", "minivgg@early", "minivgg", "minivgg@early", "--image", cat, cwd=tmp_path)
     assert (result.returncode, result.stdout) == (1, "diff-minivgg@early-minivgg@early.html\n")
     assert result.stderr.startswith(
-        "The answer is `cat` in all 3 versions, 33.2 %, then 98.7 %, then 33.2 %. Retrained in every step, "
+        "The answer is `cat` in all 3 versions, 33.2 %, then 98.7 %, then 33.2 %. Retrained in every step: "
     )
     assert "; retrained: the weights of all 11 layers moved by " in result.stderr
 

@@ -369,7 +369,7 @@ def test_what_the_walk_finds() -> None:
     assert changes[0].distance == pytest.approx(0.25)
     assert changes[1].distance == math.inf
     gone = list(changes_between(old.filters, FilterShapes(()), {}))
-    assert gone == [Change("rows[conv kernel]", "Filters", None, None)]
+    assert gone == [Change("rows[conv kernel]", "type Conv2D, mean 0.5, std 0.2914, min 0", None, None)]
 
 
 def with_attributions(*rows: dict[str, Any]) -> Report:
@@ -398,7 +398,9 @@ def test_rows_of_one_method_do_not_hide_each_other(other: dict[str, Any], order:
     gone = diff(old, with_attributions({}))
     changes = next(section for section in gone.sections if section.name == "attributions").changes
     # which classes a report explains is no difference where both explain one: they are compared by that
-    assert [(change.before, change.after) for change in changes] == ([] if "label" in other else [("Attribution", None)])
+    assert [(change.before, change.after) for change in changes] == (
+        [] if "label" in other else [("label b, unit logit, low 4, peak 4", None)]
+    )
 
 
 def test_maps_are_held_side_by_side_with_their_like() -> None:

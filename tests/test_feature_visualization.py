@@ -135,7 +135,7 @@ def test_a_diff_shows_one_filter_side_by_side(cat: Path) -> None:
 
     old, new = made(False), made(True)
     page = reportgen.render_diff(reportgen.diff(old, new))
-    assert "Both reports show 2 filters in common; the pictures of 2 differ." in page
+    assert "2 filters appear in both reports; both pictures differ." in page
     rows = present(old.feature_visualization), present(new.feature_visualization)
     assert rows[0] is not None
     assert rows[1] is not None

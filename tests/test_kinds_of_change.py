@@ -146,7 +146,7 @@ KINDS: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "frozen alone": (
         lambda: net(frozen=BEFORE_ANSWER),
-        "8 layers: frozen (`conv0`, `bn0`, `conv1` and 5 more); every weight is the same",
+        "8 layers were frozen (`conv0`, `bn0`, `conv1` and 5 more); every weight is the same",
     ),
     "pruned": (
         lambda: edited(net(), pruned),
@@ -286,8 +286,8 @@ def test_a_model_inside_another_is_told_in_a_line() -> None:
     assert "8 layers with weights are unchanged, though not frozen" in found.verdict
     # 5,268 of 5,302 weights; and a number stands for other classes now
     assert "have different classes" not in "".join(compared_once("retrained").caveats)
-    assert next(each for each in found.alike if each.name == "Kind of answer").same is False
-    assert found.comparable == "Only in part: kind of answer and labels differ."
+    assert next(each for each in found.alike if each.name == "Output type").same is False
+    assert found.comparable == "Only in part: output type and labels differ."
 
 
 def test_statistics_are_listed_apart_and_never_lead() -> None:

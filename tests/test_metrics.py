@@ -65,14 +65,14 @@ def test_changes_say_which_is_better() -> None:
     old = metrics_of(["accuracy=0.5", "loss=2", "mae=1", "epoch=1", "only old=3", "f1=0.7"])
     new = metrics_of(["Accuracy=0.75", "loss=1.5", "mae=1.25", "epoch=9", "only new=3", "f1=0.7"])
     assert [change.told() for change in metric_changes(old, new)] == [
-        "`Accuracy` rose from 0.5 to 0.75, which is better",
-        "`loss` fell from 2 to 1.5, which is better",
-        "`mae` rose from 1 to 1.25, which is worse",
+        "`Accuracy` improved from 0.5 to 0.75",
+        "`loss` improved from 2 to 1.5",
+        "`mae` worsened from 1 to 1.25",
         "`epoch` rose from 1 to 9",
         "`f1` is 0.7 in both",
     ]
     close = metric_changes([Metric("loss", 0.123456)], [Metric("loss", 0.1234561)])
-    assert close[0].told() == "`loss` rose from 0.123456 to 0.1234561, which is worse"
+    assert close[0].told() == "`loss` worsened from 0.123456 to 0.1234561"
 
 
 def test_a_report_keeps_and_shows_them(cat: Path, tmp_path: Path) -> None:
@@ -107,8 +107,8 @@ def test_whether_the_newer_is_better_is_answered_as_far_as_metrics_tell() -> Non
     both, mixed = metrics_of(["accuracy=0.5", "loss=1"]), metrics_of(["accuracy=0.4", "loss=0.5"])
     right, wrong, unknown = (Truth(label="cat", class_index=0, rank=rank) for rank in (1, 2, None))
     for metrics, truths, told in (
-        ([accuracy, worse], [None, None], "No: `accuracy` fell from 0.5 to 0.4, which is worse."),
-        ([worse, (), accuracy], [None] * 3, "Yes: `accuracy` rose from 0.4 to 0.5, which is better."),
+        ([accuracy, worse], [None, None], "No: `accuracy` worsened from 0.5 to 0.4."),
+        ([worse, (), accuracy], [None] * 3, "Yes: `accuracy` improved from 0.4 to 0.5."),
         ([both, mixed], [None, None], "In one metric yes, in another no: "),
         ([accuracy, accuracy], [None, None], "Neither: `accuracy` is 0.5 in both."),
         ([unnamed, metrics_of(["score=2"])], [None, None], "Not known, because the name does not say"),

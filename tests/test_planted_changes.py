@@ -380,7 +380,10 @@ def test_another_number_of_classes_is_told(cat: Path) -> None:
     body = keras.Model(old.inputs, old.get_layer("average").output)
     smaller = keras.Model(body.inputs, keras.layers.Dense(3, activation="softmax", name="answer")(body.output))
     diff = reportgen.diff(report_of(net(), cat), report_of(smaller, cat, labels=LABELS[:3]))
-    assert "The answers cannot be compared: probabilities of 4 classes, now probabilities of 3 classes" in diff.verdict
+    assert (
+        "The answers cannot be compared: the old model outputs probabilities of 4 classes, the new one probabilities of 3 classes"
+        in diff.verdict
+    )
     assert "unchanged, though not frozen (96.6 % of the weights); the head was replaced: 4 classes, now 3 classes" in diff.verdict
 
 

@@ -124,6 +124,6 @@ def test_the_model_is_given_what_was_not_rounded_and_the_page_says_so(image: Pat
 def test_a_diff_says_that_images_were_resized_by_different_methods(image: Path) -> None:
     model = built("functional")
     old, new = (reportgen.generate(model, image, only="predictions", resample=each) for each in ("bicubic", "nearest"))
-    (preparation,) = (each for each in reportgen.diff(old, new).alike if each.name == "Preparation")
+    (preparation,) = (each for each in reportgen.diff(old, new).alike if each.name == "Preprocessing")
     assert preparation.same is False
     assert "resized by bicubic, now nearest" in preparation.how

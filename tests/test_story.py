@@ -40,7 +40,7 @@ def alike_of(old: Report, new: Report) -> dict[str, bool | None]:
 def test_what_a_comparison_rests_on_is_the_same() -> None:
     found = reportgen.diff(small_report(), small_report())
     assert {each.name: each.same for each in found.alike} == {
-        "Image": True, "Preparation": True, "Kind of answer": True, "Labels": True, "Classes explained": True, "Versions": True,
+        "Image": True, "Preprocessing": True, "Output type": True, "Labels": True, "Classes explained": True, "Versions": True,
     }  # fmt: skip
     assert found.comparable == "Yes."
 
@@ -54,13 +54,13 @@ def test_each_thing_that_differs_is_named() -> None:
     assert found.alike[0].same is False
     assert found.alike[0].how == "`cat.png`, now `dog.png`" or found.alike[0].how.endswith("now `dog.png`")
     assert found.comparable.startswith("Only the models: they were given different images")
-    assert "Kind of answer" not in alike_of(report, other_image)  # which is about an image, and not compared
+    assert "Output type" not in alike_of(report, other_image)  # which is about an image, and not compared
 
     scaled = with_provenance(report, model=replace(report.provenance.model, preprocessing="symmetric"))
-    assert reportgen.diff(report, scaled).comparable == "Only in part: preparation differs."
+    assert reportgen.diff(report, scaled).comparable == "Only in part: preprocessing differs."
 
     fitted = with_provenance(report, options=replace(report.provenance.options, fit="crop"), input_digest="e" * 64)
-    assert alike_of(report, fitted)["Preparation"] is False
+    assert alike_of(report, fitted)["Preprocessing"] is False
     assert alike_of(report, fitted)["Image"] is True
 
     versions = Versions(reportgen="0", tensorflow="9", keras="9", numpy="9")
@@ -75,14 +75,14 @@ def test_each_thing_that_differs_is_named() -> None:
     assert reportgen.diff(*labelled).comparable == "Only in part: labels differ."
     assert alike_of(labelled[0], labelled[0])["Labels"] is True
     fewer = report_with([0.2, 0.3, 0.5], ("a", "b", "c"), "probabilities")
-    assert alike_of(labelled[0], fewer)["Kind of answer"] is False
+    assert alike_of(labelled[0], fewer)["Output type"] is False
 
 
 def test_classes_explained_are_compared_where_both_have_one() -> None:
     cat, dog, bird = ({"class_index": place, "label": label} for place, label in enumerate(("cat", "dog", "bird")))
     shared = reportgen.diff(with_attributions(cat, dog), with_attributions(bird, dog))
     row = next(each for each in shared.alike if each.name == "Classes explained")
-    assert (row.same, row.how) == (True, "compared on `dog`, which both explain")
+    assert (row.same, row.how) == (False, "`cat`, `dog`, now `bird`, `dog`; compared on `dog`")
     apart = reportgen.diff(with_attributions(cat), with_attributions(dog))
     row = next(each for each in apart.alike if each.name == "Classes explained")
     assert (row.same, row.how) == (False, "`cat`, now `dog`")
@@ -93,10 +93,10 @@ def test_of_a_series_the_first_step_that_differs_is_named() -> None:
     report = small_report()
     scaled = with_provenance(report, model=replace(report.provenance.model, preprocessing="symmetric"))
     found = series([report, report, scaled, scaled])
-    row = next(each for each in found.alike if each.name == "Preparation")
+    row = next(each for each in found.alike if each.name == "Preprocessing")
     assert row.same is False
     assert row.how.startswith("versions 2 and 3: pixels `")
-    assert found.comparable == "Only in part: preparation differs."
+    assert found.comparable == "Only in part: preprocessing differs."
 
 
 # -- warnings -------------------------------------------------------------------------------------------------------------------
@@ -115,7 +115,7 @@ def test_warnings_stand_with_whose_they_are() -> None:
     through = text_of(render_series(series([old, new, new])))
     for line in ("Version 1: careful", "All reports: both", "Version 2, Version 3: newly"):
         assert line in through
-    assert "What the reports warn of" not in render_diff(reportgen.diff(*[replace(report, warnings=())] * 2))
+    assert "<strong>Warnings</strong>" not in render_diff(reportgen.diff(*[replace(report, warnings=())] * 2))
 
 
 # -- right, and better ----------------------------------------------------------------------------------------------------------
@@ -145,8 +145,8 @@ def test_truth_and_metrics_follow_the_answer_in_the_verdict() -> None:
     new = with_provenance(report, truth=Truth("b", 1, 1), metrics=(Metric("accuracy", 0.75), Metric("loss", 0.5)))
     moved = replace(new, title="other", predictions=report_with([0.2, 0.8], ("a", "b"), "probabilities").predictions)
     verdict = reportgen.diff(old, moved).verdict
-    told = ("that is right now and was wrong before: it is `b`; `accuracy` rose from 0.5 to 0.75, which is better; "
-            "`loss` fell from 1 to 0.5, which is better. ")  # fmt: skip
+    told = ("that is right now and was wrong before: it is `b`; `accuracy` improved from 0.5 to 0.75; "
+            "`loss` improved from 1 to 0.5. ")  # fmt: skip
     assert told in verdict
     rows = {each.name: (each.old, each.new) for each in reportgen.diff(old, new).circumstances}
     assert rows["Metric accuracy"] == ("0.5", "0.75")
@@ -162,8 +162,8 @@ def test_truths_and_metrics_of_a_series() -> None:
     assert list(tell_truths([wrong, wrong])) == ["the answer is wrong in every version for which that is known: it is `cat`"]
     assert list(tell_truths([right, None])) == []
     metrics = [(Metric("loss", value),) for value in (1.0, 2.0, 0.5)]
-    assert list(tell_metrics(metrics)) == ["from version 1 to 3 `loss` fell from 1 to 0.5, which is better (1, 2, 0.5)"]
-    assert list(tell_metrics([(), *metrics[:2]])) == ["from version 2 to 3 `loss` rose from 1 to 2, which is worse"]
+    assert list(tell_metrics(metrics)) == ["from version 1 to 3 `loss` improved from 1 to 0.5 (1, 2, 0.5)"]
+    assert list(tell_metrics([(), *metrics[:2]])) == ["from version 2 to 3 `loss` worsened from 1 to 2"]
     assert list(tell_metrics([(), (), metrics[0]])) == []
 
 
@@ -208,7 +208,10 @@ def test_kinds_of_change_are_told_over_all() -> None:
     first = report_of(net())
     second = report_of(edited(net(), moved()))
     third = report_of(edited(edited(net(), moved()), moved(), BEFORE_THIRD))
-    assert "Retrained in every step, by 14 %, then 14 %." in series([first, second, first]).verdict
+    assert (
+        "Retrained in every step: the weights changed by 14 % in step 1 and by 14 % in step 2."
+        in series([first, second, first]).verdict
+    )
     told = "Retrained from version 1 to 2, fine-tuned from version 2 to 3, the same weights from version 3 to 4."
     found = series([first, second, third, third])
     assert told in found.verdict
@@ -256,7 +259,7 @@ def test_captions_and_colour_bars_stand_in_the_page_and_not_in_the_data() -> Non
     assert not hasattr(found.tables[0], "caption")
     assert not hasattr(found.pictures[0], "caption")
     page = render_series(found)
-    assert "Over the image, each version on its own scale, for " in page
+    assert "Over the image, each version on the scale of its own report, for " in page
     assert page.count('<div class="scale">') >= 1
 
 

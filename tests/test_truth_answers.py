@@ -88,13 +88,13 @@ def test_a_score_that_crosses_a_half_is_another_answer(old: Any, new: Any, label
     assert found.predictions.answer_changed
     assert not found.same
     assert "still" not in text_of(render_diff(found))
-    assert f"The prediction was {found.predictions.old_words.replace('`', '')} and is" in text_of(render_diff(found))
+    assert f"The prediction was {found.predictions.old_words.replace('`', '')}; it is now" in text_of(render_diff(found))
 
 
 @pytest.mark.parametrize(
     ("old", "new", "labels", "told"),
     [
-        ([0.018], [0.02], ("cracked",), "The answer is still not `cracked`: `cracked` 1.8 %, now 2.0 %"),
+        ([0.018], [0.02], ("cracked",), "The answer is still not `cracked` (`cracked` 1.8 %, now 2.0 %)"),
         ([0.018], [0.018], ("cracked",), "The answer is not `cracked` (`cracked` 1.8 %) in both"),
         (
             [0.1, 0.2],
@@ -128,7 +128,7 @@ def test_two_almost_equal_best_scores_that_change_places_count_within_a_toleranc
 
 def test_answers_of_two_kinds_are_named_as_what_they_are() -> None:
     found = diff(report_with([0.2, 0.3], ("cat", "dog")), report_with([0.2, 0.8], ("cat", "dog"), "probabilities"))
-    assert "The answer was none of the 2 labels and is `dog`" in str(found.predictions)
+    assert "The answer was none of the 2 labels; it is now `dog`" in str(found.predictions)
 
 
 def test_what_a_label_holds_is_no_markup() -> None:

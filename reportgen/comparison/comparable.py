@@ -47,7 +47,7 @@ def _preparation(pair: Pair) -> Alike:
         apart.append(f"resized by {old.options.resample}, now {new.options.resample}")
     if not same_preprocessing(pair.old, pair.new):
         apart.append(f"pixels {name(old.model.preprocessing)}, now {name(new.model.preprocessing)}")
-    return Alike("Preparation", not apart, "; ".join(apart) or f"pixels {name(new.model.preprocessing)}")
+    return Alike("Preprocessing", not apart, "; ".join(apart) or f"pixels {name(new.model.preprocessing)}")
 
 
 def of_all(steps: Sequence[tuple[Alike, ...]]) -> tuple[Alike, ...]:
@@ -61,9 +61,14 @@ def _of_all(called: str, steps: Sequence[Alike | None]) -> Alike:
         if each is not None and each.same is False:
             return Alike(called, False, f"versions {number} and {number + 1}: {each.how}")
     known = [each for each in steps if each is not None]
-    unknown = next((each for each in known if each.same is None), None)
-    if unknown is not None or len(known) < len(steps):
-        return Alike(called, None, unknown.how if unknown else "not known for all versions")
+    unknown = [(number, each.how) for number, each in enumerate(steps, start=1) if each is not None and each.same is None]
+    if len(unknown) == len(steps) and len({how for _, how in unknown}) == 1:
+        return Alike(called, None, unknown[0][1])
+    if unknown:
+        number, how = unknown[0]
+        return Alike(called, None, f"versions {number} and {number + 1}: {how}")
+    if len(known) < len(steps):
+        return Alike(called, None, "not known for all versions")
     return known[-1]
 
 

@@ -1,8 +1,8 @@
-"""Compares the findings of the checks: those that only one of two reports has."""
+"""Compares the findings of the checks: those that only one of two reports has, and those with other figures."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 
 from ..checks import Checks
 from ..formatting import counted, name
@@ -16,7 +16,7 @@ Key = tuple[str, str, str]  # name, level and path of a finding; the path is "" 
 
 
 def find_check_changes(pair: Pair) -> CheckChanges | Absent:
-    """Return the findings that are new and those that are gone; absent if one of the reports has no checks."""
+    """Return the findings that are new, gone or changed; absent if one of the reports has no checks."""
     old, new = present(pair.old.checks), present(pair.new.checks)
     if old is None or new is None:
         return Absent("The checks cannot be compared: one of the reports has none.")
@@ -29,7 +29,20 @@ def find_check_changes(pair: Pair) -> CheckChanges | Absent:
     return CheckChanges(
         tuple(row for row in _of(new, both) if not _covered((row.name, row.level, row.path), before)),
         tuple(row for row in _of(old, both) if not _covered((row.name, row.level, paths.get(row.path, row.path)), after)),
+        tuple(_changed(_of(old, both), _of(new, both), paths)),
     )
+
+
+def _changed(old: Iterable[Finding], new: Iterable[Finding], paths: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield the new findings that the old report has about the same layer with another text, apart from the layer's name."""
+    before: dict[Key, set[str]] = {}
+    for row in old:
+        path = paths.get(row.path, row.path)
+        before.setdefault((row.name, row.level, path), set()).add(row.text.replace(row.path, path) if row.path else row.text)
+    for row in new:
+        texts = before.get((row.name, row.level, row.path))
+        if texts is not None and row.text not in texts:
+            yield row
 
 
 def _of(checks: Checks, names: Iterable[str]) -> Iterator[Finding]:
@@ -45,14 +58,17 @@ def _covered(key: Key, others: Set[Key]) -> bool:
 
 
 def tell_checks(changes: CheckChanges | Absent) -> Iterator[str]:
-    """Yield clauses that say how many errors and warnings are new or gone, and which checks found them."""
+    """Yield clauses that say how many errors and warnings are new, changed or gone, and which checks found them."""
     found = present(changes)
     if found is None:
         return
     for level in LEVELS[:-1]:
         new, gone = ([row.name for row in rows if row.level == level] for rows in (found.new, found.gone))
+        changed = [row.name for row in found.changed if row.level == level]
         if new:
             yield f"{counted(len(new), f'new {level}')} from the checks ({_named(new)})"
+        if changed:
+            yield f"{counted(len(changed), level)} from the checks with other figures ({_named(changed)})"
         if gone:
             yield f"{counted(len(gone), level)} fewer from the checks ({_named(gone)})"
 

@@ -68,7 +68,7 @@ def _lines(old: Report, new: Report) -> Iterator[tuple[str, Any, Any]]:
     yield "Model", before.model.name, after.model.name
     yield "Parameters", f"{before.model.parameters:,}", f"{after.model.parameters:,}"
     yield "Input", str(before.model.input_shape), str(after.model.input_shape)
-    yield "Pixels are given as", before.model.preprocessing, after.model.preprocessing
+    yield "Preprocessing", before.model.preprocessing, after.model.preprocessing
     yield "Image", before.image.name, after.image.name
     for package in ("reportgen", "tensorflow", "keras", "numpy"):
         yield f"Version of {package}", getattr(before.versions, package), getattr(after.versions, package)

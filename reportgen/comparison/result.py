@@ -49,11 +49,13 @@ class Side:
 class CheckChanges:
     """The findings that are only in the new report, and those only in the old one, the most serious first.
 
-    Checks that did not run in both reports are left out.
+    `changed` are those that both reports have about the same layer with other words, e.g. with another number of filters: each is
+    that of the new report. Checks that did not run in both reports are left out.
     """
 
     new: tuple[Finding, ...]
     gone: tuple[Finding, ...]
+    changed: tuple[Finding, ...] = ()
 
 
 @record(kw_only=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from ..formatting import counted, number
+from ..formatting import counted, name, number
 from ..metrics import metric_changes
-from ..report import SECTIONS, Absent
+from ..probe import LayerCall
+from ..report import SECTIONS, Absent, present
 from ..sections.section import TOPICS, Topic
 from ..tasks import TASK_WORDS
 from .findings import tell_checks
@@ -31,6 +32,7 @@ def find_verdict(pair: Pair, sections: Sections, same: bool, tolerance: float, c
         _within(same, tolerance),
         _tell_rounding(pair, sections),
         told["input"],
+        tuple(_tell_untrained(pair, checks)),
         (*_tell_kinds(pair), *told["answer"], *judged),
         (*told["architecture"], *told["weights"], *told["model"]),
         (*told["detail"], *_tell_unknown_cause(pair, sections), *tell_checks(checks)),
@@ -57,6 +59,27 @@ def within_what(tolerance: float) -> str:
 def _tell_rounding(pair: Pair, sections: Sections) -> tuple[str, ...]:
     rounding = _greatest_rounding(pair, sections)
     return () if rounding is None else (f"only rounding differs, by at most {rounding:.1g}",)
+
+
+def _tell_untrained(pair: Pair, checks: CheckChanges | Absent) -> Iterator[str]:
+    """Yield that the new model, or the layer that computes its scores, looks untrained, as then its answers mean nothing."""
+    found = present(checks)
+    paths = {row.path for row in found.new if row.name == "untrained"} if found else set()
+    last = _scoring_layer(pair.new.layer_calls() or ())
+    if "" in paths:
+        yield "the new model looks untrained: nearly all kernels that can be judged look like random initial weights"
+    elif last and last in paths:
+        yield f"the weights of {name(last)}, which computes the new scores, cannot be told from random initial ones"
+
+
+def _scoring_layer(layers: Sequence[LayerCall]) -> str:
+    """Return the path of the last layer with parameters before the model's only output; "" if it is not a single one."""
+    of_path = {layer.path: layer for layer in layers}
+    used = {path for layer in layers for path in layer.inputs}
+    ends = [layer for layer in layers if layer.path not in used]
+    while len(ends) == 1 and not ends[0].parameters:
+        ends = [of_path[path] for path in dict.fromkeys(ends[0].inputs) if path in of_path]
+    return ends[0].path if len(ends) == 1 else ""
 
 
 def _tell_metrics(pair: Pair) -> Iterator[str]:
@@ -112,7 +135,7 @@ def _told(topic: Topic, pair: Pair, sections: Sections) -> Iterator[str]:
         yield from tell_provenance(pair.old, pair.new)
     if topic == "model" and not any(changes[name] for name, section in SECTIONS.items() if section.about == "model"):
         yield from tell_digest(changes["provenance"])
-    for name, section in SECTIONS.items():
+    for called, section in SECTIONS.items():
         if section.topic != topic or (section.told_by and pair.both(SECTIONS[section.told_by])):
             continue
         found = pair.found(section)
@@ -122,7 +145,7 @@ def _told(topic: Topic, pair: Pair, sections: Sections) -> Iterator[str]:
             reason = pair.part(section).reason
             yield reason[0].lower() + reason[1:].rstrip(".")
         elif not section.tell:
-            yield from _counted(each for each in sections if each.name == name)
+            yield from _counted(each for each in sections if each.name == called)
 
 
 def _counted(sections: Iterable[SectionChanges]) -> Iterator[str]:

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from ..formatting import two_numbers
+from ..formatting import number, two_numbers
 from ..picture import Picture
 from ..records import equal, record
 
 LEAST = 1e-9  # the distance of a change too small to be measured
+MOST_FIELDS, SHORT = 4, 60  # how many fields of a row that only one report has are named, and letters of such a word
 Value = str | int | float | bool | None
 
 
@@ -23,7 +24,7 @@ class Change:
 
     The `distance` of two numbers is relative to the largest figure in their row. That of two pictures is the mean change relative
     to their range, as precise as 256 steps allow. It is None for changes without a distance: a word, or a row that only one
-    report has.
+    report has. It is 0 for a word whose change follows from other changes, such as the digest of a model.
     """
 
     where: str
@@ -125,4 +126,18 @@ def brief(value: Any) -> Value:
         return f"a picture {width} × {height}, {' to '.join(two_numbers(value.low, value.high))}"
     if isinstance(value, tuple):
         return ", ".join(str(brief(each)) for each in value[:20]) + (", ..." if len(value) > 20 else "")
+    if is_dataclass(value) and not isinstance(value, type):
+        return _of_record(value)
     return type(value).__name__
+
+
+def _of_record(row: Any) -> str:
+    """Return the first figures and words of a row in one line, without what identifies it, which stands before them."""
+    passed = {*getattr(row, "NOT_COMPARED", ()), *getattr(row, "KEY", ())}
+    held = ((each.name, getattr(row, each.name)) for each in fields(row) if each.name not in passed)
+    told = [f"{called} {number(value) if isinstance(value, float) else value}" for called, value in held if _is_short(value)]
+    return ", ".join(told[:MOST_FIELDS]) or "present"
+
+
+def _is_short(value: Any) -> bool:
+    return (isinstance(value, str) and 0 < len(value) <= SHORT) or _is_number(value)

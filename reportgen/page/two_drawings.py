@@ -23,6 +23,7 @@ class Drawings(NamedTuple):
     `apart`: the models have less than half of their layers in common, so that no layer is marked; `common` counts those that
     they have, and `old` and `new` all layers of each. `weights` says how many of the layers that can be compared have other
     weights; only "some" are marked. `statistics`: moving statistics of batch normalizations changed, which are not marked.
+    `freezing`: some layers were only frozen or unfrozen, which is not marked either.
     """
 
     shown: tuple[Drawing, ...]
@@ -32,6 +33,7 @@ class Drawings(NamedTuple):
     new: int
     weights: Literal["all", "some", "none", "unknown"]
     statistics: bool
+    freezing: bool = False
 
 
 def drawings_of(parts: Mapping[str, Any], longest: int) -> Drawings | None:
@@ -59,7 +61,8 @@ def drawings_of(parts: Mapping[str, Any], longest: int) -> Drawings | None:
     shown = [_drawn(old, "old", marks)] if both else []
     shown.append(_drawn(new, "new" if both else "", marks))
     statistics = drift is not None and bool(drift.moved_statistics())
-    return Drawings(tuple(each for each in shown if each), apart, common, len(old), len(new), weights, statistics)
+    freezing = any(_only_frozen(row) for row in pairs.changed())
+    return Drawings(tuple(each for each in shown if each), apart, common, len(old), len(new), weights, statistics, freezing)
 
 
 def _layers_of(pairs: Alignment, side: str) -> list[tuple[LayerPair, LayerCall]]:
@@ -75,11 +78,15 @@ def _marks(pairs: Alignment, moved: Mapping[str, str], longest: int) -> MarksOfP
     """
     marks: MarksOfPairs = {}
     for place, row in enumerate(pairs.changed()):
-        if row.kinds != ("changed",) or not all(detail in FREEZING for detail in row.details):
+        if not _only_frozen(row):
             marks[row.path, row.new is None] = (Mark(row.kinds[0], f"layer-{place}" if place < longest else ""),)
     for path, target in moved.items():
         marks[path, False] = (*marks.get((path, False), ()), Mark("weights", target))
     return marks
+
+
+def _only_frozen(row: LayerPair) -> bool:
+    return row.kinds == ("changed",) and all(detail in FREEZING for detail in row.details)
 
 
 def _drawn(layers: Sequence[tuple[LayerPair, LayerCall]], name: str, marks: MarksOfPairs) -> Drawing | None:

@@ -489,7 +489,7 @@
     };
     slider.addEventListener("input", show);
     before.after(over);
-    before.closest("figure").append(element("label", { className: "tools" }, "Slide to new", slider));
+    before.closest("figure").append(element("label", { className: "tools" }, "Old to new", slider));
     show();
   };
 

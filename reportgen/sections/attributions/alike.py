@@ -24,7 +24,7 @@ def alike_attributions(old: Attributions, new: Attributions, comparison: Compari
     elif asked[0] == asked[1]:
         yield Alike("Classes explained", True, ", ".join(map(name, labels)))
     elif shared:
-        yield Alike("Classes explained", True, f"compared on {', '.join(map(name, labels))}, which both explain")
+        yield Alike("Classes explained", False, f"{was}, now {now}; compared on {', '.join(map(name, labels))}")
     else:
         yield Alike("Classes explained", False, f"{was}, now {now}")
 
@@ -41,5 +41,5 @@ def one_set_of_classes(comparison: Comparison) -> bool:
 def class_caveats(changes: AttributionChanges, comparison: Comparison) -> Iterator[str]:
     """Yield a warning if two maps side by side explain different classes, or if that is not known."""
     yield from attribution_caveats(changes, comparison)
-    if not one_set_of_classes(comparison):
-        yield "The models have different classes: maps side by side explain the class that each model has under the same index."
+    if not one_set_of_classes(comparison) and any(row.old_class_index == row.new_class_index for row in changes.rows):
+        yield "The models have different classes: maps of the same class index may explain two different classes."

@@ -29,7 +29,8 @@ class AttributionChange:
     and `new_where` say what was explained, with names between backticks: the layer at the path, or its input. `overlap` is the
     intersection over union of the upper fifths: the places at or above a map's 80th percentile that are greater than 0.
     `rank_correlation` is Spearman's, 1 for maps that rank all places alike. Both are None if a map is constant or if the maps
-    differ in size or place. `old_overlay` and `new_overlay` are laid over the image, each on its own scale.
+    differ in size or place. `old_overlay` and `new_overlay` are laid over the image, each on
+    the scale of its own report, which all maps of the method share.
     """
 
     KEY: ClassVar = ("method", "new_class_index", "new_path", "new_sense")

@@ -15,7 +15,7 @@ from .find import FeatureVisualization
 
 @record(kw_only=True)
 class PicturePair:
-    """A filter that both reports show and whose picture changed."""
+    """A filter that both reports show and whose picture changed; `unmoved` if gradient ascent could not raise its activation."""
 
     KEY: ClassVar = ("path", "channel")
 
@@ -26,6 +26,8 @@ class PicturePair:
     new: Picture
     old_activation: float
     new_activation: float
+    old_unmoved: bool = False
+    new_unmoved: bool = False
 
 
 @record
@@ -53,6 +55,8 @@ def compare_pictures(old: FeatureVisualization, new: FeatureVisualization, compa
             new=after.picture,
             old_activation=was.activation,
             new_activation=after.activation,
+            old_unmoved=was.unmoved,
+            new_unmoved=after.unmoved,
         )
         for was, after in pairs
         if not equal(was.picture, after.picture)

@@ -13,6 +13,8 @@ from .find import Layers
 
 SAME, SAME_LAYERS = "same architecture", "same layers"
 NAMED = 3  # layers with the same kind of change that a sentence names
+# what happened to several layers of which nothing else changed
+IN_WORDS = {("frozen",): "were frozen", ("no longer frozen",): "are no longer frozen"}
 KINDS: tuple[Kind, ...] = ("added", "removed", "renamed", "moved", "changed")
 
 
@@ -64,7 +66,8 @@ def tell_kinds(changed: Sequence[LayerPair]) -> Iterator[str]:
         if kind == "changed":
             alike = _alike(rows)
             for details, those in alike.items():
-                yield f"{counted(len(those), 'layer')}: {', '.join(details)} ({_named([name(row.path) for row in those])})"
+                how = f" {IN_WORDS[details]}" if details in IN_WORDS else f": {', '.join(details)}"
+                yield f"{counted(len(those), 'layer')}{how} ({_named([name(row.path) for row in those])})"
             rows = [row for row in rows if row.details not in alike]
         if rows:
             yield f"{counted(len(rows), 'layer')} {kind} ({_named([_described(kind, row) for row in rows])})"

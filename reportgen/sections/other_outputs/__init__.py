@@ -15,8 +15,9 @@ from ...records import record
 from ..features.find import Features, compare_features, feature_changes, features_of, tell_features
 from ..output_map.compare import compare_output_map, output_map_changes, tell_output_map
 from ..output_map.find import OutputMap, map_of
-from ..predictions.compare import compare_predictions, prediction_changes, tell_predictions
+from ..predictions.compare import compare_predictions, prediction_changes
 from ..predictions.find import Predictions, has_predictions, predictions_of
+from ..predictions.tell import tell_predictions
 from ..section import LEFT_OUT_REASON, Comparison, Section
 
 __all__ = ["SECTION", "OtherOutputs"]

@@ -3,9 +3,10 @@
 from ..section import Check, Section
 from .alike import alike_predictions
 from .checks import flat_scores, non_finite_scores, random_scores
-from .compare import Answers, compare_predictions, prediction_changes, prediction_table, tell_predictions
+from .compare import Answers, compare_predictions, prediction_changes
 from .find import Predictions, find_predictions
 from .follow import follow_predictions, tell_predictions_of_all
+from .tell import prediction_table, tell_predictions
 
 __all__ = ["SECTION", "Predictions"]
 

@@ -11,10 +11,10 @@ from .find import Predictions
 def alike_predictions(old: Predictions, new: Predictions, _comparison: Comparison) -> Iterator[Alike]:
     """Yield whether the kind of answer and the labels are the same."""
     was, now = (each.output_words() for each in (old, new))
-    yield Alike("Kind of answer", was == now, now if was == now else f"{was}, now {now}")
+    yield Alike("Output type", was == now, now if was == now else f"{was}, now {now}")
     digests = old.labels_digest, new.labels_digest
     if digests == (None, None):
-        yield Alike("Labels", None, "neither report has labels, so classes are compared by index")
+        yield Alike("Labels", None, "the reports have no labels, so classes are compared by index")
     elif None in digests:
         yield Alike("Labels", None, f"the {'old' if digests[0] is None else 'new'} report has none")
     else:

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from ...errors import NotApplicable
-from ...formatting import counted, name, probabilities, probability_change, scores, signed, two_numbers
+from ...formatting import counted, probabilities, probability_change, scores, signed
 from ...matching.changes import Change, changes_between
 from ...records import equal, record
 from ...tasks import TASK_WORDS, ScoreKind, Task
 from ...tensors import figure
-from ..section import Comparison, Table
+from ..section import Comparison
 from .find import BOUNDED, Prediction, Predictions
 from .variation import total_variation
 
@@ -95,12 +95,12 @@ def compare_predictions(before: Predictions, after: Predictions, comparison: Com
     if not of_one_task([before, after]):
         raise NotApplicable(
             f"The answers are of different kinds: {TASK_WORDS[before.read_as]}, now {TASK_WORDS[after.read_as]}. "
-            f"The answer was {before.answer()} and is {after.answer()}."
+            f"{_two_answers(before, after)}"
         )
     if before.classes != after.classes or kind is None:
         raise NotApplicable(
-            f"The answers cannot be compared: {_kind(before)}, now {_kind(after)}. "
-            f"The answer was {before.answer()} and is {after.answer()}."
+            f"The answers cannot be compared: the old model outputs {_kind(before)}, the new one {_kind(after)}. "
+            f"{_two_answers(before, after)}"
         )
     old_scores, new_scores = before.all_scores(), after.all_scores()
     rows = tuple(_rows(before, after, old_scores, new_scores))
@@ -151,6 +151,14 @@ def _is_another(before: Predictions, after: Predictions) -> bool:
     if before.answers_by_itself():
         return before.present() != after.present()
     return before.rows[0].class_index != after.rows[0].class_index
+
+
+def _two_answers(before: Predictions, after: Predictions) -> str:
+    """Return a sentence with two answers that cannot be compared, each with its score."""
+    if all(each.read_as in ("classification", "binary") and not each.answers_by_itself() for each in (before, after)):
+        was, now = (f"{each.answer()} ({each.worded([each.rows[0].score])[0]})" for each in (before, after))
+        return f"The top class was {was}; it is now {now}."
+    return f"The answer was {before.in_a_line()}; it is now {after.in_a_line()}."
 
 
 def _kind(section: Predictions) -> str:
@@ -239,61 +247,3 @@ def prediction_changes(
         yield Change("scores", None, None, answers.largest_change / full)
     if answers.labels_changed:
         yield Change("labels_digest", answers.old_labels_digest, answers.new_labels_digest, None)
-
-
-def tell_predictions(answers: Answers, comparison: Comparison) -> Iterator[str]:
-    """Yield whether the answer changed, and its old and new score."""
-    old, new = answers.old_answer, answers.new_answer
-    was, now = answers.worded([old.score, new.score])
-    if answers.task == "regression":
-        yield _tell_values(answers)
-    elif answers.task == "multilabel":
-        yield _tell_labels(answers)
-    elif answers.answer_changed:
-        yield f"the answer changed from {_with_score(answers.old_words, old, was)} to {_with_score(answers.new_words, new, now)}"
-    elif old.label != new.label:
-        yield f"the labels differ: the answer, class {new.class_index}, was {answers.old_words} and is {answers.new_words}"
-    elif equal(old.score, new.score):
-        yield f"the answer is {_with_score(answers.new_words, new, now)} in both"
-    else:
-        of = "" if answers.new_words == name(new.label) else f"{name(new.label)} "
-        yield f"the answer is still {answers.new_words}: {of}{was}, now {now}"
-    if answers.labels_changed and old.label == new.label:
-        yield "the labels of other classes differ"
-
-
-def _with_score(words: str, best: Prediction, told: str) -> str:
-    """Return an answer with the score of the top label, e.g. "`cat` 98.7 %" or "not `cracked` (`cracked` 1.8 %)"."""
-    return f"{words} {told}" if words == name(best.label) else f"{words} ({name(best.label)} {told})"
-
-
-def _tell_labels(answers: Answers) -> str:
-    """Return the sentence for a multilabel answer: which labels are present, and how far scores moved."""
-    if answers.answer_changed:
-        return f"the answer changed from {answers.old_words} to {answers.new_words}"
-    if not answers.largest_change:
-        return f"the answer is {answers.new_words} in both"
-    most = answers.worded_change(answers.largest_change).removeprefix("+")
-    return f"the answer is still {answers.new_words}, with scores that moved by up to {most}"
-
-
-def _tell_values(answers: Answers) -> str:
-    """Return the sentence for a regression: which values changed, and how far."""
-    moved = [row for row in answers.rows if row.change is not None and row.change != 0]
-    if not answers.largest_change or not moved:
-        return f"the answer is {answers.new_words} in both"
-    most = max(moved, key=lambda row: abs(row.change or 0))
-    was, now = two_numbers(most.old_score or 0.0, most.new_score or 0.0)
-    told = f"{name(most.label)} changed from {was} to {now} ({answers.worded_change(most.change)})"
-    return told if len(moved) == 1 else f"{counted(len(moved), 'value')} changed, most of all {told.replace(' changed', '', 1)}"
-
-
-def prediction_table(answers: Answers) -> Table | None:
-    """Return the old and new scores of the top classes; None if no score changed."""
-    if not answers.largest_change:
-        return None
-    rows = (
-        (name(row.label), *answers.worded([row.old_score, row.new_score]), answers.worded_change(row.change))
-        for row in answers.rows
-    )
-    return Table(("Answer", "Old", "New", "Change"), tuple(rows))

@@ -84,7 +84,10 @@ def tell_weights_of_all(
 
 
 def _by(drifts: Sequence[WeightDrift | None]) -> str:
-    """Return how far all weights moved in each step, if every layer can be compared; else ""."""
+    """Return a clause on how far all weights moved in each step, if every layer can be compared; else ""."""
     moves = [drift.whole.relative_change if drift and drift.whole and not drift.unmatched else None for drift in drifts]
     known = [relative_change(move) for move in moves if move]
-    return f", by {', then '.join(known)}" if 0 < len(known) == len(moves) <= RUNS else ""
+    if not 0 < len(known) == len(moves) <= RUNS:
+        return ""
+    *front, last = (f"by {move} in step {number}" for number, move in enumerate(known, start=1))
+    return f": the weights changed {', '.join(front)}{' and ' if front else ''}{last}"

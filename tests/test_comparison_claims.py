@@ -1,0 +1,140 @@
+"""What the pages of comparisons claim, held against reports in which a larger claim would be false."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+import reportgen
+from reportgen import Report
+from reportgen.checks import Checks
+from reportgen.comparison.findings import tell_checks
+from reportgen.comparison.result import CheckChanges
+from reportgen.comparison.series import series
+from reportgen.comparison.verdict import _scoring_layer
+from reportgen.page.diff import render_diff, render_series
+from reportgen.probe import LayerCall
+from reportgen.sections.section import Finding
+
+from .test_codec import small_report
+from .test_diff import with_attributions
+from .test_truth_answers import report_with, text_of
+
+EVERY = "Every figure and word that changed"
+
+
+def with_findings(*findings: Finding) -> Report:
+    return replace(small_report(), checks=Checks(rows=findings, checked=("zero-filter", "untrained")))
+
+
+def zero_filters(count: int, path: str = "conv") -> Finding:
+    text = f"{path}: {count} of 8 filters almost zero."
+    return Finding(name="zero-filter", level="warning", path=path, text=text, value=0.0, threshold=0.01)
+
+
+def test_a_warning_that_became_worse_is_told() -> None:
+    found = reportgen.diff(with_findings(zero_filters(1)), with_findings(zero_filters(2)))
+    assert found.checks == CheckChanges((), (), (zero_filters(2),))
+    assert list(tell_checks(found.checks)) == ["one warning from the checks with other figures (`zero-filter`)"]
+    page = text_of(render_diff(found))
+    assert "With other figures now" in page
+    assert "2 of 8 filters" in page
+    same = reportgen.diff(with_findings(zero_filters(2)), with_findings(zero_filters(2)))
+    assert same.checks == CheckChanges((), ())
+
+
+def layer(path: str, parameters: int, *inputs: str) -> LayerCall:
+    return LayerCall(index=0, path=path, type="", output_shape=(), parameters=parameters, trainable=True, inputs=inputs)
+
+
+@pytest.mark.parametrize(
+    ("layers", "path"),
+    [
+        ((layer("in", 0), layer("conv", 9, "in"), layer("head", 4, "conv"), layer("softmax", 0, "head")), "head"),
+        ((layer("in", 0), layer("a", 9, "in"), layer("b", 9, "in"), layer("add", 0, "a", "b")), ""),  # two make the scores
+        ((layer("in", 0), layer("a", 9, "in"), layer("b", 9, "in")), ""),  # two outputs
+        ((layer("in", 0),), ""),
+        ((), ""),
+    ],
+)
+def test_the_layer_that_makes_the_scores(layers: tuple[LayerCall, ...], path: str) -> None:
+    assert _scoring_layer(layers) == path
+
+
+@pytest.mark.parametrize(
+    ("path", "told"), [("", "The new model looks untrained: "), ("conv", "The weights of `conv`, which computes the new scores")]
+)
+def test_scores_of_untrained_weights_are_told_before_the_answer(path: str, told: str) -> None:
+    report = small_report()
+    layers: Any = report.layers
+    only = replace(layers.rows[0], path="conv", parameters=9, inputs=())
+    new = replace(
+        with_findings(Finding(name="untrained", level="warning", path=path, text="!")), layers=replace(layers, rows=(only,))
+    )
+    verdict = reportgen.diff(
+        replace(with_findings(), layers=new.layers), replace(new, title="new", predictions=report_of_scores())
+    ).verdict
+    assert told in verdict
+    assert verdict.index(told) < verdict.lower().index("answer")
+
+
+def report_of_scores() -> Any:
+    return report_with([0.2, 0.8], ("a", "b"), "probabilities").predictions
+
+
+def test_answers_that_cannot_be_compared_come_with_their_scores() -> None:
+    old = report_with([0.25, 0.75], ("a", "b"), "probabilities")
+    new = report_with([0.625, 0.125, 0.25], ("a", "b", "c"), "probabilities")
+    found = reportgen.diff(old, new)
+    assert "The top class was `b` (75.0 %); it is now `a` (62.5 %)" in found.verdict
+    page = text_of(render_diff(found))
+    assert "label c, score 0.25" in page
+    assert not re.search(r"\bPrediction\b–|–Prediction\b", page)  # the name of a class in the code
+
+
+def test_maps_of_other_classes_are_not_called_the_answer_or_the_same_index() -> None:
+    old, new = with_attributions({"class_index": 0, "label": "cat"}), with_attributions({"class_index": 4, "label": "ant"})
+    old = replace(old, predictions=report_with([0.25, 0.75], ("a", "b"), "probabilities").predictions)
+    new = replace(new, predictions=report_with([0.6, 0.1, 0.3], ("a", "b", "c"), "probabilities").predictions)
+    found = reportgen.diff(old, new)
+    assert not any("class index" in caveat for caveat in found.caveats)
+    page = text_of(render_diff(found))
+    assert "The old map explains cat, the new one ant." in page
+    assert "its own prediction" not in page
+    paired = reportgen.diff(replace(old, attributions=new.attributions), new)
+    assert any("maps of the same class index may explain two different classes" in caveat for caveat in paired.caveats)
+
+
+def test_the_classes_of_a_series_are_not_the_same_if_one_is_missing() -> None:
+    cat, dog, bird = ({"class_index": place, "label": label} for place, label in enumerate(("cat", "dog", "bird")))
+    found = series([with_attributions(cat, dog), with_attributions(cat, dog), with_attributions(bird, dog)])
+    row = next(each for each in found.alike if each.name == "Classes explained")
+    assert row.same is False
+    assert row.how == "versions 2 and 3: `cat`, `dog`, now `bird`, `dog`; compared on `dog`"
+    page = text_of(render_series(found))
+    assert "both explain" not in page
+    assert "neither report" not in page
+
+
+def test_a_digest_has_no_distance() -> None:
+    old = small_report()
+    new = replace(old, provenance=replace(old.provenance, model=replace(old.provenance.model, digest="f" * 64)))
+    weights: Any = old.weights
+    moved = replace(new, weights=replace(weights, rows=tuple(replace(row, digest="0" * 64) for row in weights.rows)))
+    page = render_diff(reportgen.diff(old, moved))
+    row = re.search(r'<tr><th scope="row">model\.digest</th>.*?</tr>', page)
+    assert row is not None
+    assert row.group().endswith('<td class="number">–</td></tr>')
+
+
+def test_a_list_of_changes_that_is_cut_does_not_call_itself_every_change() -> None:
+    old, new = (report_with(each, ("a", "b"), "probabilities") for each in ([0.25, 0.75], [0.75, 0.25]))
+    for count, told, untold in ((2, EVERY, "the first 100"), (101, "the first 100", EVERY)):
+        found = reportgen.diff(old, new)
+        sections = tuple(replace(each, changes=each.changes[:1] * count) for each in found.sections)
+        page = text_of(render_diff(replace(found, sections=sections)))
+        assert told in page
+        assert untold not in page
