@@ -47,6 +47,9 @@ if TYPE_CHECKING:
     from .report import Absent, Report
     from .reporter import Reporter, generate, load
     from .site.writing import index
+    from .site_diff.compare import diff_sites
+    from .site_diff.render import render_site_diff
+    from .site_diff.result import SiteDiff
 
 __all__ = [
     "Absent",
@@ -66,12 +69,14 @@ __all__ = [
     "Reporter",
     "ReportgenError",
     "Series",
+    "SiteDiff",
     "TrackerError",
     "UnsafeModelError",
     "__version__",
     "batch",
     "check",
     "diff",
+    "diff_sites",
     "generate",
     "index",
     "load",
@@ -81,6 +86,7 @@ __all__ = [
     "render_diff",
     "render_folder",
     "render_series",
+    "render_site_diff",
     "series",
     "to_dvclive",
     "to_mlflow",
@@ -103,6 +109,9 @@ _ROOMS = {
     "render_diff": "page.diff",
     "render_series": "page.diff",
     "index": "site.writing",
+    "diff_sites": "site_diff.compare",
+    "render_site_diff": "site_diff.render",
+    "SiteDiff": "site_diff.result",
     "load": "reporter",
     "Options": "options",
     "read": "page.read",

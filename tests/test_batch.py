@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import resource
 import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -246,33 +243,39 @@ def test_a_torn_line_of_the_journal_is_passed_over(folder: Path, tmp_path: Path)
     assert len(journal.read_bytes().splitlines()) == 4
 
 
-@pytest.mark.slow
-def test_a_killed_run_leaves_nothing_half_written_and_a_rerun_completes(folder: Path, tmp_path: Path) -> None:
-    photos = tmp_path / "photos"
-    photos.mkdir()
-    for place in range(40):
-        Image.new("RGB", (8, 8), (place, 0, 0)).save(photos / f"{place}.png")
+def test_models_that_need_different_options_share_a_site_in_one_call_each(folder: Path, tmp_path: Path) -> None:
+    """Each call has its own labels, preprocessing and truth, and touches no report of the other model."""
     site = tmp_path / "site"
-    command = [
-        sys.executable, "-m", "reportgen", "batch", str(photos), "-m", str(folder / "colours.keras"), "--only",
-        "overview,predictions", "--preprocess", "none", "-o", str(site),
-    ]  # fmt: skip
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    until = time.monotonic() + 120
-    while len(list(site.glob("reports/*/*.html"))) < 3 and time.monotonic() < until:
-        time.sleep(0.01)
-    process.kill()
-    process.wait()
-    written = list(site.glob("reports/*/*.html"))
-    assert written
-    for path in written:
-        assert reportgen.read(path).provenance.image.name == f"{path.stem}.png"
-    made = reportgen.batch(str(folder / "colours.keras"), str(photos), site, **ONLY)
-    assert made.made + made.kept == 40
-    assert made.kept >= len(written) - 1
-    assert not list(site.rglob("*.tmp"))
-    assert len(read_entries(site)) == 40
+    (tmp_path / "german.txt").write_text("rot\ngruen\nblau\n")
+    (tmp_path / "german.csv").write_text(f"image,label\n{folder}/photos/red/one.png,rot\n{folder}/photos/green/one.png,blau\n")
+    german = tmp_path / "farben.keras"
+    colour_model().save(german)
+
+    def first() -> tuple[int, int]:
+        made = make(folder, site, truth="folders")
+        return made.made, made.kept
+
+    def second() -> tuple[int, int]:
+        options = {**ONLY, "preprocess": "unit", "labels": str(tmp_path / "german.txt"), "truth": str(tmp_path / "german.csv")}
+        made = reportgen.batch(str(german), str(folder / "photos"), site, **options)
+        return made.made, made.kept
+
+    assert (first(), second()) == ((4, 0), (4, 0))
+    before = contents(site)
+    assert (first(), second(), first()) == ((0, 4), (0, 4), (0, 4))
+    assert contents(site) == before
+    colours, farben = site_data(site)["models"]
+    assert (colours["name"], colours["images"], colours["top1"]) == ("colours", 4, 0.75)
+    assert (farben["name"], farben["images"], farben["top1"]) == ("farben", 4, 0.5)  # of the two whose truth its table has
+    scores = {(each["model"], each["image"]): each["score"] for each in site_data(site)["reports"]}
+    assert scores["colours", "red/one.png"] == pytest.approx(1 / (1 + 2 * np.exp(-10)))
+    assert scores["farben", "red/one.png"] == pytest.approx(1 / (1 + 2 * np.exp(-1 / 25.5)))  # pixels from 0 to 1
+    page = (site / "index.html").read_text("utf-8")
+    assert "Truth: <bdi>red</bdi> / <bdi>rot</bdi></small>" in page  # a row has the truth of each set of labels
+    assert "Models disagree</small>" not in page  # other classes, other words: no disagreement
+    (site / "reports" / "farben" / "blue--one.html").unlink()
+    assert (first(), second()) == ((0, 4), (1, 3))
+    assert contents(site) == before
 
 
 def test_parts_are_all_images_once_and_names_that_clash_differ(tmp_path: Path) -> None:

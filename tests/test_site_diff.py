@@ -22,7 +22,7 @@ from PIL import Image
 
 import reportgen
 from reportgen.cli import main
-from reportgen.errors import ReportFileError, ReportgenError
+from reportgen.errors import OptionError, ReportFileError, ReportgenError
 from reportgen.options import ComparisonOptions
 from reportgen.sections.predictions.variation import total_variation
 from reportgen.site.entries import Entry, read_entries, write_entries
@@ -612,6 +612,23 @@ def test_the_page_shows_every_flip_and_links_to_both_reports(page: Path) -> None
 def test_the_same_sites_give_the_same_page_anywhere(page: Path, sites: tuple[Path, Path], tmp_path: Path) -> None:
     moved = tuple(shutil.copytree(site, tmp_path / site.name) for site in sites)
     assert SitePage((moved[0], moved[1]), tmp_path, None).html(compared(*moved)) == page.read_text("utf-8")
+
+
+def test_the_functions_of_the_package(page: Path, few: tuple[Path, Path, Path], sites: tuple[Path, Path], diff: SiteDiff) -> None:
+    found = reportgen.diff_sites(str(sites[0]), sites[1])
+    assert isinstance(found, reportgen.SiteDiff)
+    assert found == diff
+    assert reportgen.render_site_diff(found, *sites, folder=page.parent) == page.read_text("utf-8")
+    assert HREF.findall(reportgen.render_site_diff(found, *sites)) == []  # nowhere to link from
+    _, new, nearly = few
+    assert not reportgen.diff_sites(new, nearly).same
+    assert reportgen.diff_sites(new, nearly, tolerance=0.01).same
+    with pytest.raises(OptionError, match="tolerance"):
+        reportgen.diff_sites(new, nearly, tolerance=-1)
+    with pytest.raises(ReportFileError, match="not a site"):
+        reportgen.diff_sites(page, new)
+    with pytest.raises(ReportFileError, match="not a site"):
+        reportgen.render_site_diff(found, sites[0], page.parent / "nothing")
 
 
 def test_links_never_pass_by_the_root(tmp_path: Path) -> None:

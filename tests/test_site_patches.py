@@ -23,6 +23,7 @@ from reportgen.report import Absent
 from reportgen.site.activity import activity_of
 from reportgen.site.channels import Channels, packed_channels, unpacked_channels
 from reportgen.site.cutting import LONGEST, small_png
+from reportgen.site.data import site_data
 from reportgen.site.entries import Entry, read_entries
 from reportgen.site.layout import peaks_file
 from reportgen.site.patches import box_of
@@ -181,6 +182,46 @@ def test_the_page_shows_each_filter_with_its_patches_and_their_reports(site: Pat
     assert not isinstance(picture, Absent)
     shown = np.asarray(Image.open(site / "patches" / "tiny" / f"{picture.rows[0].index}-0.png"))
     assert np.array_equal(shown, picture.rows[0].picture.values)
+
+
+def test_the_data_of_a_site_has_its_channels_and_patches(site: Path, photos: Any, all_maps: Any, tmp_path: Path) -> None:
+    (model,) = site_data(site)["models"]
+    channels = model["channels"]
+    idle = {path: [[np.ptp(maps[:, :, k]) == 0 for maps in those.values()] for k in range(those["p00"].shape[2])]
+            for path, those in all_maps.items()}  # fmt: skip
+    assert idle["conv1"][SHUT] == [True] * IMAGES
+    assert (channels["images"], channels["channels"]) == (IMAGES, 7)
+    assert channels["always"] == sum(all(each) for those in idle.values() for each in those)
+    for row in channels["rows"]:
+        those = idle[row["path"]]
+        assert (row["channels"], row["images"], row["always"]) == (len(those), IMAGES, sum(map(all, those)))
+        assert (row["never"], row["never"] + row["sometimes"] + row["always"]) == (
+            sum(not any(each) for each in those),
+            len(those),
+        )
+        assert row["inactive"] == pytest.approx(np.mean(those))
+    assert (model["responses"]["images"], model["responses"]["reason"]) == (IMAGES, None)
+    steps = {"conv1": (1, 3), "conv2": (2, 8)}
+    for layer in model["responses"]["rows"]:
+        step, length = steps[layer["path"]]
+        for each in layer["filters"]:
+            expected = best_of(all_maps[layer["path"]], each["channel"])
+            assert [patch["image"] for patch in each["patches"]] == [f"{stem}.png" for _, stem, _, _ in expected]
+            assert [patch["value"] for patch in each["patches"]] == pytest.approx([value for value, *_ in expected], rel=1e-5)
+            for patch, (_, stem, row, column) in zip(each["patches"], expected, strict=True):
+                assert patch["box"] == [row * step, column * step, row * step + length, column * step + length]
+                top, left, bottom, right = patch["box"]
+                assert np.array_equal(np.asarray(Image.open(site / patch["file"])), photos[stem][top:bottom, left:right])
+    assert [each["channel"] for layer in model["responses"]["rows"] for each in layer["filters"]] == [0, 1, 3, 0, 2]
+    before = contents(site)
+    copy = tmp_path / "site"
+    shutil.copytree(site, copy)
+    shutil.rmtree(copy / "patches")
+    (copy / "data" / "peaks" / "tiny.json").unlink()
+    (without,) = site_data(copy)["models"]
+    assert without["channels"] == channels
+    assert "which holds the images that excite each channel most, is missing" in without["responses"]["reason"]
+    assert (contents(site), (copy / "patches").exists()) == (before, False)  # only read
 
 
 def test_shards_in_any_order_merge_to_the_same_nine(folder: Path, site: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import shutil
 import sys
 import warnings
 from collections.abc import Callable
@@ -230,6 +231,28 @@ def test_epochs_are_compared_step_by_step_and_as_a_series(
     verdict = reportgen.series([reportgen.read(path) for path in sorted(site.glob("reports/*/image-1.html"))]).verdict
     fell = "fell" if logged[-1]["loss"] < logged[0]["loss"] else "rose"
     assert f"`loss` {fell} from" in verdict
+
+
+def test_a_long_training_says_how_many_epochs_its_series_has(
+    followed: tuple[Path, list[dict[str, float]], list[np.ndarray]], tmp_path: Path
+) -> None:
+    site = tmp_path / "site"
+    for number in range(1, 44):
+        (site / f"reports/epoch-{number:02}").mkdir(parents=True)
+        shutil.copy(followed[0] / f"reports/epoch-0{1 + number % 3}/image-1.html", site / f"reports/epoch-{number:02}/a.html")
+    shutil.copy(followed[0] / "reports/epoch-01/image-1.html", site / "reports/epoch-01/b.html")
+    shutil.copy(followed[0] / "reports/epoch-02/image-1.html", site / "reports/epoch-02/b.html")
+    (site / "diffs/epoch-01--epoch-02").mkdir(parents=True)  # a site that compares its epochs
+    (site / "data").mkdir()
+    shutil.copy(followed[0] / "data/site.json", site / "data")
+    reportgen.index([site])
+    long, short = ((site / f"series/{name}.html").read_text("utf-8") for name in "ab")
+    assert "40 versions" in long
+    assert "This series has 40 of the 43 epochs, evenly spaced; the others are left out." in long
+    assert "2 versions" in short
+    assert "left out" not in short
+    index = (site / "index.html").read_text("utf-8")
+    assert re.findall(r'<a href="series/(.)\.html">(.*?)</a>', index) == [("a", "40 of 43 epochs"), ("b", "All epochs")]
 
 
 def test_every_link_of_the_site_leads_to_a_file(followed: tuple[Path, list[dict[str, float]], list[np.ndarray]]) -> None:

@@ -23,6 +23,7 @@ NO_MAPS = "No report holds the feature maps, which this check needs; make the re
 class LayerActivity:
     """How many of a convolution's `channels` are inactive on none, some or all of the `images` on which it ran.
 
+    `inactive` is the mean share (0..1) of its channels that are inactive on an image.
     `most` names those that are inactive most often, each with its share of the images. `outline` draws the shares of all
     channels, the largest first, in a box of 100 x 10: the path of an SVG.
     """
@@ -34,6 +35,7 @@ class LayerActivity:
     never: int
     sometimes: int
     always: int
+    inactive: float
     most: tuple[tuple[int, float], ...]
     outline: str
 
@@ -138,6 +140,7 @@ def _layer(index: int, path: str, counted: np.ndarray, images: int) -> LayerActi
         never=never,
         sometimes=len(counted) - never - always,
         always=always,
+        inactive=float(counted.sum() / max(1, len(counted) * images)),
         most=tuple((int(each), float(counted[each] / images)) for each in order[:LISTED] if counted[each]),
         outline=_outline(counted[order] / images),
     )

@@ -34,12 +34,13 @@ class OverImages(NamedTuple):
 class Row:
     """An image's entry under each model, None for a model that did not run on it.
 
-    `disagree` means that models with the same set of classes predict different ones.
+    `truths` are the labels of its true class, of which models with different classes may have different ones. `disagree` means
+    that models with the same set of classes predict different ones.
     """
 
     stem: str
     image: str
-    truth: str
+    truths: tuple[str, ...]
     cells: tuple[Entry | None, ...]
     disagree: bool
 
@@ -80,7 +81,7 @@ def rows_of(entries: Sequence[Entry], models: Sequence[str]) -> list[Row]:
             Row(
                 stem=stem,
                 image=first.image,
-                truth=next((each.truth for each in made if each.truth), ""),
+                truths=tuple(dict.fromkeys(each.truth for each in made if each.truth)),
                 cells=tuple(by_model.get(model) for model in models),
                 disagree=any(len(those) > 1 for classes, those in answers.items() if classes),
             )
@@ -150,7 +151,7 @@ def _metrics(figures: Sequence[ModelFigures]) -> dict[str, list[str]]:
 
 def _labels(rows: Sequence[Row]) -> list[str]:
     """Return the labels in the rows, for the filter."""
-    return sorted({label for row in rows for label in (row.truth, *(each.label for each in row.cells if each)) if label})
+    return sorted({label for row in rows for label in (*row.truths, *(each.label for each in row.cells if each)) if label})
 
 
 def stale_pages(site: Path, pages: dict[str, bytes]) -> list[Path]:

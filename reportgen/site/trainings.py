@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
+from ..comparison.result import Series
 from ..comparison.series import series
 from ..errors import OutputError, ReportgenError
 from ..formatting import natural, numbers
@@ -15,7 +18,6 @@ from ..metrics import grouped
 from ..page.diff import render_series
 from ..page.read import read
 from ..records import record
-from ..report import Report
 from .entries import Entry
 from .figures import ModelFigures
 from .layout import DIFFS, diff_file, series_file, write_in
@@ -62,12 +64,17 @@ class Step(NamedTuple):
 
 @record(kw_only=True)
 class Compared:
-    """The comparisons of the epochs on one image: the series over all, "" if there is none, and the diffs."""
+    """The comparisons of the epochs on one image: the series, "" if there is none, and the diffs.
+
+    `reports` is how many epochs have a report of the image, `shown` how many of these the series holds.
+    """
 
     image: str
     stem: str
     series: str
     steps: tuple[Step, ...]
+    reports: int
+    shown: int
 
 
 @record(kw_only=True)
@@ -107,13 +114,12 @@ def steps_in(site: Path, models: Mapping[int, str]) -> list[tuple[int, int]]:
 def trainings_in(site: Path, entries: Sequence[Entry], figures: Sequence[ModelFigures]) -> tuple[Training, ...]:
     """Return the trainings that the site compares the epochs of."""
     by_model = {each.key: each for each in figures}
-    images = {entry.stem: entry.image for entry in sorted(entries, key=lambda entry: entry.key)}
     return tuple(
         Training(
             name=training,
             epochs=tuple(models),
             curves=tuple(_curves({number: by_model[model] for number, model in models.items()})),
-            images=tuple(_compared(site, training, models, images)),
+            images=tuple(_compared(site, training, models, entries)),
         )
         for training, models in epochs_of(entries).items()
         if steps_in(site, models)
@@ -122,23 +128,31 @@ def trainings_in(site: Path, entries: Sequence[Entry], figures: Sequence[ModelFi
 
 def comparisons_in(site: Path, entries: Sequence[Entry]) -> dict[tuple[str, str], tuple[tuple[Step, ...], str]]:
     """Return the comparisons that each report takes part in: the diffs with other epochs, and the series, "" if there is none."""
-    images = {entry.stem: entry.image for entry in entries}
     found = {}
     for training, models in epochs_of(entries).items():
-        for each in _compared(site, training, models, images) if steps_in(site, models) else ():
+        for each in _compared(site, training, models, entries) if steps_in(site, models) else ():
             for number, model in models.items():
                 found[model, each.stem] = tuple(step for step in each.steps if number in step[:2]), each.series
     return found
 
 
-def _compared(site: Path, training: str, models: Mapping[int, str], images: Mapping[str, str]) -> Iterator[Compared]:
+def _compared(site: Path, training: str, models: Mapping[int, str], entries: Sequence[Entry]) -> Iterator[Compared]:
+    images = {entry.stem: entry.image for entry in sorted(entries, key=lambda entry: entry.key)}
+    reports = Counter(entry.stem for entry in entries if entry.model in models.values() and not entry.error)
     pairs = steps_in(site, models)
     for stem, image in sorted(images.items()):
         whole = series_file(training, stem)
         steps = (Step(old, new, diff_file(models[old], models[new], stem)) for old, new in pairs)
         found = tuple(step for step in steps if _is_file(site, step.file))
         if found or _is_file(site, whole):
-            yield Compared(image=image, stem=stem, series=whole if _is_file(site, whole) else "", steps=found)
+            yield Compared(
+                image=image,
+                stem=stem,
+                series=whole if _is_file(site, whole) else "",
+                steps=found,
+                reports=reports[stem],
+                shown=min(reports[stem], MOST_VERSIONS),
+            )
 
 
 def _is_file(site: Path, file: str) -> bool:
@@ -199,7 +213,7 @@ def write_series(site: Path, entries: Iterable[Entry], templates: Path | None = 
             if len(files) < 2:
                 continue
             try:
-                page = render_series(series(list(_read(site, spread(files)))), templates)
+                page = render_series(_series_over(site, files), templates)
             except OutputError:
                 raise
             except ReportgenError as error:
@@ -209,8 +223,14 @@ def write_series(site: Path, entries: Iterable[Entry], templates: Path | None = 
     return problems
 
 
-def _read(site: Path, files: Iterable[str]) -> Iterator[Report]:
-    return (read(site / file) for file in files)
+def _series_over(site: Path, files: Sequence[str]) -> Series:
+    """Return the series over the reports of all epochs; its verdict says so if only some of them are in it."""
+    chosen = spread(files)
+    found = series([read(site / file) for file in chosen])
+    if len(chosen) == len(files):
+        return found
+    told = f"This series has {len(chosen)} of the {len(files):,} epochs, evenly spaced; the others are left out."
+    return replace(found, verdict=f"{found.verdict} {told}")
 
 
 def spread(files: Sequence[str], most: int = MOST_VERSIONS) -> list[str]:

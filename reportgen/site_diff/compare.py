@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from ..comparison.pair import Pair
 from ..comparison.result import Diff
 from ..errors import ReportFileError
 from ..formatting import counted
-from ..options import ComparisonOptions
+from ..options import ComparisonOptions, read_options
 from ..page.read import read
 from ..report import SECTIONS
 from ..site.entries import Entry
@@ -34,6 +34,15 @@ class Sites(NamedTuple):
     old: Path
     new: Path
     asked: ComparisonOptions
+
+
+def diff_sites(old: str | Path, new: str | Path, **options: Any) -> SiteDiff:
+    """Return what changed from the site in the folder `old` to the one in `new`. Needs neither the models nor TensorFlow.
+
+    options: `tolerance`, `maps` and `ignore_names`, as for `diff`. Raises `OptionError` for an invalid option, and
+    `ReportFileError` as `compare_sites` does.
+    """
+    return compare_sites(Path(old), Path(new), read_options(ComparisonOptions, options))
 
 
 def compare_sites(old: Path, new: Path, asked: ComparisonOptions, progress: Progress = lambda step: None) -> SiteDiff:

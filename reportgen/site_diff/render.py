@@ -15,6 +15,7 @@ from PIL import Image
 from ..page.folder import picture_name
 from ..page.render import Composer
 from ..site.entries import Entry
+from ..site.layout import check_site
 from ..site.thumbnails import SIDE
 from .output import answer_of, sure_of
 from .result import ComparedImage, ModelDiff, SiteDiff
@@ -61,6 +62,20 @@ class ShownModel(NamedTuple):
     accuracy: str
     flips: list[ShownFlip]
     all_flips: int
+
+
+def render_site_diff(
+    diff: SiteDiff, old: str | Path, new: str | Path, folder: str | Path | None = None, templates: Path | None = None
+) -> str:
+    """Return the comparison as one self-contained HTML page; `templates` as for `render`.
+
+    old, new: the folders that were compared, from which the thumbnails are taken. folder: the folder that the page will lie in;
+    without it, the page does not link to the reports. Raises `ReportFileError` for a folder that is not a site.
+    """
+    sites = Path(old), Path(new)
+    for each in sites:
+        check_site(each)
+    return SitePage(sites, None if folder is None else Path(folder), templates).html(diff)
 
 
 class SitePage:

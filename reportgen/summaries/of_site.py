@@ -116,7 +116,7 @@ def _reason(row: Row) -> str:
     told = {
         "no report": row.failed,
         "models disagree": row.disagree,
-        f"wrong, truth {name(row.truth)}": row.wrong,
+        f"wrong, truth {' / '.join(map(name, row.truths))}": row.wrong,
         "checks": any(each.worst in ("error", "warning") for each in row.cells if each and not each.error),
     }
     return ", ".join(words for words, holds in told.items() if holds)

@@ -30,7 +30,7 @@
       for (const cell of cells) cell.hidden = Boolean(model) && cell.dataset.model !== model;
       const fits = (cell) =>
         !cell.hidden &&
-        (!label || row.dataset.truth === label || cell.dataset.label === label) &&
+        (!label || row.dataset.truth.split("\n").includes(label) || cell.dataset.label === label) &&
         (least < 0 || Number(cell.dataset.confidence ?? -1) >= least) &&
         (!show || show === "disagree" || (cell.dataset.state || "").split(" ").includes(show));
       const whole = show !== "disagree" || row.dataset.state.split(" ").includes("disagree");
