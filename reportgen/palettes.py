@@ -9,22 +9,23 @@ import numpy as np
 from PIL import Image
 
 MOST_COLOURS = 256  # of a palette
-FEW_COLOURS = 96  # of a picture that is only viewed
+FEW_COLOURS = 96  # of a photograph that is only viewed
+FEWER_COLOURS = 48  # of a small picture that is only viewed: a report has dozens of them
 SAMPLE = 4_000  # pixels whose colours are looked at: using all of a photograph takes 20 times as long and looks no better
 QUICK_SAMPLE = 1_000  # for a picture that is made for each of many images: three times as fast, and looks nearly as good
 LARGEST_PALETTE = 30_000_000  # values: searching more for their colours takes longer than writing them
 
 
-def few_colours(pixels: np.ndarray, looked_at: int = SAMPLE) -> np.ndarray:
-    """Reduce pixels uint8 (h, w, 3) to a palette of 96 colours by median cut: a third of the file size, with hardly visible loss.
+def few_colours(pixels: np.ndarray, looked_at: int = SAMPLE, most: int = FEW_COLOURS) -> np.ndarray:
+    """Reduce pixels uint8 (h, w, 3) to a palette of `most` colours by median cut: far smaller, with hardly visible loss.
 
     Only for pictures that are viewed, never for pixels whose values are read. The palette is chosen by `looked_at` pixels.
     """
-    if Image.fromarray(pixels).getcolors(FEW_COLOURS) is not None:
+    if Image.fromarray(pixels).getcolors(most) is not None:
         return pixels
     flat = pixels.reshape(1, -1, 3)
     sample = np.ascontiguousarray(flat[:, :: math.ceil(flat.shape[1] / looked_at)])
-    palette = Image.fromarray(sample).quantize(FEW_COLOURS, Image.Quantize.MEDIANCUT, kmeans=1, dither=Image.Dither.NONE)
+    palette = Image.fromarray(sample).quantize(most, Image.Quantize.MEDIANCUT, kmeans=1, dither=Image.Dither.NONE)
     return np.asarray(Image.fromarray(pixels).quantize(palette=palette, dither=Image.Dither.NONE).convert("RGB"))
 
 

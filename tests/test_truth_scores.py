@@ -222,7 +222,7 @@ def test_scores_of_an_unknown_kind_are_compared_with_raw_ones_and_no_others() ->
     assert "add up" not in page
     assert [line.label for line in series([old, new, new]).tables[0].lines] == ["cat", "dog"]
     other = diff(old, report_with([0.2, 0.8], ("cat", "dog"), "probabilities"))
-    assert "cannot be compared: scores of 2 classes, now probabilities of 2 classes" in str(other.predictions)
+    assert "the old model outputs scores of 2 classes, the new one probabilities of 2 classes" in str(other.predictions)
 
 
 def test_bars_of_scores_that_may_be_beyond_1_reach_to_the_greatest() -> None:

@@ -25,7 +25,7 @@ from .listening import Heard
 from .running import Structure, run
 
 BATCH = 8  # pictures per batch, never fewer, so that a filter's picture does not depend on the others
-MARGIN = 32  # pixels beyond the receptive field, so that enough cells see none of the zeros that pad the picture
+MARGIN = 24  # pixels beyond the receptive field, so that enough cells see none of the zeros that pad the picture
 LARGEST = 128  # pixels, a side of a picture: doubling it takes four times as long and shows the same
 RATE = 0.05  # Adam's learning rate
 FIRST, SECOND = 0.9, 0.999  # Adam's beta 1 and beta 2

@@ -11,7 +11,7 @@ import numpy as np
 from ...errors import NotApplicable, OptionError
 from ...excited import OUTPUT, STEPS, Excited
 from ...options import Options
-from ...palettes import few_colours
+from ...palettes import FEWER_COLOURS, few_colours
 from ...picture import GREY, RGB, Picture, finite_range, quantize, reduced, striped
 from ...probe import FeatureMaps, Network, Probe, Question, block_ends, label_of
 from ...records import record
@@ -260,7 +260,7 @@ def _as_picture(pixels: np.ndarray) -> Picture:
 
 @lru_cache(maxsize=500)  # a filter's picture is the same in every report of the model
 def _few_colours(pixels: bytes, shape: tuple[int, ...]) -> np.ndarray:
-    return few_colours(np.frombuffer(pixels, np.uint8).reshape(shape))
+    return few_colours(np.frombuffer(pixels, np.uint8).reshape(shape), most=FEWER_COLOURS)
 
 
 def _map(maps: FeatureMaps, channel: int, colormap: str) -> Picture | None:
