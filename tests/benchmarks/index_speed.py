@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.index_speed [REPORTS ...]
 
-The entries of REPORTS reports (default 1000 and 10000) are made up, under two models; no report and no thumbnail is on the disk. The
+The entries of REPORTS reports (default 1000 and 10000) of two models are made up; no report and no thumbnail is on the disk. The
 page is opened with and without JavaScript, until it is loaded and laid out. The limit is 2 s for 1,000 reports.
 """
 
