@@ -79,9 +79,9 @@ class Server:
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     server = Server()
-    yield server
-    server.process.kill()
-    server.process.wait()
+    with server.process:  # closes its pipes, and waits for it
+        yield server
+        server.process.kill()
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +143,7 @@ def test_ctrl_c_while_workers_draw_writes_the_index_and_leaves_no_process(server
     assert all(is_whole(site, entry) for entry in read_entries(site).values())
 
 
+@pytest.mark.slow
 def test_three_kills_lose_and_halve_nothing(server: Server, folder: Path, tmp_path: Path) -> None:
     site, whole, drawn = tmp_path / "site", tmp_path / "whole", random.Random(5)
     for _ in range(3):
