@@ -11,7 +11,8 @@ import sys
 import textwrap
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -43,12 +44,18 @@ ALONE = Neighbours(None, None, ())
 SHORT = {"only": ("overview", "predictions"), "preprocess": "none"}
 
 
+def awaited(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine in a thread of its own: in this one, the browser of other tests may have a loop that runs."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, coroutine).result()
+
+
 @pytest.fixture
 def workers_folder(tmp_path: Path) -> Iterator[Any]:
     """What stands for a worker: its folder. Afterwards no job is left in this process."""
     yield SimpleNamespace(local_directory=str(tmp_path / "worker"))
     for name in list(on_worker._RECEIVED):
-        asyncio.run(on_worker.forget(name))
+        awaited(on_worker.forget(name))
     assert not on_worker._OPENED
 
 
@@ -60,7 +67,7 @@ def carried(name: str, job: Job, luggage: Luggage, worker: Any) -> None:
         content = path.read_bytes()
         size = 7 if len(content) < 1000 else 100_000
         for start in range(0, len(content), size):
-            asyncio.run(on_worker.receive(name, place, start, content[start : start + size]))
+            awaited(on_worker.receive(name, place, start, content[start : start + size]))
 
 
 def made_there(name: str, path: Path, **options: Any) -> Made:
@@ -102,7 +109,7 @@ def test_a_report_made_from_what_was_sent_is_the_report_made_here(tmp_path: Path
     assert there.entry == here.entry
     assert there.files == here.files
     assert b"my own overview" in there.files[there.entry.file]
-    asyncio.run(on_worker.forget("job"))
+    awaited(on_worker.forget("job"))
     assert list(Path(workers_folder.local_directory).iterdir()) == []
     assert on_worker.make("job", b"", b"") is None
 
@@ -149,7 +156,7 @@ def test_a_file_that_did_not_arrive_whole_is_noticed(tmp_path: Path, workers_fol
     built("functional").save(tmp_path / "m.keras")
     job, luggage = job_of(tmp_path / "m.keras", **SHORT)
     carried("job", job, luggage, workers_folder)
-    wrong = asyncio.run(on_worker.arrived("job", {"model/m.keras": "0" * 64}))
+    wrong = awaited(on_worker.arrived("job", {"model/m.keras": "0" * 64}))
     assert wrong == "m.keras did not arrive whole"
 
 
@@ -161,11 +168,11 @@ def test_imagenet_weights_are_put_where_keras_looks(tmp_path: Path, workers_fold
     assert list(luggage.files) == [luggage.cached]
     job = Job(given="vgg16", key="vgg16", name="vgg16", options=asked)
     assert on_worker.begin("job", job, luggage.without_files(), workers_folder)
-    asyncio.run(on_worker.receive("job", luggage.cached, 0, b"weights"))
+    awaited(on_worker.receive("job", luggage.cached, 0, b"weights"))
     digest = "9a2c2b21462effa9829389ae49427a62797b6f0c0a77d8b1c4d1e4a4e0f9fb36"
-    assert asyncio.run(on_worker.arrived("job", {luggage.cached: digest}))  # not the digest of these bytes
+    assert awaited(on_worker.arrived("job", {luggage.cached: digest}))  # not the digest of these bytes
     assert not (tmp_path / "keras").exists()
-    assert asyncio.run(on_worker.arrived("job", {luggage.cached: hashlib.sha256(b"weights").hexdigest()})) == ""
+    assert awaited(on_worker.arrived("job", {luggage.cached: hashlib.sha256(b"weights").hexdigest()})) == ""
     (found,) = (tmp_path / "keras" / "models").iterdir()
     assert (found.name, found.read_bytes()) == ("vgg16_weights_tf_dim_ordering_tf_kernels.h5", b"weights")
     assert not on_worker.begin("job", job, luggage.without_files(), workers_folder)
