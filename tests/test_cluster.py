@@ -44,10 +44,10 @@ ALONE = Neighbours(None, None, ())
 SHORT = {"only": ("overview", "predictions"), "preprocess": "none"}
 
 
-def awaited(coroutine: Coroutine[Any, Any, None]) -> None:
-    """Run a coroutine in a thread of its own: in this one, the browser of other tests may have a loop that runs."""
+def awaited(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Return what a coroutine returns, run in a thread of its own: in this one, the browser of other tests may have a loop that runs."""
     with ThreadPoolExecutor(1) as thread:
-        thread.submit(asyncio.run, coroutine).result()
+        return thread.submit(asyncio.run, coroutine).result()
 
 
 @pytest.fixture
