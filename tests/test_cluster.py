@@ -45,7 +45,7 @@ SHORT = {"only": ("overview", "predictions"), "preprocess": "none"}
 
 
 def awaited(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """Return what a coroutine returns, run in a thread of its own: in this one, the browser of other tests may have a loop that runs."""
+    """Return what a coroutine returns in a thread of its own: in this one, a browser of other tests may run its loop."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, coroutine).result()
 
