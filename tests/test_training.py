@@ -229,7 +229,7 @@ def test_epochs_are_compared_step_by_step_and_as_a_series(
     assert "3 versions" in page
     assert "Metric: accuracy" in page
     verdict = reportgen.series([reportgen.read(path) for path in sorted(site.glob("reports/*/image-1.html"))]).verdict
-    fell = "fell" if logged[-1]["loss"] < logged[0]["loss"] else "rose"
+    fell = "improved" if logged[-1]["loss"] < logged[0]["loss"] else "worsened"
     assert f"`loss` {fell} from" in verdict
 
 

@@ -76,18 +76,19 @@ def tell_weights_of_all(
         else:
             runs.append((kind, number, number + 1))
     if len(runs) == 1:
-        yield f"{runs[0][0]} in every step{_by(drifts)}"
+        yield f"{runs[0][0]} in every step{_by(drifts, runs[0][0])}"
         return
     named = [f"{kind} from version {first} to {last}" for kind, first, last in runs]
     more = f", and {counted(len(named) - RUNS, 'more change')} of kind" if len(named) > RUNS else ""
     yield f"{', '.join(named[:RUNS])}{more}"
 
 
-def _by(drifts: Sequence[WeightDrift | None]) -> str:
+def _by(drifts: Sequence[WeightDrift | None], kind: str) -> str:
     """Return a clause on how far all weights moved in each step, if every layer can be compared; else ""."""
     moves = [drift.whole.relative_change if drift and drift.whole and not drift.unmatched else None for drift in drifts]
     known = [relative_change(move) for move in moves if move]
     if not 0 < len(known) == len(moves) <= RUNS:
         return ""
     *front, last = (f"by {move} in step {number}" for number, move in enumerate(known, start=1))
-    return f": the weights changed {', '.join(front)}{' and ' if front else ''}{last}"
+    subject = "" if kind.startswith("Weights") else "the weights changed "
+    return f": {subject}{', '.join(front)}{' and ' if front else ''}{last}"
