@@ -90,5 +90,5 @@ def _by(drifts: Sequence[WeightDrift | None], kind: str) -> str:
     if not 0 < len(known) == len(moves) <= RUNS:
         return ""
     *front, last = (f"by {move} in step {number}" for number, move in enumerate(known, start=1))
-    subject = "" if kind.startswith("Weights") else "the weights changed "
+    subject = "" if kind.lower().startswith("weights changed") else "the weights changed "
     return f": {subject}{', '.join(front)}{' and ' if front else ''}{last}"
