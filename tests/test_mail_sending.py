@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
+import subprocess
+import sys
+import termios
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -174,13 +179,18 @@ def test_far_servers_get_nothing_unencrypted(page: Path, run: Run, monkeypatch: 
             return ("203.0.113.7", 25)
 
     near = socket.create_connection
-    monkeypatch.setattr(
-        socket,
-        "create_connection",
-        lambda *given: Far(fileno=near(*given).detach()),  # a server without STARTTLS
-    )
+
+    def connect_far(*given: Any) -> socket.socket:
+        connection = near(*given)
+        timeout = connection.gettimeout()
+        far = Far(fileno=connection.detach())
+        far.settimeout(timeout)  # without it, nothing waits for the server's greeting
+        return far
+
+    monkeypatch.setattr(socket, "create_connection", connect_far)
     monkeypatch.setenv(PASSWORD, "secret")
     mailbox = Mailbox()
+    # a server without STARTTLS
     with server(mailbox, authenticator=mailbox.authenticate, auth_require_tls=False) as place:
         err = refused_with(run, page, place, "--user", "me")
     assert "the server offers no encryption (STARTTLS), so nothing was sent" in err
@@ -316,3 +326,24 @@ def test_servers_are_named_in_several_ways() -> None:
     for wrong in ("", "h:0", "h:70000", "http://h", "h/path", "h?x", ":25", "h h:25"):
         with pytest.raises(OptionError, match="expected HOST:PORT"):
             server_of(wrong)
+
+
+def test_the_password_is_asked_for_in_a_terminal_and_not_shown() -> None:
+    ask = "from reportgen.cli.email import _password; print(_password('me'))"
+    environment = {name: value for name, value in os.environ.items() if name != PASSWORD}
+    terminal, its_end = os.openpty()
+    settings: dict[str, Any] = {"stdin": its_end, "stderr": its_end, "env": environment, "start_new_session": True}
+    with subprocess.Popen([sys.executable, "-c", ask], stdout=subprocess.PIPE, **settings) as child:
+        shown = b""
+        while b"Password of me" not in shown:
+            shown += os.read(terminal, 1000)
+        while termios.tcgetattr(terminal)[3] & termios.ECHO:  # what is typed earlier is thrown away
+            time.sleep(0.01)
+        os.write(terminal, b"secret\n")
+        assert child.communicate(timeout=60)[0] == b"secret\n"
+    os.close(its_end)
+    os.set_blocking(terminal, False)
+    with suppress(OSError):  # nothing more was shown
+        shown += os.read(terminal, 1000)
+    os.close(terminal)
+    assert b"secret" not in shown
