@@ -140,10 +140,9 @@ def open_model(job: Job, announce: Announce | None = None, progress: Progress = 
         raise ReportgenError(f"{job.name}: cannot be opened ({reason_of(error)}).") from error
 
 
-def make_report(reporter: Reporter, job: Job, task: Task) -> Made:
+def make_report(drawer: Drawer, reporter: Reporter, job: Job, task: Task) -> Made:
     """Return the report of an image with its files, or the reason why it cannot be made."""
-    with Drawer(0) as drawer:
-        return _begin(drawer, reporter, job, task, lambda: given_image(task.source.path)).made()
+    return _begin(drawer, reporter, job, task, lambda: given_image(task.source.path)).made()
 
 
 def failed(job: Job, task: Task, reason: str) -> Made:

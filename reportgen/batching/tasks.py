@@ -16,7 +16,7 @@ from .gathering import Source
 class Job:
     """A model of a batch and how its reports are made: `given` is the model, `key` its folder in the site, `name` its name.
 
-    `peaks` is whether the peaks of the feature maps are wanted, too.
+    `peaks` is whether the peaks of the feature maps are wanted, too. `reports` is how many are to be made, 0 if not known.
     """
 
     given: Any
@@ -24,6 +24,7 @@ class Job:
     name: str
     options: Options
     peaks: bool = False
+    reports: int = 0
 
     @property
     def templates(self) -> Path | None:

@@ -9,6 +9,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError
+from dataclasses import replace
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -42,7 +43,8 @@ class Crew:
     """
 
     def __init__(self, cluster: Cluster, job: Job, luggage: Luggage, tasks: Sequence[Task], tell: Callable[[str], None]) -> None:
-        self.cluster, self.job, self.luggage, self.tell = cluster, job, luggage, tell
+        self.cluster, self.luggage, self.tell = cluster, luggage, tell
+        self.job = replace(job, reports=len(tasks))
         self.name = uuid.uuid4().hex[:12]  # of the job, on the workers
         self.waiting = deque(Wanted(each) for each in tasks)
         self.workers: dict[str, Worker] = {}

@@ -18,6 +18,7 @@ from ...errors import ReportgenError, reason_of
 from ...loading.applications import weights_cache
 from ...quiet import keep_matplotlib_from_the_folder
 from ...reporter import Reporter
+from ..drawing import Drawer
 from ..making import Job, Made, Task, make_report, open_model
 from .luggage import MODULES, Luggage, names_here, unpacked
 from .modules import modules_from
@@ -41,6 +42,8 @@ class _Opened:
         try:
             self.job = unpacked(received.job, received.luggage, received.folder)
             self.reporter: Reporter | None = open_model(self.job)
+            self.reporter.expect(self.job.reports)
+            self.drawer = Drawer(0)  # in this process: a worker has one core
         except BaseException:
             self._left.close()
             raise
@@ -138,7 +141,7 @@ def make(name: str, packed: bytes, content: bytes) -> Made | None:
         path.write_bytes(content)
         try:
             assert opened.reporter is not None
-            made = make_report(opened.reporter, opened.job, replace(task, source=task.source._replace(path=path)))
+            made = make_report(opened.drawer, opened.reporter, opened.job, replace(task, source=task.source._replace(path=path)))
         finally:
             path.unlink()
     if not made.entry.error:
