@@ -10,7 +10,7 @@ from PIL import Image, ImageFilter
 from .errors import ReportFileError
 from .picture import CLASSES, DIVERGING, NO_CLASS, RGB, WHOLE, Part, Picture, palette
 
-LONGEST_SIDE = 640  # pixels of an image on the page
+LONGEST_SIDE = 480  # pixels of an image on the page, where it is the largest picture
 LAYER_SIDE = 160  # pixels of an overlay: maps are coarse, and a browser enlarges them as smoothly as we would
 COARSE = 16  # a map with at most this many cells on its longer side is drawn cell by cell: 4 x 4 cells are not a smooth cloud
 STRONGEST = 0.75  # the opacity of a map's colour at its strongest place

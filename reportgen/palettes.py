@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 MOST_COLOURS = 256  # of a palette
-FEW_COLOURS = 96  # of a photograph that is only viewed
+FEW_COLOURS = 72  # of a photograph that is only viewed
 FEWER_COLOURS = 48  # of a small picture that is only viewed: a report has dozens of them
 SAMPLE = 4_000  # pixels whose colours are looked at: using all of a photograph takes 20 times as long and looks no better
 QUICK_SAMPLE = 1_000  # for a picture that is made for each of many images: three times as fast, and looks nearly as good

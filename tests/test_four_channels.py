@@ -175,6 +175,6 @@ def test_the_digest_tells_what_the_model_was_given() -> None:
 
 
 def test_the_page_does_not_claim_to_show_all_that_the_model_sees() -> None:
-    claim = "The model cannot see any detail that is not visible here."
+    claim = " The model cannot see any detail that is not visible here."
     assert claim not in reportgen.render(report_of(NOISE))
     assert claim in reportgen.render(report_of(NOISE, channels=3))

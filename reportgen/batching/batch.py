@@ -115,7 +115,7 @@ def batch(
 
 @contextmanager
 def _connected(dask: Any, luggage: Mapping[str, Luggage], progress: Progress) -> Iterator[Cluster | None]:
-    """Yield the cluster, all of whose workers make the same reports as this machine; None if there is to be none."""
+    """Yield a cluster whose workers make the same reports as this machine, or None if no cluster was asked for."""
     if dask is None:
         yield None
         return

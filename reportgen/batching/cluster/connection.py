@@ -64,7 +64,7 @@ class Cluster:
         return self.client.submit(eval, CALL, named, key=key, pure=False, workers=[worker], allow_other_workers=False)
 
     def unlike(self, workers: Collection[str], modules: Sequence[str]) -> dict[str, str]:
-        """Return by worker why it cannot make the same reports as this machine, for those that cannot."""
+        """Return the workers that cannot make the same reports as this machine, by address, each with the reason."""
         here = facts(modules)
         found: dict[str, str] = {}
         for worker, there in self.run(facts, modules, workers=workers).items():

@@ -36,7 +36,7 @@ Outcome = Iterable[Made]
 
 
 class Crew:
-    """Has the reports of a job made by the workers.
+    """Lets the workers make the reports of a job.
 
     Threads of its own wait for the cluster and put what happened into a queue; everything else happens in the thread that calls
     `next_outcome`, so that Ctrl-C is noticed at once.
@@ -174,7 +174,7 @@ class Crew:
         self.tell(f"--dask {self.cluster.name}: the worker {worker.address} is not used: it {why}")
 
     def _feed(self) -> list[Made]:
-        """Send reports to workers that have none, then to those that have one; return those whose image cannot be read."""
+        """Send reports to idle workers, then a second one to the others; return the reports whose image cannot be read."""
         for count in range(AHEAD):
             for worker in self.workers.values():
                 if not self.waiting:
@@ -198,7 +198,7 @@ class Crew:
         sent.future.add_done_callback(lambda future: self._finished.put(sent))
 
     def _taken_back(self, sent: Sent) -> bool:
-        """Take note that a worker no longer has this; return False if it had been given up before."""
+        """Record that a worker no longer has this; return False if that was recorded before."""
         if sent not in sent.worker.sent:
             return False
         sent.worker.sent.remove(sent)

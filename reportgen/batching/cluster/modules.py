@@ -24,7 +24,7 @@ INSTALLED = ("site-packages", "dist-packages")
 
 
 class Modules(NamedTuple):
-    """The modules of `--import` and those that they import in turn.
+    """The modules named by `--import`, and all modules that they import.
 
     sent: the files of modules that are not installed, by their path on the import path. names: the top-level names of these.
     installed: the top-level names of installed modules, which the workers must have, too.
@@ -36,7 +36,7 @@ class Modules(NamedTuple):
 
 
 def modules_of(names: Sequence[str]) -> Modules:
-    """Return the modules that `names` import; raises `OptionError` for those that do not exist or cannot be sent.
+    """Return the modules called `names` and what they import; raises `OptionError` if one is missing or cannot be sent.
 
     What they import in turn is read from their code, without running it. What is imported by a name that is computed stays
     unknown, and is missing on the workers.
@@ -146,7 +146,7 @@ def _imported_by(path: Path) -> list[str]:
 
 
 def digest_of_module(top: str) -> str:
-    """Return a digest of the code of an installed module; "" if there is none."""
+    """Return a digest of an installed module's code, or "" if the module is not installed."""
     spec = _spec_of(top)
     if spec is None:
         return ""

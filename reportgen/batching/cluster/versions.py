@@ -76,7 +76,7 @@ def difference(here: Facts, there: Facts) -> str:
 
 
 def without_reportgen(installed: str) -> str:
-    """Return what is wrong with a worker whose reportgen has no `facts`; `installed` is its version, "" if there is none."""
+    """Return what is wrong with a worker whose reportgen is too old or missing; `installed` is its version or ""."""
     if installed and installed != __version__:
         return (
             f"has reportgen {installed}, this machine {__version__}; install the same there: {_install('reportgen', __version__)}"
