@@ -5,7 +5,6 @@ from __future__ import annotations
 import colorsys
 import io
 import math
-import struct
 import warnings
 import zlib
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from PIL import Image
 
 from .errors import ReportFileError
 from .palettes import in_palette
+from .pngs import map_png, with_opacities
 from .records import record
 from .tensors import figure
 
@@ -238,31 +238,17 @@ def to_png(picture: Picture) -> bytes:
     """Return the picture as a lossless PNG: a palette image whose indices are `values`, or the exact colours."""
     if picture.colormap == RGB and (png := in_palette(picture.values)) is not None:
         return png
+    if picture.colormap != RGB:
+        return map_png(picture.values, palette(picture.colormap))
     buffer = io.BytesIO()
     # of zlib's strategies, run lengths give the smallest files for maps, in a third of the time
     Image.fromarray(picture.values).save(buffer, "PNG", compress_level=9, compress_type=zlib.Z_RLE)
-    return buffer.getvalue() if picture.colormap == RGB else _with_palette(buffer.getvalue(), palette(picture.colormap))
+    return buffer.getvalue()
 
 
 def with_opacity(png: bytes, shares: np.ndarray) -> bytes:
     """Return a palette PNG made by `to_png` with an opacity for each of its 256 colours; `shares` (256,) are 0..1."""
-    palette_end = 8 + 12 + 13 + 12 + 3 * 256  # signature, and the chunks IHDR and PLTE
-    return png[:palette_end] + _chunk(b"tRNS", np.rint(255 * shares).astype(np.uint8).tobytes()) + png[palette_end:]
-
-
-def _with_palette(grey: bytes, colours: bytes) -> bytes:
-    """Turn a grey PNG into a palette PNG with the same pixels as indices.
-
-    Pillow writes palette images without PNG's row filters, which makes maps a seventh larger than grey images.
-    """
-    header_end = 8 + 12 + 13  # signature, and the chunk IHDR: length, name, 13 bytes, checksum
-    header = bytearray(grey[16 : header_end - 4])
-    header[9] = 3  # the colour type: palette
-    return grey[:8] + _chunk(b"IHDR", bytes(header)) + _chunk(b"PLTE", colours) + grey[header_end:]
-
-
-def _chunk(name: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+    return with_opacities(png, np.rint(255 * shares).astype(np.uint8).tobytes())
 
 
 def values_from_png(png: bytes, rgb: bool) -> np.ndarray:
