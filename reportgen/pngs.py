@@ -10,27 +10,31 @@ import numpy as np
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 NO_FILTER, PAETH = 0, 4  # numbers of the PNG specification
 BAND = 1 << 16  # pixels filtered at a time, few enough for the processor's cache
+SMALL = 60_000  # pixels
 MEMORY = 9  # of zlib: its most
 
 
-def map_png(indices: np.ndarray, colours: bytes) -> bytes:
+def map_png(indices: np.ndarray, colours: bytes, opacities: bytes = b"") -> bytes:
     """Return a PNG of a map (h, w) uint8, whose adjacent indices are similar colours; `colours` are 3 bytes for each index.
 
     Each pixel is predicted from its neighbours by Paeth's filter: choosing the best filter for each row, as Pillow does, makes
-    files no smaller. Of zlib's strategies for what remains, run lengths give the smallest files, in a third of the time.
+    files no smaller. A small map may have too few similar neighbours, so it is also tried without. Of zlib's strategies for what
+    remains, run lengths give the smallest files, in a third of the time.
+
+    opacities: a byte for each of the first colours; the others are opaque.
     """
-    return _png(indices, colours, paeth(indices), level=9, strategy=zlib.Z_RLE)
+    found = _packed(paeth(indices), level=9, strategy=zlib.Z_RLE)
+    if indices.size <= SMALL:
+        found = min(found, _packed(_unfiltered(indices), level=9, strategy=zlib.Z_RLE), key=len)
+    return _png(indices, colours, opacities, found)
 
 
-def palette_png(indices: np.ndarray, colours: bytes, opacities: bytes = b"") -> bytes:
+def palette_png(indices: np.ndarray, colours: bytes) -> bytes:
     """Return a PNG of indices (h, w) uint8 that are unrelated to each other, for which PNG's filters make files larger.
 
-    opacities: a byte for each of the first colours; the others are opaque. A higher level takes three times as long for files
-    that are a hundredth smaller.
+    zlib's highest level takes twice as long for files that are half a percent smaller.
     """
-    rows = np.zeros((indices.shape[0], indices.shape[1] + 1), np.uint8)  # each row begins with the number of its filter
-    rows[:, 1:] = indices
-    return _png(indices, colours, rows, level=4, strategy=zlib.Z_DEFAULT_STRATEGY, opacities=opacities)
+    return _png(indices, colours, b"", _packed(_unfiltered(indices), level=5, strategy=zlib.Z_DEFAULT_STRATEGY))
 
 
 def with_opacities(png: bytes, opacities: bytes) -> bytes:
@@ -83,10 +87,20 @@ def _mask(chosen: np.ndarray) -> np.ndarray:
     return mask
 
 
-def _png(indices: np.ndarray, colours: bytes, rows: np.ndarray, *, level: int, strategy: int, opacities: bytes = b"") -> bytes:
-    height, width = indices.shape
+def _unfiltered(indices: np.ndarray) -> np.ndarray:
+    """Return the rows of a picture (h, w) uint8, each with the number of no filter in front."""
+    rows = np.full((indices.shape[0], indices.shape[1] + 1), NO_FILTER, np.uint8)
+    rows[:, 1:] = indices
+    return rows
+
+
+def _packed(rows: np.ndarray, *, level: int, strategy: int) -> bytes:
     packer = zlib.compressobj(level, zlib.DEFLATED, zlib.MAX_WBITS, MEMORY, strategy)
-    content = packer.compress(rows.data) + packer.flush()
+    return packer.compress(rows.data) + packer.flush()
+
+
+def _png(indices: np.ndarray, colours: bytes, opacities: bytes, content: bytes) -> bytes:
+    height, width = indices.shape
     header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)  # 8 bits per pixel; colour type 3 is a palette
     chunks = [(b"IHDR", header), (b"PLTE", colours), (b"tRNS", opacities), (b"IDAT", content), (b"IEND", b"")]
     return SIGNATURE + b"".join(_chunk(name, data) for name, data in chunks if data or name == b"IEND")

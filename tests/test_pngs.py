@@ -58,7 +58,7 @@ def test_a_part_of_a_larger_array_comes_back() -> None:
 
 def test_colours_have_their_opacities() -> None:
     pixels = np.array([[0, 1, 2]], np.uint8)
-    few = opened(palette_png(pixels, bytes([9, 8, 7, 200, 100, 50, 1, 2, 3]), bytes([0, 128])), "RGBA")
+    few = opened(map_png(pixels, bytes([9, 8, 7, 200, 100, 50, 1, 2, 3]), bytes([0, 128])), "RGBA")
     assert few.tolist() == [[[9, 8, 7, 0], [200, 100, 50, 128], [1, 2, 3, 255]]]
     many = opened(with_opacities(map_png(pixels, COLOURS), bytes([255, 64, 0]) + bytes(253)), "RGBA")
     assert many[0, :, 3].tolist() == [255, 64, 0]
