@@ -15,7 +15,7 @@ from ...options import Options, Scale
 from ...picture import DIVERGING, Grid, Picture, as_bytes, columns_across, finite_range, quantize, reduced, striped
 from ...probe import FeatureMaps, Probe, block_ends, is_shown
 from ...records import formerly, record
-from ...tensors import figure
+from ...tensors import figure, figures_in
 
 LARGEST_GRID = 50_000_000  # pixels, all tiles together
 LARGEST_TILE = 160  # pixels; larger maps of a grid exceed a screen, and a report of VGG16 would not fit in a mail
@@ -213,7 +213,7 @@ def _channels(maps: FeatureMaps, order: np.ndarray) -> Iterator[Channel]:
     by_row = values.max(axis=1)[:, order]
     rows = (by_row == by_row.max(axis=0)).argmax(axis=0)
     places = zip(rows.tolist(), values[rows, :, order].argmax(axis=1).tolist(), strict=True)
-    figures = [[figure(each) for each in of[order]] for of in (maps.low, maps.high, maps.mean, maps.active)]
+    figures = [figures_in(of[order]) for of in (maps.low, maps.high, maps.mean, maps.active)]
     for channel, place, low, high, mean, active in zip(order.tolist(), places, *figures, strict=True):
         peak = None if channel in without else place
         yield Channel(channel=channel, min=low, max=high, mean=mean, active=active, peak=peak)
