@@ -133,6 +133,7 @@ def environment_with(templates: Path | None) -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         finalize=unbroken,
         bytecode_cache=None if templates else CompiledTemplates(),
+        auto_reload=templates is not None,  # ours do not change, and looking at each file for every page takes a while
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

@@ -173,8 +173,7 @@ class Composer:
         height, width = picture.values.shape[:2]
         png = self.encoder.pictures[identity]
         self._placed_ids.add(identity)
-        source = picture_name(identity) if self._linked else DATA_URI + base64.b64encode(png).decode()
-        return ShownPicture(identity, source, width, height)
+        return ShownPicture(identity, self._source(identity, png), width, height)
 
     def is_placed(self, picture: Picture | None) -> bool:
         """Return whether the page already shows the picture; True for None, since there is nothing to show."""
@@ -240,7 +239,11 @@ class Composer:
         identity = hashlib.sha256(png).hexdigest()[:16]
         if self._linked:
             self.encoder.pictures[identity] = png
-        return identity, picture_name(identity) if self._linked else DATA_URI + base64.b64encode(png).decode()
+        return identity, self._source(identity, png)
+
+    def _source(self, identity: str, png: bytes) -> Markup:
+        """Return the URL of a picture: Markup, because looking for something to escape takes longer than making it."""
+        return Markup(picture_name(identity) if self._linked else DATA_URI + base64.b64encode(png).decode())
 
 
 COMPOSING: ContextVar[Composer] = ContextVar("COMPOSING")  # a context variable, because all pages share one environment
