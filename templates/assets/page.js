@@ -112,7 +112,7 @@
     const table = { element: box.querySelector("table"), key: "t" + at };
     const name = box.getAttribute("aria-label");
     const rows = [...table.element.tBodies[0].rows];
-    table.input = element("input", { type: "search", placeholder: "Filter", ariaLabel: "Filter: " + name });
+    table.input = element("input", { type: "search", placeholder: "Search rows", ariaLabel: "Search rows: " + name });
     table.count = element("output");
     const button = element("button", { type: "button", ariaLabel: "Copy as CSV: " + name }, "Copy as CSV");
     table.input.addEventListener("input", () => choose(table.key + ".find", table.input.value));
