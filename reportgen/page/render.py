@@ -27,7 +27,7 @@ from ..sections.section import FigureTable
 from .charts import Pair, distribution_charts, extent
 from .curves import curves_png
 from .drawing import Drawing, drawing_of
-from .environment import FILTERS, TESTS, environment_with, source_of
+from .environment import FILTERS, TESTS, asset_of, environment_with
 from .folder import INDEX, SCRIPT, STYLE, picture_name
 from .fragments import Fragments
 from .lines import COLOURS, MOST_LINES, dashes_of, lines
@@ -160,7 +160,7 @@ class Composer:
         return {INDEX: html.encode(), **{name: self._asset(name).encode() for name in (STYLE, SCRIPT)}, **pictures}
 
     def _asset(self, name: str) -> str:
-        return source_of(self.environment, f"assets/{name}")
+        return asset_of(self.environment, name)
 
     def _inline(self, name: str) -> dict[str, str]:
         """Return the style sheet or the script for a template, and its hash for the page's content security policy."""
