@@ -48,10 +48,10 @@ def render(report: Report, templates: Path | None = None, *, site: Markup = NO_S
     return _report_with(Composer(templates, fragments=fragments), report, site)
 
 
-def render_folder(report: Report, templates: Path | None = None) -> dict[str, bytes]:
+def render_folder(report: Report, templates: Path | None = None, *, site: Markup = NO_SITE) -> dict[str, bytes]:
     """Return the report as the files of a folder, by name, for servers that forbid inline content; see `page.folder`."""
     composer = Composer(templates, linked=True)
-    return composer.folder(_report_with(composer, report))
+    return composer.folder(_report_with(composer, report, site))
 
 
 def _report_with(composer: Composer, report: Report, site: Markup = NO_SITE) -> str:
