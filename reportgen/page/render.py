@@ -277,7 +277,8 @@ def line_chart(table: FigureTable) -> ShownLines | None:
 
 def numbered(name: str) -> str:
     """Template filter: number a name that the page has used already."""
-    return COMPOSING.get().numbered(name)
+    composer = COMPOSING.get(None)
+    return composer.numbered(name) if composer else name  # the pages of a site have one region of each name
 
 
 def curves(panels: Sequence[Panel]) -> ShownPicture:

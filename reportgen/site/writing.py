@@ -19,7 +19,7 @@ from .patches import responses_of
 from .peaks import Peaks
 from .peaks_file import read_peaks, write_peaks
 from .thumbnails import thumbnail
-from .trainings import write_series
+from .trainings import merge_diffs, write_series
 
 
 def is_whole(site: Path, entry: Entry) -> bool:
@@ -132,13 +132,13 @@ def index(sites: Sequence[str | Path], output: str | Path | None = None, templat
     check_site_writable(place)
     with writing(place):
         entries: dict[tuple[str, str], Entry] = {}
-        if place.resolve() not in [each.resolve() for each in given]:
-            entries |= _entries_of(place, place)
-        for each in given:
-            found = _entries_of(each, place)
+        held: dict[Path, dict[tuple[str, str], Entry]] = {}
+        for each in given if place.resolve() in [each.resolve() for each in given] else (place, *given):
+            found = held[each] = _entries_of(each, place)
             entries |= {key: entry for key, entry in found.items() if not entry.error or key not in entries}
         for model, those in _by_model(entries.values()).items():
             _merge_peaks([*dict.fromkeys((place, *given))], place, model, those)
+        merge_diffs(place, entries, held)
         write_series(place, entries.values(), Path(templates) if templates else None)
         write_site(place, entries.values(), Path(templates) if templates else None)
     return place
