@@ -13,6 +13,7 @@ from .picture import CLASSES, DIVERGING, NO_CLASS, RGB, WHOLE, Part, Picture, pa
 LONGEST_SIDE = 480  # pixels of an image on the page, where it is the largest picture
 LAYER_SIDE = 160  # pixels of an overlay: maps are coarse, and a browser enlarges them as smoothly as we would
 COARSE = 16  # a map with at most this many cells on its longer side is drawn cell by cell: 4 x 4 cells are not a smooth cloud
+NARROW = 0.125  # of a cell: a gap of this width at the edge of a picture would look like a fault
 STRONGEST = 0.75  # the opacity of a map's colour at its strongest place
 
 
@@ -58,8 +59,9 @@ def overlay(pixels: np.ndarray, heatmap: Picture, part: Part = WHOLE, kept: Part
     """Overlay `heatmap` (h, w), whose cells are spread evenly over `part` of `pixels` (H, W, 3), on these pixels.
 
     The higher the value of a place, the more opaque the map's colour; a place at 0 shows the image alone. With a diverging
-    colormap, whose middle is 0, this holds for both ends. The outermost cells extend half a cell further, but not beyond the
-    part of the image that was `kept`. There is no colour elsewhere.
+    colormap, whose middle is 0, this holds for both ends. The outermost cells of a fine map extend half a cell further, but not
+    beyond the part of the image that was `kept`; those of a coarse map close no more than a narrow gap, so that all cells have
+    one size. There is no colour elsewhere.
     """
     return laid_over(pixels, layer_of(heatmap, part, kept, (pixels.shape[0], pixels.shape[1])))
 
@@ -70,7 +72,8 @@ def layer_of(heatmap: Picture, part: Part, kept: Part, size: tuple[int, int]) ->
     Places without a cell get the transparent value. `opacity` gives the opacity of each value.
     """
     coarse = max(heatmap.values.shape[:2]) <= COARSE
-    heat, covered = spread(heatmap.values, part, kept, size, Image.Resampling.NEAREST if coarse else Image.Resampling.BICUBIC)
+    how = Image.Resampling.NEAREST if coarse else Image.Resampling.BICUBIC
+    heat, covered = spread(heatmap.values, part, kept, size, how, equal=coarse)
     clear = 128 if _is_signed(heatmap) else 0
     values = np.where(covered, np.rint(heat.clip(0, 255)), clear).astype(np.uint8)
     return Picture(values, heatmap.low, heatmap.high, heatmap.colormap)
@@ -115,13 +118,17 @@ def spread(
     kept: Part,
     size: tuple[int, int],
     resampling: Image.Resampling = Image.Resampling.BILINEAR,
+    *,
+    equal: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Resample a map (h, w), whose cells lie on `part` of an image of `size` (H, W), at each pixel of the image.
 
+    The outermost cells extend half a cell further. With `equal`, which leaves all cells of one size, they only close a gap before
+    the edge that is too narrow to show.
     Returns the values (H, W) float32, 0 where there is no cell, and a mask (H, W) bool of the pixels with a cell.
     """
-    rows = _side(values.shape[0], size[0], (part.top, part.height), (kept.top, kept.height))
-    columns = _side(values.shape[1], size[1], (part.left, part.width), (kept.left, kept.width))
+    rows = _side(values.shape[0], size[0], (part.top, part.height), (kept.top, kept.height), equal=equal)
+    columns = _side(values.shape[1], size[1], (part.left, part.width), (kept.left, kept.width), equal=equal)
     drawn, covered = np.zeros(size, np.float32), np.zeros(size, bool)
     height, width = rows.last - rows.first, columns.last - columns.first
     if height <= 0 or width <= 0:
@@ -171,12 +178,14 @@ class _Side(NamedTuple):
     end: float
 
 
-def _side(cells: int, pixels: int, spread: tuple[float, float], kept: tuple[float, float]) -> _Side:
+def _side(cells: int, pixels: int, spread: tuple[float, float], kept: tuple[float, float], *, equal: bool) -> _Side:
     """Return which pixels show which cells. `spread` and `kept` are each (start, length), as shares of the side."""
     start, length = spread
-    half = length / cells / 2
-    first = round(max(0.0, start - half, kept[0]) * pixels)
-    last = round(min(1.0, start + length + half, sum(kept)) * pixels)
+    edges, cell = (max(0.0, kept[0]), min(1.0, sum(kept))), length / cells
+    gaps = start - edges[0], edges[1] - (start + length)
+    before, after = (min(gap, cell / 2) if not equal or gap <= cell * NARROW else 0.0 for gap in gaps)
+    first = round(max(edges[0], start - before) * pixels)
+    last = round(min(edges[1], start + length + after) * pixels)
     return _Side(first, last, *((edge / pixels - start) * cells / length for edge in (first, last)))
 
 

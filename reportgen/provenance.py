@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,12 +11,12 @@ from .arrays import GivenArray
 from .image import GivenImage
 from .loading.references import Reference
 from .metrics import metrics_of
-from .options import Options, files_of
-from .options.other_inputs import HeldValue, without_folders
+from .options import Options
+from .options.other_inputs import HeldValue
 from .picture import WHOLE
 from .probe import Probe
 from .report import Provenance, Versions
-from .request import command_line
+from .request import command_line, without_folders
 from .tensors import tensor_digest
 from .truth import Truth
 from .version import __version__
@@ -41,7 +39,7 @@ def provenance_of(
         model=probe.network.facts,
         image=given.facts,
         versions=Versions(reportgen=__version__, tensorflow=tensorflow, keras=keras, numpy=np.__version__),
-        options=_without_folders(asked),
+        options=without_folders(asked),
         command=command,
         notes=(*_given_notes(given, probe), *_resize_notes(given, probe, asked), *_cut_notes(probe)),
         input_digest=_input_digest(probe, tensor_digest(probe.pixels if opaque else probe.given)),
@@ -53,7 +51,7 @@ def provenance_of(
 
 def command_of(reference: Reference | None, given: GivenImage | GivenArray, asked: Options) -> str:
     """Return the command line that makes the report again; "" if the model, the image or another input came from memory."""
-    named = _without_folders(asked)
+    named = without_folders(asked)
     from_memory = not given.in_file or any(isinstance(each, HeldValue) for each in named.inputs)
     return "" if reference is None or from_memory else command_line(reference, given.facts.name, named)
 
@@ -69,12 +67,6 @@ def _given_notes(given: GivenImage | GivenArray, probe: Probe) -> tuple[str, ...
     if isinstance(given, GivenImage):
         return given.notes_for(channels)
     return given.notes_for(channels, scaled="" if probe.network.ranges is not None else probe.network.facts.preprocessing)
-
-
-def _without_folders(asked: Options) -> Options:
-    """Return the options with file names only: a report does not reveal folders."""
-    names: dict[str, Any] = {name: Path(file).name for name, file in files_of(asked).items()}
-    return replace(asked, inputs=without_folders(asked.inputs), **names)
 
 
 def _resize_notes(given: GivenImage | GivenArray, probe: Probe, asked: Options) -> tuple[str, ...]:

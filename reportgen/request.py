@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from .comparison.command import limits_as_words
 from .formatting import one_of
 from .loading.applications import APPLICATIONS
 from .loading.references import Reference
 from .loading.schemes import SCHEMES, SUMMARY
 from .methods.attribution import METHODS
-from .options import Option, Options, options_of, read_options
+from .options import ComparisonOptions, Option, Options, as_argument, files_of, options_of, read_options
+from .options.other_inputs import without_folders as inputs_without_folders
 from .picture import colormap_names
 from .report import SECTIONS
 
@@ -68,12 +71,27 @@ def command_line(reference: Reference, image: str, asked: Options) -> str:
         return ""
     is_users_file = reference.file is not None and not reference.bundled
     model = reference.hub or (reference.file.name if is_users_file and reference.file else reference.name)
-    words = ["reportgen", "report", _no_option(image), "--model", _no_option(model)]
+    words = ["reportgen", "report", as_argument(image), "--model", as_argument(model)]
     for option in options_of(Options).values():
         words += option.command_words(getattr(asked, option.name))
     return shlex.join(words)
 
 
-def _no_option(name: str) -> str:
-    """Return a file's name in a form that no command mistakes for an option."""
-    return f"./{name}" if name.startswith("-") else name
+def without_folders(asked: Options) -> Options:
+    """Return the options with file names only: a page does not reveal folders."""
+    names: dict[str, Any] = {name: Path(file).name for name, file in files_of(asked).items()}
+    return replace(asked, inputs=inputs_without_folders(asked.inputs), **names)
+
+
+def comparison_of_models_line(models: Sequence[str], image: str, asked: Options, limits: ComparisonOptions) -> str:
+    """Return the command line that makes the reports of these models on an image, and compares them, in a folder with its files.
+
+    "" if two models have the same name, because then no folder can hold them both.
+    """
+    names = [Path(each).name if Path(each).exists() else each for each in models]
+    if len(set(names)) < len(names):
+        return ""
+    named = without_folders(asked)
+    words = [*map(as_argument, names), "--image", as_argument(Path(image).name)]
+    words += [word for option in options_of(Options).values() for word in option.command_words(getattr(named, option.name))]
+    return shlex.join(["reportgen", "diff", "--models", *words, *limits_as_words(limits)])

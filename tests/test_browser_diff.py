@@ -85,7 +85,7 @@ def test_reads_the_same_without_javascript(browser: Any, compared: dict[str, Pat
             texts.append(" ".join(it.page.inner_text("body").split()))
     assert texts[0] == texts[1]
     for phrase in (
-        "Same architecture; retrained: the weights of all 11 layers moved",
+        "Same architecture; retrained: the weights of all 11 layers changed",
         "The prediction is cat in both",
         "block4_conv2",
         "± ",
@@ -187,7 +187,7 @@ def test_pictures_say_how_large_they_are(browser: Any, compared: dict[str, Path]
 def test_a_table_is_filtered_and_sorted(browser: Any, compared: dict[str, Path]) -> None:
     with opened(browser, compared["changed"]) as it:
         weights = it.page.locator("#weights")
-        weights.get_by_label("Filter: Change of each layer's weights").fill("block4")
+        weights.get_by_label("Search rows: Change of each layer's weights").fill("block4")
         rows = weights.locator(".drift tbody tr:visible")
         assert [text.split()[0] for text in rows.all_inner_texts()] == ["block4_conv2", "block4_conv1"]
         weights.get_by_role("button", name="Relative change").first.click()

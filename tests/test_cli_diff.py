@@ -104,7 +104,7 @@ def test_markdown(folder: Path) -> None:
     assert result.stdout.startswith(
         "### Different: `v1.html: net on cat` → `v2.html: net on cat`\n\nThe answer is `b` 50.0 % in both; the mask is the same "
     )
-    assert "| Layer | Weights | Moved by | Cosine |\n| --- | --- | --- | --- |\n| `conv` | 2 | 80 % | 0.6 |" in result.stdout
+    assert "| Layer | Weights | Change | Cosine |\n| --- | --- | --- | --- |\n| `conv` | 2 | 80 % | 0.6 |" in result.stdout
     assert (folder / "page.html").exists()
 
 
@@ -286,7 +286,7 @@ def test_models_are_reported_on_and_compared(tmp_path: Path, cat: Path) -> None:
     assert result.stderr.startswith(
         "The answer is `cat` in all 3 versions, 33.2 %, then 98.7 %, then 33.2 %. Retrained in every step: "
     )
-    assert "; retrained: the weights of all 11 layers moved by " in result.stderr
+    assert "; retrained: the weights of all 11 layers changed by " in result.stderr
 
 
 def test_a_report_of_another_format_says_which_version_reads_it(folder: Path) -> None:

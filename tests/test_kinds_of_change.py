@@ -111,7 +111,7 @@ def model_sentence(found: Diff) -> str:
 KINDS: dict[str, tuple[Callable[[], Any], str]] = {
     "retrained": (
         lambda: edited(net(), moved()),
-        "Same architecture; retrained: the weights of all 9 layers moved by 14 % overall, most in `",
+        "Same architecture; retrained: the weights of all 9 layers changed by 14 % overall, most in `",
     ),
     "statistics alone": (
         lambda: edited(net(), lambda value, name: value + 0.1 if name.startswith("moving") else value),
@@ -120,7 +120,7 @@ KINDS: dict[str, tuple[Callable[[], Any], str]] = {
     "fine-tuned, frozen": (
         lambda: edited(net(frozen=BEFORE_THIRD), moved(), BEFORE_THIRD),
         "Same architecture; fine-tuned: the first 4 layers with weights are unchanged and frozen (21.4 % of the weights); "
-        "the 5 layers after them moved, most in `",
+        "the 5 layers after them changed, most in `",
     ),
     "fine-tuned, not frozen": (
         lambda: edited(net(), moved(), BEFORE_THIRD),
@@ -129,7 +129,7 @@ KINDS: dict[str, tuple[Callable[[], Any], str]] = {
     "the last layer alone": (
         lambda: edited(net(frozen=BEFORE_ANSWER), moved(), BEFORE_ANSWER),
         "Same architecture; fine-tuned: the first 8 layers with weights are unchanged and frozen (98.7 % of the weights); "
-        "only `answer` moved (",
+        "only `answer` changed (",
     ),
     "another head": (
         lambda: net(classes=3, frozen=BEFORE_ANSWER, answer="three"),
@@ -142,7 +142,7 @@ KINDS: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "another head, all moved": (
         lambda: edited(net(classes=2), moved()),
-        "The head was replaced: 4 classes, now 2 classes; the weights of all 8 layers that can be compared moved by 14 % overall",
+        "The head was replaced: 4 classes, now 2 classes; the weights of all 8 layers that can be compared changed by 14 %",
     ),
     "frozen alone": (
         lambda: net(frozen=BEFORE_ANSWER),
@@ -163,15 +163,15 @@ KINDS: dict[str, tuple[Callable[[], Any], str]] = {
     "rounded": (
         lambda: edited(net(), to_int8),
         "Same architecture; quantized: the weights of 5 layers have at most 255 different values now, in the whole kernel or in "
-        "each filter, and moved by 0.",
+        "each filter, and changed by 0.",
     ),
     "cast": (
         lambda: as_float16(net()),
-        "Same architecture; cast: weights that were `float32` are `float16`, and moved by no more than rounding explains (0.02",
+        "Same architecture; cast: weights that were `float32` are `float16`, and changed by no more than rounding explains (0.02",
     ),
     "cast and trained on": (
         lambda: edited(as_float16(net()), lambda value, name: moved()(value, name).astype(np.float16)),
-        "Same architecture; weights that were `float32` are `float16`, and moved by more than rounding explains; retrained: ",
+        "Same architecture; weights that were `float32` are `float16`, and changed by more than rounding explains; retrained: ",
     ),
     "renamed": (
         lambda: net(tag="_x"),
@@ -180,7 +180,7 @@ KINDS: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "renamed and retrained": (
         lambda: edited(net(tag="_x"), moved()),
-        "Retrained: the weights of all 9 layers moved by 14 % overall, most in `",
+        "Retrained: the weights of all 9 layers changed by 14 % overall, most in `",
     ),
     "one tensor": (
         lambda: edited(net(), lambda value, name: value + 0.1 if name == "kernel" else value, 4, 5),
@@ -346,4 +346,4 @@ def test_a_report_that_knows_no_zeros_claims_no_pruning() -> None:
         verdict = reportgen.diff(older, report_of(KINDS[kind][0]())).verdict
         assert "pruned" not in verdict
         assert "quantized" not in verdict
-        assert "the weights of 5 of 9 layers moved" in verdict
+        assert "the weights of 5 of 9 layers changed" in verdict

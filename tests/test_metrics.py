@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 import reportgen
 from reportgen.cli.app import app
 from reportgen.codec import Encoder, decode_report
-from reportgen.comparison.right import better
+from reportgen.comparison.right import best, better
 from reportgen.errors import OptionError
 from reportgen.metrics import Metric, metric_changes, metrics_of
 from reportgen.options import Options, options_of, read_options
@@ -112,14 +112,50 @@ def test_whether_the_newer_is_better_is_answered_as_far_as_metrics_tell() -> Non
         ([both, mixed], [None, None], "In one metric yes, in another no: "),
         ([accuracy, accuracy], [None, None], "Neither: `accuracy` is 0.5 in both."),
         ([unnamed, metrics_of(["score=2"])], [None, None], "Not known, because the name does not say"),
-        ([accuracy, loss], [None, None], "Not known: the two reports have no metric such as accuracy in common"),
-        ([accuracy, (), ()], [None] * 3, "Not known: the first and last version have no metric"),
+        ([accuracy, loss], [None, None], "Not known: the two reports have no metric, such as accuracy, in common (the old one "
+         "states `accuracy` 0.5; the new one states `loss` 3). Make the reports again with `--metric accuracy=VALUE`, or "),
+        ([accuracy, (), ()], [None] * 3, "Not known: the first and the last version have no metric, such as accuracy, in "
+         "common (the first one states `accuracy` 0.5). Make "),
+        ([(), ()], [None, None], "Not known: the two reports have no metric, such as accuracy, in common. Make "),
     ):  # fmt: skip
         assert better(metrics, truths, False).startswith(told), told
-        assert "image" not in better(metrics, truths, False)
+        assert "this one image" not in better(metrics, truths, False)
     assert better([(), ()], [wrong, right], False).endswith(" On this one image, only the new answer is right.")
     assert better([(), ()], [right, wrong], False).endswith(" On this one image, only the old answer is right.")
     assert better([(), (), ()], [right, wrong, wrong], False).endswith(" On this one image, only the first answer is right.")
     for same in ([right, right], [wrong, wrong], [unknown, right], [None, right]):
-        assert "image" not in better([(), ()], same, False)
+        assert "this one image" not in better([(), ()], same, False)
     assert better([accuracy, worse], [None, None], True) == "It is the same model."
+
+
+def test_which_version_is_best_is_answered_as_far_as_metrics_tell() -> None:
+    def versions(*texts: str) -> list[tuple[Metric, ...]]:
+        return [metrics_of(text.split()) for text in texts]
+
+    unknown: list[Truth | None] = [None] * 3
+    make = "Make the reports again with `--metric accuracy=VALUE`"
+    for metrics, told in (
+        (versions("acc=0.5", "acc=0.7", "acc=0.6"), "Version 2, whose `acc` of 0.7 is the highest of all 3."),
+        (versions("loss=0.5", "loss=0.7", "Loss=0.4"), "Version 3, whose `loss` of 0.4 is the lowest of all 3."),
+        (versions("acc=0.7", "acc=0.7", "acc=0.6"), "Versions 1 and 2, whose `acc` of 0.7 is the highest of all 3."),
+        (versions("acc=0.7", "", "acc=0.8"), "Version 3, whose `acc` of 0.8 is the highest of the 2 versions that state it."),
+        (versions("acc=0.7", "acc=0.7", "acc=0.7"), "`acc` is 0.7 in every version."),
+        (versions("acc=0.66661", "acc=0.66662", "acc=0.1"), "Version 2, whose `acc` of 0.66662 is the highest of all 3."),
+        (
+            versions("acc=1 val_acc=0.5", "acc=2 val_acc=0.6", "acc=3 val_acc=0.4"),
+            "Version 2, whose `val_acc` of 0.6 is the highest of all 3.",
+        ),
+        (
+            versions("acc=0.5 loss=1", "acc=0.6 loss=2", "acc=0.4 loss=3"),
+            "It depends on the metric: version 2, whose `acc` of 0.6 is the highest of all 3; version 1, whose `loss` of 1 is "
+            "the lowest of all 3.",
+        ),
+        (versions("", "acc=0.6", ""), f"Not known: no metric, such as accuracy, is given for two versions or more. {make}"),
+        (versions("", "", ""), f"Not known: no metric, such as accuracy, is given for two versions or more. {make}"),
+        (versions("beauty=1", "beauty=2", "beauty=3"), "Not known: the names of the metrics (`beauty`) do not say"),
+    ):  # fmt: skip
+        assert best(metrics, unknown, False).startswith(told), told
+    assert best(versions("acc=0.5", "acc=0.7", "acc=0.6"), unknown, True) == "All versions are the same model."
+    right, wrong = (Truth(label="cat", class_index=0, rank=rank) for rank in (1, 2))
+    assert best([()] * 3, [wrong, right, right], False).endswith(" On this one image, the answer of versions 2 and 3 is right.")
+    assert "this one image" not in best([()] * 3, [right] * 3, False)

@@ -78,11 +78,11 @@ def test_small_and_large_figures_are_sorted_as_numbers(it: Opened) -> None:
 
 
 def test_a_table_is_filtered(it: Opened) -> None:
-    it.page.get_by_label("Filter: Layers").fill("MAXPOOL")
+    it.page.get_by_label("Search rows: Layers").fill("MAXPOOL")
     kinds = column(it.page, "layers", 2)
     assert {*kinds} == {"MaxPooling2D"}
     assert it.page.locator("#layers output").inner_text() == f"{len(kinds)} of 19 rows"
-    it.page.get_by_label("Filter: Layers").fill("")
+    it.page.get_by_label("Search rows: Layers").fill("")
     assert len(column(it.page, "layers", 2)) == 19
     assert it.page.locator("#layers output").inner_text() == ""
 
@@ -112,7 +112,7 @@ def test_a_table_is_copied_as_csv(it: Opened, reports: dict[str, Report]) -> Non
     assert [row[1] for row in rows[1:-1]] == [row.path for row in layers.rows]
     assert {len(row) for row in rows} == {9}
     assert rows[1][3] == "(64, 64, 3)"
-    it.page.get_by_label("Filter: Layers").fill("block3")
+    it.page.get_by_label("Search rows: Layers").fill("block3")
     assert all("block3" in " ".join(row) for row in copied(it, "layers")[1:-1])
 
 
@@ -214,7 +214,7 @@ def test_what_was_made_comes_back_untouched(it: Opened) -> None:
 
 def test_the_address_keeps_what_was_chosen(it: Opened) -> None:
     chosen(it, "magma", "layer", "activity")
-    it.page.get_by_label("Filter: Layers").fill("conv1")
+    it.page.get_by_label("Search rows: Layers").fill("conv1")
     for _ in range(2):
         it.page.locator("#layers th button").nth(4).click()
     it.page.locator("nav a", has_text="Feature maps").click()
@@ -224,7 +224,7 @@ def test_the_address_keeps_what_was_chosen(it: Opened) -> None:
     at_fragment(it, BUSY)
     settled(it)
     assert it.page.get_by_label("Colours").input_value() == "magma"
-    assert it.page.get_by_label("Filter: Layers").input_value() == "conv1"
+    assert it.page.get_by_label("Search rows: Layers").input_value() == "conv1"
     assert it.page.locator("main").inner_text() == before
     assert abs(it.page.locator("#feature_maps").bounding_box()["y"]) < 40
 
@@ -278,7 +278,7 @@ def test_hostile_strings_do_nothing_in_the_comforts(browser: Any, pages: dict[st
         rows = copied(it, "layers")
         assert rows[1][1] == f"path {HOSTILE}"
         it.page.locator("#layers th button").nth(1).click()
-        it.page.get_by_label("Filter: Layers").fill('"><img src=x')
+        it.page.get_by_label("Search rows: Layers").fill('"><img src=x')
         chosen(it, "magma", "layer", "activity")
         it.page.locator(".tiles button").nth(3).hover()
         it.page.locator(".tiles button").nth(3).press("Enter")

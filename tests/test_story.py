@@ -215,7 +215,7 @@ def test_kinds_of_change_are_told_over_all() -> None:
     told = "Retrained from version 1 to 2, fine-tuned from version 2 to 3, the same weights from version 3 to 4."
     found = series([first, second, third, third])
     assert told in found.verdict
-    assert "moved by" in text_of(render_series(found))
+    assert "changed by" in text_of(render_series(found))
 
 
 def test_all_classes_have_a_line_and_a_key() -> None:

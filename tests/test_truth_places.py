@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import reportgen
-from reportgen.overlay import laid_over
+from reportgen.overlay import laid_over, layer_of, overlay
+from reportgen.picture import WHOLE, Part, Picture
 from reportgen.report import Absent
 from reportgen.sections.attributions.find import Attribution
 
@@ -293,15 +294,34 @@ def test_the_overlay_lies_on_the_picture_as_it_was_fitted(fit: Any) -> None:
     np.testing.assert_allclose(np.array(hottest(row)) * 3, (108, 276), atol=2)
 
 
-def test_outermost_cells_reach_half_a_cell_further_and_no_further() -> None:
-    # cells of 4 pixels whose middles are pixels 0, 4, ..., 28 of 32, as in every ResNet: they are spread over -1.5 to 30.5
-    row = explained(model_of(chain(layers.ZeroPadding2D(1), conv(3, strides=4)), 32, 32), np.zeros((32, 32, 3), np.uint8) + 100)
-    np.testing.assert_allclose(np.array(row.part) * 32, (-1.5, -1.5, 32, 32), atol=1e-3)
+def test_outermost_cells_of_a_fine_map_reach_half_a_cell_further_and_no_further() -> None:
+    # cells of 4 pixels whose middles are pixels 0, 4, ..., 76 of 80, as in every ResNet: they are spread over -1.5 to 78.5
+    row = explained(model_of(chain(layers.ZeroPadding2D(1), conv(3, strides=4)), 80, 80), np.zeros((80, 80, 3), np.uint8) + 100)
+    np.testing.assert_allclose(np.array(row.part) * 80, (-1.5, -1.5, 80, 80), atol=1e-3)
     assert is_coloured(row).all()
-    # cells of one pixel, 8 off the edges: the 15 x 15 in the middle and, half a cell on each side, no whole pixel
-    coloured = is_coloured(explained(model_of(chain(conv(17)), 31, 31), np.zeros((31, 31, 3), np.uint8) + 100))
-    assert coloured[8:23, 8:23].all()
-    assert coloured.sum() <= 17 * 17
+    # cells of one pixel, 8 off the edges: the 20 x 20 in the middle and, half a cell on each side, no whole pixel
+    coloured = is_coloured(explained(model_of(chain(conv(17)), 36, 36), np.zeros((36, 36, 3), np.uint8) + 100))
+    assert coloured[8:28, 8:28].all()
+    assert coloured.sum() <= 22 * 22
+
+
+def test_the_cells_of_a_coarse_map_have_one_size() -> None:
+    # 8 cells of 4 pixels over -1.5 to 30.5 of 32: the first is cut at the edge, and the last does not grow to fill what is left
+    row = explained(model_of(chain(layers.ZeroPadding2D(1), conv(3, strides=4)), 32, 32), np.zeros((32, 32, 3), np.uint8) + 100)
+    coloured = is_coloured(row)
+    assert coloured[:30, :30].all()
+    assert not coloured[31:].any()
+    assert not coloured[:, 31:].any()
+    # cells that end an eighth of a cell before the edge or less are drawn up to it
+    heat = Picture(np.full((4, 4), 255, np.uint8), 0.0, 1.0, "viridis")
+    for end, covered in ((0.98, True), (0.9, False)):
+        shown = overlay(np.full((80, 80, 3), 100, np.uint8), heat, Part(0.0, 0.0, end, end)).values
+        assert (shown.max(axis=2) > shown.min(axis=2))[:, -1].any() == covered, end
+    values = np.arange(16, dtype=np.uint8).reshape(4, 4) * 16 + 15
+    drawn = layer_of(Picture(values, 0.0, 1.0, "viridis"), Part(0.1, 0.1, 0.8, 0.8), WHOLE, (160, 160)).values
+    assert {value: int((drawn == value).sum()) for value in values.ravel().tolist()} == dict.fromkeys(
+        values.ravel().tolist(), 32 * 32
+    )
 
 
 def is_coloured(row: Attribution) -> np.ndarray:

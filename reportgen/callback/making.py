@@ -15,9 +15,10 @@ from ..batching.keeping import Keeper, peaks_of, shows_filters
 from ..batching.models import digest_of_files, digest_of_options, wanted_digest
 from ..batching.tasks import Job, Task, bare
 from ..batching.truths import check_labels
+from ..comparison.command import comparison_command
 from ..comparison.diff import diff
 from ..errors import LabelsError, OutputError, ReportgenError, reason_of
-from ..options import Options
+from ..options import ComparisonOptions, Options
 from ..page.diff import render_diff
 from ..page.fragments import Fragments
 from ..page.read import read
@@ -146,7 +147,9 @@ class Making:
         if before is None or before.error:
             return
         try:
-            page = render_diff(diff(read(self.site / before.file), report), self.templates)
+            found = diff(read(self.site / before.file), report)
+            again = comparison_command((before.file, entry.file), ComparisonOptions())
+            page = render_diff(replace(found, command=again), self.templates)
         except ReportgenError as error:
             self.problems.append(str(error))
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -126,7 +127,7 @@ def diff(
 ) -> None:
     from ..page.environment import check_templates
     from ..page.read import read
-    from ..request import check_options
+    from ..request import check_options, comparison_of_models_line
 
     if models is None and are_sites(reports or []):
         _check_usage(reports or [], (), image, as_json and as_markdown, options)
@@ -154,6 +155,9 @@ def diff(
     check_mlflow_run(to_mlflow)
     made = _made(of_models, image, asked, quiet) if of_models and image else [read(path) for path in given]
     found = _compared(made, [Path(each).name for each in of_models or given], compared)
+    if of_models:
+        again = "" if image == PIPED else comparison_of_models_line(of_models, str(image), asked, compared)
+        found = replace(found, command=again)
     if as_json or as_markdown:
         say(_as_text(found, as_json))
     if page is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from ..options import ComparisonOptions, read_options
 from ..report import SECTIONS, Report, present
 from ..sections.section import Section
+from .command import comparison_command
 from .comparable import comparable, find_alike
 from .findings import find_check_changes
 from .pair import Pair
@@ -31,7 +33,8 @@ def diff(old: Report, new: Report, *, files: Files = ("", ""), **options: Any) -
     all. Raises `OptionError` for an invalid option, and `ReportFileError` for a report with inconsistent data.
     """
     asked = read_options(ComparisonOptions, options)
-    return diff_of(Pair(old, new, asked.most_maps, asked.ignore_names), asked.tolerance, files)
+    found = diff_of(Pair(old, new, asked.most_maps, asked.ignore_names), asked.tolerance, files)
+    return replace(found, command=comparison_command(files, asked))
 
 
 def diff_of(pair: Pair, tolerance: float, files: Files) -> Diff:
@@ -52,8 +55,8 @@ def diff_of(pair: Pair, tolerance: float, files: Files) -> Diff:
         alike=alike,
         warned=find_warned((old, new)),
         tolerance=tolerance,
-        old=Side(files[0], old.title, old.provenance.model, old.provenance.image),
-        new=Side(files[1], new.title, new.provenance.model, new.provenance.image),
+        old=Side.of(old, files[0]),
+        new=Side.of(new, files[1]),
         circumstances=find_circumstances(old, new),
         checks=checks,
         parts={name: pair.part(section) for name, section in _in_order()},

@@ -13,8 +13,9 @@ from ..matching.changes import Change
 from ..notebooks import ShownInNotebooks
 from ..probe import ModelFacts
 from ..records import record
-from ..report import Absent, present
+from ..report import Absent, Report, Versions, present
 from ..sections.section import Alike, FigureTable, Finding, PictureLine
+from ..version import __version__
 from .provenance import Circumstance
 from .warned import Warned
 
@@ -30,14 +31,27 @@ class SectionChanges:
     changes: tuple[Change, ...]
 
 
-@record
+@record(kw_only=True)
 class Side:
-    """One of the reports: `file` is the name of its file, "" if it did not come from a file."""
+    """One of the reports: `file` is the name of its file, "" if it did not come from a file.
+
+    `versions` are those of the packages that made it, `command` the command line that makes it again, "" if there is none.
+    """
 
     file: str
     title: str
     model: ModelFacts
     image: ImageFacts
+    versions: Versions | None = None
+    command: str = ""
+
+    @classmethod
+    def of(cls, report: Report, file: str) -> Side:
+        """Return the side of a report that came from `file`."""
+        made = report.provenance
+        return cls(
+            file=file, title=report.title, model=made.model, image=made.image, versions=made.versions, command=made.command
+        )
 
     @property
     def label(self) -> str:
@@ -67,7 +81,8 @@ class Diff(ShownInNotebooks):
     findings that only one of the two has. `alike` lists what the comparison depends on, and `comparable` sums it up. `better`
     says whether the new model is better, as far as metrics tell. `warned` are the warnings of either report. `parts` holds, by
     the section's name, what its `compare` found, its changes if it has no `compare`, or `Absent`: `diff.weights` is
-    `diff.parts["weights"]`.
+    `diff.parts["weights"]`. `reportgen` is the version that compared the two, `command` the command line that does it again;
+    "" if the reports did not come from files, or if the names of their files are the same.
     """
 
     same: bool
@@ -84,6 +99,8 @@ class Diff(ShownInNotebooks):
     checks: CheckChanges | Absent
     parts: Mapping[str, Any]
     sections: tuple[SectionChanges, ...]
+    reportgen: str = __version__
+    command: str = ""
 
     def __getattr__(self, name: str) -> Any:
         parts = self.__dict__.get("parts", {})
@@ -104,13 +121,15 @@ class Diff(ShownInNotebooks):
 class Series(ShownInNotebooks):
     """The comparison of successive versions. `steps` are the diffs of each version to the one before it.
 
-    `same` means that all steps are the same. `verdict` sums up all versions in a few sentences; `comparable`, `better`, `alike`
-    and `warned` are like those of a `Diff`. `tables` and `pictures` are what the sections show of all versions.
+    `same` means that all steps are the same. `verdict` sums up all versions in a few sentences. `best` says which version is the
+    best, as far as metrics tell. `comparable`, `better` (the last against the first), `alike`, `warned`, `reportgen` and
+    `command` are like those of a `Diff`. `tables` and `pictures` are what the sections show of all versions.
     """
 
     same: bool
     verdict: str
     comparable: str
+    best: str
     better: str
     alike: tuple[Alike, ...]
     warned: tuple[Warned, ...]
@@ -119,6 +138,8 @@ class Series(ShownInNotebooks):
     steps: tuple[Diff, ...]
     tables: tuple[FigureTable, ...]
     pictures: tuple[PictureLine, ...]
+    reportgen: str = __version__
+    command: str = ""
 
     def in_a_line(self) -> str:
         """Return whether the versions are the same, and how many there are."""
@@ -138,6 +159,17 @@ class Series(ShownInNotebooks):
             if all(names) and len(set(names)) == len(names):
                 return [shortened(text, SHORT) for text in _without_common(names)]
         return [""] * len(self.versions)
+
+    def groups(self) -> dict[str, tuple[tuple[FigureTable, ...], tuple[PictureLine, ...]]]:
+        """Return the tables and pictures that a page shows under one heading, by the name that their pictures have."""
+        names = dict.fromkeys((*(line.name for line in self.pictures), *(table.group for table in self.tables if table.group)))
+        return {
+            name: (
+                tuple(table for table in self.tables if table.group == name),
+                tuple(line for line in self.pictures if line.name == name),
+            )
+            for name in names
+        }
 
     def table(self, name: str) -> FigureTable | None:
         """Return the table with this name, or None."""

@@ -1,13 +1,19 @@
-"""Says whether the answers are right and the metrics better, and so which model is, if the true class or metrics are known."""
+"""Says whether the answers are right, and which model is better or best, if the true class or metrics are known."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
-from ..formatting import counted, name, numbers
+from ..formatting import counted, name, number, numbers
 from ..metrics import Metric, grouped, metric_changes
 from ..sections.section import FigureLine, FigureTable
 from ..truth import Truth
+
+HOW_TO_GIVE = (
+    "Make the reports again with `--metric accuracy=VALUE`, or compare the models on many images with `reportgen batch --truth`."
+)
+MOST_METRICS = 4  # metrics that a sentence names
 
 
 def tell_truth(old: Truth | None, new: Truth | None) -> Iterator[str]:
@@ -73,9 +79,90 @@ def follow_metrics(metrics: Sequence[Sequence[Metric]]) -> Iterator[FigureTable]
     values = [{metric.name: metric.value for metric in of} for of in metrics]
     for place, names in enumerate(grouped(each for of in values for each in of), start=1):
         rows = {each: tuple(of.get(each) for of in values) for each in names}
-        known = [FigureLine(each, row) for each, row in rows.items() if sum(value is not None for value in row) > 1]
+        known = [FigureLine(label=each, values=row) for each, row in rows.items() if sum(value is not None for value in row) > 1]
         if known:
             yield FigureTable(name=f"metrics-{place}", title=f"Metric: {names[0]}", kind="scores", lines=tuple(known))
+
+
+def best(metrics: Sequence[Sequence[Metric]], truths: Sequence[Truth | None], same_model: bool) -> str:
+    """Return the answer to the question which of several versions is the best, in a sentence or two.
+
+    Metrics on validation data (`val_`) decide it if there are any, or else all metrics that at least two versions have.
+    """
+    if same_model:
+        return "All versions are the same model."
+    known = [(called, held) for called, held in _by_name(metrics).items() if len(held) > 1]
+    judged = [(called, held) for called, held in known if held[0][1].lower_is_better is not None]
+    judged = [each for each in judged if each[0].startswith("val_")] or judged
+    if not judged:
+        why = "no metric, such as accuracy, is given for two versions or more"
+        if known:
+            why = (
+                f"the names of the metrics ({', '.join(name(called) for called, _ in known)}) do not say whether higher is better"
+            )
+        return f"Not known: {why}. {HOW_TO_GIVE}{_right_ones(truths)}"
+    winners = {called: _winners(held) for called, held in judged}
+    told = [_told_of_best(held, winners[called], len(metrics)) for called, held in judged[:MOST_METRICS]]
+    more = f"; {counted(len(judged) - MOST_METRICS, 'more metric')} in the table" if len(judged) > MOST_METRICS else ""
+    if len(set(winners.values())) > 1:
+        return f"It depends on the metric: {'; '.join(told)}{more}."
+    text = f"{'; '.join(told)}{more}."
+    return f"{text[0].upper()}{text[1:]}"
+
+
+def _by_name(metrics: Sequence[Sequence[Metric]]) -> dict[str, list[tuple[int, Metric]]]:
+    """Return the finite metrics with the numbers of the versions that have them, by their names in lower case."""
+    found: dict[str, list[tuple[int, Metric]]] = {}
+    for version, of in enumerate(metrics, start=1):
+        for metric in of:
+            if math.isfinite(metric.value):
+                found.setdefault(metric.name.lower(), []).append((version, metric))
+    return found
+
+
+def _winners(held: Sequence[tuple[int, Metric]]) -> tuple[int, ...]:
+    """Return the numbers of the versions with the best value of one metric."""
+    choose = min if held[0][1].lower_is_better else max
+    value = choose(metric.value for _, metric in held)
+    return tuple(number for number, metric in held if metric.value == value)
+
+
+def _told_of_best(held: Sequence[tuple[int, Metric]], winners: tuple[int, ...], versions: int) -> str:
+    """Return a clause on the best value of a metric, and which versions have it."""
+    figures = dict(zip((number for number, _ in held), numbers([metric.value for _, metric in held]), strict=True))
+    value, metric = figures[winners[0]], held[0][1]
+    if len(winners) == len(held):
+        every = "every version" if len(held) == versions else f"the {len(held)} versions that state it"
+        return f"{name(metric.name)} is {value} in {every}"
+    which = "lowest" if metric.lower_is_better else "highest"
+    among = f"of all {versions:,}" if len(held) == versions else f"of the {len(held):,} versions that state it"
+    those = f"version{'s' if len(winners) > 1 else ''} {_listed(winners)}"
+    return f"{those}, whose {name(metric.name)} of {value} is the {which} {among}"
+
+
+def _listed(winners: Sequence[int]) -> str:
+    *front, last = (f"{number:,}" for number in winners)
+    return f"{', '.join(front)} and {last}" if front else last
+
+
+def _given(metrics: Sequence[Sequence[Metric]]) -> str:
+    """Return a clause on the metrics that only the first or only the last version has."""
+    first, last = ("old", "new") if len(metrics) == 2 else ("first", "last")
+    told = [
+        f"the {which} one states {', '.join(f'{name(metric.name)} {number(metric.value)}' for metric in of[:MOST_METRICS])}"
+        for which, of in ((first, metrics[0]), (last, metrics[-1]))
+        if of
+    ]
+    return f" ({'; '.join(told)})" if told else ""
+
+
+def _right_ones(truths: Sequence[Truth | None]) -> str:
+    """Return a sentence on the versions whose answer for the one image is right, if that differs between them."""
+    known = [(number, truth.correct) for number, truth in enumerate(truths, start=1) if truth and truth.correct is not None]
+    right = [number for number, correct in known if correct]
+    if not right or len(right) == len(known):
+        return ""
+    return f" On this one image, the answer of version{'s' if len(right) > 1 else ''} {_listed(right)} is right."
 
 
 def better(metrics: Sequence[Sequence[Metric]], truths: Sequence[Truth | None], same_model: bool) -> str:
@@ -90,8 +177,8 @@ def better(metrics: Sequence[Sequence[Metric]], truths: Sequence[Truth | None], 
     judged = {change.better for change in known if change.better is not None}
     figures = "; ".join(change.told() for change in known)
     if not known:
-        told = f"Not known: {'the two reports have no metric' if last == 'new' else 'the first and last version have no metric'} "
-        told += "such as accuracy in common (see --metric)."
+        of = "the two reports" if last == "new" else "the first and the last version"
+        told = f"Not known: {of} have no metric, such as accuracy, in common{_given(metrics)}. {HOW_TO_GIVE}"
     elif len(judged) == 1:
         told = f"{'Yes' if judged == {True} else 'No'}: {figures}."
     elif judged:

@@ -12,11 +12,12 @@ from ..errors import ReportFileError
 from ..options import ComparisonOptions, read_options
 from ..report import SECTIONS, Report, present
 from ..sections.section import TOPICS, FigureTable, PictureLine, Told, Topic
+from .command import comparison_command
 from .comparable import comparable, of_all
 from .diff import diff_of
 from .pair import Pair
 from .result import Diff, Series
-from .right import better, follow_metrics, tell_metrics, tell_truths
+from .right import best, better, follow_metrics, tell_metrics, tell_truths
 from .verdict import within_what
 from .warned import find_warned
 
@@ -42,6 +43,7 @@ def series(reports: Sequence[Report], *, files: Sequence[str] = (), **options: A
         same=same,
         verdict=row.verdict(steps, same, asked.tolerance),
         comparable=comparable(alike),
+        best=best([each.metrics for each in made], [each.truth for each in made], len({each.model.digest for each in made}) == 1),
         better=better(
             [each.metrics for each in made], [each.truth for each in made], made[0].model.digest == made[-1].model.digest
         ),
@@ -52,6 +54,7 @@ def series(reports: Sequence[Report], *, files: Sequence[str] = (), **options: A
         steps=steps,
         tables=tuple(each for each in told if isinstance(each, FigureTable)),
         pictures=tuple(each for each in told if isinstance(each, PictureLine)),
+        command=comparison_command(files, asked),
     )
 
 
@@ -62,6 +65,7 @@ class _Row:
         self.reports = reports
         self.maps = maps
         self.steps = [Pair(old, new, maps, ignore_names) for old, new in pairwise(reports)]
+        self.whole = self.steps[0] if len(self.steps) == 1 else Pair(reports[0], reports[-1], maps, ignore_names)
         self.same_image = all(step.same_image for step in self.steps)
 
     def told(self, name: str) -> Sequence[Told]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..backend import keras
 
-LARGEST = 20_000_000  # characters of a configuration; no network that we know comes near
+LARGEST = 20_000_000  # bytes of a configuration; no network that we know comes near
 DEEPEST = 20  # lists in lists
 # the keys under which Keras 2 and 3 write each kind
 PARTS = {"optimizer": ("optimizer", "optimizer_config"), "loss": ("loss",), "metric": ("metrics", "weighted_metrics")}
@@ -112,7 +112,7 @@ def _compiled(path: Path) -> dict[str, Any]:
 
     with h5py.File(path) as file:
         text = file.attrs.get("training_config") or "{}"
-    return json.loads(text) if len(text) <= LARGEST else {}
+    return json.loads(text) if len(text.encode() if isinstance(text, str) else text) <= LARGEST else {}
 
 
 def losses_from(said: Any) -> Losses:

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from ..records import record
 from ..tasks import Task
-from .declaration import Concern, Option, concerning, files_of, option, options_of, read_options
+from .declaration import Concern, Option, as_argument, concerning, files_of, option, options_of, read_options
 from .kinds import (
     BASELINE,
     CLASS,
@@ -43,6 +43,7 @@ __all__ = [
     "Resample",
     "Scale",
     "Sort",
+    "as_argument",
     "concerning",
     "files_of",
     "options_of",

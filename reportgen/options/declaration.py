@@ -105,6 +105,11 @@ def concerning(asked: Any, concern: Concern) -> dict[str, Any]:
     return {name: getattr(asked, name) for name, each in options_of(type(asked)).items() if each.concerns == concern}
 
 
+def as_argument(name: str) -> str:
+    """Return a file's name in a form that no command mistakes for an option."""
+    return f"./{name}" if name.startswith("-") else name
+
+
 def files_of(asked: Any) -> dict[str, str]:
     """Return the texts of options that name a file or a folder, by the option's name."""
     values = {name: getattr(asked, name) for name, each in options_of(type(asked)).items() if each.kind.is_file}

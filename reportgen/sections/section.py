@@ -67,31 +67,38 @@ class Check:
         return self.find.__name__.replace("_", "-")
 
 
-@record
+@record(kw_only=True)
 class FigureLine:
     """One figure across the versions of a model; None where a version lacks it.
 
     `first` and `last` are the distributions of what the figure is about in the first and the last version, if they are known.
+    Of a table of "changes", `overall` is the change from the first version straight to the last. `resolutions` and
+    `overall_resolution` are the precision with which the changes are known: a smaller one may be anything from 0 to that.
     """
 
     label: str
     values: tuple[float | None, ...]
     first: Histogram | None = None
     last: Histogram | None = None
+    overall: float | None = None
+    resolutions: tuple[float, ...] = ()
+    overall_resolution: float = 0.0
 
 
 @record(kw_only=True)
 class FigureTable:
-    """Lines of one kind: "scores" have a figure for each version, "changes" one for each step between two versions.
+    """Lines of one kind: "scores" and "counts" have a figure for each version, "changes" one for each step between two versions.
 
     `reason` is a word for why there are no lines, which a template explains; "" if there are lines. `low` and `high` are the
-    natural limits of the figures, e.g. 0 and 1 for probabilities; None if they have none.
+    natural limits of the figures, e.g. 0 and 1 for probabilities; None if they have none. A table with a `group` is shown with
+    the pictures of that name.
     """
 
     name: str
+    group: str = ""
     title: str
     reason: str = ""
-    kind: Literal["scores", "changes"]
+    kind: Literal["scores", "counts", "changes"]
     lines: tuple[FigureLine, ...]
     low: float | None = None
     high: float | None = None
@@ -100,6 +107,10 @@ class FigureTable:
         """Return the max finite figure; 0 if there is none."""
         figures = (each for line in self.lines for each in line.values if each is not None and math.isfinite(each))
         return max(figures, default=0.0)
+
+    def has_overall(self) -> bool:
+        """Return whether the change from the first version to the last is known for any line."""
+        return any(line.overall is not None for line in self.lines)
 
 
 @record(kw_only=True)
@@ -170,14 +181,37 @@ class Comparison(Protocol):
 
 
 class Versions(Protocol):
-    """A series of three or more reports, oldest first, as a section sees it; `steps` compare each two consecutive reports."""
+    """A series of three or more reports, oldest first, as a section sees it.
+
+    `steps` compare each two consecutive reports, and `whole` compares the first with the last.
+    """
 
     @property
     def steps(self) -> Sequence[Comparison]: ...
     @property
+    def whole(self) -> Comparison: ...
+    @property
     def same_image(self) -> bool: ...
     @property
     def maps(self) -> int: ...
+
+
+def largest_first(line: FigureLine) -> tuple[bool, float, float]:
+    """Sort key: the change from the first version to the last, largest first; then, where it is not known, the largest step."""
+    steps = [move for move in line.values if move is not None and not math.isnan(move)]
+    known = line.overall is not None and not math.isnan(line.overall)
+    return not known, -(line.overall or 0.0) if known else 0.0, -max(steps, default=0.0)
+
+
+def first_path(path: str, versions: Versions) -> str:
+    """Return what a layer of the last version was called in the first.
+
+    "" if a version in between lacks it, or if it is another layer by a direct comparison of the first version with the last.
+    """
+    was = path
+    for step in reversed(versions.steps):
+        was = step.layers.old_path(was) if was else ""
+    return was if versions.whole.layers.old_path(path) == was else ""
 
 
 def every_figure(old: Data, new: Data, _found: Any, comparison: Comparison) -> Iterable[Change]:

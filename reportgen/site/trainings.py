@@ -10,11 +10,13 @@ from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
+from ..comparison.command import comparison_command
 from ..comparison.result import Series
 from ..comparison.series import series
 from ..errors import OutputError, ReportgenError
 from ..formatting import natural, numbers
 from ..metrics import grouped
+from ..options import ComparisonOptions
 from ..page.diff import render_series
 from ..page.read import read
 from ..records import record
@@ -227,6 +229,7 @@ def _series_over(site: Path, files: Sequence[str]) -> Series:
     """Return the series over the reports of all epochs; its verdict says so if only some of them are in it."""
     chosen = spread(files)
     found = series([read(site / file) for file in chosen])
+    found = replace(found, command=comparison_command(chosen, ComparisonOptions()))
     if len(chosen) == len(files):
         return found
     told = f"This series has {len(chosen)} of the {len(files):,} epochs, evenly spaced; the others are left out."

@@ -209,5 +209,5 @@ def follow_output_map(
         lines = []
         for index, label in list(labels.items())[:20]:
             rows = [{row.class_index: row.share for row in each.rows} if each else {} for each in sections]
-            lines.append(FigureLine(label, tuple(row.get(index) for row in rows)))
+            lines.append(FigureLine(label=label, values=tuple(row.get(index) for row in rows)))
         yield FigureTable(name="shares", title="Share of each class", kind="scores", lines=tuple(lines), low=0.0, high=1.0)

@@ -35,7 +35,7 @@ def follow_predictions(
     lines = []
     for index in sorted(labels, key=lambda index: standing(index, rows[-1].get(index), every_score[-1])[0] or len(labels)):
         through = (standing(index, table.get(index), every)[1] for table, every in zip(rows, every_score, strict=True))
-        lines.append(FigureLine(labels[index], tuple(through)))
+        lines.append(FigureLine(label=labels[index], values=tuple(through)))
     low, high = (0.0, 1.0) if all(section.between_0_and_1() for section in known) else (None, None)
     yield FigureTable(name="answers", title=title, kind="scores", lines=tuple(lines), low=low, high=high)
 

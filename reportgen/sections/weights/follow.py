@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
-from ...formatting import counted, relative_change
+from ...formatting import counted, name, relative_change
 from ...histograms import Histogram
-from ..section import FigureLine, FigureTable, Versions
+from ..section import FigureLine, FigureTable, Versions, first_path, largest_first
 from .drift import WeightDrift
 from .find import Weights, WeightTensor
 from .story import Story
@@ -17,17 +18,27 @@ RUNS = 6  # max runs of steps with the same kind of change that a sentence names
 def follow_weights(
     sections: Sequence[Weights | None], drifts: Sequence[WeightDrift | None], versions: Versions
 ) -> Iterator[FigureTable]:
-    """Yield a table with a line for every layer that two consecutive versions share, sorted by its largest move in a step."""
+    """Yield a table with a line for every layer that two consecutive versions share.
+
+    The layers are sorted by how far they moved from the first version to the last; those of which this is not known follow,
+    sorted by their largest move in a step.
+    """
     ended: list[FigureLine] = []
     going: dict[str, tuple[float | None, ...]] = {}
     for number, (drift, step) in enumerate(zip(drifts, versions.steps, strict=True)):
         moves = {row.path: row.relative_change for row in drift.layers} if drift else {}
         gone_on = {path: (*going.pop(step.layers.old_path(path), (None,) * number), move) for path, move in moves.items()}
         rest = (None,) * (len(drifts) - number)
-        ended += [FigureLine(path, (*changes, *rest)) for path, changes in going.items()]
+        ended += [FigureLine(label=path, values=(*changes, *rest)) for path, changes in going.items()]
         going = gone_on
-    lines = [FigureLine(path, changes, *_distributions(path, sections, versions)) for path, changes in going.items()] + ended
-    lines.sort(key=lambda line: -max((move for move in line.values if move is not None), default=0))
+    whole = _whole(versions)
+    moved = {row.path: row.relative_change for row in whole.layers if first_path(row.path, versions)} if whole else {}
+    ends = {path: _distributions(path, sections, versions) for path in going}
+    lines = [
+        FigureLine(label=path, values=changes, first=ends[path][0], last=ends[path][1], overall=moved.get(path))
+        for path, changes in going.items()
+    ] + ended
+    lines.sort(key=largest_first)
     yield FigureTable(
         name="layers",
         title="Weights",
@@ -35,6 +46,12 @@ def follow_weights(
         kind="changes",
         lines=tuple(lines),
     )
+
+
+def _whole(versions: Versions) -> WeightDrift | None:
+    from . import SECTION  # imported here because SECTION refers to the functions above
+
+    return versions.whole.found(SECTION)
 
 
 def _distributions(
@@ -77,10 +94,30 @@ def tell_weights_of_all(
             runs.append((kind, number, number + 1))
     if len(runs) == 1:
         yield f"{runs[0][0]} in every step{_by(drifts, runs[0][0])}"
+        yield from _tell_overall(drifts, versions)
         return
     named = [f"{kind} from version {first} to {last}" for kind, first, last in runs]
     more = f", and {counted(len(named) - RUNS, 'more change')} of kind" if len(named) > RUNS else ""
     yield f"{', '.join(named[:RUNS])}{more}"
+    yield from _tell_overall(drifts, versions)
+
+
+def _tell_overall(drifts: Sequence[WeightDrift | None], versions: Versions) -> Iterator[str]:
+    """Yield how far the weights moved from the first version to the last, if all of them can be compared."""
+    if len(drifts) < 2 or not any(step and step.moved() for step in drifts):
+        return
+    drift = _whole(versions)
+    if drift is None or drift.unmatched or drift.retyped or drift.whole is None or drift.whole.relative_change is None:
+        return
+    leading = drift.leading()
+    if not drift.moved():
+        yield "the last version has the same trained weights as the first"
+    elif math.isfinite(drift.whole.relative_change):
+        most = ""
+        if leading is not None and leading.relative_change is not None and len(drift.layers) > 1:
+            most = f", most in {name(leading.path)} ({relative_change(leading.relative_change)})"
+        moved = relative_change(drift.whole.relative_change)
+        yield f"from the first version to the last, the weights changed by {moved}{most}"
 
 
 def _by(drifts: Sequence[WeightDrift | None], kind: str) -> str:

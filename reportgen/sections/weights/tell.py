@@ -118,7 +118,7 @@ def _tell_moves(story: Story) -> Iterator[str]:
 
 
 def _every(count: int) -> str:
-    return f"the weights of all {counted(count, 'layer')} moved"
+    return f"the weights of all {counted(count, 'layer')} changed"
 
 
 def _tell_some(story: Story, moved: Sequence[LayerDrift]) -> str:
@@ -140,7 +140,7 @@ def _tell_some(story: Story, moved: Sequence[LayerDrift]) -> str:
         return f"{which} hold the same values in another order, as after a permutation of filters"
     if moved[0].relative_change is None:
         return f"{which} changed"
-    return f"{which} moved{_how_far(weights)}{_in_common(weights)}"
+    return f"{which} changed{_how_far(weights)}{_in_common(weights)}"
 
 
 def _how_far(weights: WeightDrift) -> str:
@@ -187,9 +187,9 @@ def _tell_fine_tuned(story: Story) -> Iterator[str]:
     yield f"fine-tuned: {which} unchanged{and_frozen} ({percent(share)} of the weights)"
     if len(following) == 1:
         moved = next(layer for layer in story.drift.layers if layer.path == following[0].path)
-        yield f"only {name(moved.path)} moved{_moved_by(moved)}"
+        yield f"only {name(moved.path)} changed{_moved_by(moved)}"
     elif following:
-        yield f"the {len(following):,} layers after them moved{_how_far(story.drift)}"
+        yield f"the {len(following):,} layers after them changed{_how_far(story.drift)}"
     if story.new_head:
         yield _head(story)
 
@@ -238,7 +238,7 @@ def _the_same(weights: WeightDrift) -> str:
 def weight_table(weights: WeightDrift) -> Table | None:
     """Return the table of how far each layer moved, largest change first; None if none moved."""
     rows = tuple((name(row.path), f"{row.values:,}", *_estimated(row)) for row in weights.moved())
-    return Table(("Layer", "Weights", "Moved by", "Cosine"), rows) if rows else None
+    return Table(("Layer", "Weights", "Change", "Cosine"), rows) if rows else None
 
 
 def _estimated(row: LayerDrift) -> tuple[str, str]:

@@ -25,9 +25,9 @@ def tell_cast(story: Story) -> Iterator[str]:
             exact = (
                 "exactly the same values" if greatest == 0 else f"no more than rounding explains ({relative_change(greatest)})"
             )
-            yield f"cast: {kept}, {exact if greatest == 0 else f'and moved by {exact}'}"
+            yield f"cast: {kept}, {exact if greatest == 0 else f'and changed by {exact}'}"
         else:
-            yield f"{kept}, and moved by more than rounding explains"
+            yield f"{kept}, and changed by more than rounding explains"
 
 
 def tell_rounded(story: Story) -> Iterator[str]:
@@ -39,7 +39,7 @@ def tell_rounded(story: Story) -> Iterator[str]:
         greatest = max(row.relative_change or 0 for row in rows)
         yield (
             f"quantized: the weights of {counted(len(layers), 'layer')} have at most {levels} different values now, in the whole "
-            f"kernel or in each filter, and moved by {relative_change(greatest)} at most{_zeros_beside(rows)}"
+            f"kernel or in each filter, and changed by {relative_change(greatest)} at most{_zeros_beside(rows)}"
         )
 
 
