@@ -12,8 +12,8 @@ everything before the layer to explain.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -154,7 +154,7 @@ def _first_pass(network: KerasNetwork, batch: Any, pixels: np.ndarray, options: 
     height, width, _ = network.loaded.input_shape
     seen = _Seen(
         network=network.with_structure(forward.structure.with_receptive_fields(placing, (height, width))),
-        maps=tuple(follower.maps),
+        maps=tuple(_marked(follower.maps, read.answer)),
         arrivals=tuple(arrivals.found),
         read=read,
         explained=explained,
@@ -185,6 +185,19 @@ def _choices(follower: Follower, forward: Pass, read: _Read, options: Options) -
     if asked:
         return (asked,)
     return choices(follower.steps, sources_of((getattr(forward.output, LOGITS, forward.output),))) if read.questions else ()
+
+
+def _marked(maps: Sequence[FeatureMaps], answer: Answer) -> Iterator[FeatureMaps]:
+    """Yield the maps, and mark those that are the class scores themselves, before or after softmax, as MobileNet's last are."""
+    logits = answer.differentiated
+    scores = [answer.scores, None if logits is None else np.asarray(logits.numpy(), np.float32)]
+    for each in maps:
+        alone = each.shape[:2] == (1, 1) and len(maps) > 1  # a convolution over the whole image is all that some models have
+        yield replace(each, scores=True) if alone and any(_same_numbers(each.mean, values) for values in scores) else each
+
+
+def _same_numbers(means: np.ndarray, scores: np.ndarray | None) -> bool:
+    return scores is not None and np.array_equal(means, scores, equal_nan=True)
 
 
 def _replayed(network: KerasNetwork, batch: Any, options: Options) -> _Seen | None:
