@@ -483,6 +483,37 @@ def test_a_scheduler_that_goes_away_ends_the_batch_and_a_rerun_completes_it(
     assert contents(site) == contents(watched_here)
 
 
+@pytest.mark.usefixtures("in_code")
+def test_a_log_of_json_ends_with_the_loss_of_the_scheduler(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    processes = Processes(tmp_path)
+    processes.worker("--no-nanny")
+    site = tmp_path / "site"
+
+    def end_scheduler() -> None:
+        wait_for(lambda: len(list(site.glob("reports/*/*.html"))) >= 3)
+        processes.all[0].kill()
+
+    options = ["--only", "overview,predictions", "--preprocess", "none", "--import", "own_layers"]
+    command = ["batch", str(folder / "shades"), "-m", "watched.keras", "--dask", processes.address, "-o", str(site), "--json-log"]
+    monkeypatch.setattr(sys, "argv", ["reportgen", *command, *options])
+    ending = threading.Thread(target=end_scheduler)
+    ending.start()
+    try:
+        with pytest.raises(SystemExit) as ended:
+            main()
+    finally:
+        ending.join()
+        processes.end()
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines() if line.startswith("{")]
+    assert ended.value.code == 2
+    assert {line["event"] for line in lines[:-1]} == {"made"}
+    assert lines[-1]["event"] == "error"
+    assert "the connection to the scheduler was lost" in lines[-1]["error"]
+    assert (site / "index.html").exists()
+
+
 def test_a_cluster_that_speaks_tls(folder: Path, tmp_path: Path) -> None:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
