@@ -87,9 +87,11 @@ def histogram_of(values: np.ndarray, mean: float, std: float, low: float, high: 
     for start in range(0, flat.size, CHUNK):
         part = flat[start : start + CHUNK].astype(np.float32, copy=False)
         counts += _counted(place(part))
-        zeros += part.size - int(np.count_nonzero(part))
-        below += int(np.count_nonzero(part < first))
-        above += int(np.count_nonzero(part > last))
+        zeros += int(np.count_nonzero(part == 0))
+        if first > low:
+            below += int(np.count_nonzero(part < first))
+        if last < high:
+            above += int(np.count_nonzero(part > last))
     counts[0] -= below
     counts[-1] -= above
     if first > 0:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import math
 
 import numpy as np
 from PIL import Image
+
+from .pngs import palette_png
 
 MOST_COLOURS = 256  # of a palette
 FEW_COLOURS = 72  # of a photograph that is only viewed
@@ -41,12 +42,8 @@ def in_palette(pixels: np.ndarray) -> bytes | None:
     colours = Image.fromarray(pixels).getcolors(MOST_COLOURS)
     if colours is None:
         return None
-    found = np.array([colour for _, colour in colours], np.uint8)
-    numbers = np.sort(_as_numbers(found))
-    buffer = io.BytesIO()
-    places = np.searchsorted(numbers, _as_numbers(pixels)).astype(np.uint8)
-    # adjacent indices of such a palette are unrelated colours: PNG's row filters help with maps, but hurt here
-    image = Image.fromarray(places)
-    image.putpalette(np.stack([numbers >> 16, numbers >> 8 & 255, numbers & 255], axis=1).astype(np.uint8).tobytes())
-    image.save(buffer, "PNG", optimize=False, compress_level=9)
-    return buffer.getvalue()
+    numbers = np.sort(_as_numbers(np.array([colour for _, colour in colours], np.uint8)))
+    places = np.zeros(1 << 24, np.uint8)  # of every possible colour; only the memory of those that occur is ever touched
+    places[numbers] = np.arange(len(numbers))
+    palette = np.stack([numbers >> 16, numbers >> 8 & 255, numbers & 255], axis=1).astype(np.uint8)
+    return palette_png(places[_as_numbers(pixels)], palette.tobytes())

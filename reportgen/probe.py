@@ -16,6 +16,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from .arrays.others import OtherInput
+from .errors import NotApplicable
 from .excited import Excited
 from .explained import Explained as Explained, Question as Question
 from .histograms import Histogram
@@ -186,11 +187,14 @@ class Network(Protocol):
         """
 
     def excite(self, path: str, channels: tuple[int, ...]) -> tuple[Excited, ...]:
-        """Return for each of the given channels of the layer at `path` the picture that maximizes its activation, found by
-        gradient ascent (see `inspection.ascent`). "" stands for the model's output, whose channels are the classes' logits.
+        """Return for each channel of the layer at `path` the picture that maximizes its activation, found by gradient ascent.
 
-        Raises `OptionError` for a layer or channel that does not exist, `NotApplicable` if there is no gradient to the input.
+        "" stands for the model's output, whose channels are the classes' logits. Raises `OptionError` if the layer or a channel
+        does not exist, `NotApplicable` if there is no gradient to the input.
         """
+
+    def excite_all(self, filters: Mapping[str, tuple[int, ...]]) -> Mapping[str, tuple[Excited, ...] | NotApplicable]:
+        """Return what `excite` returns for several layers, by path, or the `NotApplicable` that it raises; takes less time."""
 
     def reinitialized(self, seed: int) -> Generator[str]:
         """Draw the weights of each layer anew by its own initializers, from the input upward, and yield its path right after.

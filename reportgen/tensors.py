@@ -18,6 +18,9 @@ SKETCH_LENGTH = 257
 SKETCH_VERSION = 2  # of `sketch_of`: only sketches of the same version give a distance
 BLOCK = SKETCH_LENGTH**2
 CHUNK = 4 * BLOCK  # values at a time: 1 MB, which fits in the processor's cache
+ROW = 1024  # values of a row of maps
+MOST_ROWS = 255  # that a byte can count
+CACHED = 1 << 16  # values that the processor's cache holds in double precision
 # for every byte, the sign bits of eight floats: where set, the float's sign is flipped
 SIGN_BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little").astype(np.uint32) << 31
 
@@ -30,6 +33,16 @@ class Statistics(NamedTuple):
     min: float
     max: float
     l2_norm: float
+
+
+class ChannelFigures(NamedTuple):
+    """For each channel (channels,) float32: min, max, mean and the share of values above 0; and the histogram of all values."""
+
+    low: np.ndarray
+    high: np.ndarray
+    mean: np.ndarray
+    active: np.ndarray
+    histogram: Histogram
 
 
 class TensorFigures(NamedTuple):
@@ -84,6 +97,54 @@ def statistics_of(values: np.ndarray) -> Statistics:
         return Statistics(*(figure(np.float32(value)) for value in found))
 
 
+def channel_figures(values: np.ndarray) -> ChannelFigures:
+    """Return the figures of maps (h, w, channels) float32 with at least one value.
+
+    Everything is computed while a part of the maps is in the processor's cache, and combined as in `statistics_of`. Several
+    positions are taken as one long row, because NumPy is slow over rows of few channels. nan propagates to each figure of its
+    channel but the share, for which it counts as not above 0.
+    """
+    channels = values.shape[2]
+    places = values.shape[0] * values.shape[1]
+    flat = values.reshape(places, channels)
+    beside = max(1, ROW // channels)  # positions in a row
+    whole = places // beside * beside
+    sums, above = np.zeros(channels), np.zeros(channels, np.int64)
+    low, high = np.full(channels, np.inf, np.float32), np.full(channels, -np.inf, np.float32)
+    count, total, squares = 0, 0.0, 0.0
+    with np.errstate(invalid="ignore", over="ignore"):
+        for rows in (flat[:whole].reshape(-1, beside * channels), flat[whole:]):
+            step = min(MOST_ROWS, max(1, CACHED // rows.shape[1]))
+            for start in range(0, len(rows), step):
+                part = rows[start : start + step]
+                low = np.minimum(low, part.min(axis=0).reshape(-1, channels).min(axis=0))
+                high = np.maximum(high, part.max(axis=0).reshape(-1, channels).max(axis=0))
+                # at most 255 rows, so that bytes can count them
+                positive = np.add.reduce((part > 0).view(np.uint8), axis=0, dtype=np.uint8)
+                above += positive.reshape(-1, channels).sum(axis=0, dtype=np.int64)
+                deviations = part.astype(np.float64)
+                part_sums = deviations.sum(axis=0).reshape(-1, channels).sum(axis=0)
+                part_total = float(part_sums.sum())
+                sums += part_sums
+                deviations -= part_total / part.size
+                np.multiply(deviations, deviations, out=deviations)
+                squares += float(deviations.sum())
+                if count:
+                    apart = part_total / part.size - total / count
+                    squares += apart * apart * count * part.size / (count + part.size)
+                count += part.size
+                total += part_total
+        found = total / count, math.sqrt(squares / count), low.min(), high.max()
+        mean, std, least, most = (figure(np.float32(value)) for value in found)
+        return ChannelFigures(
+            low=low,
+            high=high,
+            mean=(sums / places).astype(np.float32),
+            active=(above / places).astype(np.float32),
+            histogram=histogram_of(values, mean, std, least, most),
+        )
+
+
 def _sum_of_squares(values: np.ndarray) -> float:
     """Add up the squares without BLAS, whose threads wait for each other at every chunk: 20 times slower if a core is busy."""
     return float(np.einsum("i,i->", values, values))
@@ -95,6 +156,13 @@ def figure(value: Any) -> float:
     if value.dtype in (np.float16, np.float32):
         return float(str(value[()]))
     return float(value)
+
+
+def figures_in(values: np.ndarray) -> list[float]:
+    """Return each of the numbers (n,) as `figure` does, in a third of the time."""
+    if values.dtype in (np.float16, np.float32):
+        return [float(str(value)) for value in values]
+    return [float(value) for value in values]
 
 
 def tensor_digest(values: np.ndarray) -> str:

@@ -31,8 +31,11 @@ def fresh(*arguments: object, cwd: Path, **environment: str) -> Result:
     )
 
 
-def here(*arguments: object, cwd: Path, **environment: str) -> Result:
-    """The same in this process; whatever writes to the two streams is heard, libraries included."""
+def here(*arguments: object, cwd: Path, stdout: IO[bytes] | None = None, **environment: str) -> Result:
+    """The same in this process; whatever writes to the two streams is heard, libraries included.
+
+    What goes to standard output is led into the file `stdout`, if there is one, and is not part of the result.
+    """
     words = ["reportgen", *map(str, arguments)]
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryFile() as printed, tempfile.TemporaryFile() as told:
         patch.chdir(cwd)
@@ -40,7 +43,7 @@ def here(*arguments: object, cwd: Path, **environment: str) -> Result:
         patch.setattr(sys.modules["__main__"], "__package__", None)  # Click names the program by it: not `python -m pytest`
         for name, value in {"COLUMNS": "200", **environment}.items():
             patch.setenv(name, value)
-        with _led_to("stdout", printed), _led_to("stderr", told), pytest.raises(SystemExit) as ended:
+        with _led_to("stdout", stdout or printed), _led_to("stderr", told), pytest.raises(SystemExit) as ended:
             main()
         code = ended.value.code
         assert code is None or isinstance(code, int), code

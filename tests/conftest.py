@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,9 +22,17 @@ if (
 ):  # before anything imports NumPy or TensorFlow: workers would wait for each other's threads
     for name in ("OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ.setdefault(name, "1")
+gc.disable()  # while tests are collected, which makes half a million objects and no garbage: see `pytest_collection_finish`
 # the same examples every time, and no deadline: a machine that is busy makes no test fail
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector never again walk through what lives to the end: the libraries and the tests themselves."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

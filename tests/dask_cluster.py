@@ -23,7 +23,7 @@ import dask
 import numpy as np
 import pytest
 import trustme
-from distributed import Client
+from distributed import Client, LocalCluster
 from PIL import Image
 
 import reportgen
@@ -514,3 +514,15 @@ def test_an_asynchronous_client_is_refused(spare: Processes, tmp_path: Path) -> 
 
     asyncio.run(run())
     assert not (tmp_path / "site").exists()
+
+
+def test_a_cluster_that_grows_and_shrinks_starts_workers_for_a_batch(folder: Path, colours_here: Path, tmp_path: Path) -> None:
+    with LocalCluster(n_workers=0, threads_per_worker=2, dashboard_address=None, host="127.0.0.1") as growing:
+        growing.adapt(minimum=0, maximum=2, interval="100ms")
+        made = reportgen.batch(
+            folder / "colours.keras", str(folder / "shades"), tmp_path / "site", dask=growing.scheduler_address, **ONLY
+        )
+        assert (made.made, made.failures) == (SHADES, [])
+        assert contents(tmp_path / "site") == contents(colours_here)
+        wait_for(lambda: not growing.scheduler.workers)
+        assert not growing.scheduler.tasks  # nothing waits there any more

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from reportgen.arrays.others import OtherInput
+from reportgen.errors import NotApplicable
 from reportgen.excited import Excited
 from reportgen.kernels import DEPTHWISE_AXES, KERNEL_AXES, POINTWISE_AXES, TRANSPOSED_AXES, Kernel, Law
 from reportgen.outputs import Output
@@ -88,6 +89,9 @@ class FakeNetwork:
     def excite(self, path: str, channels: tuple[int, ...]) -> tuple[Excited, ...]:
         pixels = [np.full((4, 4, self.facts.input_shape[2] or 1), 10 * channel, np.uint8) for channel in channels]
         return tuple(Excited(each, each + 0.5, -1.0, picture) for each, picture in zip(channels, pixels, strict=True))
+
+    def excite_all(self, filters: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[Excited, ...] | NotApplicable]:
+        return {path: self.excite(path, channels) for path, channels in filters.items()}
 
     def reinitialized(self, seed: int) -> Generator[str]:
         yield from ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ import pytest
 import reportgen
 from reportgen import cache
 from reportgen.errors import NotApplicable, OptionError
-from reportgen.excited import OUTPUT
+from reportgen.excited import OUTPUT, STEPS
 from reportgen.inspection import remembering
 from reportgen.inspection.network import KerasNetwork
+from reportgen.progress import watching
 
 from .models import built, keras, layers
 
@@ -98,6 +100,79 @@ def test_a_picture_does_not_hang_on_which_others_are_made() -> None:
     again = colour_net().excite("conv", (2, 0, 1, 0))
     assert again[2] == alone
     assert again[1] == again[3]
+
+
+def deep_net() -> KerasNetwork:
+    """Two 3x3 convolutions behind a pooling, at a size of which a step sees only a part; weights drawn at random."""
+    keras.utils.set_random_seed(3)
+    net = [
+        layers.Conv2D(4, 3, padding="same", activation="relu", name="first"),
+        layers.MaxPooling2D(2, name="pool"),
+        layers.Conv2D(4, 3, padding="same", activation="relu", name="second"),
+        layers.GlobalAveragePooling2D(),
+        layers.Dense(2),
+    ]
+    return reportgen.load(keras.Sequential([keras.Input((64, 56, 3)), *net]), preprocess="unit")
+
+
+def test_layers_side_by_side_give_what_each_gives_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reportgen.inspection.ascent.MARGIN", 80)  # the model's own size, which is larger than a step sees
+    filters = {"second": (0, 3), "first": (1,), OUTPUT: (0, 1), "pool": (2,)}
+    network = deep_net()
+    seen: list[tuple[str, int, int]] = []
+    with watching(lambda *step: seen.append(step)):
+        found = network.excite_all(filters)
+    assert list(found) == list(filters)
+    monkeypatch.setattr("reportgen.inspection.network.remembered", lambda *_: None)  # made anew
+    alone = deep_net()
+    for layer, channels in filters.items():
+        assert found[layer] == alone.excite(layer, channels), layer
+    second = found["second"]
+    assert not isinstance(second, NotApplicable)
+    assert second[0].picture.shape == (64, 56, 3)
+    # one bar for all of them, which ends full: four layers with one batch each
+    assert {(name, every) for name, _, every in seen} == {("Feature visualization", 4 * STEPS)}
+    assert [done for _, done, _ in seen] == sorted(done for _, done, _ in seen)
+    assert seen[-1][1] == 4 * STEPS
+
+
+@pytest.mark.parametrize(("margin", "size"), [(24, (32, 32)), (80, (64, 56))])
+def test_the_activation_is_that_of_the_whole_picture(margin: int, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reportgen.inspection.ascent.MARGIN", margin)  # of 64 x 56, the model's own size, a step sees 48 x 40
+    network = deep_net()
+    (made,) = network.excite("second", (2,))
+    assert made.picture.shape == (*size, 3)
+    first, pool, second = network.model.layers[:3]
+    for picture, said in ((made.picture, made.activation), (np.full((*size, 3), 127.5), made.start)):
+        maps = pool(first(np.float32(picture[None] / 255)))
+        by_hand = keras.ops.conv(maps, second.kernel, padding="same") + second.bias
+        assert said == pytest.approx(float(np.mean(np.asarray(by_hand)[..., 2])), abs=1e-4)
+    assert made.activation > made.start
+
+
+def test_a_layer_that_fails_leaves_the_others(own_cache: Path) -> None:
+    model = colour_net().model
+    head = layers.Dense(2, name="other")(layers.GlobalAveragePooling2D()(keras.ops.round(model.get_layer("conv").output)))
+    network = reportgen.load(keras.Model(model.inputs, head), preprocess="unit")
+    rounded = next(row.path for row in network.layers if row.type == "GlobalAveragePooling2D")
+    found = network.excite_all({rounded: (0,), "conv": (0, 1)})
+    assert isinstance(found[rounded], NotApplicable)
+    assert found["conv"] == colour_net().excite("conv", (0, 1))
+    assert len(list(own_cache.iterdir())) == 4  # two models, two filters: what failed is not kept
+    with pytest.raises(OptionError, match="conv has 3 channels"):
+        network.excite_all({rounded: (0,), "conv": (3,)})
+
+
+def test_an_interruption_stops_every_layer(own_cache: Path) -> None:
+    def interrupt(_name: str, done: int, _every: int) -> None:
+        if done:
+            raise KeyboardInterrupt
+
+    before = threading.active_count()
+    with watching(interrupt), pytest.raises(KeyboardInterrupt):
+        deep_net().excite_all({"first": tuple(range(4)) * 200, "second": tuple(range(4)) * 200})
+    assert threading.active_count() <= before + 1  # that which describes the weights may still run
+    assert not own_cache.exists()
 
 
 def test_the_logit_of_a_class() -> None:

@@ -15,7 +15,7 @@ from PIL import Image
 
 import reportgen
 from reportgen import Picture, Report
-from reportgen.page.environment import our_templates
+from reportgen.page.environment import asset_of, environment_with
 
 from .browser import OPEN_ALL, axe_findings_light_and_dark, html_complaints, lacking, opened
 from .samples import CHOICES, HOSTILE, PAGES
@@ -87,7 +87,7 @@ def test_hostile_strings_do_nothing(browser: Any, pages: dict[str, Path], name: 
         assert all(url.startswith("data:image/png;") for url in it.requests[1:])
         assert it.page.locator("img:not([data-picture]), image:not([data-picture]):not([data-chart]), [onerror]").count() == 0
         scripts = it.page.locator("script:not([type='application/json'])").all_text_contents()
-        assert scripts == [(our_templates() / "assets" / "page.js").read_text("utf-8")]
+        assert scripts == [asset_of(environment_with(None), "page.js")]
 
 
 def names_of_strings(value: Any, name: str = "") -> set[str]:

@@ -25,7 +25,7 @@ from reportgen.page.charts import (
     extent,
 )
 from reportgen.page.diff import render_diff
-from reportgen.page.environment import environment_with, source_of
+from reportgen.page.environment import asset_of, environment_with
 from reportgen.page.read import read
 from reportgen.page.render import render, render_folder
 from reportgen.report import present
@@ -120,7 +120,7 @@ def luminance(colour: str) -> float:
 
 @pytest.mark.parametrize("colour", [NEW, OLD])
 def test_the_colours_stand_out_from_light_and_dark_pages(colour: str) -> None:
-    style = source_of(environment_with(None), "assets/page.css")
+    style = asset_of(environment_with(None), "page.css")
     grounds = re.findall(r"--(?:ground|panel): (#[0-9a-f]{6}|#[0-9a-f]{3})\b", style)
     assert len(grounds) >= 4
     for ground in grounds:

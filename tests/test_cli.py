@@ -25,7 +25,7 @@ from .models import built
 
 EVERY_OPTION = (
     "--model minivgg@early --preprocess none --labels ten.txt --class j --fit crop --maps 5 --layers 'block2_*' --scale layer "
-    "--sort activity --max-size 500000 --colormap magma --skip weights --skip filters --title T"
+    "--sort activity --max-size 500000 --colormap magma --skip weights --skip feature_visualization --title T"
 )
 
 
@@ -86,7 +86,7 @@ def test_every_option_goes_through_and_into_the_command(folder: Path) -> None:
         "target": "j", "against": None, "head": None, "task": None, "size": None,
         "fit": "crop", "resample": "bicubic", "visualize": None, "inputs": [], "imports": [],
         "maps": 5, "layers": "block2_*", "scale": "layer", "sort": "activity", "colormap": "magma", "only": [],
-        "skip": ["weights", "filters"], "max_size": 500000,
+        "skip": ["weights", "feature_visualization"], "max_size": 500000,
         "title": "T", "explain": ["grad-cam"], "explain_layer": None, "baseline": "black", "score_channels": 64,
         "quality": False, "sanity": False,
         "templates": None, "max_memory": 2_000_000_000,
@@ -329,7 +329,7 @@ def test_templates_are_handed_out_once(folder: Path) -> None:
 def test_progress_where_somebody_watches(folder: Path) -> None:
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [*COMMAND, "report", "cat.png", "-o", "watched.html"],
+        [*COMMAND, "report", "cat.png", "--only", "predictions", "-o", "watched.html"],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent), "TERM": "xterm", "COLUMNS": "100"},
         stdout=subprocess.PIPE,

@@ -9,7 +9,8 @@ import jinja2
 import pytest
 
 from reportgen.page import compiled
-from reportgen.page.compiled import CompiledTemplates
+from reportgen.page.compiled import CompiledBesideTheirs, CompiledTemplates
+from reportgen.page.environment import environment_with
 
 
 @pytest.fixture
@@ -99,3 +100,51 @@ def test_where_nothing_can_be_written_templates_are_compiled_each_time(place: Pa
     place.write_bytes(b"a file where the folder would be")
     assert [rendered("a"), rendered("a")] == ["a", "a"]
     assert len(compilations) == 2
+
+
+@pytest.fixture
+def fresh(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A process that has loaded no template so far, where no process before has compiled one."""
+    monkeypatch.setattr(CompiledBesideTheirs, "loaded", {})
+    environment_with.cache_clear()
+    return place
+
+
+def mine(folder: Path, text: str) -> Path:
+    (folder / "diff").mkdir(parents=True)
+    (folder / "diff" / "warned.html.j2").write_text(text)
+    return folder
+
+
+def test_of_two_users_folders_each_has_its_own_template_and_ours_are_compiled_once(
+    fresh: Path, compilations: list[str], tmp_path: Path
+) -> None:
+    names = ("diff/warned.html.j2", "macros.html.j2")
+    texts = {}
+    for folder in (mine(tmp_path / "a", "A"), mine(tmp_path / "b", "B"), None):
+        environment = environment_with(folder)
+        texts[folder], _ = (environment.get_template(name) for name in names)
+    assert [str(template.render()) for folder, template in texts.items() if folder] == ["A", "B"]
+    assert compilations == [*names, "diff/warned.html.j2", "diff/warned.html.j2"]  # A, macros, B, and ours
+    assert sorted(file.name.split(".", 2)[2] for file in files(fresh)) == ["diff.warned.html.j2", "macros.html.j2"]
+
+
+@pytest.mark.usefixtures("fresh")
+def test_the_next_process_compiles_but_the_users_own(
+    compilations: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = mine(tmp_path / "a", "A")
+    for text in ("A", "changed"):
+        (folder / "diff" / "warned.html.j2").write_text(text)
+        monkeypatch.setattr(CompiledBesideTheirs, "loaded", {})
+        environment_with.cache_clear()
+        environment = environment_with(folder)
+        assert environment.get_template("diff/warned.html.j2").render() == text
+        environment.get_template("macros.html.j2")
+    assert compilations == ["diff/warned.html.j2", "macros.html.j2", "diff/warned.html.j2"]
+
+
+def test_a_users_template_is_never_kept(fresh: Path, tmp_path: Path) -> None:
+    environment_with(mine(tmp_path / "a", "A")).get_template("diff/warned.html.j2")
+    assert files(fresh) == []
+    assert CompiledBesideTheirs.loaded == {}

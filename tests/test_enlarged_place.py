@@ -111,7 +111,7 @@ def test_the_filter_itself_stands_beside_its_map(page: Any, reports: dict[str, R
     assert enlarged(page, 2, 3).locator(".extra figcaption").all_inner_texts()[1:] == ["The filter’s weights"]
     page.keyboard.press("Escape")
     tile = enlarged(page, row.index, row.channel)
-    assert tile.locator(".extra figcaption").all_inner_texts()[1:] == ["What excites it most"]
+    assert tile.locator(".extra figcaption").all_inner_texts()[1:] == ["A picture that excites it"]
     assert page.locator(".extra").count() == 1
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from reportgen.page.diff import render_diff
 from reportgen.page.environment import LARGEST_TEMPLATE, copy_templates, our_templates
 from reportgen.page.render import render, render_folder
 
+from .command import here
 from .test_codec import small_report
 
 # each would touch the file that stands in for CANARY, or print a secret; and what the refusal says
@@ -213,11 +212,7 @@ def test_copies_do_not_go_through_links(tmp_path: Path) -> None:
 
 def test_the_command_says_it_in_a_line(tmp_path: Path, cat: Path) -> None:
     folder = folder_with(tmp_path, "provenance.html.j2", GADGETS["a global's own globals"].replace("CANARY", "canary"))
-    result = subprocess.run(
-        [sys.executable, "-m", "reportgen", "report", str(cat), "--templates", str(folder), "-o", "out.html"],
-        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(Path(reportgen.__file__).parent.parent)},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    result = here("report", cat, "--templates", folder, "-o", "out.html", cwd=tmp_path)
     assert result.returncode == 2
     assert len(result.stderr.splitlines()) == 1
     assert "__init__" in result.stderr

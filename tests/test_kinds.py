@@ -20,6 +20,7 @@ from reportgen.report import Absent, Report
 from .models import any_size, built, keras, layers, quantized, tf
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (48, 96, 3), dtype=np.uint8)
+VISUALIZATION = ("feature_visualization",)  # which takes longest, and is tried with every kind of model in memory
 SOFTMAX, SIGMOID = tf.nn.softmax, tf.nn.sigmoid
 Compute = Callable[[Any, Any], Any]
 
@@ -231,8 +232,7 @@ def test_every_kind(name: str, where: str, tmp_path: Path) -> None:
     if where != "memory":
         source = tmp_path / f"{name}.{where}"
         model.save(source)
-    # what filters respond to takes longest, and is the same for a model from a file
-    skip = () if where == "memory" else ("feature_visualization",)
+    skip = () if where == "memory" else VISUALIZATION
     report = reportgen.generate(source, PICTURE, preprocess="unit", skip=skip, **kind.options)
     assert report.provenance.model.input_shape[:2] == kind.size
     assert isinstance(report.predictions, Absent) == (name in WITHOUT_SCORES)
@@ -244,21 +244,21 @@ def test_every_kind(name: str, where: str, tmp_path: Path) -> None:
 def test_any_size_and_number_of_channels(channels: int) -> None:
     keras.utils.set_random_seed(1)
     model = any_size(channels)
-    report = reportgen.generate(model, PICTURE, preprocess="unit", size=(20, 30))
+    report = reportgen.generate(model, PICTURE, preprocess="unit", size=(20, 30), skip=VISUALIZATION)
     assert report.provenance.model.input_shape == (20, 30, channels)
     assert report.warnings == ()
     check(report, Kind(at(CONV), pooled_head, SOFTMAX, CONV, CONV, size=(20, 30)), model)
-    unasked = reportgen.generate(model, PICTURE, preprocess="unit")
+    unasked = reportgen.generate(model, PICTURE, preprocess="unit", skip=VISUALIZATION)
     assert unasked.provenance.model.input_shape == (224, 224, channels)
     assert any("--size" in warning for warning in unasked.warnings)
 
 
 def test_a_grey_picture_is_its_own_colours(tmp_path: Path) -> None:
     model, grey = built("functional"), PICTURE[..., 0]
-    expected = reportgen.generate(model, np.repeat(grey[..., None], 3, axis=2), preprocess="unit")
+    expected = reportgen.generate(model, np.repeat(grey[..., None], 3, axis=2), preprocess="unit", skip=VISUALIZATION)
     Image.fromarray(grey).save(tmp_path / "grey.png")
     for picture in (grey, grey[..., None], tmp_path / "grey.png"):
-        report = reportgen.generate(model, picture, preprocess="unit")
+        report = reportgen.generate(model, picture, preprocess="unit", skip=VISUALIZATION)
         assert report.predictions == expected.predictions
         assert report.overview == expected.overview
         check(report, KINDS["functional"], model)
@@ -272,19 +272,21 @@ def test_a_grey_picture_is_its_own_colours(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_the_page_says_what_kind_of_scores_these_are(name: str, kind: str) -> None:
-    report = reportgen.generate(built(name), PICTURE, preprocess="unit")
+    report = reportgen.generate(built(name), PICTURE, preprocess="unit", skip=VISUALIZATION)
     assert not isinstance(report.predictions, Absent)
     assert report.predictions.kind == kind
 
 
 def test_a_map_of_which_nothing_says_that_it_shows_classes_is_explained_when_asked() -> None:
-    report = reportgen.generate(built("feature_extractor"), PICTURE, preprocess="unit")
+    report = reportgen.generate(built("feature_extractor"), PICTURE, preprocess="unit", skip=VISUALIZATION)
     assert isinstance(report.attributions, Absent)
     assert "--class N" in report.attributions.reason
 
 
 def test_all_the_other_convolutions_in_order() -> None:
-    report = reportgen.generate(built("all_convolutions"), PICTURE, preprocess="unit", layers="all", maps="all")
+    report = reportgen.generate(
+        built("all_convolutions"), PICTURE, preprocess="unit", layers="all", maps="all", skip=VISUALIZATION
+    )
     assert not isinstance(report.feature_maps, Absent)
     model, x = built("all_convolutions"), batch_for(report, 4)
     for row, name in zip(report.feature_maps.rows, ("grouped", "dilated", "depthwise", "separable", "transposed"), strict=True):
@@ -297,7 +299,7 @@ def test_all_the_other_convolutions_in_order() -> None:
 def test_quantized_weights_are_told_as_they_are_kept(mode: str) -> None:
     keras.utils.set_random_seed(1)
     model = quantized(mode)
-    report = reportgen.generate(model, PICTURE, preprocess="unit")
+    report = reportgen.generate(model, PICTURE, preprocess="unit", skip=VISUALIZATION)
     assert not isinstance(report.weights, Absent)
     kernel = next(row for row in report.weights.rows if (row.path, row.weight) == ("middle", "kernel"))
     kept = next(variable for variable in model.get_layer("middle").weights if variable.name == "kernel").numpy()
@@ -307,7 +309,7 @@ def test_quantized_weights_are_told_as_they_are_kept(mode: str) -> None:
 
 
 def test_float8_is_shown_but_for_its_gradient_which_keras_cannot_make() -> None:
-    report = reportgen.generate(quantized("float8"), PICTURE, preprocess="unit")
+    report = reportgen.generate(quantized("float8"), PICTURE, preprocess="unit", skip=VISUALIZATION)
     assert not isinstance(report.predictions, Absent)
     assert not isinstance(report.feature_maps, Absent)
     assert isinstance(report.attributions, Absent)
@@ -317,5 +319,5 @@ def test_float8_is_shown_but_for_its_gradient_which_keras_cannot_make() -> None:
 def test_a_model_that_was_never_built() -> None:
     net = [layers.Conv2D(4, 3, name=CONV), layers.GlobalAveragePooling2D(), layers.Dense(3, name="head")]
     model = keras.Sequential(net, name="unbuilt")
-    report = reportgen.generate(model, PICTURE, preprocess="unit", size=(10, 12))
+    report = reportgen.generate(model, PICTURE, preprocess="unit", size=(10, 12), skip=VISUALIZATION)
     check(report, Kind(at(CONV), pooled_head, None, CONV, CONV), model)

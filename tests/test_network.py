@@ -78,7 +78,9 @@ class Expected:
         for part in place[1].split("/"):
             (layer,) = (each for each in layer._flatten_layers(include_self=False, recursive=False) if each.name == part)
         self._replace_call(layer, "quantized_call" if getattr(layer, "quantization_mode", None) else "call")
-        self._gradient = tf.function(self._gradient_at_shift, autograph=False)
+        self._gradient = self._gradient_at_shift
+        if model.name == "quantized":  # Keras has no eager gradient of float8
+            self._gradient = tf.function(self._gradient_at_shift, autograph=False)
 
     def _replace_call(self, layer: Any, name: str) -> None:
         call = getattr(layer, name)

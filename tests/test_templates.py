@@ -132,6 +132,17 @@ def test_captions_can_be_translated_alone(tmp_path: Path) -> None:
     assert "The table lists every layer in the order" not in html
 
 
+def test_a_file_that_the_style_includes_can_be_replaced(tmp_path: Path) -> None:
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "tables.css").write_text("th { color: rebeccapurple; }\n")
+    page = render(small_report(), templates=tmp_path)
+    assert "rebeccapurple" in page
+    assert "/* include" not in page
+    (tmp_path / "assets" / "page.css").write_text("/* include missing.css */\n")
+    with pytest.raises(OptionError, match=r"missing\.css"):
+        render(small_report(), templates=tmp_path)
+
+
 def test_the_assets_can_be_replaced_and_the_policy_follows(tmp_path: Path) -> None:
     (tmp_path / "assets").mkdir()
     (tmp_path / "assets" / "page.css").write_text("body { color: rebeccapurple; }")

@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
+import socket
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -168,6 +171,29 @@ def test_the_command_line_refuses_a_run_that_does_not_exist(
     monkeypatch.chdir(tmp_path)
     code, out, err = command("report", str(CAT), "--to-mlflow", "f" * 32, capsys=capsys, monkeypatch=monkeypatch)
     assert (code, out, err.count("\n")) == (2, "", 1)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_server_that_does_not_answer_is_told_within_seconds(
+    store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import mlflow
+
+    assert store
+    with socket.socket() as taken:  # bound, so that nobody else listens there, but not listening
+        taken.bind(("127.0.0.1", 0))
+        monkeypatch.chdir(tmp_path)
+        before = mlflow.get_tracking_uri()
+        mlflow.set_tracking_uri(f"http://127.0.0.1:{taken.getsockname()[1]}")
+        began = time.monotonic()
+        try:
+            code, out, err = command("report", str(CAT), "--to-mlflow", "mine", capsys=capsys, monkeypatch=monkeypatch)
+        finally:
+            mlflow.set_tracking_uri(before)
+    assert time.monotonic() - began < 60  # MLflow itself would ask for more than four minutes
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("reportgen: MLflow cannot look up the run: ")
+    assert "MLFLOW_HTTP_REQUEST_MAX_RETRIES" not in os.environ
     assert not [*tmp_path.iterdir()]
 
 

@@ -120,7 +120,7 @@ def _connected(dask: Any, luggage: Mapping[str, Luggage], progress: Progress) ->
         yield None
         return
     progress("Connecting to the cluster")
-    with connected(dask) as cluster:
+    with connected(dask) as cluster, cluster.wanting(1):
         check_workers(cluster, sorted({name for each in luggage.values() for name in each.installed}))
         yield cluster
 

@@ -10,7 +10,7 @@ import numpy as np
 from ..backend import keras, tf
 from ..options import Options
 from ..probe import FeatureMaps, LayerCall, block_ends, is_shown
-from ..tensors import spread_of, statistics_of
+from ..tensors import channel_figures
 from .choosing import Spot, Step
 from .kernels import is_convolution
 from .lineage import is_convolved, made_by_own_code, sources_of
@@ -171,20 +171,19 @@ class Follower:
 
 def feature_maps(row: LayerCall, after: tuple[str, ...], values: np.ndarray) -> FeatureMaps:
     """Return the statistics of the feature maps `values` (h, w, channels) of the convolution in `row`."""
-    with np.errstate(invalid="ignore"):
-        flat = values.reshape(-1, values.shape[2])
-        return FeatureMaps(
-            index=row.index,
-            path=row.path,
-            shape=values.shape,
-            after=after,
-            low=flat.min(axis=0),
-            high=flat.max(axis=0),
-            mean=flat.mean(axis=0, dtype=np.float64).astype(np.float32),
-            active=(np.count_nonzero(flat > 0, axis=0) / len(flat)).astype(np.float32),
-            values=values,
-            histogram=spread_of(values, statistics_of(values)),
-        )
+    found = channel_figures(values)
+    return FeatureMaps(
+        index=row.index,
+        path=row.path,
+        shape=values.shape,
+        after=after,
+        low=found.low,
+        high=found.high,
+        mean=found.mean,
+        active=found.active,
+        values=values,
+        histogram=found.histogram,
+    )
 
 
 def _hands_on(heard: Heard, kind: str | None, given: Any, output: Any) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import deep_models, tf
+from ..errors import NotApplicable
 from ..excited import Excited
 from ..kernels import Kernel, Law
 from ..loading.architecture import architecture
@@ -175,18 +176,31 @@ class KerasNetwork:
         return self._asked().gradients(batch, class_index, paths)
 
     def excite(self, path: str, channels: tuple[int, ...]) -> tuple[Excited, ...]:
-        keys = self._keys(path, channels)
-        for channel, key in keys.items():
-            if (path, channel) not in self._excited and key:
-                found = remembered(key, channel, self.loaded.input_shape[2])
+        found = self.excite_all({path: channels})[path]
+        if isinstance(found, NotApplicable):
+            raise found
+        return found
+
+    def excite_all(self, filters: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[Excited, ...] | NotApplicable]:
+        keys = {path: self._keys(path, channels) for path, channels in filters.items()}
+        for path, channel in [(path, channel) for path, channels in keys.items() for channel in channels]:
+            if (path, channel) not in self._excited and keys[path][channel]:
+                found = remembered(keys[path][channel], channel, self.loaded.input_shape[2])
                 if found is not None:
                     self._excited[path, channel] = found
-        missing = tuple(channel for channel in keys if (path, channel) not in self._excited)
-        if missing:
-            made = Ascent(self.loaded, self.head, self.structure).excite(path, missing)
-            self._excited |= {(path, each.channel): each for each in made}
-            remember({key: self._excited[path, channel] for channel in missing if (key := keys[channel])})
-        return tuple(self._excited[path, channel] for channel in channels)
+        missing = {path: tuple(each for each in keys[path] if (path, each) not in self._excited) for path in filters}
+        missing = {path: channels for path, channels in missing.items() if channels}
+        made = Ascent(self.loaded, self.head, self.structure).excite(missing) if missing else {}
+        failed = {path: reason for path, reason in made.items() if isinstance(reason, NotApplicable)}
+        new = {
+            (path, each.channel): each for path, found in made.items() if not isinstance(found, NotApplicable) for each in found
+        }
+        self._excited |= new
+        remember({key: each for (path, channel), each in new.items() if (key := keys[path][channel])})
+        return {
+            path: failed[path] if path in failed else tuple(self._excited[path, channel] for channel in channels)
+            for path, channels in filters.items()
+        }
 
     def reinitialized(self, seed: int) -> Generator[str]:
         self._all_figures()  # the statistics of the true weights, computed in the background, have to be complete first

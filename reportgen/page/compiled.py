@@ -10,6 +10,8 @@ from functools import cache
 from importlib.metadata import version
 from importlib.util import MAGIC_NUMBER, cache_from_source
 from pathlib import Path
+from types import CodeType
+from typing import ClassVar
 
 import jinja2
 from jinja2.bccache import Bucket
@@ -52,6 +54,45 @@ class CompiledTemplates(jinja2.BytecodeCache):
                 place.parent.mkdir(parents=True, exist_ok=True)
                 code = marshal.dumps(bucket.code)
                 write_atomically(place, _digest(bucket, code) + code)
+
+
+class CompiledBesideTheirs(CompiledTemplates):
+    """Compiled templates of the folder `ours`, for an environment that has a user's own, too: those are compiled each time.
+
+    What one environment of a process has loaded or compiled serves the next one.
+    """
+
+    loaded: ClassVar[dict[tuple[str, str], CodeType]] = {}  # by the key and the checksum of a template
+
+    def __init__(self, ours: Path) -> None:
+        self._ours = ours
+
+    def get_bucket(self, environment: jinja2.Environment, name: str, filename: str | None, source: str) -> Bucket:
+        """Return the compiled template in a bucket, which is empty and has no key for a template that is not ours."""
+        if filename is None or not Path(filename).is_relative_to(self._ours):
+            return Bucket(environment, "", "")
+        return super().get_bucket(environment, name, filename, source)
+
+    def set_bucket(self, bucket: Bucket) -> None:
+        """Keep the template that was just compiled, if it is ours."""
+        if bucket.key:
+            super().set_bucket(bucket)
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Load the compiled template from this process or else from its file."""
+        bucket.code = self.loaded.get((bucket.key, bucket.checksum))
+        if bucket.code is None:
+            super().load_bytecode(bucket)
+            self._remember(bucket)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep the compiled template in this process and write its file."""
+        self._remember(bucket)
+        super().dump_bytecode(bucket)
+
+    def _remember(self, bucket: Bucket) -> None:
+        if bucket.code is not None:
+            self.loaded[bucket.key, bucket.checksum] = bucket.code
 
 
 def _digest(bucket: Bucket, code: bytes) -> bytes:

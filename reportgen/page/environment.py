@@ -19,10 +19,11 @@ from ..errors import OptionError, OutputError
 from ..files import is_folder
 from ..report import Absent
 from .bars import bar_width, class_colour, colour_stops, signed_bar
-from .compiled import CompiledTemplates
+from .compiled import CompiledBesideTheirs
 
 LARGEST_TEMPLATE = 10_000_000  # bytes
 OPEN_TO_TEMPLATES = {"builtins", "reportgen", "jinja2", "markupsafe"}  # packages whose objects a template may inspect
+INCLUDED = re.compile(r"^ *\/\* include ([a-z_]+\.(?:css|js)) \*\/\n", re.MULTILINE)
 NO_BREAK = "\N{NO-BREAK SPACE}"
 BROKEN = re.compile(r"(?<=[0-9]) (?=%)|(?<=[0-9]) [×±] (?=[0-9])")
 FILTERS = {
@@ -132,7 +133,8 @@ def environment_with(templates: Path | None) -> jinja2.Environment:
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         finalize=unbroken,
-        bytecode_cache=None if templates else CompiledTemplates(),
+        bytecode_cache=CompiledBesideTheirs(our_templates()),
+        auto_reload=templates is not None,  # ours do not change, and looking at each file for every page takes a while
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -181,6 +183,11 @@ def has_template(environment: jinja2.Environment, name: str) -> bool:
     except jinja2.TemplateNotFound:
         return False
     return True
+
+
+def asset_of(environment: jinja2.Environment, name: str) -> str:
+    """Return the page's style sheet or script, with the files that it includes by lines such as `/* include maps.js */`."""
+    return INCLUDED.sub(lambda found: source_of(environment, f"assets/{found[1]}"), source_of(environment, f"assets/{name}"))
 
 
 def source_of(environment: jinja2.Environment, name: str) -> str:

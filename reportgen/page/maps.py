@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
-from itertools import islice
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -36,31 +35,40 @@ def for_each_map(
     """
     # the piece was escaped when it was rendered
     parts = PLACE.split(str(piece if isinstance(piece, Markup) else escape(piece)))
-    states = str(escape(inactive)), str(escape(active)), str(escape(peak))
     columns, still = max(1, row.columns), set(row.inactive)
-    first, last = (0, None) if line is None else (line * columns, (line + 1) * columns)
-    made = []
-    for place, each in islice(enumerate(row.channels), first, last):
-        values = _values(each, place % columns * across, place // columns * down, states, is_inactive=each.channel in still)
-        made.append("".join(values[part] if odd % 2 else part for odd, part in enumerate(parts)))
-    return Markup("".join(made))  # figures alone were filled in
-
-
-def _values(channel: Any, x: int, y: int, states: tuple[str, str, str], *, is_inactive: bool) -> dict[str, str]:
-    inactive, active, peak = states
-    low, mean, high = _worded(channel.min, channel.mean, channel.max)
-    if channel.peak is not None and peak:
-        peak = peak.replace("@row@", str(channel.peak[0])).replace("@column@", str(channel.peak[1]))
-    return {
-        "channel": str(channel.channel),
-        "x": str(x),
-        "y": str(y),
-        "low": low,
-        "mean": mean,
-        "high": high,
-        "state": inactive if is_inactive else active.replace("@share@", str(escape(unbroken(percent(channel.active))))),
-        "peak": peak if channel.peak is not None else "",
+    first = 0 if line is None else line * columns
+    shown = row.channels[first : None if line is None else first + columns]
+    still_so, moving, at_peak = (str(escape(each)) for each in (inactive, active, peak))
+    places = range(first, first + len(shown))
+    texts: dict[str, Callable[[], list[str]]] = {
+        "channel": lambda: [str(each.channel) for each in shown],
+        "x": lambda: [str(place % columns * across) for place in places],
+        "y": lambda: [str(place // columns * down) for place in places],
+        "low": lambda: [_worded(each.min, each.mean, each.max)[0] for each in shown],
+        "mean": lambda: [_worded(each.min, each.mean, each.max)[1] for each in shown],
+        "high": lambda: [_worded(each.min, each.mean, each.max)[2] for each in shown],
+        "state": lambda: [still_so if each.channel in still else _active(moving, each.active) for each in shown],
+        "peak": lambda: [_peak(at_peak, each.peak) for each in shown],
     }
+    made = {name: texts[name]() for name in set(parts[1::2])}
+    filled = "%s".join(part.replace("%", "%%") for part in parts[::2])
+    rows = zip(*[made[name] for name in parts[1::2]], strict=True) if made else [()] * len(shown)
+    return Markup("".join(filled % row for row in rows))  # figures alone were filled in
+
+
+def _active(words: str, share: float) -> str:
+    return words.replace("@share@", _share(share)) if words else ""
+
+
+def _peak(words: str, place: tuple[int, int] | None) -> str:
+    if place is None:
+        return ""
+    return words.replace("@row@", str(place[0])).replace("@column@", str(place[1]))
+
+
+@lru_cache(1 << 14)
+def _share(active: float) -> str:
+    return str(escape(unbroken(percent(active))))
 
 
 @lru_cache(1 << 14)  # the page shows the figures of a map twice

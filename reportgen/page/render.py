@@ -27,7 +27,7 @@ from ..sections.section import FigureTable
 from .charts import Pair, distribution_charts, extent
 from .curves import curves_png
 from .drawing import Drawing, drawing_of
-from .environment import FILTERS, TESTS, environment_with, source_of
+from .environment import FILTERS, TESTS, asset_of, environment_with
 from .folder import INDEX, SCRIPT, STYLE, picture_name
 from .fragments import Fragments
 from .lines import COLOURS, MOST_LINES, dashes_of, lines
@@ -160,7 +160,7 @@ class Composer:
         return {INDEX: html.encode(), **{name: self._asset(name).encode() for name in (STYLE, SCRIPT)}, **pictures}
 
     def _asset(self, name: str) -> str:
-        return source_of(self.environment, f"assets/{name}")
+        return asset_of(self.environment, name)
 
     def _inline(self, name: str) -> dict[str, str]:
         """Return the style sheet or the script for a template, and its hash for the page's content security policy."""
@@ -173,8 +173,7 @@ class Composer:
         height, width = picture.values.shape[:2]
         png = self.encoder.pictures[identity]
         self._placed_ids.add(identity)
-        source = picture_name(identity) if self._linked else DATA_URI + base64.b64encode(png).decode()
-        return ShownPicture(identity, source, width, height)
+        return ShownPicture(identity, self._source(identity, png), width, height)
 
     def is_placed(self, picture: Picture | None) -> bool:
         """Return whether the page already shows the picture; True for None, since there is nothing to show."""
@@ -240,7 +239,11 @@ class Composer:
         identity = hashlib.sha256(png).hexdigest()[:16]
         if self._linked:
             self.encoder.pictures[identity] = png
-        return identity, picture_name(identity) if self._linked else DATA_URI + base64.b64encode(png).decode()
+        return identity, self._source(identity, png)
+
+    def _source(self, identity: str, png: bytes) -> Markup:
+        """Return the URL of a picture: Markup, because looking for something to escape takes longer than making it."""
+        return Markup(picture_name(identity) if self._linked else DATA_URI + base64.b64encode(png).decode())
 
 
 COMPOSING: ContextVar[Composer] = ContextVar("COMPOSING")  # a context variable, because all pages share one environment

@@ -16,11 +16,11 @@ def check_installed(package: str, extra: str, tracker: str) -> None:
 
 
 @contextmanager
-def refused_in_a_line(tracker: str) -> Iterator[None]:
-    """Turn any exception of a tracker's package into a `TrackerError`: each has many kinds of its own."""
+def refused_in_a_line(tracker: str, refused: str = "did not take the page") -> Iterator[None]:
+    """Turn any exception of a tracker's package into a `TrackerError` saying what the tracker `refused`: each has many kinds."""
     try:
         yield
     except (ReportgenError, TypeError):
         raise
     except Exception as error:
-        raise TrackerError(f"{tracker} did not take the page: {reason_of(error).rstrip('.')}.") from error
+        raise TrackerError(f"{tracker} {refused}: {reason_of(error).rstrip('.')}.") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ RUN_ID = re.compile(r"[0-9a-f]{32}")
 LONGEST_RUN = 250  # characters
 FORBIDDEN = set("'\"`\\%")  # in a run's name that is searched for: they would end the text or match anything
 BATCH = 500  # metrics sent at once; MLflow accepts up to 1,000
+RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 
 
 def to_mlflow(
@@ -57,11 +59,25 @@ def check_mlflow() -> None:
 def find_run(run: str) -> str | None:
     """Return the ID of the run that has this ID or this name; None if the name is new.
 
-    Raises `TrackerError` if no run has the ID, several have the name, or MLflow cannot be reached.
+    A server that does not answer is asked three times, within seconds, unless MLflow is set to another number. Raises
+    `TrackerError` if no run has the ID, several have the name, or MLflow cannot be reached.
     """
     check_mlflow()
-    with refused_in_a_line(TRACKER):
+    with _asked_three_times(), refused_in_a_line(TRACKER, "cannot look up the run"):
         return _found(run)
+
+
+@contextmanager
+def _asked_three_times() -> Iterator[None]:
+    """Keep MLflow from asking eight times, for minutes, before it says that a server does not answer."""
+    if RETRIES in os.environ:
+        yield
+        return
+    os.environ[RETRIES] = "2"
+    try:
+        yield
+    finally:
+        del os.environ[RETRIES]
 
 
 def _found(run: str) -> str | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..formatting import natural, numbers
-from ..page.environment import environment_with, source_of
+from ..page.environment import asset_of, environment_with, source_of
 from ..records import record
 from ..version import __version__
 from .activity import Activity, activity_of
@@ -137,7 +137,7 @@ def site_pages(
             activity_of([entry for entry in entries if entry.model == each.key]), Responses()
         )
         pages[f"model-{each.key}.html"] = of_model.render(**common, model=each, **of_images._asdict())
-    style = source_of(environment, "assets/page.css") + source_of(environment, "site/site.css")
+    style = asset_of(environment, "page.css") + source_of(environment, "site/site.css")
     pages |= {STYLE: style, SCRIPT: source_of(environment, "site/site.js")}
     return {name: text.encode("utf-8", "replace") for name, text in pages.items()}
 

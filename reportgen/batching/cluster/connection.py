@@ -10,7 +10,7 @@ import time
 import uuid
 import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,9 @@ NO_WORKER = "reportgen.no-worker-timeout"  # a setting in Dask's configuration: 
 LARGEST_FILE = 1_000_000  # bytes of a scheduler file
 ADDRESS = "expected tcp://HOST:PORT or tls://HOST:PORT, as dask scheduler prints it, or its scheduler file"
 # A scheduler unpickles the tasks that it passes on, and need not have reportgen installed: it is given no function of ours.
+RESOURCE = "reportgen-waiting"  # no worker has it
+WISHES_PER_REPORT = 10  # of half a second each, as Dask assumes: it starts a worker per five seconds of waiting work
+MOST_WISHES = 1000
 CALL = "__import__('reportgen.batching.cluster.on_worker', fromlist=[name]).__dict__[name](*given)"
 
 
@@ -51,6 +54,21 @@ class Cluster:
         """Return the error that says that there has been no worker for too long."""
         told = f"--dask {self.name}: no worker for {self.patience:g} seconds{why}."
         return ClusterError(f"{told} Start one with: dask worker {self.client.scheduler.address}")
+
+    @contextmanager
+    def wanting(self, reports: int) -> Iterator[None]:
+        """Let a cluster that grows and shrinks with its work know how many reports wait.
+
+        It counts waiting tasks, but ours go to workers that are already there. So these wait, for a resource that no worker has.
+        """
+        wishes = ["None"] * min(reports * WISHES_PER_REPORT, MOST_WISHES)
+        waiting = self.client.map(eval, wishes, key=f"{RESOURCE}-{uuid.uuid4()}", pure=False, resources={RESOURCE: 1})
+        try:
+            yield
+        finally:
+            if self.is_connected:
+                with suppress(Exception):  # the scheduler is gone: nothing waits there any more
+                    self.client.cancel(waiting)
 
     def run(self, function: Callable[..., Any], *given: Any, workers: Collection[str]) -> dict[str, Any]:
         """Call a function on workers, beside their tasks; return by worker what it returned, or the exception that it raised."""

@@ -46,12 +46,13 @@ class OnCluster:
                 yield from (failed(job, each, str(error)) for each in tasks)
                 return
         self._progress(f"Opening {job.name} on {counted(len(self._cluster.workers()), 'worker')}")
-        crew = Crew(self._cluster, job, luggage, tasks, self._tell)
-        try:
-            while not (crew.is_done or self._stop.is_set()):
-                yield from crew.next_outcome(NOTICED)
-        finally:
-            crew.dismiss()
+        with self._cluster.wanting(len(tasks)):
+            crew = Crew(self._cluster, job, luggage, tasks, self._tell)
+            try:
+                while not (crew.is_done or self._stop.is_set()):
+                    yield from crew.next_outcome(NOTICED)
+            finally:
+                crew.dismiss()
 
     def _tell(self, line: str) -> None:
         if self._announce:

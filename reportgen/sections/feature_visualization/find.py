@@ -199,20 +199,18 @@ def _found(
     """Make the pictures of `filters`, which maps layer paths to channels."""
     if not filters.get(OUTPUT, (0,)):
         raise NotApplicable("The model's output is not a list of classes, so there is no class to show.")
+    try:
+        made = probe.network.excite_all({path: channels for path, channels in filters.items() if channels})
+    except OptionError as error:
+        raise OptionError(f"--visualize: {error}") from error
     rows: list[FilterPicture] = []
     failed = []
     for path, channels in filters.items():
-        if not channels:
-            failed.append(NoPictures(path, NONE_RAISED))
-            continue
-        try:
-            made = probe.network.excite(path, channels)
-        except OptionError as error:
-            raise OptionError(f"--visualize: {error}") from error
-        except NotApplicable as reason:
-            failed.append(NoPictures(path, str(reason)))
-            continue
-        rows += _rows(probe, options, path, made, (contributions or {}).get(path))
+        found = made[path] if channels else NotApplicable(NONE_RAISED)
+        if isinstance(found, NotApplicable):
+            failed.append(NoPictures(path, str(found)))
+        else:
+            rows += _rows(probe, options, path, found, (contributions or {}).get(path))
     if not rows:
         raise NotApplicable(failed[0].reason)
     label = label_of(probe, probe.questions[0].class_index) if chosen == "contribution" else ""

@@ -1,0 +1,67 @@
+/* Old and new pictures are laid over each other, and maps that are compared are enlarged. */
+/** Of a picture old and new: the new one laid over the old, as far as a slider says. */
+const equipVersus = (versus) => {
+  const [before, after] = [".old img", ".new img"].map((each) => versus.querySelector(each));
+  if (!before || !after) return;
+  const over = element("img", { src: after.src, alt: "", className: "over" });
+  const slider = element("input", { type: "range", value: 0, ariaLabel: "How much of new is laid over old: " + before.alt });
+  const [caption, other] = [before, after].map((each) => each.closest("figure").querySelector("figcaption"));
+  const made = caption.textContent;
+  const show = () => {
+    over.style.clipPath = `inset(0 ${100 - slider.value}% 0 0)`;
+    const part = `Left: ${other.textContent}. Right: ${made}`;
+    caption.textContent = slider.value === "0" ? made : slider.value === "100" ? other.textContent : part;
+  };
+  slider.addEventListener("input", show);
+  before.after(over);
+  before.closest("figure").append(element("label", { className: "tools" }, "Old to new", slider));
+  show();
+};
+
+/** Maps that are compared are enlarged, too: old, new and difference of a channel beside each other. */
+const equipTrio = (versus) => {
+  const tiles = versus.dataset.tiles.split(";").slice(1).map((each) => each.split("|"));
+  const [columns, rows] = ["columns", "rows"].map((name) => Number(versus.dataset[name]));
+  const panel = element("div", { className: "tile trio", popover: "auto" });
+  let at = 0;
+  const show = () => {
+    const [channel, low, high] = tiles[at];
+    const figures = all("figure", versus).map((figure) => {
+      const img = figure.querySelector("img");
+      const [across, down] = [(img.naturalWidth + 1) / columns, (img.naturalHeight + 1) / rows];
+      const part = [at % columns * across, Math.floor(at / columns) * down, across - 1, down - 1];
+      const words = { old: "Old", new: "New", difference: "New minus old" }[figure.className];
+      return element("figure", {}, againImage(img, `${words}: channel ${channel}, enlarged`, part), element("figcaption", {}, words));
+    });
+    const buttons = [["‹ Previous", -1], ["Next ›", 1]].map(([words, by]) => {
+      const button = element("button", { type: "button" }, words);
+      button.addEventListener("click", () => turn(by));
+      return button;
+    });
+    const close = element("button", { type: "button" }, "Close");
+    close.addEventListener("click", () => panel.hidePopover());
+    panel.replaceChildren(element("div", { className: "three" }, ...figures),
+      element("p", {}, element("b", {}, `Channel ${channel}`), ` Old and new from ${low} to ${high}`),
+      element("div", { className: "tools foot" }, element("span", {}, ...buttons, close)));
+  };
+  const turn = (by) => {
+    at = clamped(at + by, tiles.length - 1);
+    show();
+    panel.querySelector("button").focus();
+  };
+  const lines = Array.from({ length: rows }, (_, row) => element("div", {},
+    ...Array.from({ length: columns }, (_, column) => {
+      const place = row * columns + column;
+      if (place >= tiles.length) return element("i");
+      const button = element("button", { type: "button", ariaLabel: `Channel ${tiles[place][0]}: enlarge old and new` });
+      button.addEventListener("click", () => { at = place; show(); panel.showPopover(); panel.querySelector("button").focus(); });
+      return button;
+    })));
+  const box = element("div", { className: "tiles", role: "group", ariaLabel: "To enlarge a map" }, ...lines);
+  versus.querySelector(".old .stack").append(box);
+  versus.after(panel);
+  panel.addEventListener("keydown", (event) => {
+    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (by) { event.preventDefault(); turn(by); }
+  });
+};
