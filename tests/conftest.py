@@ -45,6 +45,14 @@ def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture(scope="module")
+def one_core() -> Iterator[None]:
+    """As on a machine with one core: a batch draws its pages in this process, which saves starting others."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
+        yield
+
+
 @pytest.fixture(scope="session")
 def cat() -> Path:
     """A photograph that ships."""

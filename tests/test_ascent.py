@@ -11,12 +11,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import reportgen
 from reportgen import cache
+from reportgen.backend import tf
 from reportgen.errors import NotApplicable, OptionError
 from reportgen.excited import OUTPUT, STEPS
 from reportgen.inspection import remembering
+from reportgen.inspection.climb import Climb, Sizes
 from reportgen.inspection.network import KerasNetwork
 from reportgen.progress import watching
 
@@ -148,6 +151,32 @@ def test_the_activation_is_that_of_the_whole_picture(margin: int, size: tuple[in
         by_hand = keras.ops.conv(maps, second.kernel, padding="same") + second.bias
         assert said == pytest.approx(float(np.mean(np.asarray(by_hand)[..., 2])), abs=1e-4)
     assert made.activation > made.start
+
+
+@pytest.mark.parametrize("size", [(40, 32), (64, 56)])
+def test_a_move_shows_what_pillow_shows(size: tuple[int, int]) -> None:
+    window = (32, 24)
+    climb = Climb(lambda pixels, _chosen: tf.reduce_mean(pixels, (1, 2, 3)), Sizes(size, window), 1)
+    canvas = np.random.default_rng(5).random(climb.canvas).astype(np.float32)
+    for turned, middle in climb.moves[:8]:
+        taps, shares = climb._taps(turned, middle)
+        seen = np.zeros(window[0] * window[1])
+        np.add.at(seen, taps[:, 0], shares * canvas.ravel()[taps[:, 1]])
+        # Pillow counts from the corner of a pixel, x first: (x, y) of what is seen comes from (a x + b y + c, d x + e y + f)
+        (yy, yx), (xy, xx) = turned
+        half = (np.array(window) - 1) / 2
+        down, across = middle - turned @ half + 0.5 - turned @ [0.5, 0.5]
+        affine = (xx, xy, across, yx, yy, down)
+        by_pillow = np.asarray(
+            Image.fromarray(canvas).transform(window[::-1], Image.Transform.AFFINE, affine, Image.Resampling.BILINEAR)
+        )
+        inner = by_pillow != 0  # beyond the canvas Pillow shows 0; at its edge it shows no mixture
+        by_taps = seen.reshape(window)
+        total = np.bincount(taps[:, 0], shares, minlength=seen.size).reshape(window)
+        whole = inner & (total > 1 - 1e-5)
+        assert whole.mean() > 0.6
+        assert by_taps[whole] == pytest.approx(by_pillow[whole], abs=1e-3)
+        assert not (inner & (total == 0)).any()
 
 
 def test_a_layer_that_fails_leaves_the_others(own_cache: Path) -> None:

@@ -10,15 +10,23 @@ import numpy as np
 import pytest
 
 import reportgen
+from reportgen.comparison.series import series
 from reportgen.errors import NotApplicable, OptionError
 from reportgen.options import Options
+from reportgen.page.diff import render_series
+from reportgen.page.fitting import fitted
+from reportgen.page.read import read
 from reportgen.page.render import render
+from reportgen.picture import RGB, Picture
 from reportgen.report import Absent, present
 from reportgen.request import check_options
-from reportgen.sections.feature_visualization.find import find_feature_visualization
+from reportgen.sections.feature_visualization.fewer import with_fewer_pictures
+from reportgen.sections.feature_visualization.find import FeatureVisualization, FilterPicture, find_feature_visualization
+from reportgen.sections.section import PictureLine
 
 from .fake_probe import FakeNetwork, FakeProbe, call, explained_by, f32, maps_of
 from .models import keras, layers
+from .test_codec import small_report
 
 VALUES = f32([[[1, 4, -1], [2, 0, 1]]])  # sums of the channels: 3, 4, 0
 
@@ -183,3 +191,74 @@ def test_a_layer_of_which_no_filter_raised_the_score_says_so() -> None:
     report = reportgen.generate(model, np.full((8, 8, 3), 128, np.uint8), only="feature_visualization", preprocess="unit")
     assert isinstance(report.feature_visualization, Absent)
     assert report.feature_visualization.reason == "None of the filters looked at raised the score on this image."
+
+
+def pictures(of: dict[str, tuple[int, ...]], shade: int = 0, chosen: Any = "contribution") -> FeatureVisualization:
+    """A section with plain pictures of these channels, by layer."""
+    rows = [
+        FilterPicture(
+            index=1,
+            path=path,
+            channel=channel,
+            activation=1.0,
+            start=0.0,
+            steps=64,
+            picture=Picture(np.full((4, 4, 3), shade + channel, np.uint8), 0.0, 255.0, RGB),
+            contribution=1.0,
+        )
+        for path, channels in of.items()
+        for channel in channels
+    ]
+    return FeatureVisualization(rows=tuple(rows), chosen=chosen, label="cat")
+
+
+def test_a_small_page_leaves_out_the_filters_that_contributed_least() -> None:
+    found = pictures({"a": (5, 3, 1), "b": (2, 9)})
+    size = found.rows[0].picture.size_in_page()
+    for excess, kept in ((1, [5, 3, 2, 9]), (size, [5, 3, 2, 9]), (size + 1, [5, 2, 9]), (2 * size + 1, [5, 2]), (10**9, [5, 2])):
+        smaller, saved = with_fewer_pictures(found, FakeProbe(), Options(), excess)
+        assert [row.channel for row in smaller.rows] == kept
+        assert smaller.left_out == 5 - len(kept)
+        assert saved == size * smaller.left_out
+    again, _ = with_fewer_pictures(smaller, FakeProbe(), Options(), 1)
+    assert again == smaller
+    named = pictures({"a": (5, 3, 1)}, chosen="request")
+    assert with_fewer_pictures(named, FakeProbe(), Options(), 10**9) == (named, 0)
+
+
+def test_the_page_says_how_many_filters_a_small_page_leaves_out() -> None:
+    report = replace(small_report(), feature_visualization=pictures({"conv": (0, 1, 2, 3)}))
+    whole = render(report)
+    assert "To keep the page small" not in whole
+    smaller = fitted(report, FakeProbe(), len(whole.encode()) - 600)
+    shown: Any = smaller.feature_visualization
+    assert shown.left_out in (2, 3)
+    assert len(shown.rows) == 4 - shown.left_out
+    assert f"To keep the page small, {shown.left_out} more filters are not shown." in render(smaller)
+    assert read(render(smaller)) == smaller
+    with pytest.raises(OptionError, match=r"or filters \(--visualize\)"):
+        fitted(report, FakeProbe(), 2000)
+
+
+def lines_of(*sections: FeatureVisualization | None) -> list[PictureLine]:
+    absent = Absent("It was left out.")
+    found = series([replace(small_report(), feature_visualization=each or absent) for each in sections])
+    page = render_series(found)
+    lines = [line for line in found.pictures if line.name == "feature_visualization"]
+    assert page.count("What it responds to: ") >= len(lines)
+    assert "What filters respond to" in page if lines else True
+    return lines
+
+
+def test_a_series_shows_a_filter_of_every_version_side_by_side() -> None:
+    first, last = pictures({"conv": (0, 1)}), pictures({"conv": (1, 2)}, shade=50)
+    (line,) = lines_of(first, None, last)
+    assert line.title == "What it responds to: channel 1 of conv"
+    shades = [None if each is None else int(each.values[0, 0, 0]) for each in line.pictures]
+    assert shades == [1, None, 51]
+    assert line.changed == "changed"
+    both = lines_of(first, first, first)
+    assert [each.changed for each in both] == ["never", "never"]
+    assert lines_of(None, first, None) == lines_of(None, None, None) == []
+    # the last version shows none: those before are compared
+    assert [each.pictures[2] for each in lines_of(first, first, None)] == [None, None]

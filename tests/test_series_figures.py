@@ -137,7 +137,8 @@ def test_attribution_maps_of_the_first_and_last_version_are_compared() -> None:
         report: Any = small_report()
         values = np.array(heat, np.uint8)
         rows = tuple(replace(row, heatmap=replace(row.heatmap, values=values)) for row in report.attributions.rows)
-        return replace(report, attributions=replace(report.attributions, rows=rows))
+        changed: Report = replace(report, attributions=replace(report.attributions, rows=rows))
+        return changed
 
     first, last = ([[255, 0], [100, 50]], [[0, 255], [100, 50]])
     found = series([explaining(each) for each in (first, first, last)])
@@ -148,4 +149,5 @@ def test_attribution_maps_of_the_first_and_last_version_are_compared() -> None:
         assert line.rank_correlation == pytest.approx(-0.8)  # ranks 4 1 3 2 and 1 4 3 2: 1 - 6 (9 + 9) / (4 (16 - 1))
     assert "have 0\xa0% of their combined area in common" in render_series(found)
     (same, *_) = [line for line in series([explaining(first)] * 3).pictures if line.name == "attributions"]
-    assert (same.overlap, same.rank_correlation) == (1, pytest.approx(1))
+    assert same.overlap == 1
+    assert same.rank_correlation == pytest.approx(1)

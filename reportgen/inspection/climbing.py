@@ -13,11 +13,10 @@ import numpy as np
 from ..errors import NotApplicable, reason_of
 from ..excited import STEPS, Excited
 from ..progress import advance
-from .climb import Climb, Respond, Sizes, in_batches, responses
+from .climb import GREY, Climb, Respond, Sizes, in_batches, responses
 
 NAME = "Feature visualization"  # what the progress bar says
 OFTEN = 0.1  # seconds between two reports of the progress
-GREY = 127.5  # the picture from which the ascent starts, nearly
 
 
 @dataclass(kw_only=True)

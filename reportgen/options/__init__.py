@@ -200,7 +200,7 @@ class Options:
         None,
         FILE_SIZE,
         "page",
-        "Shrink the largest feature maps until the page is no larger than this, such as 5MB.",
+        "Shrink the largest feature maps, then leave out filters, until the page is no larger than this, such as 5MB.",
         shown_default="no limit",
     )
     title: str | None = option(None, TEXT, "page", "The heading of the page.", shown_default="<model> on <image>")

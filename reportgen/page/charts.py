@@ -138,7 +138,7 @@ class _Frame(NamedTuple):
 
     def axes(self) -> np.ndarray:
         """Return the line at the bottom, and the line at 0 if 0 lies inside the chart."""
-        lines = [(0.0, self.width, 0.0, AXIS_LINE * self.sharp)]
+        lines: list[tuple[float, ...]] = [(0.0, self.width, 0.0, AXIS_LINE * self.sharp)]
         if self.low < 0 < self.high:
             half = AXIS_LINE * self.sharp / 2
             lines.append((self._across(0.0) - half, self._across(0.0) + half, 0.0, self.height))

@@ -23,7 +23,7 @@ def fitted(report: Report, probe: Probe, most: int, templates: Path | None = Non
         if smaller == report:
             raise OptionError(
                 f"--max-size {file_size(most)}: the page takes {file_size(size)} even with its smallest maps; "
-                "allow more, or show fewer maps (--maps, --layers)."
+                "allow more, or show fewer maps (--maps, --layers) or filters (--visualize)."
             )
         report = smaller
     return report

@@ -2,7 +2,9 @@
 
 from ..section import Section
 from .compare import ComparedPictures, changes_of_pictures, compare_pictures, tell_pictures
+from .fewer import with_fewer_pictures
 from .find import FeatureVisualization, find_feature_visualization
+from .follow import follow_pictures
 
 __all__ = ["SECTION", "FeatureVisualization"]
 
@@ -11,7 +13,9 @@ SECTION: Section[FeatureVisualization, ComparedPictures] = Section(
     title="What filters respond to",
     about="image",
     find=find_feature_visualization,
+    smaller=with_fewer_pictures,
     compare=compare_pictures,
     changes=changes_of_pictures,
     tell=tell_pictures,
+    follow=follow_pictures,
 )

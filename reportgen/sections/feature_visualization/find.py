@@ -73,7 +73,7 @@ class FeatureVisualization:
     `chosen` says how they were chosen: by that contribution (unless all are shown, only filters that raised the score), by the
     mean of their maps if no score is explained ("activity"), or by the user's request. `channels` is the number of channels of a
     picture (None in earlier reports). With `as_values`, black and white stand for the min and max of an array rather than for 0
-    and 255.
+    and 255. `left_out` counts the filters that were left out to keep the page small.
     """
 
     rows: tuple[FilterPicture, ...]
@@ -82,6 +82,7 @@ class FeatureVisualization:
     failed: tuple[NoPictures, ...] = ()
     channels: int | None = None
     as_values: bool = False
+    left_out: int = 0
 
     @property
     def sizes(self) -> str:
