@@ -331,7 +331,7 @@ def test_weights_that_have_nothing_in_common_are_said_to_have_nothing() -> None:
         return model
 
     verdict = reportgen.diff(report_of(plain(1)), report_of(plain(2))).verdict
-    assert "; old and new weights have almost nothing in common (cosine " in verdict
+    assert "; old and new kernels have almost nothing in common (" in verdict
     assert "in common" not in compared_once("retrained").verdict
 
 

@@ -32,8 +32,9 @@ def find_verdict(pair: Pair, sections: Sections, same: bool, tolerance: float, c
         _within(same, tolerance),
         _tell_rounding(pair, sections),
         told["input"],
-        tuple(_tell_untrained(pair, checks)),
+        tuple(_tell_untrained(checks)),
         (*_tell_kinds(pair), *told["answer"], *judged),
+        tuple(_tell_untrained_head(pair, sections, checks)),
         (*told["architecture"], *told["weights"], *told["model"]),
         (*told["detail"], *_tell_unknown_cause(pair, sections), *tell_checks(checks)),
     )
@@ -61,15 +62,34 @@ def _tell_rounding(pair: Pair, sections: Sections) -> tuple[str, ...]:
     return () if rounding is None else (f"only rounding differs, by at most {rounding:.1g}",)
 
 
-def _tell_untrained(pair: Pair, checks: CheckChanges | Absent) -> Iterator[str]:
-    """Yield that the new model, or the layer that computes its scores, looks untrained, as then its answers mean nothing."""
+def _untrained(checks: CheckChanges | Absent) -> set[str]:
+    """Return the layers that look untrained in the new report only; "" is the whole model."""
     found = present(checks)
-    paths = {row.path for row in found.new if row.name == "untrained"} if found else set()
-    last = _scoring_layer(pair.new.layer_calls() or ())
-    if "" in paths:
+    return {row.path for row in found.new if row.name == "untrained"} if found else set()
+
+
+def _tell_untrained(checks: CheckChanges | Absent) -> Iterator[str]:
+    """Yield that the new model looks untrained, as then its answers mean nothing."""
+    if "" in _untrained(checks):
         yield "the new model looks untrained: nearly all kernels that can be judged look like random initial weights"
-    elif last and last in paths:
-        yield f"the weights of {name(last)}, which computes the new scores, cannot be told from random initial ones"
+
+
+def _tell_untrained_head(pair: Pair, sections: Sections, checks: CheckChanges | Absent) -> Iterator[str]:
+    """Yield that the layer that computes the new scores looks untrained, and whether other weights changed nevertheless."""
+    paths, last = _untrained(checks), _scoring_layer(pair.new.layer_calls() or ())
+    if not last or last not in paths or "" in paths:
+        return
+    changes = [
+        change for each in sections if each.name in SECTIONS and SECTIONS[each.name].topic == "weights" for change in each.changes
+    ]
+    others = any(change.distance and not change.where.startswith(f"rows[{last} ") for change in changes)
+    new = any(change.distance is None and change.where.startswith(f"rows[{last} ") for change in changes)
+    although = ", although weights of other layers changed" if others else ""
+    perhaps = ": it may have been replaced after they were trained" if others and new else ""
+    yield (
+        f"the weights of {name(last)}, which computes the new scores, are statistically indistinguishable from random "
+        f"initialization{although}{perhaps}"
+    )
 
 
 def _scoring_layer(layers: Sequence[LayerCall]) -> str:

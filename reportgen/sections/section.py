@@ -120,7 +120,8 @@ class PictureLine:
     A template makes the caption from `name` (what is shown), `of` (labels or channel numbers) and `changed` (a word for when it
     changed). Each picture is a grid of `columns` and `rows`; `tiles` are the numbers of its channels or filters, row by row.
     `colormap` is the colormap of the values; `low` and `high` are its ends, None if they differ between tiles or versions.
-    `overlap` and `rank_correlation` compare the first version's attribution map with the last's, as in `AttributionChange`.
+    `overlap`, `rank_correlation`, `bright` and `cells` compare the first version's attribution map with the last's, as in
+    `AttributionChange`.
     """
 
     name: str
@@ -136,6 +137,8 @@ class PictureLine:
     high: float | None = None
     overlap: float | None = None
     rank_correlation: float | None = None
+    bright: tuple[int, int] = (0, 0)
+    cells: int = 0
 
 
 @record

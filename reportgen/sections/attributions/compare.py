@@ -25,11 +25,12 @@ UPPER = 0.2  # the fraction of places in "the upper fifth"
 class AttributionChange:
     """Two maps of one method on a common scale: from 0 to the larger peak, or symmetric around 0.
 
-    `difference` is new - old; None if the maps differ in size or place. `title` is the method's name as in its paper. `old_where`
+    `difference` is new - old. `title` is the method's name as in its paper. `old_where`
     and `new_where` say what was explained, with names between backticks: the layer at the path, or its input. `overlap` is the
     intersection over union of the upper fifths: the places at or above a map's 80th percentile that are greater than 0.
-    `rank_correlation` is Spearman's, 1 for maps that rank all places alike. Both are None if a map is constant or if the maps
-    differ in size or place. `old_overlay` and `new_overlay` are laid over the image, each on
+    `bright` counts these places in the old and in the new map. `rank_correlation` is Spearman's, 1 for maps that rank all places
+    alike. Difference, overlap and correlation are None if a map is constant, if the maps differ in size or place, or if they
+    explain different classes (`same_question`). `old_overlay` and `new_overlay` are laid over the image, each on
     the scale of its own report, which all maps of the method share.
     """
 
@@ -55,6 +56,13 @@ class AttributionChange:
     new_overlay: Picture
     overlap: float | None
     rank_correlation: float | None
+    bright: tuple[int, int]
+    same_question: bool
+
+    @property
+    def cells(self) -> int:
+        """The number of places of the new map."""
+        return self.new.values.size
 
 
 @record
@@ -98,7 +106,8 @@ def _change(old: Attribution, new: Attribution, overlays: tuple[Picture, Picture
         raise ReportFileError("the report's data are not as expected at its heatmap.")
     was, now = old.heatmap.numbers(), new.heatmap.numbers()
     # cells at different places cannot be compared one by one; reports of format 1 do not say where their cells lie
-    alike = was.shape == now.shape and (old.part == new.part or None in (old.part, new.part))
+    same_question = all(getattr(old, each) == getattr(new, each) for each in QUESTION)
+    alike = same_question and was.shape == now.shape and (old.part == new.part or None in (old.part, new.part))
     either_sign = old.signed or new.signed
     low = min(old.heatmap.low, new.heatmap.low) if either_sign or min(old.heatmap.low, new.heatmap.low) > 0 else 0.0
     peak = float(np.nan_to_num(max(old.peak, new.peak), posinf=0))
@@ -127,6 +136,8 @@ def _change(old: Attribution, new: Attribution, overlays: tuple[Picture, Picture
         new_overlay=overlays[1],
         overlap=overlap(was, now) if alike else None,
         rank_correlation=rank_correlation(was, now) if alike else None,
+        bright=(int(_upper(was).sum()), int(_upper(now).sum())),
+        same_question=same_question,
     )
 
 

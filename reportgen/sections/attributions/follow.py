@@ -13,19 +13,22 @@ from .find import Attribution, Attributions
 def follow_attributions(
     sections: Sequence[Attributions | None], changes: Sequence[Any], versions: Versions
 ) -> Iterator[PictureLine]:
-    """Yield the map of each version over the image: a line for each method and each class that all versions explain."""
+    """Yield the map of each version over the image: a line for each method and each class that the first and last explain.
+
+    A version in between that does not explain the class has no picture.
+    """
     ends = _ends(versions)
     last = next((section for section in reversed(sections) if section and section.rows), None)
     for rows in last.by_method() if last else ():
         method, title = rows[0].method, rows[0].title
         having = [each for each in sections if each and each.by(method)]
-        # the classes that every version with the method explains; if there are none, the first class of each
+        # the classes that the first and the last version with the method explain; if there are none, the first class of each
         questions = list(dict.fromkeys((row.class_index, row.sense, row.against) for row in rows))
-        common = [each for each in questions if all(_map_of(section, method, each) for section in having)]
+        common = [each for each in questions if all(_map_of(section, method, each) for section in (having[0], having[-1]))]
         for question in common or (None,):
             maps = [(section, _map_of(section, method, question)) if section else None for section in sections]
             labels = [each[1].label_in_full for each in maps if each and each[1]]
-            known = ends.get((method, question[0], labels[-1])) if question and all(maps) else None
+            known = ends.get((method, question[0], labels[-1])) if question and maps[0] and maps[-1] else None
             of_class = f", {labels[-1]}" if len(common) > 1 else ""
             yield PictureLine(
                 name="attributions",
@@ -36,6 +39,8 @@ def follow_attributions(
                 colormap=rows[0].heatmap.colormap,
                 overlap=known.overlap if known else None,
                 rank_correlation=known.rank_correlation if known else None,
+                bright=known.bright if known else (0, 0),
+                cells=known.cells if known else 0,
             )
 
 

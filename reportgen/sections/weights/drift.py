@@ -10,6 +10,7 @@ from ...histograms import Histogram
 from ...records import record
 
 TINY = 0.01  # a layer with a smaller share of all weights that moved does not lead a headline
+ERRORS = 2.0  # standard errors by which two changes must differ to call one the larger
 LEAST_ERROR = 1e-6  # sketches are stored in single precision
 # how a tensor changed: not at all; to another dtype, by no more than rounding; to a grid of few values; values became zero and
 # the rest is the same, known exactly or by an estimate; values became zero and others moved; in any other way
@@ -117,6 +118,13 @@ class WeightDrift:
         least = TINY * sum(layer.values for layer in moved)
         return next((layer for layer in moved if layer.values >= least), None)
 
+    def tied(self) -> tuple[LayerDrift, ...]:
+        """Return the other layers that may have moved as far as the leading one, within the error of the two estimates."""
+        leading = self.leading()
+        if leading is None or leading.relative_change is None or not math.isfinite(leading.relative_change):
+            return ()
+        return tuple(layer for layer in self.moved() if layer is not leading and _may_equal(layer, leading))
+
     def unknown(self) -> tuple[LayerDrift, ...]:
         """Return the layers that changed by an unknown amount."""
         return tuple(layer for layer in self.layers if layer.relative_change is None)
@@ -125,6 +133,13 @@ class WeightDrift:
         """Return the max finite relative change of a layer; 0 if there is none."""
         changes = (layer.relative_change for layer in self.layers if layer.relative_change is not None)
         return max((change for change in changes if math.isfinite(change)), default=0.0)
+
+
+def _may_equal(layer: LayerDrift, other: LayerDrift) -> bool:
+    if layer.relative_change is None or other.relative_change is None:
+        return False
+    allowed = ERRORS * math.hypot(layer.error or 0.0, other.error or 0.0) + LEAST_ERROR * other.relative_change
+    return abs(layer.relative_change - other.relative_change) <= allowed
 
 
 class Figures(NamedTuple):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from ...formatting import counted, name, relative_change
+from ...formatting import counted, relative_change
 from ...histograms import Histogram
 from ..section import FigureLine, FigureTable, Versions, first_path, largest_first
 from .drift import WeightDrift
 from .find import Weights, WeightTensor
+from .resemblance import tell_likeness
 from .story import Story
+from .tell import tell_most
 
 RUNS = 6  # max runs of steps with the same kind of change that a sentence names
 
@@ -94,30 +96,30 @@ def tell_weights_of_all(
             runs.append((kind, number, number + 1))
     if len(runs) == 1:
         yield f"{runs[0][0]} in every step{_by(drifts, runs[0][0])}"
-        yield from _tell_overall(drifts, versions)
+        yield from _tell_overall(sections, drifts, versions)
         return
     named = [f"{kind} from version {first} to {last}" for kind, first, last in runs]
     more = f", and {counted(len(named) - RUNS, 'more change')} of kind" if len(named) > RUNS else ""
     yield f"{', '.join(named[:RUNS])}{more}"
-    yield from _tell_overall(drifts, versions)
+    yield from _tell_overall(sections, drifts, versions)
 
 
-def _tell_overall(drifts: Sequence[WeightDrift | None], versions: Versions) -> Iterator[str]:
+def _tell_overall(sections: Sequence[Weights | None], drifts: Sequence[WeightDrift | None], versions: Versions) -> Iterator[str]:
     """Yield how far the weights moved from the first version to the last, if all of them can be compared."""
     if len(drifts) < 2 or not any(step and step.moved() for step in drifts):
         return
     drift = _whole(versions)
     if drift is None or drift.unmatched or drift.retyped or drift.whole is None or drift.whole.relative_change is None:
         return
-    leading = drift.leading()
     if not drift.moved():
         yield "the last version has the same trained weights as the first"
     elif math.isfinite(drift.whole.relative_change):
-        most = ""
-        if leading is not None and leading.relative_change is not None and len(drift.layers) > 1:
-            most = f", most in {name(leading.path)} ({relative_change(leading.relative_change)})"
+        most = tell_most(drift) if len(drift.layers) > 1 else ""
         moved = relative_change(drift.whole.relative_change)
-        yield f"from the first version to the last, the weights changed by {moved}{most}"
+        first, last, likeness = sections[0], sections[-1], ""
+        if first is not None and last is not None and len(drift.moved()) == len(drift.layers):
+            likeness = tell_likeness(Story(first, last, drift, versions.whole))
+        yield f"from the first version to the last, the weights changed by {moved}{most}{likeness}"
 
 
 def _by(drifts: Sequence[WeightDrift | None], kind: str) -> str:

@@ -164,11 +164,15 @@ class Story:
 
     @property
     def fine_tuned(self) -> bool:
-        """Whether the first layers are unchanged, and all layers after them moved or the head was replaced."""
+        """Whether the first layers are unchanged, and all layers after them moved or the head was replaced.
+
+        Before a new head, some of the later layers may be unchanged: often training leaves their normalizations alone.
+        """
         first = self.first_unchanged
         following = self.body[first:]
         moved = all(row.fate == "changed" and row.moved_whole for row in following)
-        return self.layers_known and first > 0 and moved and bool(following or self.new_head)
+        partly = bool(self.new_head) and all(row.fate == "same" or "moved" in row.how for row in following)
+        return self.layers_known and first > 0 and (moved or partly) and bool(following or self.new_head)
 
     def kind(self) -> str:
         """Return the kind of change in a few words."""

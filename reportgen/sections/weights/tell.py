@@ -13,11 +13,12 @@ from ..predictions import SECTION as PREDICTIONS
 from ..section import Comparison, Table
 from .drift import LayerDrift, WeightDrift
 from .exactly import exactly
-from .story import Story, frozen_among
+from .resemblance import tell_likeness
+from .story import LayerStory, Story, frozen_among
 from .tell_kinds import tell_cast, tell_narrower, tell_pruned, tell_rounded
 
+ABOUT_EQUAL = 0.8  # if no layer moved less than this share of the furthest, none of them leads
 PAIRS = 3  # max pairs of layers with exchanged weights that a verdict names
-NOTHING_IN_COMMON = 0.1  # below this cosine of all weights, old and new are practically unrelated
 
 
 def tell_weights(weights: WeightDrift, comparison: Comparison) -> Iterator[str]:
@@ -112,7 +113,7 @@ def _tell_moves(story: Story) -> Iterator[str]:
             yield "the other layers' weights are the same"
         return
     if story.retrained and len(moved) > 1:
-        yield f"retrained: {_every(len(moved))}{_how_far(weights)}{_in_common(weights)}"
+        yield f"retrained: {_every(len(moved))}{_how_far(weights)}{tell_likeness(story)}"
         return
     yield _tell_some(story, moved)
 
@@ -140,7 +141,8 @@ def _tell_some(story: Story, moved: Sequence[LayerDrift]) -> str:
         return f"{which} hold the same values in another order, as after a permutation of filters"
     if moved[0].relative_change is None:
         return f"{which} changed"
-    return f"{which} changed{_how_far(weights)}{_in_common(weights)}"
+    likeness = tell_likeness(story) if len(moved) == len(weights.layers) else ""
+    return f"{which} changed{_how_far(weights)}{likeness}"
 
 
 def _how_far(weights: WeightDrift) -> str:
@@ -150,21 +152,34 @@ def _how_far(weights: WeightDrift) -> str:
     overall = f" by {relative_change(max(whole.relative_change or 0, LEAST))} overall" if of_all and whole is not None else ""
     if leading is None or leading.relative_change is None:
         return overall
+    return f"{overall}{tell_most(weights, with_size=True)}"
+
+
+def tell_most(weights: WeightDrift, with_size: bool = False) -> str:
+    """Return a clause on the layer that moved furthest; on all if they moved about equally far.
+
+    Others that may have moved as far, within the error of the estimates, are named or counted.
+    """
+    leading, tied = weights.leading(), weights.tied()
+    if leading is None or leading.relative_change is None:
+        return ""
     far = relative_change(max(leading.relative_change, LEAST))
-    return f"{overall}, most in {name(leading.path)} ({far}; {counted(leading.values, 'weight')})"
+    moves = [layer.relative_change for layer in weights.moved() if layer.relative_change is not None]
+    if 1 < len(moves) == len(weights.moved()) and min(moves) > ABOUT_EQUAL * max(moves):
+        low, high = relative_change(max(min(moves), LEAST)), relative_change(max(moves))
+        return f", each by {low}" if low == high else f", each by {low} to {high}"
+    size = f"; {counted(leading.values, 'weight')}" if with_size else ""
+    if not tied:
+        return f", most in {name(leading.path)} ({far}{size})"
+    return f", most in {name(leading.path)} ({far}{size}) and, within the error of the estimates, {_others_named(tied)}"
+
+
+def _others_named(tied: Sequence[LayerDrift]) -> str:
+    return name(tied[0].path) if len(tied) == 1 else f"in {len(tied):,} others"
 
 
 def _moved_by(layer: LayerDrift) -> str:
     return "" if layer.relative_change is None else f" ({relative_change(max(layer.relative_change, LEAST))})"
-
-
-def _in_common(weights: WeightDrift) -> str:
-    """Return a clause saying that old and new weights are unrelated, if the cosine of all weights is low; else ""."""
-    whole = weights.whole
-    if whole is None or whole.cosine is None or not whole.cosine < NOTHING_IN_COMMON:
-        return ""
-    cosine = with_error(whole.cosine, whole.cosine_error or 0)
-    return f"; old and new weights have almost nothing in common (cosine {cosine}), as after training from another initialisation"
 
 
 def _is_detail(story: Story) -> bool:
@@ -185,13 +200,25 @@ def _tell_fine_tuned(story: Story) -> Iterator[str]:
     frozen = frozen_among(first).get(True, 0)
     and_frozen = " and frozen" if frozen == len(first) else f" ({frozen:,} of them frozen)" if frozen else ", though not frozen"
     yield f"fine-tuned: {which} unchanged{and_frozen} ({percent(share)} of the weights)"
+    left = [row for row in following if row.fate == "same"]
     if len(following) == 1:
         moved = next(layer for layer in story.drift.layers if layer.path == following[0].path)
         yield f"only {name(moved.path)} changed{_moved_by(moved)}"
+    elif left:
+        count = len(following) - len(left)
+        yield f"the weights of {count:,} of the {len(following):,} layers after them changed{_how_far(story.drift)}"
+        yield f"{_left_alone(left)}"
     elif following:
         yield f"the {len(following):,} layers after them changed{_how_far(story.drift)}"
     if story.new_head:
         yield _head(story)
+
+
+def _left_alone(rows: Sequence[LayerStory]) -> str:
+    """Return a clause on layers after the first that changed whose weights are the same."""
+    which = f"the other one, {name(rows[0].path)}, is" if len(rows) == 1 else f"the other {len(rows):,} are"
+    trainable = " though trainable" if all(row.frozen is False for row in rows) else ""
+    return f"{which} unchanged{trainable}"
 
 
 def _head(story: Story) -> str:
