@@ -38,8 +38,15 @@ def two_numbers(old: float, new: float, digits: int = DIGITS) -> tuple[str, str]
 
 
 def with_error(value: float, error: float) -> str:
-    """Format an estimate and its standard error: "0.9951 ± 0.004"; only the estimate if it is exact."""
-    return f"{number(value)} ± {error:.1g}" if error else number(value)
+    """Format an estimate and its standard error: "0.9951 ± 0.004", "0.55 ± 0.1"; only the estimate if it is exact.
+
+    The estimate has one decimal more than the error, or more if it would read like 1 without being 1.
+    """
+    if not error or not math.isfinite(error) or not math.isfinite(value):
+        return f"{number(value)} ± {error:.1g}" if error else number(value)
+    decimals = min(6, max(0, 1 - math.floor(math.log10(error))))
+    told = f"{value:.{decimals}f}"
+    return f"{number(value) if float(told) in (1, -1) else told} ± {error:.1g}"
 
 
 def score(value: float) -> str:

@@ -37,11 +37,12 @@ def zero_filters(count: int, path: str = "conv") -> Finding:
 
 def test_a_warning_that_became_worse_is_told() -> None:
     found = reportgen.diff(with_findings(zero_filters(1)), with_findings(zero_filters(2)))
-    assert found.checks == CheckChanges((), (), (zero_filters(2),))
-    assert list(tell_checks(found.checks)) == ["one warning from the checks with other figures (`zero-filter`)"]
+    assert found.checks == CheckChanges((), (), (zero_filters(2),), (zero_filters(1).text,))
+    assert list(tell_checks(found.checks)) == ["one warning from the checks whose values changed (`zero-filter`)"]
     page = text_of(render_diff(found))
-    assert "With other figures now" in page
+    assert "Changed Level Check" in " ".join(page.split())
     assert "2 of 8 filters" in page
+    assert "Before: conv: 1 of 8 filters almost zero." in page
     same = reportgen.diff(with_findings(zero_filters(2)), with_findings(zero_filters(2)))
     assert same.checks == CheckChanges((), ())
 
@@ -113,7 +114,7 @@ def test_the_classes_of_a_series_are_not_the_same_if_one_is_missing() -> None:
     found = series([with_attributions(cat, dog), with_attributions(cat, dog), with_attributions(bird, dog)])
     row = next(each for each in found.alike if each.name == "Classes explained")
     assert row.same is False
-    assert row.how == "versions 2 and 3: `cat`, `dog`, now `bird`, `dog`; compared on `dog`"
+    assert row.how == "from version 2 to 3: `cat`, `dog` → `bird`, `dog` (compared on `dog`)"
     page = text_of(render_series(found))
     assert "both explain" not in page
     assert "neither report" not in page

@@ -102,15 +102,18 @@ def test_data_of_an_earlier_format_have_none() -> None:
     assert read.provenance.metrics == ()
 
 
+STATED = " (as stated in the reports, not measured here)."
+
+
 def test_whether_the_newer_is_better_is_answered_as_far_as_metrics_tell() -> None:
     accuracy, worse, loss, unnamed = (metrics_of([text]) for text in ("accuracy=0.5", "accuracy=0.4", "loss=3", "score=1"))
     both, mixed = metrics_of(["accuracy=0.5", "loss=1"]), metrics_of(["accuracy=0.4", "loss=0.5"])
     right, wrong, unknown = (Truth(label="cat", class_index=0, rank=rank) for rank in (1, 2, None))
     for metrics, truths, told in (
-        ([accuracy, worse], [None, None], "No: `accuracy` worsened from 0.5 to 0.4."),
-        ([worse, (), accuracy], [None] * 3, "Yes: `accuracy` improved from 0.4 to 0.5."),
+        ([accuracy, worse], [None, None], f"No: `accuracy` worsened from 0.5 to 0.4{STATED}"),
+        ([worse, (), accuracy], [None] * 3, f"Yes: `accuracy` improved from 0.4 to 0.5{STATED}"),
         ([both, mixed], [None, None], "In one metric yes, in another no: "),
-        ([accuracy, accuracy], [None, None], "Neither: `accuracy` is 0.5 in both."),
+        ([accuracy, accuracy], [None, None], f"Neither: `accuracy` is 0.5 in both{STATED}"),
         ([unnamed, metrics_of(["score=2"])], [None, None], "Not known, because the name does not say"),
         ([accuracy, loss], [None, None], "Not known: the two reports have no metric, such as accuracy, in common (the old one "
          "states `accuracy` 0.5; the new one states `loss` 3). Make the reports again with `--metric accuracy=VALUE`, or "),

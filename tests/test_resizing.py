@@ -126,4 +126,4 @@ def test_a_diff_says_that_images_were_resized_by_different_methods(image: Path) 
     old, new = (reportgen.generate(model, image, only="predictions", resample=each) for each in ("bicubic", "nearest"))
     (preparation,) = (each for each in reportgen.diff(old, new).alike if each.name == "Preprocessing")
     assert preparation.same is False
-    assert "resized by bicubic, now nearest" in preparation.how
+    assert "resized by bicubic → nearest" in preparation.how

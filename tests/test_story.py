@@ -40,7 +40,8 @@ def alike_of(old: Report, new: Report) -> dict[str, bool | None]:
 def test_what_a_comparison_rests_on_is_the_same() -> None:
     found = reportgen.diff(small_report(), small_report())
     assert {each.name: each.same for each in found.alike} == {
-        "Image": True, "Preprocessing": True, "Output type": True, "Labels": True, "Classes explained": True, "Versions": True,
+        "Image": True, "Preprocessing": True, "Output type": True, "Labels": True, "Classes explained": True,
+        "Package versions": True,
     }  # fmt: skip
     assert found.comparable == "Yes."
 
@@ -52,12 +53,12 @@ def test_each_thing_that_differs_is_named() -> None:
     )
     found = reportgen.diff(report, other_image)
     assert found.alike[0].same is False
-    assert found.alike[0].how == "`cat.png`, now `dog.png`" or found.alike[0].how.endswith("now `dog.png`")
+    assert found.alike[0].how == "`cat.png` → `dog.png`" or found.alike[0].how.endswith("→ `dog.png`")
     assert found.comparable.startswith("Only the models: they were given different images")
     assert "Output type" not in alike_of(report, other_image)  # which is about an image, and not compared
 
     scaled = with_provenance(report, model=replace(report.provenance.model, preprocessing="symmetric"))
-    assert reportgen.diff(report, scaled).comparable == "Only in part: preprocessing differs."
+    assert reportgen.diff(report, scaled).comparable == "Only partly: the preprocessing differs."
 
     fitted = with_provenance(report, options=replace(report.provenance.options, fit="crop"), input_digest="e" * 64)
     assert alike_of(report, fitted)["Preprocessing"] is False
@@ -72,7 +73,7 @@ def test_each_thing_that_differs_is_named() -> None:
 
     labelled = [report_with([0.4, 0.6], labels, "probabilities") for labels in (("a", "b"), ("a", "c"))]
     assert alike_of(*labelled)["Labels"] is False
-    assert reportgen.diff(*labelled).comparable == "Only in part: labels differ."
+    assert reportgen.diff(*labelled).comparable == "Only partly: the labels differ."
     assert alike_of(labelled[0], labelled[0])["Labels"] is True
     fewer = report_with([0.2, 0.3, 0.5], ("a", "b", "c"), "probabilities")
     assert alike_of(labelled[0], fewer)["Output type"] is False
@@ -82,21 +83,21 @@ def test_classes_explained_are_compared_where_both_have_one() -> None:
     cat, dog, bird = ({"class_index": place, "label": label} for place, label in enumerate(("cat", "dog", "bird")))
     shared = reportgen.diff(with_attributions(cat, dog), with_attributions(bird, dog))
     row = next(each for each in shared.alike if each.name == "Classes explained")
-    assert (row.same, row.how) == (False, "`cat`, `dog`, now `bird`, `dog`; compared on `dog`")
+    assert (row.same, row.how) == (False, "`cat`, `dog` → `bird`, `dog` (compared on `dog`)")
     apart = reportgen.diff(with_attributions(cat), with_attributions(dog))
     row = next(each for each in apart.alike if each.name == "Classes explained")
-    assert (row.same, row.how) == (False, "`cat`, now `dog`")
+    assert (row.same, row.how) == (False, "`cat` → `dog`")
     assert "explain different classes" in apart.caveats[0]
 
 
-def test_of_a_series_the_first_step_that_differs_is_named() -> None:
+def test_of_a_series_the_steps_that_differ_are_named() -> None:
     report = small_report()
     scaled = with_provenance(report, model=replace(report.provenance.model, preprocessing="symmetric"))
     found = series([report, report, scaled, scaled])
     row = next(each for each in found.alike if each.name == "Preprocessing")
     assert row.same is False
-    assert row.how.startswith("versions 2 and 3: pixels `")
-    assert found.comparable == "Only in part: preprocessing differs."
+    assert row.how.startswith("from version 2 to 3: pixels `")
+    assert found.comparable == "Only partly: the preprocessing differs."
 
 
 # -- warnings -------------------------------------------------------------------------------------------------------------------
@@ -183,7 +184,7 @@ def answering(*bests: int) -> list[Report]:
     ("bests", "told"),
     [
         ((0, 0, 0), "All 3 versions are the same."),
-        ((0, 1, 0), "The answer changed 2 times: `cat` in version 1, then `dog` in version 2, then `cat` again in version 3."),
+        ((0, 1, 0), "The answer changed twice: `cat` in version 1, then `dog` in version 2, then `cat` again in version 3."),
         ((0, 0, 1), "The answer changed once: `cat` in versions 1 and 2, then `dog` in version 3."),
         ((1, 1, 1, 2), "The answer changed once: `dog` in versions 1 to 3, then `bird` in version 4."),
     ],

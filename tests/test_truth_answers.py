@@ -94,7 +94,7 @@ def test_a_score_that_crosses_a_half_is_another_answer(old: Any, new: Any, label
 @pytest.mark.parametrize(
     ("old", "new", "labels", "told"),
     [
-        ([0.018], [0.02], ("cracked",), "The answer is still not `cracked` (`cracked` 1.8 %, now 2.0 %)"),
+        ([0.018], [0.02], ("cracked",), "The answer is still not `cracked` (`cracked` 1.8 % → 2.0 %)"),
         ([0.018], [0.018], ("cracked",), "The answer is not `cracked` (`cracked` 1.8 %) in both"),
         (
             [0.1, 0.2],

@@ -1,4 +1,4 @@
-"""Compares the findings of the checks: those that only one of two reports has, and those with other figures."""
+"""Compares the findings of the checks: those that only one of two reports has, and those whose values changed."""
 
 from __future__ import annotations
 
@@ -26,23 +26,29 @@ def find_check_changes(pair: Pair) -> CheckChanges | Absent:
     paths = pair.layers.new_paths()
     before = {(row.name, row.level, paths.get(row.path, row.path)) for row in old.rows}
     after = {(row.name, row.level, row.path) for row in new.rows}
+    changed = list(_changed(_of(old, both), _of(new, both), paths))
     return CheckChanges(
         tuple(row for row in _of(new, both) if not _covered((row.name, row.level, row.path), before)),
         tuple(row for row in _of(old, both) if not _covered((row.name, row.level, paths.get(row.path, row.path)), after)),
-        tuple(_changed(_of(old, both), _of(new, both), paths)),
+        tuple(row for row, _ in changed),
+        tuple(was for _, was in changed),
     )
 
 
-def _changed(old: Iterable[Finding], new: Iterable[Finding], paths: Mapping[str, str]) -> Iterator[Finding]:
-    """Yield the new findings that the old report has about the same layer with another text, apart from the layer's name."""
-    before: dict[Key, set[str]] = {}
+def _changed(old: Iterable[Finding], new: Iterable[Finding], paths: Mapping[str, str]) -> Iterator[tuple[Finding, str]]:
+    """Yield the new findings that the old report has about the same layer with another text, each with that text.
+
+    Texts that differ only in the layer's name are the same. The text is "" if the old report has several such findings.
+    """
+    before: dict[Key, dict[str, str]] = {}  # texts as they are, by the texts with the layer's new name
     for row in old:
         path = paths.get(row.path, row.path)
-        before.setdefault((row.name, row.level, path), set()).add(row.text.replace(row.path, path) if row.path else row.text)
+        text = row.text.replace(row.path, path) if row.path else row.text
+        before.setdefault((row.name, row.level, path), {})[text] = row.text
     for row in new:
         texts = before.get((row.name, row.level, row.path))
         if texts is not None and row.text not in texts:
-            yield row
+            yield row, next(iter(texts.values())) if len(texts) == 1 else ""
 
 
 def _of(checks: Checks, names: Iterable[str]) -> Iterator[Finding]:
@@ -68,7 +74,7 @@ def tell_checks(changes: CheckChanges | Absent) -> Iterator[str]:
         if new:
             yield f"{counted(len(new), f'new {level}')} from the checks ({_named(new)})"
         if changed:
-            yield f"{counted(len(changed), level)} from the checks with other figures ({_named(changed)})"
+            yield f"{counted(len(changed), level)} from the checks whose values changed ({_named(changed)})"
         if gone:
             yield f"{counted(len(gone), level)} fewer from the checks ({_named(gone)})"
 

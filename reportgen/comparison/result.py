@@ -64,12 +64,14 @@ class CheckChanges:
     """The findings that are only in the new report, and those only in the old one, the most serious first.
 
     `changed` are those that both reports have about the same layer with other words, e.g. with another number of filters: each is
-    that of the new report. Checks that did not run in both reports are left out.
+    that of the new report. `changed_from` holds the text of the old one, "" if it has several. Checks that did not run in both
+    reports are left out.
     """
 
     new: tuple[Finding, ...]
     gone: tuple[Finding, ...]
     changed: tuple[Finding, ...] = ()
+    changed_from: tuple[str, ...] = ()
 
 
 @record(kw_only=True)

@@ -175,7 +175,7 @@ def better(metrics: Sequence[Sequence[Metric]], truths: Sequence[Truth | None], 
         return "It is the same model."
     known = metric_changes(metrics[0], metrics[-1])
     judged = {change.better for change in known if change.better is not None}
-    figures = "; ".join(change.told() for change in known)
+    figures = f"{'; '.join(change.told() for change in known)} (as stated in the reports, not measured here)"
     if not known:
         of = "the two reports" if last == "new" else "the first and the last version"
         told = f"Not known: {of} have no metric, such as accuracy, in common{_given(metrics)}."

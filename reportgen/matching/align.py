@@ -60,6 +60,11 @@ class LayerPair:
         assert layer is not None
         return layer.path
 
+    @property
+    def only_frozen(self) -> bool:
+        """Whether the layer was frozen or is no longer frozen, and nothing else about it changed."""
+        return self.kinds == ("changed",) and all(detail in FREEZING for detail in self.details)
+
 
 @record
 class Alignment:

@@ -123,7 +123,7 @@ def brief(value: Any) -> Value:
         return value
     if isinstance(value, Picture):
         height, width = value.values.shape[:2]
-        return f"a picture {width} × {height}, {' to '.join(two_numbers(value.low, value.high))}"
+        return f"a picture {width} × {height}, scale {' to '.join(two_numbers(value.low, value.high))}"
     if isinstance(value, tuple):
         return ", ".join(str(brief(each)) for each in value[:20]) + (", ..." if len(value) > 20 else "")
     if is_dataclass(value) and not isinstance(value, type):

@@ -50,15 +50,15 @@ def lines(rows: Sequence[Values], names: Sequence[str], low: float | None, high:
     drawn = [[math.nan if not _is_figure(value) else float(value or 0) for value in row] for row in rows]
     for place, row in enumerate(drawn):
         dashes = dashes_of(place)
-        style: Any = (0, tuple(float(each) for each in dashes.split())) if dashes else "solid"
+        # matplotlib counts in widths of the line, which is 2 points; the key beside the table counts in pixels
+        style: Any = (0, tuple(float(each) * 72 / 100 / 2 for each in dashes.split())) if dashes else "solid"
         axes.plot(
             range(len(row)), row, color=COLOURS[place % len(COLOURS)], linestyle=style, linewidth=2, marker="o", markersize=5
         )
     bottom, top = _ends(drawn, low, high)
     room = 0.04 * (top - bottom)
     axes.set_ylim(bottom - room, top + room)
-    ticks = [bottom, (bottom + top) / 2, top]
-    axes.set_yticks(ticks, [f"{number(tick * 100, 3)} %" if percent else number(tick, 3) for tick in ticks])
+    axes.set_yticks(*_ticks(bottom, top, percent))
     axes.set_xlim(-0.3, len(names) - 0.7)
     shown = range(0, len(names), max(1, math.ceil(len(names) / 12)))
     axes.set_xticks(list(shown), [names[place] for place in shown])
@@ -71,6 +71,20 @@ def lines(rows: Sequence[Values], names: Sequence[str], low: float | None, high:
     buffer = io.BytesIO()
     Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba()).quantize(64).save(buffer, "PNG", optimize=True)
     return Lines(buffer.getvalue(), WIDTH, HEIGHT)
+
+
+def _ticks(bottom: float, top: float, percent: bool) -> tuple[list[float], list[str]]:
+    """Return round places on an axis, with their labels; its ends and middle if round places cannot be told apart."""
+    from matplotlib.ticker import MaxNLocator
+
+    found = [float(tick) for tick in MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]).tick_values(bottom, top)]
+    slack = 1e-9 * (top - bottom)
+    inside = [tick for tick in found if bottom - slack <= tick <= top + slack]
+    for ticks in (inside, [bottom, (bottom + top) / 2, top]):
+        labels = [f"{number(tick * 100, 3)} %" if percent else number(tick, 3) for tick in ticks]
+        if 1 < len(set(labels)) == len(labels):
+            break
+    return ticks, labels
 
 
 def _is_figure(value: float | None) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from ..matching.align import FREEZING, Alignment, LayerPair
+from ..matching.align import Alignment, LayerPair
 from ..probe import LayerCall
 from ..report import Absent, present
 from .drawing import Drawing, draw
@@ -61,7 +61,7 @@ def drawings_of(parts: Mapping[str, Any], longest: int) -> Drawings | None:
     shown = [_drawn(old, "old", marks)] if both else []
     shown.append(_drawn(new, "new" if both else "", marks))
     statistics = drift is not None and bool(drift.moved_statistics())
-    freezing = any(_only_frozen(row) for row in pairs.changed())
+    freezing = any(row.only_frozen for row in pairs.changed())
     return Drawings(tuple(each for each in shown if each), apart, common, len(old), len(new), weights, statistics, freezing)
 
 
@@ -78,15 +78,11 @@ def _marks(pairs: Alignment, moved: Mapping[str, str], longest: int) -> MarksOfP
     """
     marks: MarksOfPairs = {}
     for place, row in enumerate(pairs.changed()):
-        if not _only_frozen(row):
+        if not row.only_frozen:
             marks[row.path, row.new is None] = (Mark(row.kinds[0], f"layer-{place}" if place < longest else ""),)
     for path, target in moved.items():
         marks[path, False] = (*marks.get((path, False), ()), Mark("weights", target))
     return marks
-
-
-def _only_frozen(row: LayerPair) -> bool:
-    return row.kinds == ("changed",) and all(detail in FREEZING for detail in row.details)
 
 
 def _drawn(layers: Sequence[tuple[LayerPair, LayerCall]], name: str, marks: MarksOfPairs) -> Drawing | None:

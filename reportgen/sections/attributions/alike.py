@@ -20,13 +20,13 @@ def alike_attributions(old: Attributions, new: Attributions, comparison: Compari
     labels = list(dict.fromkeys(row.label for row in new.rows if explained(row)[1:] in shared))
     was, now = (", ".join(name(label) for label in dict.fromkeys(row.label for row in each.rows)) for each in (old, new))
     if not one_set_of_classes(comparison):
-        yield Alike("Classes explained", None, f"{was}, now {now}: a class index may mean another class in each model")
+        yield Alike("Classes explained", None, f"they cannot be matched, as the models have different classes: {was} → {now}")
     elif asked[0] == asked[1]:
         yield Alike("Classes explained", True, ", ".join(map(name, labels)))
     elif shared:
-        yield Alike("Classes explained", False, f"{was}, now {now}; compared on {', '.join(map(name, labels))}")
+        yield Alike("Classes explained", False, f"{was} → {now} (compared on {', '.join(map(name, labels))})")
     else:
-        yield Alike("Classes explained", False, f"{was}, now {now}")
+        yield Alike("Classes explained", False, f"{was} → {now}")
 
 
 def one_set_of_classes(comparison: Comparison) -> bool:

@@ -25,6 +25,8 @@ UPPER = 0.2  # the fraction of places in "the upper fifth"
 class AttributionChange:
     """Two maps of one method on a common scale: from 0 to the larger peak, or symmetric around 0.
 
+    Maps that explain different classes have a scale each.
+
     `difference` is new - old. `title` is the method's name as in its paper. `old_where`
     and `new_where` say what was explained, with names between backticks: the layer at the path, or its input. `overlap` is the
     intersection over union of the upper fifths: the places at or above a map's 80th percentile that are greater than 0.
@@ -104,16 +106,13 @@ def _pairs(before: Sequence[Attribution], after: Sequence[Attribution]) -> list[
 def _change(old: Attribution, new: Attribution, overlays: tuple[Picture, Picture]) -> AttributionChange:
     if old.heatmap.values.ndim != 2 or new.heatmap.values.ndim != 2:
         raise ReportFileError("the report's data are not as expected at its heatmap.")
-    was, now = old.heatmap.numbers(), new.heatmap.numbers()
+    was, now = _numbers(old), _numbers(new)
     # cells at different places cannot be compared one by one; reports of format 1 do not say where their cells lie
     same_question = all(getattr(old, each) == getattr(new, each) for each in QUESTION)
     alike = same_question and was.shape == now.shape and (old.part == new.part or None in (old.part, new.part))
     either_sign = old.signed or new.signed
-    low = min(old.heatmap.low, new.heatmap.low) if either_sign or min(old.heatmap.low, new.heatmap.low) > 0 else 0.0
-    peak = float(np.nan_to_num(max(old.peak, new.peak), posinf=0))
-    if either_sign:
-        peak = float(np.nan_to_num(max(-low, peak), posinf=0))
-        low = -peak
+    # maps of different classes are not compared place by place, so that each keeps its own scale
+    scales = [_scale((old, new), either_sign)] * 2 if same_question else [_scale((each,), either_sign) for each in (old, new)]
     colormap = DIVERGING if either_sign else new.heatmap.colormap
     return AttributionChange(
         method=new.method,
@@ -129,8 +128,8 @@ def _change(old: Attribution, new: Attribution, overlays: tuple[Picture, Picture
         new_sense=new.sense,
         old_peak=old.peak,
         new_peak=new.peak,
-        old=Picture(quantize(was, low, peak), low, peak, colormap),
-        new=Picture(quantize(now, low, peak), low, peak, colormap),
+        old=Picture(quantize(was, *scales[0]), *scales[0], colormap),
+        new=Picture(quantize(now, *scales[1]), *scales[1], colormap),
         difference=difference_picture(was, now) if alike else None,
         old_overlay=overlays[0],
         new_overlay=overlays[1],
@@ -139,6 +138,26 @@ def _change(old: Attribution, new: Attribution, overlays: tuple[Picture, Picture
         bright=(int(_upper(was).sum()), int(_upper(now).sum())),
         same_question=same_question,
     )
+
+
+def _numbers(row: Attribution) -> np.ndarray:
+    """Return the values of a map (h, w). None of them is beyond its peak, as a step of the picture may be."""
+    values = row.heatmap.numbers()
+    step = (row.heatmap.high - row.heatmap.low) / 255
+    with np.errstate(invalid="ignore"):
+        above = (values > row.peak) & (values <= row.peak + step)
+    return np.where(above, row.peak, values)
+
+
+def _scale(rows: Sequence[Attribution], either_sign: bool) -> tuple[float, float]:
+    """Return the lowest and the highest value of a scale for these maps; of the same size if they have either sign."""
+    lowest = min(row.heatmap.low for row in rows)
+    low = lowest if either_sign or lowest > 0 else 0.0
+    peak = float(np.nan_to_num(max(row.peak for row in rows), posinf=0))
+    if either_sign:
+        peak = float(np.nan_to_num(max(-low, peak), posinf=0))
+        low = -peak
+    return low, peak
 
 
 def attribution_changes(

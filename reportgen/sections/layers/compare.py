@@ -14,7 +14,7 @@ from .find import Layers
 SAME, SAME_LAYERS = "same architecture", "same layers"
 NAMED = 3  # layers with the same kind of change that a sentence names
 # what happened to several layers of which nothing else changed
-IN_WORDS = {("frozen",): "were frozen", ("no longer frozen",): "are no longer frozen"}
+IN_WORDS = {("frozen",): "are now frozen", ("no longer frozen",): "are no longer frozen"}
 KINDS: tuple[Kind, ...] = ("added", "removed", "renamed", "moved", "changed")
 
 

@@ -11,7 +11,7 @@ from .find import Predictions
 def alike_predictions(old: Predictions, new: Predictions, _comparison: Comparison) -> Iterator[Alike]:
     """Yield whether the kind of answer and the labels are the same."""
     was, now = (each.output_words() for each in (old, new))
-    yield Alike("Output type", was == now, now if was == now else f"{was}, now {now}")
+    yield Alike("Output type", was == now, now if was == now else f"{was} → {now}")
     digests = old.labels_digest, new.labels_digest
     if digests == (None, None):
         yield Alike("Labels", None, "the reports have no labels, so classes are compared by index")

@@ -70,7 +70,7 @@ def tell_predictions_of_all(
         again = " again" if words in {each[0] for each in runs[:place]} else ""
         named.append(f"{words}{again} in {_versions(first, last)}")
     more = f", and {counted(len(named) - RUNS, 'more change')}" if len(named) > RUNS else ""
-    times = "once" if len(runs) == 2 else f"{len(runs) - 1:,} times"
+    times = {2: "once", 3: "twice"}.get(len(runs), f"{len(runs) - 1:,} times")
     yield f"the answer changed {times}: {', then '.join(named[:RUNS])}{more}"
 
 

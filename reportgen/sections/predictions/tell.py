@@ -27,7 +27,7 @@ def tell_predictions(answers: Answers, comparison: Comparison) -> Iterator[str]:
         yield f"the answer is {_with_score(answers.new_words, new, now)} in both"
     else:
         of = "" if answers.new_words == name(new.label) else f"{name(new.label)} "
-        yield f"the answer is still {answers.new_words} ({of}{was}, now {now})"
+        yield f"the answer is still {answers.new_words} ({of}{was} → {now})"
     if answers.labels_changed and old.label == new.label:
         yield "the labels of other classes differ"
 

@@ -130,8 +130,8 @@ class WeightDrift:
         return tuple(layer for layer in self.layers if layer.relative_change is None)
 
     def greatest(self) -> float:
-        """Return the max finite relative change of a layer; 0 if there is none."""
-        changes = (layer.relative_change for layer in self.layers if layer.relative_change is not None)
+        """Return the max finite relative change of a layer, with its error; 0 if there is none."""
+        changes = (layer.relative_change + (layer.error or 0) for layer in self.layers if layer.relative_change is not None)
         return max((change for change in changes if math.isfinite(change)), default=0.0)
 
 
