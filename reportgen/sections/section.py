@@ -137,7 +137,7 @@ class PictureLine:
     high: float | None = None
     overlap: float | None = None
     rank_correlation: float | None = None
-    bright: tuple[int, int] = (0, 0)
+    bright: tuple[int, int, int] = (0, 0, 0)
     cells: int = 0
 
 

@@ -30,7 +30,7 @@ class AttributionChange:
     `difference` is new - old. `title` is the method's name as in its paper. `old_where`
     and `new_where` say what was explained, with names between backticks: the layer at the path, or its input. `overlap` is the
     intersection over union of the upper fifths: the places at or above a map's 80th percentile that are greater than 0.
-    `bright` counts these places in the old and in the new map. `rank_correlation` is Spearman's, 1 for maps that rank all places
+    `bright` counts these places in the old map, in the new one, and in both. `rank_correlation` is Spearman's, 1 for maps that rank all places
     alike. Difference, overlap and correlation are None if a map is constant, if the maps differ in size or place, or if they
     explain different classes (`same_question`). `old_overlay` and `new_overlay` are laid over the image, each on
     the scale of its own report, which all maps of the method share.
@@ -58,7 +58,7 @@ class AttributionChange:
     new_overlay: Picture
     overlap: float | None
     rank_correlation: float | None
-    bright: tuple[int, int]
+    bright: tuple[int, int, int]
     same_question: bool
 
     @property
@@ -135,7 +135,7 @@ def _change(old: Attribution, new: Attribution, overlays: tuple[Picture, Picture
         new_overlay=overlays[1],
         overlap=overlap(was, now) if alike else None,
         rank_correlation=rank_correlation(was, now) if alike else None,
-        bright=(int(_upper(was).sum()), int(_upper(now).sum())),
+        bright=_bright(was, now) if alike else (0, 0, 0),
         same_question=same_question,
     )
 
@@ -206,6 +206,12 @@ def overlap(old: np.ndarray, new: np.ndarray) -> float | None:
     if not (before.any() and after.any()):
         return None
     return figure(np.float32((before & after).sum() / (before | after).sum()))
+
+
+def _bright(old: np.ndarray, new: np.ndarray) -> tuple[int, int, int]:
+    """Return the number of places in the upper fifth of the old map, of the new one, and of both."""
+    before, after = _upper(old), _upper(new)
+    return int(before.sum()), int(after.sum()), int((before & after).sum())
 
 
 def _upper(values: np.ndarray) -> np.ndarray:

@@ -39,7 +39,7 @@ def follow_attributions(
                 colormap=rows[0].heatmap.colormap,
                 overlap=known.overlap if known else None,
                 rank_correlation=known.rank_correlation if known else None,
-                bright=known.bright if known else (0, 0),
+                bright=known.bright if known else (0, 0, 0),
                 cells=known.cells if known else 0,
             )
 

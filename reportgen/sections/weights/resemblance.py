@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ...formatting import number
 from ...records import record
@@ -11,10 +11,11 @@ from .drift import TensorDrift
 from .find import WeightTensor
 from .story import Story
 
-# Kernels trained from different starts may still share some structure, such as larger values at the centre, so a mean cosine
-# slightly above chance does not prove a common start; one below it does not disprove it
-ALIKE = 0.3
-UNRELATED = 0.1  # below this mean cosine, kernels have almost nothing in common
+# Trained from another start, filters come in another order, so only what all filters of a kernel share gives it a cosine: little,
+# once the mean is taken away. Between the two limits nothing is claimed.
+ALIKE = 0.2  # from this mean cosine on, the new kernels resemble the old ones
+UNRELATED = 0.1  # below this mean cosine, they have almost nothing in common
+MOST_UNRELATED = 0.3  # what the mean cosine of unrelated kernels may be at most, with its error
 ERRORS = 4.0  # standard errors between an estimate and what is claimed of it
 LARGEST_ERROR = 0.12  # a kernel whose cosine is less certain, for example a small one, is not judged
 ENOUGH = 0.5  # share of all values in kernels that the judged ones must hold
@@ -36,7 +37,8 @@ class Likeness:
 def tell_likeness(story: Story) -> str:
     """Return a clause on whether the new kernels resemble the old ones, by their cosines; "" if too few can be judged."""
     found = list(likenesses(story))
-    kernels = sum(row.values for row in story.drift.rows if _is_kernel(row))
+    types = {layer.path: layer.type for layer in story.drift.layers}
+    kernels = sum(row.values for row in story.drift.rows if _is_kernel(row, types))
     if not found or sum(each.values for each in found) < ENOUGH * kernels:
         return ""
     mean = sum(each.cosine for each in found) / len(found)
@@ -44,9 +46,9 @@ def tell_likeness(story: Story) -> str:
     cosines = [each.cosine for each in found]
     low, high = (_cosine(each) for each in (min(cosines), max(cosines)))
     told = f"mean cosine {_cosine(mean)}, {low} to {high} per kernel" if low != high else f"cosine {low}"
-    if mean < UNRELATED and mean + ERRORS * error < ALIKE:
+    if mean < UNRELATED and mean + ERRORS * error < MOST_UNRELATED:
         return f"; old and new kernels have almost nothing in common ({told}), as after training from another initialization"
-    if mean - ERRORS * error <= ALIKE:
+    if mean < ALIKE or mean - ERRORS * error < UNRELATED:
         return f"; the kernels' cosines ({told}) do not show whether it was trained further or from another initialization"
     alike = sum(each.cosine > ERRORS * each.error for each in found)
     which = "the new kernels" if alike == len(found) else f"{alike:,} of the {len(found):,} new kernels that can be judged"
@@ -66,7 +68,8 @@ def likenesses(story: Story) -> Iterator[Likeness]:
     any other training. For the same reason the mean is taken away: from <a, b> = cosine |a| |b| follows the cosine of a - mean(a)
     and b - mean(b) as (<a, b> - n mean(a) mean(b)) / (n std(a) std(b)).
     """
-    for row in filter(_is_kernel, story.drift.rows):
+    types = {layer.path: layer.type for layer in story.drift.layers}
+    for row in (each for each in story.drift.rows if _is_kernel(each, types)):
         before = story.old.tensors.get((story.comparison.layers.old_path(row.path), row.weight))
         after = story.new.tensors.get((row.path, row.weight))
         found = _likeness(row, before, after) if before is not None and after is not None else None
@@ -74,8 +77,13 @@ def likenesses(story: Story) -> Iterator[Likeness]:
             yield found
 
 
-def _is_kernel(row: TensorDrift) -> bool:
-    return not row.is_statistic and len(row.shape) > 1
+def _is_kernel(row: TensorDrift, types: Mapping[str, str]) -> bool:
+    """Return whether a tensor is a kernel that mixes channels.
+
+    The filters of a depthwise convolution may all look alike, for example with the largest value at the centre.
+    """
+    depthwise = "depthwise" in row.weight or types.get(row.path, "").startswith("Depthwise")
+    return not row.is_statistic and len(row.shape) > 1 and not depthwise
 
 
 def _likeness(row: TensorDrift, before: WeightTensor, after: WeightTensor) -> Likeness | None:
