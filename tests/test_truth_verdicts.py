@@ -70,7 +70,7 @@ def exchange(model: Any, *names: str) -> Any:
 
 def test_two_layers_that_exchanged_their_weights(cat: Path) -> None:
     diff = compared(chain(), exchange(chain(), "a", "b"), cat)
-    assert ". Same architecture; the weights of 2 of 5 layers changed, most in `" in diff.verdict
+    assert ". Same architecture; the weights of 2 of 5 layers changed, each by " in diff.verdict
     assert "; `a` and `b` hold each other's weights." in diff.verdict
     assert diff.layers.changed() == ()
     more = compared(chain(names="abcefhjk"), exchange_pairs(chain(names="abcefhjk")), cat).verdict
@@ -85,7 +85,7 @@ def exchange_pairs(model: Any) -> Any:
 
 def test_three_layers_whose_weights_went_round(cat: Path) -> None:
     diff = compared(chain(), exchange(chain(), "a", "b", "c"), cat)
-    assert ". Same architecture; the weights of 3 of 5 layers changed, most in `" in diff.verdict
+    assert ". Same architecture; the weights of 3 of 5 layers changed, each by " in diff.verdict
     assert "each other" not in diff.verdict
 
 

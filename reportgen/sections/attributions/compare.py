@@ -27,13 +27,13 @@ class AttributionChange:
 
     Maps that explain different classes have a scale each.
 
-    `difference` is new - old. `title` is the method's name as in its paper. `old_where`
-    and `new_where` say what was explained, with names between backticks: the layer at the path, or its input. `overlap` is the
-    intersection over union of the upper fifths: the places at or above a map's 80th percentile that are greater than 0.
-    `bright` counts these places in the old map, in the new one, and in both. `rank_correlation` is Spearman's, 1 for maps that rank all places
-    alike. Difference, overlap and correlation are None if a map is constant, if the maps differ in size or place, or if they
-    explain different classes (`same_question`). `old_overlay` and `new_overlay` are laid over the image, each on
-    the scale of its own report, which all maps of the method share.
+    `difference` is new - old. `title` is the method's name as in its paper. `old_where` and `new_where` say what was
+    explained, with names between backticks: the layer at the path, or its input. `overlap` is the intersection over union of
+    the upper fifths: the places at or above a map's 80th percentile that are greater than 0. `bright` counts these places in
+    the old map, in the new one, and in both. `rank_correlation` is Spearman's, 1 for maps that rank all places alike.
+    Difference, overlap and correlation are None if a map is constant, if the maps differ in size or place, or if they explain
+    different classes (`same_question`). `old_overlay` and `new_overlay` are laid over the image, each on the scale of its own
+    report, which all maps of the method share.
     """
 
     KEY: ClassVar = ("method", "new_class_index", "new_path", "new_sense")

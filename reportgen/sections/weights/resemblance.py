@@ -58,7 +58,7 @@ def tell_likeness(story: Story) -> str:
 
 def _cosine(value: float) -> str:
     """Format a cosine with the two decimals that its error allows, or more if it would otherwise read like 1 without being 1."""
-    return f"{value:.2f}" if abs(value) < 0.995 else number(value)
+    return f"{value:.2f}".replace("-0.00", "0.00") if abs(value) < 0.995 else number(value)
 
 
 def likenesses(story: Story) -> Iterator[Likeness]:
