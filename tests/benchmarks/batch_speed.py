@@ -7,8 +7,7 @@ project's photographs, cropped, mirrored and brightened at random. Processor tim
 where other work runs beside it. memory: the peak of batches of 20 and of 200 images, the worker processes not counted. vgg16:
 random weights, seconds per image, in turn in one process: a report of a batch with its page, and a bare pass with the gradient of
 the best score at the last convolution. tutorial: the same model, a batch as it really runs, in seconds from one report to the
-next, against what the well-known tutorials draw of each image, written as they write it. Each figure but those of vgg16 comes from
-a fresh process.
+next, against what the well-known tutorials draw of each image, written as they write it. All but vgg16 run in fresh processes.
 """
 
 from __future__ import annotations
@@ -160,7 +159,7 @@ def pace_of_a_batch(count: int) -> None:
 
 
 def processor_time_of_all() -> float:
-    """Return the processor time of this process and of those that it started, which still run; 0 where the system does not tell."""
+    """Return the processor time of this process and of those that it started and that still run; 0 on systems without /proc."""
     tick, total = os.sysconf("SC_CLK_TCK"), 0.0
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -175,8 +174,8 @@ def processor_time_of_all() -> float:
 def the_tutorials_way(count: int) -> None:
     """Draw what the tutorials draw of an image, with `pyplot` and `predict` as they use them, and print the figures.
 
-    Feature maps and filters as in "How to Visualize Filters and Feature Maps in Convolutional Neural Networks" (Brownlee 2019), the
-    class activation map as in Keras's example "Grad-CAM class activation visualization" (Chollet 2020). `show` becomes `savefig`.
+    Feature maps and filters as in "How to Visualize Filters and Feature Maps in Convolutional Neural Networks" (Brownlee 2019),
+    the map of a class as in Keras's example "Grad-CAM class activation visualization" (Chollet 2020). `show` becomes `savefig`.
     """
     import matplotlib as mpl
 
@@ -254,12 +253,10 @@ def the_tutorials_way(count: int) -> None:
                 taken = seconds(way)
                 if place >= 2:  # the first ones trace
                     rows.setdefault(name, []).append((taken, processor_time() - busy))
-    for name, each in rows.items():
-        say(
-            f"the tutorial's {name:12}{np.mean(each, axis=0)[0]:6.3f} s, {np.mean(each, axis=0)[1]:6.3f} s of processor time per image"
-        )
-    total = sum(np.mean(rows[name], axis=0) for name in ("prediction", "maps", "Grad-CAM"))
-    say(f"the tutorial's way         {total[0]:6.3f} s, {total[1]:6.3f} s of processor time per image, without its filters")
+    means = {name: np.mean(each, axis=0) for name, each in rows.items()}
+    means["way"] = sum(means[name] for name in ("prediction", "maps", "Grad-CAM"))  # the filters are those of every image
+    for name, (taken, busy) in means.items():
+        say(f"the tutorial's {name:12}{taken:6.3f} s, {busy:6.3f} s of processor time per image")
 
 
 def say(line: str) -> None:
