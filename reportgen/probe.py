@@ -56,7 +56,8 @@ class FeatureMaps:
 
     `shape` is (h, w, channels); `low`, `high` and `mean` (channels,) are over each map, `active` is the share of its values
     above 0. `after` names the normalization and activation. `values` (h, w, channels) float32 are kept if they were asked for,
-    and for the first convolution and the last of each block; otherwise None. `histogram` is that of all maps together.
+    and for the first convolution and the last of each block; otherwise None. `histogram` is that of all maps together. The maps
+    are `scores` if they are the model's class scores, one value each.
     """
 
     index: int
@@ -69,16 +70,17 @@ class FeatureMaps:
     active: np.ndarray
     values: np.ndarray | None
     histogram: Histogram | None = None
+    scores: bool = False
 
     @property
     def inactive(self) -> tuple[int, ...]:
         """Return the channels that are inactive on this image: their map has the same value everywhere.
 
-        That is always true of a map with a single place; it is inactive if that value is zero.
+        That is always true of a map with a single place; it is inactive if that value is zero. Class scores never are.
         """
         one_place = self.shape[:2] == (1, 1)
         same = (self.low == self.high) & np.isfinite(self.low) & (not one_place or self.low == 0)
-        return tuple(np.flatnonzero(same).tolist())
+        return () if self.scores else tuple(np.flatnonzero(same).tolist())
 
     def without_values(self) -> FeatureMaps:
         """Return the same statistics without the maps."""
@@ -214,7 +216,7 @@ class SeenImages:
 
     def add(self, maps: Iterable[FeatureMaps]) -> None:
         """Record the maps of one more image; convolutions that did not run on every image are left out."""
-        now = {each.path: (each.shape[2], frozenset(each.inactive)) for each in maps}
+        now = {each.path: (each.shape[2], frozenset(each.inactive)) for each in maps if not each.scores}
         if self.count:
             both = now.keys() & self.inactive.keys()
             now = {path: (size, still & self.inactive[path]) for path, (size, still) in now.items() if path in both}

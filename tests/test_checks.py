@@ -449,7 +449,7 @@ def test_bad_input_is_a_line(arguments: tuple[str, ...], tmp_path: Path) -> None
 def test_check_has_no_option_that_no_check_reads() -> None:
     from reportgen.cli import app
 
-    for option in ("--explain", "--baseline", "--score-channels", "--quality", "--sanity"):
+    for option in ("--explain", "--baseline", "--score-channels", "--quality", "--sanity", "--visualize"):
         told = CliRunner().invoke(app.app, ["check", "minivgg", option])
         assert told.exit_code == 2
         assert option in told.output

@@ -196,7 +196,7 @@ def index(
         Optional[Path],
         typer.Option("--output", "-o", metavar="FOLDER", help="The site to merge into (default: the one site given)"),
     ] = None,
-    templates: Annotated[Optional[Path], typer.Option(help=options_of(Options)["templates"].help)] = None,
+    templates: Annotated[Optional[Path], typer.Option(metavar="FOLDER", help=options_of(Options)["templates"].help)] = None,
     quiet: Quiet = False,
 ) -> None:
     from ..site.entries import read_entries

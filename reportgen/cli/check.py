@@ -32,9 +32,13 @@ Checks on how the model processes an image need an image; the check for dead cha
 
 
 @app.command(help=CHECK_HELP, cls=CommandWithOptions)
-# the checks use the map of only one method
+# the checks look at the map of one method, and at no picture
 @with_options(
-    Options, "model", "image", given_as="options", without=("explain", "baseline", "score_channels", "quality", "sanity")
+    Options,
+    "model",
+    "image",
+    given_as="options",
+    without=("explain", "baseline", "score_channels", "quality", "sanity", "visualize"),
 )
 def check(
     *,

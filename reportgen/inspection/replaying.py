@@ -9,7 +9,7 @@ are the same to the last bit.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -212,7 +212,7 @@ class Replay:
             heard = self._heard[first.path]
             values = tensor.numpy()[0]
             maps = feature_maps(heard.row, first.after, values.transpose(1, 2, 0) if heard.channels_first else values)
-            yield maps if kept else maps.without_values()
+            yield replace(maps if kept else maps.without_values(), scores=first.scores)
 
     def _marked(self, name: str, tensor: Any, logits: Any) -> Any:
         """Return an output with the marks that the first pass left on it, which say what its values are."""

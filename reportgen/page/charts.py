@@ -83,6 +83,7 @@ def _drawn(pair: Pair, frame: _Frame) -> np.ndarray:
 
 def _covered(rectangles: np.ndarray, frame: _Frame) -> np.ndarray:
     """Return the share of each pixel (h, w) that rectangles cover: (n, 4), each left, right, bottom and top in pixels."""
+    rectangles = rectangles[np.isfinite(rectangles).all(axis=1)]  # a report may hold any numbers: those have no place
     left, right, bottom, top = rectangles.astype(np.float32).T[:, :, None]
     columns, rows = _places(frame.width), _places(frame.height)
     across = np.minimum(right, columns + 1) - np.maximum(left, columns)

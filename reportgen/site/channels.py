@@ -51,7 +51,9 @@ def packed_channels(report: Report) -> str:
         return ""
     values: dict[str, Any] = {"maps": None, "filters": []}
     if maps is not None:
-        values["maps"] = [[row.index, row.path, row.shape[2], _bits(row.inactive, row.shape[2])] for row in maps.rows]
+        values["maps"] = [
+            [row.index, row.path, row.shape[2], _bits(row.inactive, row.shape[2])] for row in maps.rows if not row.scores
+        ]
     if shown is not None:
         values["filters"] = [[row.index, row.path, row.channel] for row in shown.rows if row.path]
     text = json.dumps(values, separators=(",", ":")).encode()

@@ -37,7 +37,7 @@ def inactive_layer(probe: Probe) -> Iterator[Finding]:
     On one image MiniVGG has 19 inactive channels, but none of them is inactive on all of 60 photographs.
     """
     _check_there_are_maps(probe)
-    counts = {maps.path: (len(maps.inactive), maps.shape[2]) for maps in probe.maps}
+    counts = {maps.path: (len(maps.inactive), maps.shape[2]) for maps in probe.maps if not maps.scores}
     shares = {path: inactive / channels for path, (inactive, channels) in counts.items()}
     for path, (inactive, channels) in counts.items():
         if shares[path] >= MOST:

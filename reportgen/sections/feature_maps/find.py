@@ -54,14 +54,14 @@ class ConvolutionMaps:
     `block_end` marks the last convolution at its resolution. `picture` shows the maps of `channels` in a grid of `columns`, or is
     None; each pixel is the mean over `reduction` x `reduction` values. `histogram` is that of all the layer's maps together;
     older reports have none. If `signed`, the maps have both positive and negative values and are drawn in diverging colours with
-    0 in the middle.
+    0 in the middle. With `scores`, the channels are the model's class scores, and not counted as channels.
     """
 
     KEY: ClassVar = ("path",)
     # positions that shift, data of other sections, the look of a report, and what a comparison reads separately
     NOT_COMPARED: ClassVar = (
         "index", "after", "block_end", "channels_shown", "columns", "reduction", "inactive_channels", "inactive",
-        "inactive_values", "channels", "picture", "histogram", "signed",
+        "inactive_values", "channels", "picture", "histogram", "signed", "scores",
     )  # fmt: skip
 
     index: int
@@ -82,6 +82,7 @@ class ConvolutionMaps:
     picture: Picture | None
     histogram: Histogram | None = None
     signed: bool = False
+    scores: bool = False
 
     def range_of(self, channel: Channel, scale: Scale) -> tuple[float, float]:
         """Return the values that 0 and 255 in a map's picture stand for; in a signed layer 0 lies in the middle."""
@@ -116,8 +117,8 @@ class ConvolutionMapsTable:
 
     @property
     def all_channels(self) -> int:
-        """The total number of channels of all convolutions."""
-        return sum(row.shape[2] for row in self.rows)
+        """The total number of channels of all convolutions, without class scores."""
+        return sum(row.shape[2] for row in self.rows if not row.scores)
 
     @property
     def inactive_channels(self) -> int:
@@ -172,6 +173,7 @@ def _row(maps: FeatureMaps, block_end: bool, options: Options | None) -> Convolu
         picture=_picture(maps, order, reduction, options) if options and len(order) else None,
         histogram=maps.histogram,
         signed=is_signed(figure(low), figure(high)),
+        scores=maps.scores,
     )
 
 

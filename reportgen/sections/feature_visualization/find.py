@@ -115,8 +115,9 @@ def find_feature_visualization(probe: Probe, options: Options) -> FeatureVisuali
         raise NotApplicable("No two-dimensional convolution took part in the forward pass, so there are no filters to show.")
     if asked is None:
         _check_affordable(probe.network)
-    ends = block_ends((maps.index, maps.shape) for maps in probe.maps)
-    shown = [maps for maps in probe.maps if maps.index in ends]
+    features = [maps for maps in probe.maps if not maps.scores]
+    ends = block_ends((maps.index, maps.shape) for maps in features)
+    shown = [maps for maps in features if maps.index in ends]
     contributions = _contributions(probe, shown)
     filters = {}
     for maps in shown:
