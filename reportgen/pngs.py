@@ -76,7 +76,7 @@ def _predicted(left: np.ndarray, upper: np.ndarray, corner: np.ndarray) -> np.nd
     from_corner = np.maximum(from_left, from_upper)
     from_corner -= nearest  # true where `corner` lies between both
     is_corner = (corner > np.minimum(left, upper)) & (corner < np.maximum(left, upper)) & (from_corner < nearest)
-    predicted = upper ^ (left ^ upper) & _mask(from_left <= from_upper)
+    predicted: np.ndarray = upper ^ (left ^ upper) & _mask(from_left <= from_upper)
     predicted ^= (predicted ^ corner) & _mask(is_corner)
     return predicted
 

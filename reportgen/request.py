@@ -86,10 +86,10 @@ def without_folders(asked: Options) -> Options:
 def comparison_of_models_line(models: Sequence[str], image: str, asked: Options, limits: ComparisonOptions) -> str:
     """Return the command line that makes the reports of these models on an image, and compares them, in a folder with its files.
 
-    "" if two models have the same name, because then no folder can hold them both.
+    "" if the files of two models have the same name, because then no folder can hold them both.
     """
     names = [Path(each).name if Path(each).exists() else each for each in models]
-    if len(set(names)) < len(names):
+    if len(set(names)) < len({Path(each).resolve() if Path(each).exists() else each for each in models}):
         return ""
     named = without_folders(asked)
     words = [*map(as_argument, names), "--image", as_argument(Path(image).name)]

@@ -75,10 +75,10 @@ def opened(browser: Any, place: Path | str, **settings: Any) -> Iterator[Opened]
     context.close()
 
 
-def axe_findings(page: Any, rules: tuple[str, ...] = ()) -> list[str]:
+def axe_findings(page: Any, rules: tuple[str, ...] = (), within: str = "html") -> list[str]:
     """What axe finds with everything unfolded, each with the first places it stands at; nothing is left out by impact.
 
-    rules: the only ones to apply; all if there are none.
+    rules: the only ones to apply; all if there are none. within: a selector of the only part of the page to look at.
     """
     source = Path(os.environ.get("AXE_PATH", AXE))
     if not source.is_file():
@@ -86,16 +86,16 @@ def axe_findings(page: Any, rules: tuple[str, ...] = ()) -> list[str]:
     page.evaluate(OPEN_ALL)
     page.evaluate(source.read_text("utf-8"))  # not by a script element, which the page's policy forbids
     options = {"resultTypes": ["violations"], **({"runOnly": list(rules)} if rules else {})}
-    found = page.evaluate("options => axe.run(options)", options)["violations"]
+    found = page.evaluate("([within, options]) => axe.run(within, options)", [within, options])["violations"]
     return [f"{each['id']} ({each['impact']}): {[node['target'] for node in each['nodes'][:3]]}" for each in found]
 
 
-def axe_findings_light_and_dark(page: Any) -> list[str]:
+def axe_findings_light_and_dark(page: Any, within: str = "html") -> list[str]:
     """What axe finds in light colours, and what of it depends on colours in dark ones."""
     page.emulate_media(color_scheme="light")
-    light = axe_findings(page)
+    light = axe_findings(page, within=within)
     page.emulate_media(color_scheme="dark")
-    return [f"light: {each}" for each in light] + [f"dark: {each}" for each in axe_findings(page, COLOURS)]
+    return [f"light: {each}" for each in light] + [f"dark: {each}" for each in axe_findings(page, COLOURS, within)]
 
 
 @contextmanager

@@ -279,7 +279,8 @@ def test_other_inputs_and_two_batches_at_a_time(cluster: Processes, folder: Path
         assert {name: made.made for name, made in results.items()} == {"two": SHADES, "colours": SHADES}
         assert client.status == "running"  # it is the user's
         assert not client.futures
-        assert client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)) == 0
+        # a scheduler hears a moment later that nobody wants them any more
+        wait_for(lambda: client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)) == 0)
         assert not list(cluster.folder.rglob("reportgen-*"))  # nor is a file left on the workers
     model, options = runs["two"]
     reportgen.batch(str(model), str(folder / "shades"), tmp_path / "here", **options)
@@ -482,6 +483,37 @@ def test_a_scheduler_that_goes_away_ends_the_batch_and_a_rerun_completes_it(
     assert contents(site) == contents(watched_here)
 
 
+@pytest.mark.usefixtures("in_code")
+def test_a_log_of_json_ends_with_the_loss_of_the_scheduler(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    processes = Processes(tmp_path)
+    processes.worker("--no-nanny")
+    site = tmp_path / "site"
+
+    def end_scheduler() -> None:
+        wait_for(lambda: len(list(site.glob("reports/*/*.html"))) >= 3)
+        processes.all[0].kill()
+
+    options = ["--only", "overview,predictions", "--preprocess", "none", "--import", "own_layers"]
+    command = ["batch", str(folder / "shades"), "-m", "watched.keras", "--dask", processes.address, "-o", str(site), "--json-log"]
+    monkeypatch.setattr(sys, "argv", ["reportgen", *command, *options])
+    ending = threading.Thread(target=end_scheduler)
+    ending.start()
+    try:
+        with pytest.raises(SystemExit) as ended:
+            main()
+    finally:
+        ending.join()
+        processes.end()
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines() if line.startswith("{")]
+    assert ended.value.code == 2
+    assert {line["event"] for line in lines[:-1]} == {"made"}
+    assert lines[-1]["event"] == "error"
+    assert "the connection to the scheduler was lost" in lines[-1]["error"]
+    assert (site / "index.html").exists()
+
+
 def test_a_cluster_that_speaks_tls(folder: Path, tmp_path: Path) -> None:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
@@ -517,7 +549,7 @@ def test_an_asynchronous_client_is_refused(spare: Processes, tmp_path: Path) -> 
 
 
 def test_a_cluster_that_grows_and_shrinks_starts_workers_for_a_batch(folder: Path, colours_here: Path, tmp_path: Path) -> None:
-    with LocalCluster(n_workers=0, threads_per_worker=2, dashboard_address=None, host="127.0.0.1") as growing:
+    with LocalCluster(n_workers=0, threads_per_worker=2, dashboard_address=":0", host="127.0.0.1") as growing:
         growing.adapt(minimum=0, maximum=2, interval="100ms")
         made = reportgen.batch(
             folder / "colours.keras", str(folder / "shades"), tmp_path / "site", dask=growing.scheduler_address, **ONLY

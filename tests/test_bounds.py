@@ -163,7 +163,7 @@ def test_the_option_moves_the_limit() -> None:
     model = held(layers.UpSampling2D(100), layers.GlobalAveragePooling2D())
     with pytest.raises(ModelError, match=r"\(800, 800, 3\), needs 7.68 MB.*; the limit is 7 MB"):
         reportgen.generate(model, IMAGE, max_memory="7MB")
-    assert reportgen.generate(model, IMAGE, max_memory="8MB").provenance.options.max_memory == 8_000_000
+    assert reportgen.generate(model, IMAGE, max_memory="8MB", only="layers").provenance.options.max_memory == 8_000_000
 
 
 def branches(count: int) -> Any:
@@ -193,7 +193,7 @@ def test_pooling_that_ends_the_process_is_refused(output: tuple[int, int]) -> No
 
 
 def test_pooling_to_a_size_runs() -> None:
-    report = reportgen.generate(held(layers.AdaptiveMaxPooling2D((2, 4)), layers.GlobalAveragePooling2D()), IMAGE)
+    report = reportgen.generate(held(layers.AdaptiveMaxPooling2D((2, 4)), layers.GlobalAveragePooling2D()), IMAGE, only="layers")
     assert [row.output_shape for row in report.layers.rows][1] == (2, 4, 3)  # type: ignore[union-attr]
 
 

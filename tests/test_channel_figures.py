@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,9 @@ from reportgen.tensors import CACHED, MOST_ROWS, ROW, channel_figures, statistic
 RANDOM = np.random.default_rng(3)
 # one position; one channel; fewer values than a row; rows that do not come out even; more rows than a byte counts; wide rows
 SHAPES = [(1, 1, 1), (1, 1, 5), (7, 5, 1), (300, 301, 1), (13, 17, 3), (97, 89, 64), (9, 11, ROW + 1), (2, 3, CACHED + 1)]
-KINDS = {
+KINDS: dict[str, Callable[[tuple[int, ...]], Any]] = {
     "normal": lambda shape: RANDOM.normal(0.1, 1, shape),
-    "after a ReLU": lambda shape: RANDOM.normal(0, 1, shape).clip(0),
+    "after a ReLU": lambda shape: np.maximum(RANDOM.normal(0, 1, shape), 0),
     "far from 0": lambda shape: RANDOM.normal(1e4, 1e-2, shape),
     "constant": lambda shape: np.full(shape, 0.3),
     "always above 0": lambda shape: RANDOM.uniform(1, 2, shape),

@@ -182,7 +182,7 @@ def test_reports_whose_data_contradict_each_other_are_compared_or_refused() -> N
     good = small_report()
     data = encoder.encode(good)
     refused = compared = 0
-    for turn in range(1200):
+    for turn in range(600):
         bad = {**data, "format": generator.choice([1, FORMAT])}
         for _ in range(generator.choice([1, 1, 2, 5])):
             bad = mutated(bad, generator)
@@ -196,8 +196,8 @@ def test_reports_whose_data_contradict_each_other_are_compared_or_refused() -> N
             compared += 1
         except ReportFileError:
             refused += 1
-    assert compared > 300
-    assert refused > 100
+    assert compared > 150
+    assert refused > 50
 
 
 def test_three_versions(folder: Path) -> None:

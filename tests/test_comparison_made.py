@@ -8,6 +8,7 @@ from html import unescape
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import reportgen
 from reportgen.comparison.series import series
@@ -16,6 +17,7 @@ from reportgen.version import __version__
 
 from .command import here
 from .fake_probe import f32
+from .models import keras
 from .test_diff import report_with
 
 
@@ -100,3 +102,23 @@ def test_the_page_holds_no_folder_and_the_same_files_give_the_same_bytes(folder:
     assert pages[0] == pages[1]
     assert str(folder) not in pages[0]
     assert command_on(pages[0]) == ["diff", "v 1.html", "v3.html"]
+
+
+def test_the_command_of_models_makes_their_reports_again(tmp_path: Path) -> None:
+    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(2, 3), keras.layers.GlobalAveragePooling2D()])
+    model.save(tmp_path / "net.keras")
+    Image.new("RGB", (8, 8), (200, 20, 20)).save(tmp_path / "red.png")
+    given = [
+        "--models",
+        "net.keras",
+        str(tmp_path / "net.keras"),
+        "--image",
+        str(tmp_path / "red.png"),
+        "--task",
+        "classification",
+    ]
+    assert here("diff", *given, "--maps", "2", "-o", "page.html", cwd=tmp_path).returncode == 0
+    words = command_on((tmp_path / "page.html").read_text("utf-8"))
+    assert words == [
+        "diff", "--models", "net.keras", "net.keras", "--image", "red.png", "--task", "classification", "--maps", "2"
+    ]  # fmt: skip

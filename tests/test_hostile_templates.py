@@ -212,7 +212,7 @@ def test_copies_do_not_go_through_links(tmp_path: Path) -> None:
 
 def test_the_command_says_it_in_a_line(tmp_path: Path, cat: Path) -> None:
     folder = folder_with(tmp_path, "provenance.html.j2", GADGETS["a global's own globals"].replace("CANARY", "canary"))
-    result = here("report", cat, "--templates", folder, "-o", "out.html", cwd=tmp_path)
+    result = here("report", cat, "--only", "predictions", "--templates", folder, "-o", "out.html", cwd=tmp_path)
     assert result.returncode == 2
     assert len(result.stderr.splitlines()) == 1
     assert "__init__" in result.stderr

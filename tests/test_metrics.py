@@ -115,7 +115,7 @@ def test_whether_the_newer_is_better_is_answered_as_far_as_metrics_tell() -> Non
         ([accuracy, loss], [None, None], "Not known: the two reports have no metric, such as accuracy, in common (the old one "
          "states `accuracy` 0.5; the new one states `loss` 3). Make the reports again with `--metric accuracy=VALUE`, or "),
         ([accuracy, (), ()], [None] * 3, "Not known: the first and the last version have no metric, such as accuracy, in "
-         "common (the first one states `accuracy` 0.5). Make "),
+         "common (the first one states `accuracy` 0.5)."),
         ([(), ()], [None, None], "Not known: the two reports have no metric, such as accuracy, in common. Make "),
     ):  # fmt: skip
         assert better(metrics, truths, False).startswith(told), told

@@ -130,3 +130,24 @@ def test_maps_of_different_images_have_no_figures() -> None:
     found = series([first, other, first])
     assert {"map_changes", "inactive_channels", "zeros"}.isdisjoint(each.name for each in found.tables)
     assert 'href="#feature_maps"' not in render_series(found)
+
+
+def test_attribution_maps_of_the_first_and_last_version_are_compared() -> None:
+    def explaining(heat: Any) -> Report:
+        report: Any = small_report()
+        values = np.array(heat, np.uint8)
+        rows = tuple(replace(row, heatmap=replace(row.heatmap, values=values)) for row in report.attributions.rows)
+        changed: Report = replace(report, attributions=replace(report.attributions, rows=rows))
+        return changed
+
+    first, last = ([[255, 0], [100, 50]], [[0, 255], [100, 50]])
+    found = series([explaining(each) for each in (first, first, last)])
+    lines = [line for line in found.pictures if line.name == "attributions"]
+    assert lines
+    for line in lines:
+        assert line.overlap == 0  # the brightest place of four is another one
+        assert line.rank_correlation == pytest.approx(-0.8)  # ranks 4 1 3 2 and 1 4 3 2: 1 - 6 (9 + 9) / (4 (16 - 1))
+    assert "have 0\xa0% of their combined area in common" in render_series(found)
+    (same, *_) = [line for line in series([explaining(first)] * 3).pictures if line.name == "attributions"]
+    assert same.overlap == 1
+    assert same.rank_correlation == pytest.approx(1)

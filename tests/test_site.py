@@ -57,10 +57,11 @@ def site(work: Path) -> Path:
 
 def test_templates_of_the_users_own_make_the_pages_and_the_links(site: Path, tmp_path: Path) -> None:
     (tmp_path / "mine" / "site").mkdir(parents=True)
-    (tmp_path / "mine" / "site" / "index.html.j2").write_text("MY INDEX of {{ all_rows }} images")
+    mine = "MY INDEX of {{ all_rows }} images{% for row in rows %} {{ row.truth }}{% endfor %}"
+    (tmp_path / "mine" / "site" / "index.html.j2").write_text(mine)
     (tmp_path / "mine" / "site" / "links.html.j2").write_text("MY LINKS of {{ entry.image }}\n")
     reportgen.index([site], tmp_path / "other", templates=tmp_path / "mine")
-    assert (tmp_path / "other" / "index.html").read_text("utf-8") == "MY INDEX of 6 images"
+    assert (tmp_path / "other" / "index.html").read_text("utf-8") == "MY INDEX of 6 images green green blue blue red red"
     for page in (tmp_path / "other" / "reports").glob("*/*.html"):
         assert page.read_text("utf-8").count("MY LINKS of ") == 1
     reportgen.index([tmp_path / "other"])  # ours again: what a report was made from is kept

@@ -36,6 +36,8 @@ from reportgen.site_diff.statistics import EXACT, linear_cka, mcnemar
 from .browser import axe_findings, opened
 from .test_house import TENSORFLOW, modules_after
 
+pytestmark = pytest.mark.usefixtures("one_core")
+
 COLOURS = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1)}
 # how many images of a colour lie in the folder of a colour, which is their truth
 LYING = {("red", "red"): 20, ("green", "red"): 2, ("green", "green"): 16, ("blue", "blue"): 17, ("green", "blue"): 1}

@@ -35,6 +35,8 @@ from .browser import axe_findings, opened
 from .fake_probe import f32, maps_of
 from .test_batch import contents
 
+pytestmark = pytest.mark.usefixtures("one_core")
+
 SIDE, IMAGES = 12, 24
 OPTIONS: dict[str, Any] = {
     "only": ("overview", "predictions", "feature_maps", "feature_visualization"),

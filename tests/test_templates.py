@@ -180,6 +180,7 @@ def test_every_documented_variable_is_there(tmp_path: Path, variable: str) -> No
         "drawings": "sections/layers/diff.html.j2",
         **dict.fromkeys(("found", "several"), "diff/alike.html.j2"),
         "names": "diff/warned.html.j2",
+        "sides": "diff/made.html.j2",
         **dict.fromkeys(
             ("models", "version", "rows", "page", "all_rows", "labels", "metrics", "trainings"), "site/index.html.j2"
         ),

@@ -267,6 +267,30 @@ def test_every_link_of_the_site_leads_to_a_file(followed: tuple[Path, list[dict[
     assert "epoch 2 → 3</a>" in middle
 
 
+def test_trainings_are_merged_with_their_comparisons(
+    followed: tuple[Path, list[dict[str, float]], list[np.ndarray]], tmp_path: Path
+) -> None:
+    site, other = followed[0], tmp_path / "other"
+    names = {str(path.relative_to(site)) for folder in ("diffs", "series") for path in (site / folder).rglob("*.html")}
+    reportgen.index([site], tmp_path / "copy")
+    files = {name: (site / name).read_bytes() for name in names}
+    assert {name: (tmp_path / "copy" / name).read_bytes() for name in names} == files
+    # another training of the same name, whose second epoch takes the first one's place: diffs of it would tell of another report
+    shutil.copytree(site / "data", other / "data")
+    (other / "reports/epoch-02").mkdir(parents=True)
+    shutil.copy(site / "reports/epoch-03/image-1.html", other / "reports/epoch-02/image-1.html")
+    reportgen.index([site, other], tmp_path / "both")
+    assert sorted(str(path.relative_to(tmp_path / "both/diffs")) for path in (tmp_path / "both/diffs").rglob("*.html")) == [
+        "epoch-01--epoch-02/image-2.html", "epoch-02--epoch-03/image-2.html",
+    ]  # fmt: skip
+    # the same training once more changes nothing, and a site that already has the diffs loses those of the other report
+    reportgen.index([site, tmp_path / "copy"], tmp_path / "copy")
+    assert {name: (tmp_path / "copy" / name).read_bytes() for name in names} == files
+    reportgen.index([tmp_path / "copy", other], tmp_path / "copy")
+    assert not list((tmp_path / "copy/diffs").rglob("image-1.html"))
+    assert len(list((tmp_path / "copy/diffs").rglob("image-2.html"))) == 2
+
+
 def test_the_commands_for_sites_know_it(
     followed: tuple[Path, list[dict[str, float]], list[np.ndarray]],
     tmp_path: Path,

@@ -18,6 +18,7 @@ from ..options import Options
 from ..progress import advance
 from ..reporter import Announce, Progress
 from ..request import check_options
+from ..site.beside import write_beside
 from ..site.entries import Entry, append_entry, read_entries
 from ..site.layout import check_site_writable, write_in, writing
 from ..site.links import neighbours_of
@@ -29,7 +30,7 @@ from .gathering import Source, gather, read_shard, shard_of
 from .keeping import Keeper, shows_filters
 from .making import Here, Made, Maker
 from .models import Candidate, candidates_of, digest_of_files, digest_of_options, wanted_digest
-from .preparing import check_images, check_overlap, check_truths, listed, without_costly_sections
+from .preparing import check_batch_size, check_images, check_overlap, check_truths, listed, without_costly_sections
 from .tasks import Job, Task, bare
 from .truths import Truths, truths_of
 
@@ -59,6 +60,8 @@ def batch(
     shard: str | tuple[int, int] | None = None,
     paths: IO[bytes] | None = None,
     dask: Any = None,
+    folder: bool = False,
+    batch_size: int | None = None,
     announce: Announce | None = None,
     progress: Progress = lambda step: None,
     log: Log = lambda event: None,
@@ -72,6 +75,9 @@ def batch(
     shard: "I/N" makes only the I-th of N parts.
     dask: the address of a Dask cluster whose workers make the reports, its scheduler file, or a `distributed.Client`. The reports
     are the same as those made here.
+    folder: write style, script and pictures as files beside the pages, for servers that forbid inline content.
+    batch_size: how many images are worked on at once, from decoding to drawing; by default as many as keep the processor busy.
+    More take more memory, 1 the least. Each image passes through the model by itself, so the reports are the same.
     log: called for each event, with JSON values.
     options: those of `reportgen.Options`; the section of feature visualizations, which takes seconds per image, is left out
     unless `visualize` or `only` asks for it.
@@ -80,10 +86,11 @@ def batch(
     version changed. Failures are recorded in the result and do not stop the rest.
 
     Raises a `ReportgenError`, before anything is written, if nothing can be made: no image, no model, an unknown label, or an
-    output folder that is not a site. Raises `OutputError` if the disk is full, and `ClusterError` if the cluster is lost; the
-    site then shows the reports that were made.
+    output folder that is not a site. Raises `OutputError` if the disk is full; what was made is kept for the next run. Raises
+    `ClusterError` if the cluster is lost; the site then shows the reports that were made.
     """
     asked = without_costly_sections(check_options(**options), options)
+    check_batch_size(batch_size, on_cluster=dask is not None)
     part = read_shard(shard)
     sources = gather(listed(images), paths)
     check_images(sources)
@@ -97,11 +104,11 @@ def batch(
     with _connected(dask, luggage, progress) as cluster:
         first = check_truths(truths, candidates, asked, announce, progress)
         with writing(site), _stopping() as stop:
-            maker: Maker = Here(announce, progress, first)
+            maker: Maker = Here(announce, progress, first, batch_size)
             if cluster is not None:
                 first.clear()
                 maker = OnCluster(cluster, luggage, stop, announce, progress)
-            run = _Run(site, chosen, truths, asked, stop, progress, maker, log, len(candidates))
+            run = _Run(site, chosen, truths, asked, stop, progress, maker, log, len(candidates), folder)
             lost = run.make_all(candidates)
             progress("Writing the site")
             write_site(site, run.entries.values(), Path(asked.templates) if asked.templates else None)
@@ -159,6 +166,7 @@ class _Run:
         maker: Maker,
         log: Log,
         models: int,
+        folder: bool,
     ) -> None:
         self.site, self.sources, self.truths, self.asked = site, sources, truths, asked
         self.stop, self.progress, self.maker, self.log = stop, progress, maker, log
@@ -166,7 +174,8 @@ class _Run:
         self.result = Batch(site=site)
         self.all = len(sources) * models
         self.began = time.monotonic()
-        self._options = digest_of_options(asked)
+        self.folder = folder
+        self._options = digest_of_options(asked) + (" folder" if folder else "")
         self._images: dict[Path, str] = {}
 
     def make_all(self, candidates: Sequence[Candidate]) -> ClusterError | None:
@@ -182,7 +191,12 @@ class _Run:
     def make(self, candidate: Candidate) -> None:
         """Make the missing reports of one model; if it cannot be opened, record that as the failure of each image."""
         job = Job(
-            given=candidate.given, key=candidate.key, name=candidate.name, options=self.asked, peaks=shows_filters(self.asked)
+            given=candidate.given,
+            key=candidate.key,
+            name=candidate.name,
+            options=self.asked,
+            peaks=shows_filters(self.asked),
+            folder=self.folder,
         )
         try:
             if candidate.error:
@@ -235,7 +249,8 @@ class _Run:
 
     def _take(self, made: Made, keeper: Keeper | None) -> None:
         for file, content in made.files.items():
-            write_in(self.site, file, content)
+            write = write_in if file in (made.entry.file, made.entry.thumbnail) else write_beside
+            write(self.site, file, content)
         if keeper and made.peaks is not None:
             keeper.add(made.entry.stem, made.entry.wanted, made.peaks)
         self._note(made)

@@ -19,16 +19,22 @@ from dataclasses import replace
 from queue import SimpleQueue
 from typing import IO, Any, NamedTuple
 
+from markupsafe import Markup
+
 from ..errors import ReportgenError, reason_of
+from ..page.folder import INDEX
 from ..page.fragments import Fragments
-from ..page.render import render
+from ..page.render import render, render_folder
 from ..report import LEFT_OUT, SECTIONS, Report
+from ..site.beside import beside, digest_of_contents
 from ..site.entries import Entry, entry_of
+from ..site.layout import REPORTS
 from ..site.links import block_of, digest_of
 from ..site.thumbnails import thumbnail
 from .tasks import Job, Task, bare, shown_name
 
-MOST_WORKERS = 4
+PAGES = 2  # for each worker: one that it draws, and the next one
+MOST_DRAWN = 8  # pages at once, unless the user asks for more
 WORTH = 12  # reports: for fewer, starting workers takes longer than they save
 WAIT = 5.0  # seconds in which a worker must end when it is told to
 START = "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from reportgen.batching.drawing import serve; serve()"
@@ -36,7 +42,10 @@ LENGTH = struct.Struct(">Q")
 
 
 class Drawn(NamedTuple):
-    """A page with its thumbnail: `files` maps paths within the site to contents; none if it failed (`entry.error`)."""
+    """A page, its thumbnail and the files beside it: `files` maps paths within the site to contents, in the order of writing.
+
+    There are none if it failed (`entry.error`).
+    """
 
     entry: Entry
     files: dict[str, bytes]
@@ -47,7 +56,7 @@ def draw(job: Job, task: Task, report: Report, fragments: Fragments) -> Drawn:
     try:
         entry = entry_of(report, job.key, task.source.stem, task.wanted, shown_name(task.source))
         block = block_of(entry, task.near, job.templates)
-        page = render(report, job.templates, site=block, fragments=fragments).encode()
+        page, others = _page(job, report, block, fragments)
         small = thumbnail(report)
     except ReportgenError as error:
         return Drawn(bare(job, task.source, str(error)), {})
@@ -58,8 +67,22 @@ def draw(job: Job, task: Task, report: Report, fragments: Fragments) -> Drawn:
         digest=hashlib.sha256(page).hexdigest(),
         thumbnail_digest=hashlib.sha256(small).hexdigest() if small else "",
         links=digest_of(block),
+        beside=digest_of_contents(others),
     )
-    return Drawn(entry, {entry.thumbnail: small, entry.file: page} if small else {entry.file: page})
+    files = {f"{REPORTS}/{job.key}/{name}": content for name, content in others.items()}
+    if small:
+        files[entry.thumbnail] = small
+    return Drawn(entry, {**files, entry.file: page})  # the page last: nothing that it shows is missing
+
+
+def _page(job: Job, report: Report, block: Markup, fragments: Fragments) -> tuple[bytes, dict[str, bytes]]:
+    """Return a report's page, and the files beside it by name."""
+    if not job.folder:
+        return render(report, job.templates, site=block, fragments=fragments).encode(), {}
+    files = render_folder(report, job.templates, site=block)
+    page = files.pop(INDEX)
+    needed = set(beside(page))
+    return page, {name: content for name, content in files.items() if name in needed}
 
 
 class Drawer:
@@ -100,12 +123,12 @@ class Drawer:
             self._free.put(worker)
 
 
-def workers_for(reports: int) -> int:
-    """Return how many workers are worth starting for this many reports."""
+def workers_for(reports: int, waiting: int) -> int:
+    """Return how many workers are worth starting for this many reports, if at most `waiting` pages are drawn at once."""
     if reports < WORTH:
         return 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(MOST_WORKERS, cores) if cores > 1 else 0
+    return min(-(-waiting // PAGES), cores) if cores > 1 else 0
 
 
 class _Worker:

@@ -17,7 +17,7 @@ from ..errors import ReportgenError, reason_of
 from ..reporter import Announce, Progress, Reporter
 from ..site.entries import Entry
 from ..site.peaks import ImagePeaks
-from .drawing import Drawer, Drawn, workers_for
+from .drawing import MOST_DRAWN, PAGES, Drawer, Drawn, workers_for
 from .keeping import peaks_of
 from .tasks import Job, Task, bare, shown_name
 
@@ -51,9 +51,11 @@ class Maker(Protocol):
 class Here:
     """Makes reports in this process: images are decoded ahead, and pages are drawn by other processes meanwhile."""
 
-    def __init__(self, announce: Announce | None, progress: Progress, opened: dict[str, Reporter]) -> None:
-        """`opened` are the models that are open already, by their keys."""
-        self._announce, self._progress, self._opened = announce, progress, opened
+    def __init__(
+        self, announce: Announce | None, progress: Progress, opened: dict[str, Reporter], at_once: int | None = None
+    ) -> None:
+        """`opened` are the models that are open already, by their keys; `at_once` images are worked on at once."""
+        self._announce, self._progress, self._opened, self._at_once = announce, progress, opened, at_once
 
     def digest(self, job: Job) -> str:
         """Return the digest of a model; see `Maker`."""
@@ -63,7 +65,8 @@ class Here:
 
     def make(self, job: Job, tasks: Sequence[Task]) -> Generator[Made]:
         """Yield the reports in the order of the tasks; see `Maker`."""
-        workers = workers_for(len(tasks))
+        ahead, waiting = _places(self._at_once)
+        workers = workers_for(len(tasks), waiting)
         with Drawer(workers) as drawer:  # the workers start while the model is opened
             try:
                 reporter = self._opened.pop(job.key, None) or self._open(job)
@@ -72,9 +75,9 @@ class Here:
                 return
             reporter.expect(len(tasks))
             drawn: deque[_Drawing] = deque()
-            for task, image in _ahead(tasks):
+            for task, image in _ahead(tasks, ahead):
                 drawn.append(_begin(drawer, reporter, job, task, image))
-                while drawn and (len(drawn) > 2 * workers or drawn[0].is_done()):
+                while drawn and (len(drawn) > min(waiting, PAGES * workers) or drawn[0].is_done()):
                     yield drawn.popleft().made()
             while drawn:
                 yield drawn.popleft().made()
@@ -104,13 +107,24 @@ class _Drawing:
         return Made(entry=entry, files=files, peaks=self.peaks, seconds=time.monotonic() - self.began)
 
 
-def _ahead(tasks: Sequence[Task]) -> Iterator[tuple[Task, Callable[[], AnyImage]]]:
-    """Yield each task with a function that returns its image, which a thread decodes while those before it are looked at."""
+def _places(at_once: int | None) -> tuple[int, int]:
+    """Return how many images are decoded ahead and how many pages may be drawn: with the one in the model, `at_once` images."""
+    if at_once is None:
+        return DECODED_AHEAD, MOST_DRAWN
+    ahead = min(DECODED_AHEAD, (at_once - 1) // 2)
+    return ahead, at_once - 1 - ahead
+
+
+def _ahead(tasks: Sequence[Task], images: int) -> Iterator[tuple[Task, Callable[[], AnyImage]]]:
+    """Yield each task with a function that returns its image, which a thread decodes while those before it are looked at.
+
+    images: how many are decoded ahead at most.
+    """
     with ThreadPoolExecutor(1) as thread:
         coming: deque[tuple[Task, Future[AnyImage]]] = deque()
         for task in tasks:
             coming.append((task, thread.submit(given_image, task.source.path)))
-            if len(coming) > DECODED_AHEAD:
+            if len(coming) > images:
                 first, image = coming.popleft()
                 yield first, image.result
         for first, image in coming:

@@ -15,6 +15,8 @@ from .gathering import Source
 from .models import Candidate
 from .truths import Truths, check_labels
 
+MOST_AT_ONCE = 1000  # images
+
 
 def listed(given: Any) -> list[Any]:
     """Return what was given as a list."""
@@ -27,6 +29,16 @@ def without_costly_sections(asked: Options, given: dict[str, Any]) -> Options:
     if asked.visualize is not None or costly in asked.only or costly in asked.skip or given.get("only"):
         return asked
     return replace(asked, skip=(*asked.skip, costly))
+
+
+def check_batch_size(size: int | None, *, on_cluster: bool) -> None:
+    """Raise `OptionError` unless `size` is a number of images, or None."""
+    if size is None:
+        return
+    if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= MOST_AT_ONCE:
+        raise OptionError(f"--batch-size {size}: expected a whole number from 1 to {MOST_AT_ONCE}.")
+    if on_cluster:
+        raise OptionError("--batch-size: each worker of a Dask cluster works on one image at a time; leave it out with --dask.")
 
 
 def check_images(sources: Sequence[Source]) -> None:

@@ -17,6 +17,7 @@ class Job:
     """A model of a batch and how its reports are made: `given` is the model, `key` its folder in the site, `name` its name.
 
     `peaks` is whether the peaks of the feature maps are wanted, too. `reports` is how many are to be made, 0 if not known.
+    With `folder`, style, script and pictures are files beside the pages.
     """
 
     given: Any
@@ -25,6 +26,7 @@ class Job:
     options: Options
     peaks: bool = False
     reports: int = 0
+    folder: bool = False
 
     @property
     def templates(self) -> Path | None:

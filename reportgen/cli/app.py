@@ -30,7 +30,7 @@ LONG = 2.0  # seconds; longer work gets a progress bar
 app = typer.Typer(
     name="reportgen",
     cls=CommandsInOrder,
-    help="Runs a trained Keras CNN on one image and writes an HTML report of what the network sees.",
+    help="Opens up trained Keras CNNs: writes HTML reports of what they see in images, checks them, and compares their versions.",
     epilog="Start with: [bold]reportgen report cat.png[/bold]",
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -90,7 +90,7 @@ def _root(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Runs a trained Keras CNN on one image and writes an HTML report of what the network sees."""
+    """Opens up trained Keras CNNs: writes HTML reports of what they see in images, checks them, and compares their versions."""
 
 
 def say(result: str | bytes | Path) -> None:

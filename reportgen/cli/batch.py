@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
+from ..errors import ReportgenError
 from ..formatting import counted
 from ..options import Options, options_of
 from .app import app, say, showing_progress, tell
@@ -94,19 +97,43 @@ def batch(
         ),
     ] = None,
     options: dict[str, Any],
+    batch_size: Annotated[
+        Optional[int],
+        typer.Option(
+            "--batch-size",
+            metavar="N",
+            help="Work on N images at once. More take more memory; the reports are the same (default: as many as keep the "
+            "processor busy)",
+            show_default=False,
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    folder: Annotated[
+        bool,
+        typer.Option(
+            "--folder",
+            help="Write style, script and pictures as files beside the reports, for servers that forbid inline content.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = False,
     output: Annotated[
         Optional[Path],
         typer.Option("--output", "-o", metavar="FOLDER", help="The folder of the site (default: site)", rich_help_panel=OUTPUT),
     ] = None,
     json_log: Annotated[
-        bool, typer.Option("--json-log", help="Log each report as a line of JSON on standard error.", rich_help_panel=OUTPUT)
+        bool,
+        typer.Option(
+            "--json-log",
+            help="Log each report, and how the batch ended, as lines of JSON on standard error.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = False,
     quiet: Quiet = False,
 ) -> None:
     from ..batching.batch import batch as make, standard_input
 
     site = output or Path("site")
-    with showing_progress(quiet or json_log) as (step, announce):
+    with showing_progress(quiet or json_log) as (step, announce), _logging_errors(json_log):
         made = make(
             model or ["minivgg"],
             images,
@@ -114,6 +141,8 @@ def batch(
             truth=truth,
             shard=shard,
             dask=dask,
+            folder=folder,
+            batch_size=batch_size,
             paths=standard_input() if "-" in images else None,
             announce=announce,
             progress=step,
@@ -132,6 +161,18 @@ def batch(
         raise typer.Exit(130)
     if made.failures:
         raise typer.Exit(1)
+
+
+@contextmanager
+def _logging_errors(json_log: bool) -> Iterator[None]:
+    """Log the error that ends a batch, so that a log of JSON always has a last line that says how it ended."""
+    try:
+        yield
+    except ReportgenError as error:
+        if json_log:
+            _log({"event": "error", "error": str(error)})
+            raise typer.Exit(2) from error
+        raise
 
 
 def _log(event: dict[str, Any]) -> None:
@@ -155,7 +196,7 @@ def index(
         Optional[Path],
         typer.Option("--output", "-o", metavar="FOLDER", help="The site to merge into (default: the one site given)"),
     ] = None,
-    templates: Annotated[Optional[Path], typer.Option(help=options_of(Options)["templates"].help)] = None,
+    templates: Annotated[Optional[Path], typer.Option(metavar="FOLDER", help=options_of(Options)["templates"].help)] = None,
     quiet: Quiet = False,
 ) -> None:
     from ..site.entries import read_entries

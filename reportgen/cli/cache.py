@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from .app import app, say, tell
+from .usage import Command
 
 CACHE_HELP = """Show where the pictures of filters are cached, and how much space they take.
 
@@ -16,7 +17,7 @@ CACHE_HELP = """Show where the pictures of filters are cached, and how much spac
 """
 
 
-@app.command(help=CACHE_HELP)
+@app.command(help=CACHE_HELP, cls=Command)
 def cache(clear: Annotated[bool, typer.Option("--clear", help="Delete the cached pictures.")] = False) -> None:
     from ..cache import cache_folder, clear_cache, size_of_cache
     from ..formatting import counted, file_size

@@ -19,7 +19,8 @@ from .usage import Command
 )
 def data(
     file: Annotated[
-        Optional[Path], typer.Argument(readable=False, help="A report that reportgen wrote, or the folder of a site.")
+        Optional[Path],
+        typer.Argument(readable=False, metavar="REPORT|SITE", help="A report that reportgen wrote, or the folder of a site."),
     ] = None,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of the data instead.")] = False,
 ) -> None:

@@ -106,7 +106,9 @@ def diff(
             rich_help_panel=OUTPUT,
         ),
     ] = None,
-    templates: Annotated[Optional[Path], typer.Option(help=options_of(Options)["templates"].help, rich_help_panel=OUTPUT)] = None,
+    templates: Annotated[
+        Optional[Path], typer.Option(metavar="FOLDER", help=options_of(Options)["templates"].help, rich_help_panel=OUTPUT)
+    ] = None,
     open_page: Open = False,
     to_mlflow: ToMlflow = None,
     quiet: Quiet = False,
@@ -121,7 +123,9 @@ def diff(
     ] = None,
     image: Annotated[
         Optional[Path],
-        typer.Option(help="The image to run the models on; - reads it from standard input.", rich_help_panel=MODELS),
+        typer.Option(
+            metavar="FILE", help="The image to run the models on; - reads it from standard input.", rich_help_panel=MODELS
+        ),
     ] = None,
     options: dict[str, Any],
 ) -> None:

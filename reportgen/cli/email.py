@@ -83,7 +83,7 @@ def email(
         str, typer.Option("--max-size", metavar="SIZE", help="Refuse a mail that is larger, as sent.", rich_help_panel=MESSAGE)
     ] = "20MB",
     templates: Annotated[
-        Optional[Path], typer.Option(help=options_of(Options)["templates"].help, rich_help_panel=MESSAGE)
+        Optional[Path], typer.Option(metavar="FOLDER", help=options_of(Options)["templates"].help, rich_help_panel=MESSAGE)
     ] = None,
     output: Annotated[
         Optional[Path],

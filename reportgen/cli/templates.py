@@ -21,7 +21,9 @@ TEMPLATES_HELP = """Copy the page's templates into a folder, to edit them and us
 
 @app.command(help=TEMPLATES_HELP, cls=Command)
 def templates(
-    copy: Annotated[Path, typer.Option("--copy", help="The folder to copy them into; existing files are never overwritten.")],
+    copy: Annotated[
+        Path, typer.Option("--copy", metavar="FOLDER", help="The folder to copy them into; existing files are never overwritten.")
+    ],
 ) -> None:
     from ..page.environment import copy_templates
 

@@ -178,7 +178,8 @@ def better(metrics: Sequence[Sequence[Metric]], truths: Sequence[Truth | None], 
     figures = "; ".join(change.told() for change in known)
     if not known:
         of = "the two reports" if last == "new" else "the first and the last version"
-        told = f"Not known: {of} have no metric, such as accuracy, in common{_given(metrics)}. {HOW_TO_GIVE}"
+        told = f"Not known: {of} have no metric, such as accuracy, in common{_given(metrics)}."
+        told += f" {HOW_TO_GIVE}" if last == "new" else ""  # for more than two, `best` says it
     elif len(judged) == 1:
         told = f"{'Yes' if judged == {True} else 'No'}: {figures}."
     elif judged:

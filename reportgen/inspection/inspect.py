@@ -12,7 +12,7 @@ everything before the layer to explain.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -38,7 +38,7 @@ from .places import Place
 from .placing import Placing
 from .repeating import unsteadiness
 from .replaying import First, Replay, Replayable
-from .running import Structure, derivatives, run
+from .running import Pass, Structure, derivatives, run
 
 OF_A_MAP = "The output is itself a map; the explained score is the mean of one of its channels over all positions."
 
@@ -139,22 +139,19 @@ def _first_pass(network: KerasNetwork, batch: Any, pixels: np.ndarray, options: 
         read = _read(network, forward.output, forward.outputs, forward.structure.channels_first, options)
         scores = [score_of(question, read.answer.differentiated) for question in read.questions]
     follower.finish()
-    found: Replayable | None = None
-    at_hand: dict[str, Any] = {}
     explained: tuple[Explained, ...] = ()
-    sources = sources_of((getattr(forward.output, LOGITS, forward.output),))
-    asked = asked_choice(options.explain_layer, follower.steps, forward.structure)
-    for choice in (asked,) if asked else choices(follower.steps, sources) if read.questions else ():
+    found: Replayable | None = None
+    target, gradients = None, list[Any]()
+    for choice in _choices(follower, forward, read, options):
         if choice.spot == follower.target_spot:
             pair = _with_gradients(tape, scores, follower.target)
         else:
             pair = _second_pass(network, batch, choice, read.questions)
         if pair is not None:
-            explained = tuple(_explained(choice, *pair, forward.structure, placing.places[choice.spot], read))
-            found, at_hand = Replayable(choice, placing.places[choice.spot]), {"target": pair[0], "gradients": pair[1]}
+            (target, gradients), found = pair, Replayable(choice, placing.places[choice.spot])
+            explained = tuple(_explained(choice, target, gradients, forward.structure, found.place, read))
             break
     height, width, _ = network.loaded.input_shape
-    unsteady = unsteadiness(network, pixels, forward.structure.heard, forward.output)
     seen = _Seen(
         network=network.with_structure(forward.structure.with_receptive_fields(placing, (height, width))),
         maps=tuple(_marked(follower.maps, read.answer)),
@@ -162,16 +159,32 @@ def _first_pass(network: KerasNetwork, batch: Any, pixels: np.ndarray, options: 
         read=read,
         explained=explained,
         heads=tuple(forward.outputs),
-        unsteady=unsteady,
+        unsteady=unsteadiness(network, pixels, forward.structure.heard, forward.output),
     )
-    if network.expects_more and unsteady is None and (at_hand or not read.questions):
-        first = First(batch=batch, forward=forward, maps=seen.maps, arrivals=seen.arrivals, questions=read.questions, **at_hand)
+    if network.expects_more and seen.unsteady is None and (found or not read.questions):
+        first = First(
+            batch=batch,
+            forward=forward,
+            maps=seen.maps,
+            arrivals=seen.arrivals,
+            questions=read.questions,
+            target=target,
+            gradients=gradients,
+        )
         replay = Replay(seen.network, first, found)
         if replay.is_faithful(first):
             seen.network.keep_replay(options, replay)
         else:
             seen.network.expects_more = network.expects_more = False
     return seen
+
+
+def _choices(follower: Follower, forward: Pass, read: _Read, options: Options) -> Iterable[Choice]:
+    """Return the layers that may be explained, the best first: only the one that the user asks for, or none without a score."""
+    asked = asked_choice(options.explain_layer, follower.steps, forward.structure)
+    if asked:
+        return (asked,)
+    return choices(follower.steps, sources_of((getattr(forward.output, LOGITS, forward.output),))) if read.questions else ()
 
 
 def _marked(maps: Sequence[FeatureMaps], answer: Answer) -> Iterator[FeatureMaps]:

@@ -124,6 +124,8 @@ def _without_numpy(value: Any) -> Any:
 
 def _shown(value: Any) -> str:
     """Return any untrusted value as one short line."""
+    if isinstance(value, (list, tuple)) and len(value) == 1:  # an option that may be given more than once, given once
+        return _shown(value[0])
     if isinstance(value, str) and value.isprintable() and value.strip():
         return plain(value)
     try:

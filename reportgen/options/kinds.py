@@ -227,7 +227,7 @@ METHODS = Kind(_read_names, "names of methods, separated by commas or in a list"
 SECTIONS = Kind(_read_names, "names of sections, separated by commas or in a list", "SECTION,...", ",".join, takes="many")
 VISUALIZE = Kind(
     _read_visualize,
-    "a number, 1 or more, all, classes, or filters such as conv3:17,conv4:2",
+    "a number, 1 or more, all, classes, or filters such as conv3:17,conv4:2; for none, use --skip feature_visualization",
     "N|LAYER:CHANNEL,...",
     words=("all", "classes"),
 )

@@ -83,6 +83,7 @@ def _drawn(pair: Pair, frame: _Frame) -> np.ndarray:
 
 def _covered(rectangles: np.ndarray, frame: _Frame) -> np.ndarray:
     """Return the share of each pixel (h, w) that rectangles cover: (n, 4), each left, right, bottom and top in pixels."""
+    rectangles = rectangles[np.isfinite(rectangles).all(axis=1)]  # a report may hold any numbers: those have no place
     left, right, bottom, top = rectangles.astype(np.float32).T[:, :, None]
     columns, rows = _places(frame.width), _places(frame.height)
     across = np.minimum(right, columns + 1) - np.maximum(left, columns)
@@ -138,7 +139,7 @@ class _Frame(NamedTuple):
 
     def axes(self) -> np.ndarray:
         """Return the line at the bottom, and the line at 0 if 0 lies inside the chart."""
-        lines = [(0.0, self.width, 0.0, AXIS_LINE * self.sharp)]
+        lines: list[tuple[float, ...]] = [(0.0, self.width, 0.0, AXIS_LINE * self.sharp)]
         if self.low < 0 < self.high:
             half = AXIS_LINE * self.sharp / 2
             lines.append((self._across(0.0) - half, self._across(0.0) + half, 0.0, self.height))

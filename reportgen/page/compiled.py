@@ -65,11 +65,11 @@ class CompiledBesideTheirs(CompiledTemplates):
     loaded: ClassVar[dict[tuple[str, str], CodeType]] = {}  # by the key and the checksum of a template
 
     def __init__(self, ours: Path) -> None:
-        self._ours = ours
+        self._ours = ours.resolve()
 
     def get_bucket(self, environment: jinja2.Environment, name: str, filename: str | None, source: str) -> Bucket:
         """Return the compiled template in a bucket, which is empty and has no key for a template that is not ours."""
-        if filename is None or not Path(filename).is_relative_to(self._ours):
+        if filename is None or not Path(filename).resolve().is_relative_to(self._ours):
             return Bucket(environment, "", "")
         return super().get_bucket(environment, name, filename, source)
 

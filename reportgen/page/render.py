@@ -48,10 +48,10 @@ def render(report: Report, templates: Path | None = None, *, site: Markup = NO_S
     return _report_with(Composer(templates, fragments=fragments), report, site)
 
 
-def render_folder(report: Report, templates: Path | None = None) -> dict[str, bytes]:
+def render_folder(report: Report, templates: Path | None = None, *, site: Markup = NO_SITE) -> dict[str, bytes]:
     """Return the report as the files of a folder, by name, for servers that forbid inline content; see `page.folder`."""
     composer = Composer(templates, linked=True)
-    return composer.folder(_report_with(composer, report))
+    return composer.folder(_report_with(composer, report, site))
 
 
 def _report_with(composer: Composer, report: Report, site: Markup = NO_SITE) -> str:
@@ -277,7 +277,8 @@ def line_chart(table: FigureTable) -> ShownLines | None:
 
 def numbered(name: str) -> str:
     """Template filter: number a name that the page has used already."""
-    return COMPOSING.get().numbered(name)
+    composer = COMPOSING.get(None)
+    return composer.numbered(name) if composer else name  # the pages of a site have one region of each name
 
 
 def curves(panels: Sequence[Panel]) -> ShownPicture:

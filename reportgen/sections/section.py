@@ -120,6 +120,7 @@ class PictureLine:
     A template makes the caption from `name` (what is shown), `of` (labels or channel numbers) and `changed` (a word for when it
     changed). Each picture is a grid of `columns` and `rows`; `tiles` are the numbers of its channels or filters, row by row.
     `colormap` is the colormap of the values; `low` and `high` are its ends, None if they differ between tiles or versions.
+    `overlap` and `rank_correlation` compare the first version's attribution map with the last's, as in `AttributionChange`.
     """
 
     name: str
@@ -133,6 +134,8 @@ class PictureLine:
     colormap: str = ""
     low: float | None = None
     high: float | None = None
+    overlap: float | None = None
+    rank_correlation: float | None = None
 
 
 @record

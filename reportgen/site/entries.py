@@ -28,10 +28,11 @@ class Entry:
 
     `model` and `stem` name its folder and its file; `model_name` and `image` are the names shown on the pages. `wanted` is a
     digest of everything that the report is made from (model, image, options, truth, versions); `digest` and `thumbnail_digest`
-    are those of the files, and `links` is that of its block of links. `classes` identifies the model's set of classes.
-    `confidence` is the probability of the predicted class, None if the model gives none; `rank` is that of the true class among
-    the scores, from 1. `checks` are "LEVEL NAME", sorted; `metrics` are "NAME=VALUE", as `--metric` takes them. `channels` says
-    which channels are inactive, and which filters the report shows (see `site.channels`).
+    are those of the files, `links` is that of its block of links, and `beside` that of the files beside the page (see
+    `site.beside`). `classes` identifies the model's set of classes. `confidence` is the probability of the predicted class, None
+    if the model gives none; `rank` is that of the true class among the scores, from 1. `checks` are "LEVEL NAME", sorted;
+    `metrics` are "NAME=VALUE", as `--metric` takes them. `channels` says which channels are inactive, and which filters the
+    report shows (see `site.channels`).
     """
 
     model: str
@@ -43,6 +44,7 @@ class Entry:
     digest: str = ""
     thumbnail_digest: str = ""
     links: str = ""
+    beside: str = ""
     answer: str = ""
     classes: str = ""
     class_index: int | None = None

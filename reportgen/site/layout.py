@@ -1,5 +1,6 @@
 """The layout of a site's folder, and the check whether a folder is a site of ours.
 
+reports/MODEL/page.css  page.js  pictures/ID.png (if the site was made with --folder)
 index.html  index-2.html  model-NAME.html  site.css  site.js   reports/MODEL/IMAGE.html   thumbnails/MODEL/IMAGE.jpg
 diffs/OLD--NEW/IMAGE.html (from one epoch of a training to the next)   series/IMAGE.html  series/TRAINING/IMAGE.html (over all)
 patches/MODEL/LAYER-CHANNEL.png (a filter's picture)   patches/MODEL/LAYER-CHANNEL-RANK.png (a patch that excites it)
@@ -138,6 +139,7 @@ def writing(path: Path) -> Iterator[None]:
 def _sweep(path: Path) -> None:
     """Remove temporary files that a killed run left behind."""
     parts = [folder for name in (REPORTS, THUMBNAILS, PATCHES, DIFFS, SERIES) for folder in path.glob(f"{name}/*")]
+    parts += path.glob(f"{REPORTS}/*/pictures")
     for folder in (path, path / DATA, path / PEAKS, path / SERIES, *parts):
         if folder.is_dir() and not folder.is_symlink():
             for name in [each.name for each in os.scandir(folder) if TEMPORARY.fullmatch(each.name)]:

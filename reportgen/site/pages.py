@@ -45,6 +45,11 @@ class Row:
     disagree: bool
 
     @property
+    def truth(self) -> str:
+        """Return the labels of the true class as one text, for templates of users' own."""
+        return " / ".join(self.truths)
+
+    @property
     def wrong(self) -> bool:
         """Return whether any model's prediction is wrong."""
         return any(each.correct is False for each in self.cells if each)

@@ -199,6 +199,33 @@ def _ends(values: Sequence[float]) -> tuple[str, str]:
     return first, last
 
 
+def merge_diffs(
+    place: Path, entries: Mapping[tuple[str, str], Entry], held: Mapping[Path, Mapping[tuple[str, str], Entry]]
+) -> None:
+    """Copy the diffs of epochs from the sites in `held` to the site `place`; raises `OutputError`.
+
+    entries: what `place` has now. held: the entries of each site that was merged. A diff is taken from the last site that has it
+    and both its reports. One of reports that `place` does not have any more is removed.
+    """
+
+    def has(site: Path, key: tuple[str, str]) -> bool:
+        now, there = entries.get(key), held[site].get(key)
+        return now is not None and there is not None and (there is now or there.wanted == now.wanted != "")
+
+    for models in epochs_of(entry for entry in entries.values() if not entry.error).values():
+        for old, new in dict.fromkeys(pair for site in (place, *held) for pair in steps_in(site, models)):
+            for stem in sorted({stem for model, stem in entries if model in (models[old], models[new])}):
+                file, both = diff_file(models[old], models[new], stem), ((models[old], stem), (models[new], stem))
+                sources = [site for site in held if all(has(site, key) for key in both) and _is_file(site, file)]
+                try:
+                    if not sources:
+                        (place / file).unlink(missing_ok=True)
+                    elif sources[-1].resolve() != place.resolve():
+                        write_in(place, file, (sources[-1] / file).read_bytes())
+                except OSError as error:
+                    raise OutputError(f"{place / file}: cannot be copied ({error.strerror}).") from error
+
+
 def write_series(site: Path, entries: Iterable[Entry], templates: Path | None = None, training: str | None = None) -> list[str]:
     """Write a page for each image that follows it over the epochs: of one training, or of all those with diffs.
 

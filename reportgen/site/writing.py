@@ -10,20 +10,26 @@ from pathlib import Path
 from ..errors import OptionError, ReportFileError, ReportgenError
 from ..page.read import read
 from .activity import activity_of, main_digest
+from .beside import beside, contents_beside, digest_beside, digest_of_contents, sweep_beside, write_beside
 from .entries import Entry, append_entry, entry_of, is_plain_name, read_entries, write_entries
-from .layout import PATCHES, REPORTS, check_site, check_site_writable, replace_in, write_in, writing
+from .layout import PATCHES, REPORTS, check_site, check_site_writable, replace_in, report_file, write_in, writing
 from .links import BLOCK, block_of, digest_of, island_in, neighbours_of, with_block
 from .pages import OverImages, site_pages, stale_pages
 from .patches import responses_of
 from .peaks import Peaks
 from .peaks_file import read_peaks, write_peaks
 from .thumbnails import thumbnail
-from .trainings import write_series
+from .trainings import merge_diffs, write_series
 
 
 def is_whole(site: Path, entry: Entry) -> bool:
     """Return whether the files of a report exist and are unchanged."""
-    if not _has_digest(site / entry.file, entry.digest):
+    try:
+        html = (site / entry.file).read_bytes()
+    except OSError:
+        return False
+    names = beside(html) if entry.beside else ()
+    if hashlib.sha256(html).hexdigest() != entry.digest or digest_beside((site / entry.file).parent, names) != entry.beside:
         return False
     return not entry.thumbnail or _has_digest(site / entry.thumbnail, entry.thumbnail_digest)
 
@@ -61,6 +67,8 @@ def write_site(site: Path, entries: Iterable[Entry], templates: Path | None = No
     pages = site_pages(list(linked.values()), templates, found, site)
     for file, content in pages.items():
         write_in(site, file, content)
+    for model in found:
+        sweep_beside(site, model)
     for path in (*stale_pages(site, pages), *_stale_pictures(site, pictures)):
         path.unlink(missing_ok=True)
 
@@ -124,13 +132,13 @@ def index(sites: Sequence[str | Path], output: str | Path | None = None, templat
     check_site_writable(place)
     with writing(place):
         entries: dict[tuple[str, str], Entry] = {}
-        if place.resolve() not in [each.resolve() for each in given]:
-            entries |= _entries_of(place, place)
-        for each in given:
-            found = _entries_of(each, place)
+        held: dict[Path, dict[tuple[str, str], Entry]] = {}
+        for each in given if place.resolve() in [each.resolve() for each in given] else (place, *given):
+            found = held[each] = _entries_of(each, place)
             entries |= {key: entry for key, entry in found.items() if not entry.error or key not in entries}
         for model, those in _by_model(entries.values()).items():
             _merge_peaks([*dict.fromkeys((place, *given))], place, model, those)
+        merge_diffs(place, entries, held)
         write_series(place, entries.values(), Path(templates) if templates else None)
         write_site(place, entries.values(), Path(templates) if templates else None)
     return place
@@ -158,16 +166,18 @@ def _entries_of(source: Path, place: Path) -> dict[tuple[str, str], Entry]:
         model, stem = path.parent.name, path.stem
         if path.is_symlink() or path.parent.is_symlink() or not (is_plain_name(model) and is_plain_name(stem)):
             continue
-        found[model, stem] = _entry_from(path, model, stem, place, before)
+        found[model, stem] = _entry_from(source, model, stem, place, before)
     return found
 
 
-def _entry_from(path: Path, model: str, stem: str, place: Path, before: Mapping[tuple[str, str], Entry]) -> Entry:
+def _entry_from(source: Path, model: str, stem: str, place: Path, before: Mapping[tuple[str, str], Entry]) -> Entry:
+    path = source / report_file(model, stem)
     try:
         html = path.read_bytes()
         report = read(path)
         wanted, image = island_in(html)
         entry, small = entry_of(report, model, stem, wanted, image), thumbnail(report)
+        others = contents_beside(path.parent, html)
     except (OSError, ReportgenError) as error:
         old = before.get((model, stem))
         image, name = (old.image, old.model_name) if old else (stem, model)
@@ -180,7 +190,10 @@ def _entry_from(path: Path, model: str, stem: str, place: Path, before: Mapping[
         digest=hashlib.sha256(html).hexdigest(),
         thumbnail_digest=hashlib.sha256(small).hexdigest() if small else "",
         links=digest_of(block[0].decode("utf-8", "replace")) if block else "",
+        beside=digest_of_contents(others),
     )
+    for name, content in others.items():
+        write_beside(place, f"{REPORTS}/{model}/{name}", content)
     if small and not _has_digest(place / entry.thumbnail, entry.thumbnail_digest):
         write_in(place, entry.thumbnail, small)
     if not _has_digest(place / entry.file, entry.digest):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..section import PictureLine, Versions
+from .compare import AttributionChange
 from .find import Attribution, Attributions
 
 
@@ -13,6 +14,7 @@ def follow_attributions(
     sections: Sequence[Attributions | None], changes: Sequence[Any], versions: Versions
 ) -> Iterator[PictureLine]:
     """Yield the map of each version over the image: a line for each method and each class that all versions explain."""
+    ends = _ends(versions)
     last = next((section for section in reversed(sections) if section and section.rows), None)
     for rows in last.by_method() if last else ():
         method, title = rows[0].method, rows[0].title
@@ -23,6 +25,7 @@ def follow_attributions(
         for question in common or (None,):
             maps = [(section, _map_of(section, method, question)) if section else None for section in sections]
             labels = [each[1].label_in_full for each in maps if each and each[1]]
+            known = ends.get((method, question[0], labels[-1])) if question and all(maps) else None
             of_class = f", {labels[-1]}" if len(common) > 1 else ""
             yield PictureLine(
                 name="attributions",
@@ -31,7 +34,22 @@ def follow_attributions(
                 changed="classes" if question is None else "signed" if rows[0].signed else "",
                 pictures=tuple(each[0].laid(each[1]) if each and each[1] else None for each in maps),
                 colormap=rows[0].heatmap.colormap,
+                overlap=known.overlap if known else None,
+                rank_correlation=known.rank_correlation if known else None,
             )
+
+
+def _ends(versions: Versions) -> dict[tuple[str, int, str], AttributionChange]:
+    """Return how the maps of the first version and those of the last differ, by method, class and words for what both explain."""
+    from . import SECTION  # imported here because SECTION refers to `follow_attributions`
+
+    found = versions.whole.found(SECTION)
+    alike = (
+        [row for row in found.rows if (row.old_class_index, row.old_label) == (row.new_class_index, row.new_label)]
+        if found
+        else []
+    )
+    return {(row.method, row.new_class_index, row.new_label): row for row in alike}
 
 
 def _map_of(section: Attributions, method: str, question: tuple[int, str, int | None] | None) -> Attribution | None:
