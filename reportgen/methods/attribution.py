@@ -75,7 +75,7 @@ _TABLE = (
         "grad-cam",
         "Grad-CAM",
         grad_cam,
-        "Bright regions contain features that raise the score on average over all places; regions without colour contain none "
+        "Bright regions contain features that raise the score on average over all places; dark or uncoloured ones contain none "
         "or features that lower it. An individual place may behave differently.",
         "Selvaraju et al. 2017",
     ),
