@@ -112,7 +112,7 @@ def _made_by_newer(data: dict[str, Any]) -> str:
 
 
 class _Decoder:
-    """Decodes values by their type hints. Data may lack fields; `older` data may also have removed fields, or use former names."""
+    """Decodes values by their type hints; fields may be missing, and in `older` data also removed since, or under former names."""
 
     def __init__(self, pictures: Pictures, *, older: bool) -> None:
         self.pictures = pictures
