@@ -112,7 +112,7 @@ def _made_by_newer(data: dict[str, Any]) -> str:
 
 
 class _Decoder:
-    """Decodes values by their type hints; fields may be missing, and in `older` data also removed since, or under former names."""
+    """Decodes values by their type hints. Fields may be missing; in `older` data also removed since, or under former names."""
 
     def __init__(self, pictures: Pictures, *, older: bool) -> None:
         self.pictures = pictures
