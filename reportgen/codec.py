@@ -83,7 +83,7 @@ def _number(value: float) -> float | str:
 def decode_report(data: Any, pictures: Pictures) -> Report:
     """Return the report that `data` and its PNGs were encoded from, by this version or an earlier one.
 
-    In data of an earlier format, missing fields take their defaults, and fields that no longer exist are ignored. Raises
+    Missing fields take their defaults. In data of an earlier format, fields that no longer exist are ignored. Raises
     `ReportFileError`.
     """
     if not isinstance(data, dict) or type(data.get("format")) is not int:
@@ -112,7 +112,7 @@ def _made_by_newer(data: dict[str, Any]) -> str:
 
 
 class _Decoder:
-    """Decodes values by their type hints; `older` data may lack fields, have removed fields, or use former names."""
+    """Decodes values by their type hints. Fields may be missing; in `older` data also removed since, or under former names."""
 
     def __init__(self, pictures: Pictures, *, older: bool) -> None:
         self.pictures = pictures
@@ -143,14 +143,12 @@ class _Decoder:
 
     def _values(self, hint: Any, data: dict[str, Any]) -> dict[str, Any]:
         """Return the values of a record's fields by their current names, leaving out fields missing from the data."""
-        if not self.older:
-            return data
         values = {}
         for each in fields(hint):
-            names = (each.name, *each.metadata.get(FORMER_NAMES, ()))
+            names = (each.name, *(each.metadata.get(FORMER_NAMES, ()) if self.older else ()))
             name = next((name for name in names if name in data), None)
             if name is not None:
-                former = each.metadata.get(FORMER_VALUES, {})
+                former = each.metadata.get(FORMER_VALUES, {}) if self.older else {}
                 values[each.name] = former.get(data[name], data[name]) if type(data[name]) is str else data[name]
             elif BEFORE in each.metadata and data:
                 values[each.name] = each.metadata[BEFORE]
@@ -181,8 +179,8 @@ class _Decoder:
         return type(data) is hint
 
     def _has_fields_of(self, hint: Any, data: dict[str, Any]) -> bool:
-        if not self.older:
-            return data.keys() == _hints(hint).keys()
+        if not self.older and not data.keys() <= _hints(hint).keys():
+            return False
         known = self._values(hint, data).keys()
         needed = {each.name for each in fields(hint) if each.default is MISSING and each.default_factory is MISSING}
         return needed <= known and bool(known) == bool(data)

@@ -41,6 +41,15 @@ class ReceptiveField:
             for first, stride, size, pixels, count in zip(self.offset, self.stride, self.size, image, cells, strict=True)
         )
 
+    def covers_from_some(self, image: tuple[int, int], cells: tuple[int, int]) -> bool:
+        """Return whether at least one of the (h, w) `cells` sees all of the image (h, w); False if that is not certain."""
+        if self.size is None or self.stride is None or self.offset is None or not (self.aligned and self.exact):
+            return self.extent == "whole"
+        return all(
+            any(abs(first + cell * stride - (pixels - 1) / 2) <= (size - pixels) / 2 for cell in range(count))
+            for first, stride, size, pixels, count in zip(self.offset, self.stride, self.size, image, cells, strict=True)
+        )
+
 
 @record(kw_only=True)
 class LayerCall:

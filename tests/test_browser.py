@@ -161,7 +161,7 @@ def test_a_grid_of_maps_can_be_skipped(page: Any) -> None:
     assert page.locator(":focus").bounding_box()["x"] >= 0
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "The figures of each map of block1_conv2"
+    assert page.evaluate("document.activeElement.textContent") == "Statistics of each map of block1_conv2"
 
 
 def test_the_contents_stay_in_view(page: Any) -> None:

@@ -103,7 +103,18 @@ def test_a_section_that_an_older_report_lacks_is_absent_and_says_so(name: str) -
     report = decoded(data)
     assert getattr(report, name) == MADE_BEFORE
     reportgen.render(report)
-    data["format"] = FORMAT
+    data["format"] = FORMAT  # made by this version before the section was added to it
+    assert getattr(decoded(data), name) == MADE_BEFORE
+
+
+def test_todays_data_may_lack_fields_but_have_no_others() -> None:
+    data = copy.deepcopy(DATA)
+    del data["attributions"]["rows"][0]["low"]
+    assert decoded(data).attributions.rows[0].low is None
+    data["attributions"]["rows"][0]["lowest"] = 0.0
+    with pytest.raises(ReportFileError):
+        decoded(data)
+    del data["attributions"]["rows"][0]["lowest"], data["attributions"]["rows"][0]["peak"]  # it has no default
     with pytest.raises(ReportFileError):
         decoded(data)
 

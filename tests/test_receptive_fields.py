@@ -198,3 +198,31 @@ def test_the_page_says_which_fields_cover_the_image() -> None:
     page = render(reportgen.generate(keras.Model(inputs, x), np.zeros((5, 5), np.uint8), only="layers"))
     assert '<td class="field">7 × 7 <small>stride 1, offset 0</small></td>' in page
     assert '<td class="field">9 × 9 <small>whole image; stride 1, offset 0</small></td>' in page
+
+
+@pytest.mark.parametrize(("count", "size", "words"), [
+    (2, 9, "depends on 5 × 5 of the input’s 9 × 9 pixels."),
+    # nine places of 9 x 9 pixels, of which the one in the middle sees all 9
+    (4, 9, "depends on the whole input in the middle of its map, and on a part of the input towards the edges: its receptive "
+     "field is 9 × 9 pixels, the input 9 × 9."),
+    (4, 5, "depends on the whole input (its receptive field is 9 × 9 pixels, the input 5 × 5)."),
+])  # fmt: skip
+def test_the_page_says_how_much_the_last_convolution_sees(count: int, size: int, words: str) -> None:
+    inputs = x = keras.Input((size, size, 1))
+    for number in range(count):
+        x = conv(3, padding="same", name=f"conv{number}")(x)
+    pooled = layers.Conv2D(2, 1, name="scores")(
+        layers.GlobalAveragePooling2D(keepdims=True)(x)
+    )  # a map of one place does not count
+    page = render(reportgen.generate(keras.Model(inputs, pooled), np.zeros((size, size), np.uint8), only="layers"))
+    assert f"One value of the last convolution, <bdi>conv{count - 1}</bdi>, {words}" in " ".join(
+        page.replace("\xa0", " ").split()
+    )
+
+
+def test_of_a_convolution_behind_a_squeeze_every_value_sees_the_whole_input() -> None:
+    inputs = keras.Input((8, 8, 2))
+    squeezed = layers.GlobalAveragePooling2D(keepdims=True)(inputs)
+    x = conv(3, padding="same", name="last")(layers.Multiply()([inputs, squeezed]))
+    page = render(reportgen.generate(keras.Model(inputs, x), np.zeros((8, 8, 2), np.uint8), only="layers"))
+    assert "One value of the last convolution, <bdi>last</bdi>, depends on the whole input." in page

@@ -18,7 +18,8 @@ from reportgen.page.diff import render_diff, render_series
 from reportgen.page.environment import copy_templates, environment_with, our_templates
 from reportgen.page.render import Composer, render
 from reportgen.picture import Picture
-from reportgen.report import Absent, Report
+from reportgen.report import Absent, Report, present
+from reportgen.sections.attributions.rivals import Rivals
 from reportgen.sections.feature_visualization import FeatureVisualization
 from reportgen.sections.feature_visualization.find import FilterPicture
 from reportgen.sections.filters import FilterShapes
@@ -98,7 +99,20 @@ def page_of(name: str, templates: Path) -> str:
     first = {"attributions": ("output_map",), "overview": ("output_map", "attributions")}
     absent = first.get(name.split("/")[1], ()) if name.endswith(("/lead.html.j2", "/beside.html.j2")) else ()
     without: dict[str, Any] = dict.fromkeys(absent, Absent("Nothing to show."))
+    if name == "sections/attributions/rivals.html.j2":
+        return render(with_rivals(small_report()), templates)
     return render(replace(with_excited(small_report()), **without), templates)
+
+
+def with_rivals(report: Report) -> Report:
+    """The report with what speaks for one class against another."""
+    attributions = present(report.attributions)
+    assert attributions is not None
+    classes: dict[str, Any] = {"label": "a", "class_index": 0, "rival": "b", "rival_index": 1}
+    favour: dict[str, Any] = {"favour": 2.0, "favouring": (0,), "favouring_share": 1.0}
+    oppose: dict[str, Any] = {"oppose": 1.0, "opposing": (1,), "opposing_share": 1.0}
+    rivals = Rivals(path="conv", unit="logit", channels=2, **classes, **favour, **oppose)
+    return replace(report, attributions=replace(attributions, rivals=rivals))
 
 
 def with_excited(report: Report) -> Report:

@@ -75,8 +75,8 @@ _TABLE = (
         "grad-cam",
         "Grad-CAM",
         grad_cam,
-        "Bright regions contain features that, on average over all places, raise the score; dark regions contain none, or "
-        "features that lower it. A single place may differ from this average.",
+        "Bright regions contain features that raise the score on average over all places; dark or uncoloured ones contain none "
+        "or features that lower it. An individual place may behave differently.",
         "Selvaraju et al. 2017",
     ),
     Method(
@@ -109,7 +109,7 @@ _TABLE = (
         "XGrad-CAM",
         xgrad_cam,
         "Bright places hold channels that raise the score where they are active; each channel's gradient is averaged with its "
-        "activation as the weight. A single place may deviate from this average.",
+        "activation as the weight. An individual place may behave differently.",
         "Fu et al. 2020",
     ),
     Method(

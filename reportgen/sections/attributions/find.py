@@ -20,6 +20,7 @@ from ...probe import Probe, Question, label_of
 from ...records import formerly, record
 from ...tensors import figure
 from .quality import Correlation, Made, Quality, Sanity, correlations_of, quality_of, sanity_of, title_of
+from .rivals import Rivals, rivals_of
 from .subjects import asked_of, subjects_of, why_no_layer
 
 SENSES = {"not": "not ", "raised": "what raised ", "lowered": "what lowered "}
@@ -139,10 +140,11 @@ class NotMade:
 class Attributions:
     """A row for every method and class, in the order requested, and the methods that made no map.
 
-    `image` is the image that the maps are laid over, as it was given, with its own aspect ratio. Older reports have none.
+    `image` is the image that the maps are laid over, as it was given, with its own aspect ratio. `rivals` says what speaks for
+    the first class against the second. Older reports have neither.
     """
 
-    NOT_COMPARED: ClassVar = ("image",)
+    NOT_COMPARED: ClassVar = ("image", "rivals")  # `rivals` is derived from the maps and gradients
 
     rows: tuple[Attribution, ...]
     not_made: tuple[NotMade, ...] = ()
@@ -150,6 +152,7 @@ class Attributions:
     quality: tuple[Quality, ...] = field(default=(), kw_only=True)
     correlations: tuple[Correlation, ...] = field(default=(), kw_only=True)
     sanity: tuple[Sanity, ...] = field(default=(), kw_only=True)
+    rivals: Rivals | None = field(default=None, kw_only=True)
 
     def laid(self, row: Attribution) -> Picture:
         """Return the map laid over the image, as one colour picture."""
@@ -212,6 +215,7 @@ def find_attributions(probe: Probe, options: Options) -> Attributions:
         quality=quality_of(made, label) if options.quality else (),
         correlations=correlations_of(made) if options.quality else (),
         sanity=sanity_of(made, label) if options.sanity else (),
+        rivals=rivals_of(probe),
     )
 
 

@@ -24,7 +24,7 @@ def follow_pictures(
         moved = any(each != shown[0] for each in shown[1:])
         yield PictureLine(
             name="feature_visualization",
-            title=f"What it responds to: {row.label or f'channel {row.channel} of {row.path}'}",
+            title=f"{row.label or f'Channel {row.channel} of {row.path}'}: what it responds to",
             changed="changed" if moved else "never",
             pictures=tuple(pictures),
         )

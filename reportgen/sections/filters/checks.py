@@ -75,7 +75,7 @@ def _zero_text(where: str, zero: np.ndarray, total: int) -> str:
     if len(zero) == total:
         return f"{where}: {'the only filter has' if total == 1 else f'all {total:,} filters have'} only zero weights."
     which = f"filter {zero[0]} has" if len(zero) == 1 else f"{len(zero):,} of {total:,} filters ({_named(zero)}) have"
-    return f"{where}: {which} near-zero weights, with a norm below a millionth of the median of the layer's nonzero filters."
+    return f"{where}: {which} near-zero weights, with a norm below a millionth of the median norm of the layer's nonzero filters."
 
 
 def _of(kernel: Kernel) -> str:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Iterator, Sequence
+from typing import ClassVar, NamedTuple
 
+from ...layer_calls import ReceptiveField
 from ...options import Options
 from ...probe import LayerCall, Network
 from ...records import record
+
+
+class LastField(NamedTuple):
+    """The receptive field of a layer, and whether "every", "some" or "none" of its values see the whole image."""
+
+    path: str
+    field: ReceptiveField
+    whole: str
 
 
 @record
@@ -35,17 +44,35 @@ class Layers:
         `input_shape` is the (h, w, channels) of the model's input. Empty for a model that takes its channels first, since the
         table does not say which axes of its outputs are the height and the width.
         """
-        if not self.rows or tuple(self.rows[0].output_shape) != tuple(input_shape):
-            return frozenset()
-        height, width = input_shape[:2]
-        maps = [row for row in self.rows if row.receptive_field is not None and len(row.output_shape) == 3]
         return frozenset(
             row.index
-            for row in maps
-            if row.receptive_field
-            and row.receptive_field.extent == "part"
-            and row.receptive_field.covers((height, width), (row.output_shape[0] or 1, row.output_shape[1] or 1))
+            for row, field, cells in self._fields(input_shape)
+            if field.extent == "part" and field.covers((input_shape[0], input_shape[1]), cells)
         )
+
+    def last_field(self, input_shape: Sequence[int]) -> LastField | None:
+        """Return what one value of the last convolution with a map of several places sees of the input (h, w, channels).
+
+        None if that is not known, as for a model that takes its channels first.
+        """
+        image = input_shape[0], input_shape[1]
+        for row, field, cells in reversed(list(self._fields(input_shape))):
+            if "Conv" not in row.type or cells == (1, 1):
+                continue
+            if field.extent == "whole" or field.covers(image, cells):
+                return LastField(row.path, field, "every")
+            if field.extent == "unknown" or not (field.aligned and field.exact):
+                return None
+            return LastField(row.path, field, "some" if field.covers_from_some(image, cells) else "none")
+        return None
+
+    def _fields(self, input_shape: Sequence[int]) -> Iterator[tuple[LayerCall, ReceptiveField, tuple[int, int]]]:
+        """Yield the layers whose output is a map, with their receptive fields and the map's (h, w)."""
+        if not self.rows or tuple(self.rows[0].output_shape) != tuple(input_shape):
+            return
+        for row in self.rows:
+            if row.receptive_field is not None and len(row.output_shape) == 3:
+                yield row, row.receptive_field, (row.output_shape[0] or 1, row.output_shape[1] or 1)
 
     @property
     def all_multiply_adds_known(self) -> bool:

@@ -1,0 +1,110 @@
+"""Why one class has a higher score than the next: what the values of the explained layer contribute to the difference."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...formatting import name
+from ...probe import Explained, Probe, label_of
+from ...records import record
+from ...tensors import figure
+
+NAMED = 3  # channels on each side
+MOST = float(np.finfo(np.float32).max)
+NINTHS = (("upper left", "top", "upper right"), ("left", "centre", "right"), ("lower left", "bottom", "lower right"))
+
+
+@record(kw_only=True)
+class Rivals:
+    """What speaks for a class against another of a lower score at the layer `path` or, with `into`, at its input.
+
+    A value's contribution is the value times the difference of the gradients of the two scores, in `unit`. To first order, all of
+    them add up to the difference of the scores; exactly so, but for the biases, if what follows is linear, as pooling and one
+    Dense layer are. `favour` and `oppose` are the sums of the channels whose contributions are positive and negative, both as
+    positive numbers. `favouring` and `opposing` are the channels that contribute most to each, and `favouring_share` and
+    `opposing_share` are their shares of it, 0..1. `place` is the centre of the position that contributes most, summed over its
+    channels, as fractions (down, across) of the model's input; None if there is only one position, or its place is not known.
+    """
+
+    path: str
+    into: bool = False
+    label: str
+    class_index: int
+    rival: str
+    rival_index: int
+    unit: str
+    channels: int
+    favour: float
+    oppose: float
+    favouring: tuple[int, ...]
+    favouring_share: float
+    opposing: tuple[int, ...]
+    opposing_share: float
+    place: tuple[float, float] | None = None
+
+    @property
+    def where(self) -> str:
+        """The layer or its input in words, with the name between backticks."""
+        return f"what goes into {name(self.path)}" if self.into else name(self.path)
+
+    @property
+    def region(self) -> str:
+        """The ninth of the model's input in which `place` lies, such as "upper left" or "centre"; "" if it is not known."""
+        if self.place is None:
+            return ""
+        down, across = (min(2, max(0, int(3 * at))) for at in self.place)
+        return NINTHS[down][across]
+
+
+def rivals_of(probe: Probe) -> Rivals | None:
+    """Return what speaks for the better of the first two classes that are explained; None unless the answer is one of several."""
+    scores = probe.scores
+    if probe.outputs[0].task != "classification" or len(probe.explained) < 2 or scores is None:
+        return None
+    first, second = sorted(probe.explained[:2], key=lambda each: -float(scores[each.class_index]))
+    if not scores[first.class_index] > scores[second.class_index] or first.against is not None:
+        return None
+    with np.errstate(over="ignore", invalid="ignore"):
+        contributions = first.activations.astype(np.float64) * (first.gradients.astype(np.float64) - second.gradients)
+        by_channel = contributions.sum(axis=(0, 1))
+        by_place = contributions.sum(axis=2)
+    if not 0 < np.abs(by_channel).sum() < MOST:  # nothing, too much for float32, or nan
+        return None
+    favour, favouring, favouring_share = _greatest(by_channel)
+    oppose, opposing, opposing_share = _greatest(-by_channel)
+    return Rivals(
+        path=first.path,
+        into=first.into,
+        label=label_of(probe, first.class_index),
+        class_index=first.class_index,
+        rival=label_of(probe, second.class_index),
+        rival_index=second.class_index,
+        unit=first.unit,
+        channels=len(by_channel),
+        favour=favour,
+        oppose=oppose,
+        favouring=favouring,
+        favouring_share=favouring_share,
+        opposing=opposing,
+        opposing_share=opposing_share,
+        place=_place(by_place, first),
+    )
+
+
+def _greatest(by_channel: np.ndarray) -> tuple[float, tuple[int, ...], float]:
+    """Return the sum of the positive contributions, the channels of the greatest, and their share of the sum."""
+    order = np.argsort(-by_channel, kind="stable")[:NAMED]
+    named = [int(each) for each in order if by_channel[each] > 0]
+    total = float(by_channel[by_channel > 0].sum())
+    share = float(by_channel[named].sum()) / total if total else 0.0
+    return figure(np.float32(total)), tuple(named), figure(np.float32(share))
+
+
+def _place(by_place: np.ndarray, explained: Explained) -> tuple[float, float] | None:
+    """Return the centre of the position that contributes most, as fractions of the model's input."""
+    if not explained.placed or by_place.size < 2 or not by_place.max() > by_place.min():
+        return None
+    row, column = np.unravel_index(int(by_place.argmax()), by_place.shape)
+    top, left, height, width = explained.part
+    down, across = top + (row + 0.5) / by_place.shape[0] * height, left + (column + 0.5) / by_place.shape[1] * width
+    return round(float(down), 6), round(float(across), 6)
