@@ -57,7 +57,7 @@ def command_says(old: Report, new: Report, folder: Path, *arguments: str) -> str
 def test_two_scores_look_different_everywhere(old: Any, new: Any, kind: ScoreKind, told: tuple[str, str], tmp_path: Path) -> None:
     before, after = (report_with(scores, ("cat", "dog"), kind) for scores in (old, new))
     found = diff(before, after)
-    said = f"The answer is still `cat` ({told[0]}, now {told[1]})"
+    said = f"The answer is still `cat` ({told[0]} → {told[1]})"
     assert said in found.verdict
     assert said in markdown(found)
     assert said in command_says(before, after, tmp_path)
