@@ -30,6 +30,7 @@ from reportgen.formatting import (
     two_numbers,
     two_scores,
     two_values,
+    with_error,
 )
 
 FINITE = st.floats(-1e300, 1e300)  # with four digits, the largest of all would be beyond the largest
@@ -255,3 +256,10 @@ def test_probabilities_are_percentages_that_cannot_lie() -> None:
     assert probabilities([0.0004, 0.0003]) == ["0.04 %", "0.03 %"]
     assert probabilities([0.99999999, 1]) == ["> 99.9 %", "100 %"]
     assert [probability_change(each) for each in (0.655, -0.00001, 0)] == ["+65.5 points", "-0.001 points", "0"]
+
+
+def test_an_estimate_has_one_decimal_more_than_its_error() -> None:
+    pairs = ((0.5455, 0.1), (0.9951, 0.004), (0.99999, 0.004), (1.0, 0.0), (-0.26, 0.08), (0.5, math.nan))
+    assert [with_error(*pair) for pair in pairs] == [
+        "0.55 ± 0.1", "0.9951 ± 0.004", "0.99999 ± 0.004", "1", "-0.260 ± 0.08", "0.5 ± nan",
+    ]  # fmt: skip

@@ -347,3 +347,16 @@ def test_a_report_that_knows_no_zeros_claims_no_pruning() -> None:
         assert "pruned" not in verdict
         assert "quantized" not in verdict
         assert "the weights of 5 of 9 layers changed" in verdict
+
+
+def test_a_new_head_on_a_body_of_which_only_late_kernels_moved_is_fine_tuning() -> None:
+    generator = np.random.default_rng(3)
+
+    def kernels(value: np.ndarray, name: str) -> np.ndarray:
+        return value + 0.05 * generator.normal(size=value.shape) if name == "kernel" else value
+
+    new = net(classes=3, frozen=BEFORE_THIRD, answer="other")
+    verdict = compared(edited(new, kernels, BEFORE_THIRD, BEFORE_ANSWER - 1)).verdict
+    assert "ine-tuned: the first 4 layers with weights are unchanged and frozen (" in verdict
+    assert "the weights of 2 of the 4 layers after them changed, each by " in verdict  # the kernels, not the normalizations
+    assert "; the other 2 are unchanged though trainable; the head was replaced: 4 classes, now 3 classes" in verdict

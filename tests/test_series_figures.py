@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from reportgen import diff
 from reportgen.comparison.series import series
 from reportgen.histograms import histogram_of
 from reportgen.options import Options
@@ -17,7 +18,8 @@ from reportgen.sections.section import FigureLine, FigureTable, largest_first
 
 from .fake_probe import FakeNetwork, FakeProbe, call, f32, maps_of
 from .test_codec import small_report
-from .test_diff import report_with
+from .test_diff import report_with, with_attributions
+from .test_truth_answers import text_of
 
 
 def table(found: Any, name: str) -> FigureTable:
@@ -152,3 +154,20 @@ def test_attribution_maps_of_the_first_and_last_version_are_compared() -> None:
     (same, *_) = [line for line in series([explaining(first)] * 3).pictures if line.name == "attributions"]
     assert same.overlap == 1
     assert same.rank_correlation == pytest.approx(1)
+
+
+def test_a_class_that_only_the_first_and_the_last_version_explain_is_shown() -> None:
+    cat, dog = ({"class_index": place, "label": label} for place, label in enumerate(("cat", "dog")))
+    found = series([with_attributions(cat), with_attributions(dog), with_attributions(cat)])
+    (line,) = [each for each in found.pictures if each.name == "attributions"]
+    assert [picture is None for picture in line.pictures] == [False, True, False]
+    assert line.overlap == 1
+    assert "Not in this version's report." in text_of(render_series(found))
+
+
+def test_maps_of_two_classes_are_not_compared_place_by_place() -> None:
+    cat, dog = ({"class_index": place, "label": label} for place, label in enumerate(("cat", "dog")))
+    (row,) = diff(with_attributions(cat), with_attributions(dog)).attributions.rows
+    assert not row.same_question
+    assert (row.difference, row.overlap, row.rank_correlation, row.bright) == (None, None, None, (0, 0, 0))
+    assert (row.old.high, row.new.high) == (row.old_peak, row.new_peak)  # each on its own scale
