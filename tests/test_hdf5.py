@@ -279,7 +279,11 @@ def test_damaged_weights_are_told_in_a_line(make: Callable[..., Path], tmp_path:
     content = file.read_bytes()
     file.write_bytes(content.replace(b"TREE", b"EERT"))
     if file.read_bytes() == content:  # inside a compressed archive
-        file.write_bytes(content[: len(content) // 2] + bytes(100) + content[len(content) // 2 + 100 :])
+        with zipfile.ZipFile(file) as packed:
+            weights = packed.getinfo("model.weights.h5")
+        middle = weights.header_offset + weights.compress_size // 2
+        broken = bytes(255 - each for each in content[middle : middle + 20])
+        file.write_bytes(content[:middle] + broken + content[middle + 20 :])
     with pytest.raises(ModelError) as caught:
         find_reference(path)
     assert len(str(caught.value).splitlines()) == 1

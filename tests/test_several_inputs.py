@@ -238,7 +238,7 @@ def test_a_second_image_is_fitted_and_scaled_as_the_first(saved: Path) -> None:
         (("--input", "facts=1,2"), "--input facts: 2 numbers; expected an array of shape (4,)."),
         (("--input", "facts=no.npy"), "no.npy: no such file"),
         (("--input", "facts=other.png"), "facts: an image for an input of shape (4,); expected an array (.npy) or numbers."),
-        (("--input", "facts"), "facts']: expected NAME=FILE or NAME=NUMBER"),
+        (("--input", "facts"), "--input facts: expected NAME=FILE or NAME=NUMBER"),
     ],
 )  # fmt: skip
 def test_what_is_missing_or_wrong_is_told(
