@@ -287,7 +287,7 @@ def test_a_model_inside_another_is_told_in_a_line() -> None:
     # 5,268 of 5,302 weights; and a number stands for other classes now
     assert "have different classes" not in "".join(compared_once("retrained").caveats)
     assert next(each for each in found.alike if each.name == "Output type").same is False
-    assert found.comparable == "Only partly: the output types and labels differ."
+    assert found.comparable == "Only partly: the outputs and labels differ."
 
 
 def test_statistics_are_listed_apart_and_never_lead() -> None:

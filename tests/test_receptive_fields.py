@@ -215,7 +215,7 @@ def test_the_page_says_how_much_the_last_convolution_sees(count: int, size: int,
         layers.GlobalAveragePooling2D(keepdims=True)(x)
     )  # a map of one place does not count
     page = render(reportgen.generate(keras.Model(inputs, pooled), np.zeros((size, size), np.uint8), only="layers"))
-    assert f"One value of the last convolution, <bdi>conv{count - 1}</bdi>, {words}" in " ".join(
+    assert f"One value of the last convolution that makes maps, <bdi>conv{count - 1}</bdi>, {words}" in " ".join(
         page.replace("\xa0", " ").split()
     )
 
@@ -225,4 +225,4 @@ def test_of_a_convolution_behind_a_squeeze_every_value_sees_the_whole_input() ->
     squeezed = layers.GlobalAveragePooling2D(keepdims=True)(inputs)
     x = conv(3, padding="same", name="last")(layers.Multiply()([inputs, squeezed]))
     page = render(reportgen.generate(keras.Model(inputs, x), np.zeros((8, 8, 2), np.uint8), only="layers"))
-    assert "One value of the last convolution, <bdi>last</bdi>, depends on the whole input." in page
+    assert "One value of the last convolution that makes maps, <bdi>last</bdi>, depends on the whole input." in page

@@ -49,14 +49,14 @@ def mixed(cosine: float) -> list[np.ndarray]:
 
 def test_kernels_that_kept_a_good_part_of_the_old_ones_resemble_them() -> None:
     verdict = verdict_of(kernels(0, SIZE), mixed(0.8))
-    (cosine,) = [float(part.split(";")[0]) for part in verdict.split("still resemble the old ones (cosine ")[1:]]
+    (cosine,) = [float(part.split(";")[0]) for part in verdict.split("still resemble the old ones (centred cosine ")[1:]]
     assert abs(cosine - 0.8) < 0.1  # four standard errors of the sketch
     assert "as after further training from them, or training from a common start" in verdict
 
 
 def test_kernels_of_another_start_have_almost_nothing_in_common_though_normalizations_are_alike() -> None:
     verdict = verdict_of(kernels(0, SIZE, NEXT), kernels(1, SIZE, NEXT), gamma=100.0)
-    assert "old and new kernels have almost nothing in common (mean cosine " in verdict
+    assert "old and new kernels have almost nothing in common (mean centred cosine " in verdict
     assert "resemble" not in verdict
 
 

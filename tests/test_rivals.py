@@ -76,10 +76,11 @@ def test_the_sum_is_the_difference_of_the_logits_but_for_the_biases() -> None:
 
 def test_the_page_says_it_in_words() -> None:
     assert words(report()) == (
-        "Why a and not b? In kept, what speaks for a (2.5) outweighs what speaks for b (0.6). The strongest support for a lies "
-        "at the upper right of what the model saw. Of its channels, 0 and 2 speak most for a (100 % of all that does), 1 for b "
-        "(100 %). "
-        "What a value contributes is the value times the difference of the gradients of the two logits there."
+        "Why a and not b? In kept, what speaks for a (2.5 in logits) outweighs what speaks for b (0.6). "
+        "What favours a over b is strongest at the upper right of what the model saw; "
+        "the maps below are about each class by itself. "
+        "Channels 0 and 2 make 100 % of what speaks for a, and channel 1 makes 100 % of what speaks for b. "
+        "A value’s contribution is its product with the gradient of the difference of the two logits. Biases are not counted."
     )
 
 

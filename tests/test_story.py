@@ -84,9 +84,11 @@ def test_classes_explained_are_compared_where_both_have_one() -> None:
     shared = reportgen.diff(with_attributions(cat, dog), with_attributions(bird, dog))
     row = next(each for each in shared.alike if each.name == "Classes explained")
     assert (row.same, row.how) == (False, "`cat`, `dog` → `bird`, `dog` (compared on `dog`)")
+    assert shared.comparable == "All but some attribution maps: the classes explained differ."
     apart = reportgen.diff(with_attributions(cat), with_attributions(dog))
     row = next(each for each in apart.alike if each.name == "Classes explained")
     assert (row.same, row.how) == (False, "`cat` → `dog`")
+    assert apart.comparable == "All but the attribution maps: the classes explained differ."
     assert "explain different classes" in apart.caveats[0]
 
 

@@ -13,7 +13,7 @@ from .provenance import OTHER_IMAGE, image_difference, same_output, same_preproc
 
 PACKAGES = ("reportgen", "tensorflow", "keras", "numpy")
 VERSIONS = "Package versions"
-IN_PLURAL = {"output type": "output types", "output": "outputs"}  # a sentence is about those of both reports
+IN_PLURAL = {"output type": "outputs", "output": "outputs"}  # a sentence is about those of both reports
 RANGE = re.compile(r", so (\S+ to \S+)$")  # at the end of the words on a preprocessing
 MOST_STEPS = 3  # differences between versions that are listed
 
@@ -74,7 +74,8 @@ def _of_all(called: str, steps: Sequence[Alike | None]) -> Alike:
     ]
     if apart:
         more = f"; and in {counted(len(apart) - MOST_STEPS, 'more step')}" if len(apart) > MOST_STEPS else ""
-        return Alike(called, False, f"{'; '.join(apart[:MOST_STEPS])}{more}")
+        only = {each.only for each in steps if each is not None and each.same is False}
+        return Alike(called, False, f"{'; '.join(apart[:MOST_STEPS])}{more}", only.pop() if len(only) == 1 else "")
     known = [each for each in steps if each is not None]
     unknown = [(number, each.how) for number, each in enumerate(steps, start=1) if each is not None and each.same is None]
     if len(unknown) == len(steps) and len({how for _, how in unknown}) == 1:
@@ -93,6 +94,9 @@ def comparable(alike: Sequence[Alike]) -> str:
     if "Image" in apart:
         return "Only the models: they were given different images, so their answers cannot be compared."
     counting = [each for each in apart if each != VERSIONS]
+    only = [each.only for each in alike if each.name in counting]
+    if counting and all(only):
+        return f"All but {_listed(only)}: the {_listed([each.lower() for each in counting])} differ."
     if counting:
         differ = "differs" if counting == ["Preprocessing"] else "differ"
         return f"Only partly: the {_listed([IN_PLURAL.get(each.lower(), each.lower()) for each in counting])} {differ}."

@@ -75,8 +75,8 @@ _TABLE = (
         "grad-cam",
         "Grad-CAM",
         grad_cam,
-        "Bright regions contain features that raise the score on average over all places; dark or uncoloured ones contain none "
-        "or features that lower it. An individual place may behave differently.",
+        "Bright regions contain features that, averaged over the image, raise the score; dark or faint ones contain none, or "
+        "features that lower it. This need not hold for each single place.",
         "Selvaraju et al. 2017",
     ),
     Method(
@@ -109,7 +109,7 @@ _TABLE = (
         "XGrad-CAM",
         xgrad_cam,
         "Bright places hold channels that raise the score where they are active; each channel's gradient is averaged with its "
-        "activation as the weight. An individual place may behave differently.",
+        "activation as the weight. This need not hold for each single place.",
         "Fu et al. 2020",
     ),
     Method(

@@ -143,11 +143,15 @@ class PictureLine:
 
 @record
 class Alike:
-    """Whether two reports agree in something that a comparison depends on; None if that is unknown. `how` says it in words."""
+    """Whether two reports agree in something that a comparison depends on; None if that is unknown. `how` says it in words.
+
+    `only` names all that cannot be compared where they differ; "" if that is more than one thing.
+    """
 
     name: str
     same: bool | None
     how: str
+    only: str = ""
 
 
 class Table(NamedTuple):

@@ -24,9 +24,10 @@ def alike_attributions(old: Attributions, new: Attributions, comparison: Compari
     elif asked[0] == asked[1]:
         yield Alike("Classes explained", True, ", ".join(map(name, labels)))
     elif shared:
-        yield Alike("Classes explained", False, f"{was} → {now} (compared on {', '.join(map(name, labels))})")
+        how = f"{was} → {now} (compared on {', '.join(map(name, labels))})"
+        yield Alike("Classes explained", False, how, "some attribution maps")
     else:
-        yield Alike("Classes explained", False, f"{was} → {now}")
+        yield Alike("Classes explained", False, f"{was} → {now}", "the attribution maps")
 
 
 def one_set_of_classes(comparison: Comparison) -> bool:

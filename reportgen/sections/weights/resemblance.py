@@ -45,7 +45,7 @@ def tell_likeness(story: Story) -> str:
     error = math.hypot(*(each.error for each in found)) / len(found)
     cosines = [each.cosine for each in found]
     low, high = (_cosine(each) for each in (min(cosines), max(cosines)))
-    told = f"mean cosine {_cosine(mean)}, {low} to {high} per kernel" if low != high else f"cosine {low}"
+    told = f"mean centred cosine {_cosine(mean)}, {low} to {high} per kernel" if low != high else f"centred cosine {low}"
     if mean < UNRELATED and mean + ERRORS * error < MOST_UNRELATED:
         return f"; old and new kernels have almost nothing in common ({told}), as after training from another initialization"
     if mean < ALIKE or mean - ERRORS * error < UNRELATED:
