@@ -200,6 +200,12 @@ def parse_file_size(text: str) -> int:
     return int(float(found[1]) * unit)
 
 
+def listed(words: Iterable[str]) -> str:
+    """Return words as a list in a sentence: "a", "a and b", "a, b and c"."""
+    *front, last = words
+    return f"{', '.join(front)} and {last}" if front else last
+
+
 def counted(count: int, noun: str, plural: str = "") -> str:
     """Format a count with its noun: "one layer", "3 layers"."""
     return f"one {noun}" if count == 1 else f"{count:,} {plural or noun + 's'}"

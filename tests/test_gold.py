@@ -12,10 +12,10 @@ import pytest
 
 import reportgen
 from reportgen.codec import schema
-from reportgen.report import FORMAT, SECTIONS, Absent
+from reportgen.report import FORMAT, SECTIONS, Absent, present
 from reportgen.sections.weights.drift import WeightDrift
 
-from .gold import RELEASED, report_file, schema_file
+from .gold import FOLDER, RELEASED, report_file, schema_file
 
 FORMATS = range(1, FORMAT + 1)
 
@@ -87,3 +87,18 @@ def test_the_kept_report_of_a_format_is_compared_with_one_of_today(version: int,
 def test_the_data_of_a_format_do_not_change() -> None:
     kept = json.loads(schema_file(FORMAT).read_text("utf-8"))
     assert schema() == kept, "the data have changed: raise FORMAT, or, before its release, run python -m tests.gold"
+
+
+def test_a_report_made_while_its_format_grew_is_read_and_compared() -> None:
+    """It lacks `attributions.rivals`, `feature_visualization.left_out` and `scores` of feature maps, which came later."""
+    file = FOLDER / "format-2-early.html"
+    assert '"rivals"' not in file.read_text("utf-8")
+    early, today = reportgen.read(file), reportgen.read(report_file(2))
+    attributions = present(early.attributions)
+    assert attributions is not None
+    assert attributions.rivals is None
+    assert early.best_class() == today.best_class()
+    assert '<p class="rivals">' not in reportgen.render(early)
+    drift = reportgen.diff(early, today).parts["weights"]
+    assert isinstance(drift, WeightDrift)
+    assert drift.moved() == ()

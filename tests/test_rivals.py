@@ -80,7 +80,8 @@ def test_the_page_says_it_in_words() -> None:
         "What favours a over b is strongest at the upper right of what the model saw; "
         "the maps below are about each class by itself. "
         "Channels 0 and 2 make 100 % of what speaks for a, and channel 1 makes 100 % of what speaks for b. "
-        "A value’s contribution is its product with the gradient of the difference of the two logits. Biases are not counted."
+        "A value’s contribution is its product with the gradient of the difference of the two logits: what it adds to "
+        "their difference if all that follows is linear, otherwise an estimate. Biases are not counted."
     )
 
 

@@ -153,7 +153,7 @@ def _stopping() -> Iterator[threading.Event]:
 
 
 class _Run:
-    """One run: plans the missing reports of each model, and records and writes those that arrive."""
+    """One run: decides which reports of each model are missing, and writes and records those that arrive."""
 
     def __init__(
         self,

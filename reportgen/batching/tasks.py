@@ -45,7 +45,7 @@ class Task:
 
 
 def bare(job: Job, source: Source, error: str = "") -> Entry:
-    """Return the entry of a report of which nothing is known but its names, and why it could not be made."""
+    """Return an entry with nothing but a report's names and, if it could not be made, the reason."""
     said = " ".join(error.encode("utf-8", "replace").decode().split())
     return Entry(model=job.key, stem=source.stem, model_name=job.name, image=shown_name(source), error=said)
 

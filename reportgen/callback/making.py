@@ -143,7 +143,7 @@ class Making:
         return draw(job, task, report, fragments), report, peaks
 
     def _compare(self, before: Entry | None, entry: Entry, report: Report) -> None:
-        """Write the diff of a report with that of an earlier epoch, if that was made."""
+        """Write the diff between an earlier epoch's report and this one, if there is an earlier one."""
         if before is None or before.error:
             return
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from ..formatting import counted, name
+from ..formatting import counted, listed, name
 from ..report import SECTIONS
 from ..sections.section import Alike
 from .pair import Pair
@@ -96,20 +96,15 @@ def comparable(alike: Sequence[Alike]) -> str:
     counting = [each for each in apart if each != VERSIONS]
     only = [each.only for each in alike if each.name in counting]
     if counting and all(only):
-        return f"All but {_listed(only)}: the {_listed([each.lower() for each in counting])} differ."
+        return f"All but {listed(only)}: the {listed([each.lower() for each in counting])} differ."
     if counting:
         differ = "differs" if counting == ["Preprocessing"] else "differ"
-        return f"Only partly: the {_listed([IN_PLURAL.get(each.lower(), each.lower()) for each in counting])} {differ}."
+        return f"Only partly: the {listed([IN_PLURAL.get(each.lower(), each.lower()) for each in counting])} {differ}."
     if apart:
         return "Yes. The reports were made with different package versions, which may round differently."
     unknown = [each.name.lower() for each in alike if each.same is None]
     return (
-        f"Probably: everything recorded matches, but the reports do not record enough to compare {_listed(unknown)}."
+        f"Probably: everything recorded matches, but the reports do not record enough to compare {listed(unknown)}."
         if unknown
         else "Yes."
     )
-
-
-def _listed(words: Sequence[str]) -> str:
-    *front, last = words
-    return f"{', '.join(front)} and {last}" if front else last

@@ -179,7 +179,7 @@ class Series(ShownInNotebooks):
 
 
 def _without_common(names: Sequence[str]) -> list[str]:
-    """Return the names without the words that all begin with and all end with; as they are, if nothing is left of one."""
+    """Return the names without the words that all of them start or end with; unchanged if one would be empty."""
     words = [re.split(r"(?<=[\W_])", name) for name in names]  # each with the sign after it
     front = _alike(words)
     rest = [each[front:] for each in words]

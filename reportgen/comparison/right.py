@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from ..formatting import counted, name, number, numbers
+from ..formatting import counted, listed, name, number, numbers
 from ..metrics import Metric, grouped, metric_changes
 from ..sections.section import FigureLine, FigureTable
 from ..truth import Truth
@@ -75,7 +75,7 @@ def tell_metrics(metrics: Sequence[Sequence[Metric]]) -> Iterator[str]:
 
 
 def follow_metrics(metrics: Sequence[Sequence[Metric]]) -> Iterator[FigureTable]:
-    """Yield a table of the metrics on each scale, for those that at least two versions have."""
+    """Yield the metrics that at least two versions have, in one table for each scale."""
     values = [{metric.name: metric.value for metric in of} for of in metrics]
     for place, names in enumerate(grouped(each for of in values for each in of), start=1):
         rows = {each: tuple(of.get(each) for of in values) for each in names}
@@ -136,13 +136,7 @@ def _told_of_best(held: Sequence[tuple[int, Metric]], winners: tuple[int, ...], 
         return f"{name(metric.name)} is {value} in {every}"
     which = "lowest" if metric.lower_is_better else "highest"
     among = f"of all {versions:,}" if len(held) == versions else f"of the {len(held):,} versions that state it"
-    those = f"version{'s' if len(winners) > 1 else ''} {_listed(winners)}"
-    return f"{those}, whose {name(metric.name)} of {value} is the {which} {among}"
-
-
-def _listed(winners: Sequence[int]) -> str:
-    *front, last = (f"{number:,}" for number in winners)
-    return f"{', '.join(front)} and {last}" if front else last
+    return f"{_versions(winners)}, whose {name(metric.name)} of {value} is the {which} {among}"
 
 
 def _given(metrics: Sequence[Sequence[Metric]]) -> str:
@@ -162,7 +156,11 @@ def _right_ones(truths: Sequence[Truth | None]) -> str:
     right = [number for number, correct in known if correct]
     if not right or len(right) == len(known):
         return ""
-    return f" On this one image, the answer of version{'s' if len(right) > 1 else ''} {_listed(right)} is right."
+    return f" On this one image, the answer of {_versions(right)} is right."
+
+
+def _versions(those: Sequence[int]) -> str:
+    return f"version{'s' if len(those) > 1 else ''} {listed(f'{number:,}' for number in those)}"
 
 
 def better(metrics: Sequence[Sequence[Metric]], truths: Sequence[Truth | None], same_model: bool) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from ..formatting import counted, name, number
+from ..formatting import counted, listed, name, number
 from ..metrics import metric_changes
 from ..probe import LayerCall
 from ..report import SECTIONS, Absent, present
@@ -127,7 +127,7 @@ def _same(pair: Pair) -> str:
     ]
     if not held:
         return "The same model, by its digest, and the same image; the reports contain nothing else to compare."
-    return f"The same: {', '.join(held[:-1])}{' and ' if len(held) > 1 else ''}{held[-1]}."
+    return f"The same: {listed(held)}."
 
 
 def _greatest_rounding(pair: Pair, sections: Sections) -> float | None:

@@ -32,6 +32,7 @@ FILTERS = {
     "size": formatting.file_size,
     "with_error": formatting.with_error,
     "percent": formatting.percent,
+    "listed": formatting.listed,
     "figures": formatting.numbers,
     "score": formatting.score,
     "scores": formatting.scores,

@@ -141,7 +141,7 @@ class Attributions:
     """A row for every method and class, in the order requested, and the methods that made no map.
 
     `image` is the image that the maps are laid over, as it was given, with its own aspect ratio. `rivals` says what speaks for
-    the first class against the second. Older reports have neither.
+    the better of the first two classes against the other. Older reports have neither.
     """
 
     NOT_COMPARED: ClassVar = ("image", "rivals")  # `rivals` is derived from the maps and gradients

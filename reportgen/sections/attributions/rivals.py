@@ -23,7 +23,7 @@ class Rivals:
     Dense layer are. `favour` and `oppose` are the sums of the channels whose contributions are positive and negative, both as
     positive numbers. `favouring` and `opposing` are the channels that contribute most to each, and `favouring_share` and
     `opposing_share` are their shares of it, 0..1. `place` is the centre of the position that contributes most, summed over its
-    channels, as fractions (down, across) of the model's input; None if there is only one position, or its place is not known.
+    channels, as fractions (down, across) of the model's input; None if no single position does, or its place is not known.
     """
 
     path: str
@@ -102,7 +102,7 @@ def _greatest(by_channel: np.ndarray) -> tuple[float, tuple[int, ...], float]:
 
 def _place(by_place: np.ndarray, explained: Explained) -> tuple[float, float] | None:
     """Return the centre of the position that contributes most, as fractions of the model's input."""
-    if not explained.placed or by_place.size < 2 or not by_place.max() > by_place.min():
+    if not explained.placed or by_place.size < 2 or not by_place.max() > max(0.0, by_place.min()):
         return None
     row, column = np.unravel_index(int(by_place.argmax()), by_place.shape)
     top, left, height, width = explained.part

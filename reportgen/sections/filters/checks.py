@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ...errors import NotApplicable
+from ...formatting import listed
 from ...kernels import Kernel
 from ...probe import LayerCall, Network
 from ..section import Finding
@@ -132,6 +133,5 @@ def _alike(filters: np.ndarray) -> list[tuple[int, int, float]]:
 
 def _named(places: np.ndarray) -> str:
     """Return numbers of filters as words: "1 and 2", "1, 2 and 3", and of many the first five and how many more there are."""
-    named = [str(place) for place in places[:NAMED]]
-    last = f"{len(places) - NAMED:,} more" if len(places) > NAMED else named.pop()
-    return " and ".join(filter(None, (", ".join(named), last)))
+    more = [f"{len(places) - NAMED:,} more"] if len(places) > NAMED else []
+    return listed([*map(str, places[:NAMED]), *more])

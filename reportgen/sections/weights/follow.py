@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from ...formatting import counted, relative_change
+from ...formatting import counted, listed, relative_change
 from ...histograms import Histogram
 from ..section import FigureLine, FigureTable, Versions, first_path, largest_first
 from .drift import WeightDrift
@@ -128,6 +128,5 @@ def _by(drifts: Sequence[WeightDrift | None], kind: str) -> str:
     known = [relative_change(move) for move in moves if move]
     if not 0 < len(known) == len(moves) <= RUNS:
         return ""
-    *front, last = (f"by {move} in step {number}" for number, move in enumerate(known, start=1))
     subject = "" if kind.lower().startswith("weights changed") else "the weights changed "
-    return f": {subject}{', '.join(front)}{' and ' if front else ''}{last}"
+    return f": {subject}{listed(f'by {move} in step {number}' for number, move in enumerate(known, start=1))}"
