@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from PIL import Image
 
 import reportgen
+from reportgen.batching.truths import check_labels
 from reportgen.errors import LabelsError
 from reportgen.site.entries import read_entries
 from reportgen.site.figures import MOST_CLASSES, MOST_OTHERS, Confusion, figures_of_model
@@ -175,3 +177,23 @@ def test_an_index_beyond_the_classes_of_a_named_model_is_told_before_anything_is
     with pytest.raises(LabelsError, match="minivgg does not have the class 10; it has 10 classes"):
         reportgen.batch("minivgg", str(work / "photos"), tmp_path / "site", truth=tmp_path / "truth.csv", **ONLY)
     assert not (tmp_path / "site").exists()
+
+
+class Counted(list[str]):
+    """Labels that count how often they are gone through."""
+
+    times = 0
+
+    def __iter__(self) -> Iterator[str]:
+        self.times += 1
+        return super().__iter__()
+
+
+def test_a_label_of_many_images_is_looked_for_once() -> None:
+    labels = Counted(["red", "light green", "blue"])
+    check_labels({Path(f"{place}.png"): "Light-Green" for place in range(1000)}, labels, 3, "m")
+    assert 0 < labels.times < 10
+    with pytest.raises(LabelsError, match="does not have the class tench, pike, carp and 2 more"):
+        check_labels(
+            dict(zip(map(Path, "abcdef"), ("tench", "pike", "carp", "eel", "tench", "ide"), strict=True)), labels, 3, "m"
+        )
