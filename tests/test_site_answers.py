@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,7 @@ def several(stem: str, held: str, model: str = "m", **facts: Any) -> Any:
 def test_an_answer_of_several_labels_is_no_column_of_a_confusion_matrix() -> None:
     made = [several("a", "p", answer="`c4` and `c1`", truth="c1", truth_index=1, rank=2, correct=False)]
     assert figures_of_model(made).confusion is None
+    assert figures_of_model([replace(made[0], present="")]).confusion is None  # of a site that an older version made
     told = text_of(site_pages(made)["model-m.html"])
     assert "0 % of 1 image whose true class is known: right if it has the highest score" in told
     assert "An answer can be several labels at once, so there is no confusion matrix." in told
@@ -121,6 +123,10 @@ def test_a_page_says_why_the_accuracy_is_not_known(facts: dict[str, Any], reason
     made = [entry("a", **facts)]
     assert figures_of_model(made).no_truth == reason
     assert f"Not known {reason}" in text_of(site_pages(made)["model-m.html"])
+
+
+def test_of_a_model_without_reports_nothing_is_claimed_about_truths() -> None:
+    assert figures_of_model([entry("a", error="cut short")]).no_truth == "There is no report."
 
 
 def test_a_truth_that_a_model_does_not_have_stands_only_where_no_model_has_it() -> None:

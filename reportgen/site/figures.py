@@ -110,6 +110,8 @@ def why_no_truth(made: Sequence[Entry]) -> str:
     """Return why no prediction of a model can be right or wrong, given its reports; "" if one can."""
     if any(each.correct is not None for each in made):
         return ""
+    if not made:
+        return "There is no report."
     answered = [each for each in made if each.answer not in ("", NO_ANSWER)]
     if answered and not any(each.classes for each in answered):
         return "The answers of this model are not classes."
@@ -161,7 +163,7 @@ def _ece(judged: Sequence[Entry]) -> float | None:
 def _confusion(known: Sequence[Entry]) -> Confusion | None:
     """Return the confusion matrix; None if no truth is known, or if an answer may be several labels at once."""
     answered = [each for each in known if each.class_index is not None and each.truth_index is not None]
-    if not answered or any(each.present for each in answered):
+    if not answered or any(each.classes.startswith("multilabel") for each in answered):
         return None
     names = {each.class_index: each.label for each in answered} | {each.truth_index: each.truth for each in answered}
     counted = Counter((each.truth_index, each.class_index) for each in answered)
