@@ -318,22 +318,21 @@ def test_a_convolution_whose_gradient_crashes_tensorflow() -> None:
 
 @pytest.mark.parametrize("images", [1, 3])
 def test_the_gradient_through_a_grouped_convolution(images: int) -> None:
-    """y = the mean over all places of relu(2 r) + relu(-g) + relu(3 b): dy/dr = 2, dy/dg = 0 and dy/db = 3 by the place."""
-    grouped = layers.Conv2D(3, 1, groups=3, activation="relu", name="grouped")
+    """y is the mean over all places of relu(2 r) + relu(-g) + relu(3 b): dy/d(r, g, b) is (2, 0, 3) by the number of places."""
+    grouped, mixed = layers.Conv2D(3, 1, groups=3, activation="relu", name="grouped"), layers.Conv2D(3, 1, name="mixed")
     head = layers.Dense(1, name="head")
-    net = [keras.Input((4, 5, 3)), grouped, layers.Conv2D(3, 1, name="mixed"), layers.GlobalAveragePooling2D(), head]
-    model = keras.Sequential(net)
-    grouped.set_weights([np.float32([2, -1, 3]).reshape(1, 1, 1, 3), np.zeros(3, np.float32)])
-    model.get_layer("mixed").set_weights([np.eye(3, dtype=np.float32)[None, None], np.zeros(3, np.float32)])
-    head.set_weights([np.ones((3, 1), np.float32), np.zeros(1, np.float32)])
+    model = keras.Sequential([keras.Input((4, 5, 3)), grouped, mixed, layers.GlobalAveragePooling2D(), head])
+    slopes, none = np.array([2, 0, 3], np.float32), np.zeros(3, np.float32)
+    grouped.set_weights([np.array([2, -1, 3], np.float32).reshape(1, 1, 1, 3), none])
+    mixed.set_weights([np.eye(3, dtype=np.float32)[None, None], none])
+    head.set_weights([np.ones((3, 1), np.float32), none[:1]])
     network = reportgen.load(model, preprocess="unit")
     batch = np.random.default_rng(1).uniform(0.1, 1, (images, 4, 5, 3)).astype(np.float32)
-    for asked in (network.gradient(batch, 0), network.gradient(batch, 0, at="grouped")):
-        assert asked.shape == batch.shape
-    np.testing.assert_allclose(network.gradient(batch, 0), np.broadcast_to(np.float32([2, 0, 3]) / 20, batch.shape), rtol=1e-6)
-    np.testing.assert_allclose(network.scores(batch)[:, 0], (batch @ np.float32([2, 0, 3])).mean((1, 2)), rtol=1e-5)
-    rows = reportgen.generate(model, np.full((4, 5, 3), 200, np.uint8), preprocess="unit", only="layers").layers
-    assert [row.multiply_adds for row in rows.rows][1] == 4 * 5 * 3
+    np.testing.assert_allclose(network.gradient(batch, 0), np.broadcast_to(slopes / 20, batch.shape), rtol=1e-6)
+    np.testing.assert_allclose(network.gradient(batch, 0, at="grouped"), np.full(batch.shape, 1 / 20), rtol=1e-6)
+    np.testing.assert_allclose(network.scores(batch)[:, 0], (batch @ slopes).mean((1, 2)), rtol=1e-5)
+    rows = part(reportgen.generate(model, np.full((4, 5, 3), 200, np.uint8), preprocess="unit", only="layers").layers).rows
+    assert rows[1].multiply_adds == 4 * 5 * 3
 
 
 # Depth
