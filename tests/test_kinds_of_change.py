@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -169,6 +170,14 @@ KINDS: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: as_float16(net()),
         "Same architecture; cast: weights that were `float32` are `float16`, and changed by no more than rounding explains (0.02",
     ),
+    "rounded to float16 and back": (
+        lambda: edited(net(), lambda value, name: value.astype(np.float16).astype(np.float32)),
+        "Same architecture; every layer's weights changed by 0.02",
+    ),
+    "rounded to bfloat16 and back": (
+        lambda: edited(net(), lambda value, name: value.astype(ml_dtypes.bfloat16).astype(np.float32)),
+        "Same architecture; every layer's weights changed by 0.1",
+    ),
     "cast and trained on": (
         lambda: edited(as_float16(net()), lambda value, name: moved()(value, name).astype(np.float16)),
         "Same architecture; weights that were `float32` are `float16`, and changed by more than rounding explains; retrained: ",
@@ -205,6 +214,7 @@ OTHERS = {
     "retrained": ("etrained", {"retrained", "pruned and trained on", "cast and trained on", "renamed and retrained"}),
     "fine-tuned": ("ine-tuned", {"fine-tuned, frozen", "fine-tuned, not frozen", "the last layer alone", "another head",
                                  "another head, part of the base moved"}),
+    "rounded": ("as by rounding to `", {"rounded to float16 and back", "rounded to bfloat16 and back"}),
     "pruned": ("runed", {"pruned", "pruned, by filters", "pruned and trained on"}),
     "quantized": ("quantized", {"rounded"}),
     "cast": ("cast:", {"cast"}),
@@ -220,6 +230,21 @@ def test_a_kind_is_claimed_of_no_other_pair(kind: str) -> None:
     assert those <= KINDS.keys()
     claimed = {name for name in KINDS if word in compared_once(name).verdict}
     assert claimed == those
+
+
+@pytest.mark.parametrize("precision", ["float16", "bfloat16"])
+def test_weights_rounded_to_half_precision_are_not_called_retrained(precision: str) -> None:
+    verdict = compared_once(f"rounded to {precision} and back").verdict
+    assert f", as by rounding to `{precision}` and back" in verdict
+    for each in ("resemble", "etrained", "ine-tuned"):
+        assert each not in verdict
+
+
+def test_training_that_moves_weights_as_little_is_not_called_rounding() -> None:
+    by = 0.3 * 2.0**-11 * 0.4  # as far as rounding to float16, but the values of small tensors show that it is something else
+    verdict = compared(edited(net(), moved(by))).verdict
+    assert "retrained: the weights of all 9 layers changed by 0.0" in verdict
+    assert "rounding" not in verdict
 
 
 @cache

@@ -317,6 +317,25 @@ def test_a_convolution_whose_gradient_crashes_tensorflow() -> None:
     assert (result.returncode, result.stdout) == (0, "4 seen\n8 seen\n")
 
 
+@pytest.mark.parametrize("images", [1, 3])
+def test_the_gradient_through_a_grouped_convolution(images: int) -> None:
+    """y is the mean over all places of relu(2 r) + relu(-g) + relu(3 b): dy/d(r, g, b) is (2, 0, 3) by the number of places."""
+    grouped, mixed = layers.Conv2D(3, 1, groups=3, activation="relu", name="grouped"), layers.Conv2D(3, 1, name="mixed")
+    head = layers.Dense(1, name="head")
+    model = keras.Sequential([keras.Input((4, 5, 3)), grouped, mixed, layers.GlobalAveragePooling2D(), head])
+    slopes, none = np.array([2, 0, 3], np.float32), np.zeros(3, np.float32)
+    grouped.set_weights([np.array([2, -1, 3], np.float32).reshape(1, 1, 1, 3), none])
+    mixed.set_weights([np.eye(3, dtype=np.float32)[None, None], none])
+    head.set_weights([np.ones((3, 1), np.float32), none[:1]])
+    network = reportgen.load(model, preprocess="unit")
+    batch = np.random.default_rng(1).uniform(0.1, 1, (images, 4, 5, 3)).astype(np.float32)
+    np.testing.assert_allclose(network.gradient(batch, 0), np.broadcast_to(slopes / 20, batch.shape), rtol=1e-6)
+    np.testing.assert_allclose(network.gradient(batch, 0, at="grouped"), np.full(batch.shape, 1 / 20), rtol=1e-6)
+    np.testing.assert_allclose(network.scores(batch)[:, 0], (batch @ slopes).mean((1, 2)), rtol=1e-5)
+    rows = part(reportgen.generate(model, np.full((4, 5, 3), 200, np.uint8), preprocess="unit", only="layers").layers).rows
+    assert rows[1].multiply_adds == 4 * 5 * 3
+
+
 # Depth
 
 

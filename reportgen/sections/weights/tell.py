@@ -115,7 +115,8 @@ def _tell_moves(story: Story) -> Iterator[str]:
     if story.retrained and len(moved) > 1:
         yield f"retrained: {_every(len(moved))}{_how_far(weights)}{tell_likeness(story)}"
         return
-    yield _tell_some(story, moved)
+    rounded = f", as by rounding to {name(story.precision)} and back" if story.precision else ""
+    yield f"{_tell_some(story, moved)}{rounded}"
 
 
 def _every(count: int) -> str:
@@ -141,7 +142,7 @@ def _tell_some(story: Story, moved: Sequence[LayerDrift]) -> str:
         return f"{which} hold the same values in another order, as after a permutation of filters"
     if moved[0].relative_change is None:
         return f"{which} changed"
-    likeness = tell_likeness(story) if len(moved) == len(weights.layers) else ""
+    likeness = tell_likeness(story) if len(moved) == len(weights.layers) and story.precision is None else ""
     return f"{which} changed{_how_far(weights)}{likeness}"
 
 
