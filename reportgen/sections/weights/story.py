@@ -186,7 +186,7 @@ class Story:
             "cast": "cast" in ways,
             "pruned": bool(ways & set(ZEROED)),
             "fine-tuned": self.fine_tuned,
-            "retrained": self.retrained,
+            "all weights changed": self.retrained,
         }
         told = [kind for kind, holds in kinds.items() if holds]
         if not told and self.changed:
