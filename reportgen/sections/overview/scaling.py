@@ -16,7 +16,7 @@ from ...records import record
 BLUE_FIRST = "caffe"  # the only scheme that reverses the colours
 # layers that leave values as they are in inference, or whose own layers have rows of their own
 UNCHANGED = {
-    "InputLayer", "Identity", "Activation", "Dropout", "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "Flatten",
+    "InputLayer", "Identity", "Cast", "Activation", "Dropout", "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "Flatten",
     "Reshape", "Functional", "Sequential",
 }  # fmt: skip
 
