@@ -30,7 +30,7 @@ BROKEN = re.compile(r"(?<=[0-9]) (?=%)|(?<=[0-9]) [×±] (?=[0-9])")
 
 def breakable(text: str) -> Markup:
     """Return a name that a browser breaks after an underscore before it breaks it anywhere else."""
-    return Markup("<wbr>").join(escape(part) for part in re.split(r"(?<=_)", str(text)))
+    return Markup(str(escape(text)).replace("_", "_<wbr>"))
 
 
 FILTERS = {
