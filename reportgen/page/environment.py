@@ -19,7 +19,7 @@ from ..errors import OptionError, OutputError
 from ..files import is_folder
 from ..report import Absent
 from .bars import bar_width, class_colour, colour_stops, signed_bar
-from .compiled import CompiledBesideTheirs
+from .compiled import CompiledTemplates
 
 LARGEST_TEMPLATE = 10_000_000  # bytes
 OPEN_TO_TEMPLATES = {"builtins", "reportgen", "jinja2", "markupsafe"}  # packages whose objects a template may inspect
@@ -144,7 +144,7 @@ def environment_with(templates: Path | None) -> jinja2.Environment:
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         finalize=unbroken,
-        bytecode_cache=CompiledBesideTheirs(our_templates()),
+        bytecode_cache=CompiledTemplates(our_templates()),
         auto_reload=templates is not None,  # ours do not change, and looking at each file for every page takes a while
         trim_blocks=True,
         lstrip_blocks=True,
