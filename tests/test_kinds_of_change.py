@@ -105,14 +105,14 @@ def compared(new: Any) -> Diff:
 
 def model_sentence(found: Diff) -> str:
     """The sentence of the verdict about the models: what stands before it is the input and the answer."""
-    starts = ("Same ", "Retrained", "Another arch", "Fine-", "Renamed", "Pruned", "The head", "8 layers", "12 layers")
+    starts = ("Same ", "The weights", "Another arch", "Fine-", "Renamed", "Pruned", "The head", "8 layers", "12 layers")
     return next(text for text in found.verdict.split(". ") if text.startswith(starts)).removesuffix(".")
 
 
 KINDS: dict[str, tuple[Callable[[], Any], str]] = {
-    "retrained": (
+    "every layer": (
         lambda: edited(net(), moved()),
-        "Same architecture; retrained: the weights of all 9 layers changed by 14 % overall, most in `",
+        "Same architecture; the weights of all 9 layers changed by 14 % overall (a moderate change), most in `",
     ),
     "statistics alone": (
         lambda: edited(net(), lambda value, name: value + 0.1 if name.startswith("moving") else value),
@@ -180,16 +180,17 @@ KINDS: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "cast and trained on": (
         lambda: edited(as_float16(net()), lambda value, name: moved()(value, name).astype(np.float16)),
-        "Same architecture; weights that were `float32` are `float16`, and changed by more than rounding explains; retrained: ",
+        "Same architecture; weights that were `float32` are `float16`, and changed by more than rounding explains; "
+        "the weights of all 9 layers ",
     ),
     "renamed": (
         lambda: net(tag="_x"),
         "Renamed only: 12 layers renamed (`conv0` → `conv0_x`, `bn0` → `bn0_x`, `relu0` → `relu0_x` and 9 more); "
         "every weight is the same",
     ),
-    "renamed and retrained": (
+    "renamed, and every layer": (
         lambda: edited(net(tag="_x"), moved()),
-        "Retrained: the weights of all 9 layers changed by 14 % overall, most in `",
+        "The weights of all 9 layers changed by 14 % overall (a moderate change), most in `",
     ),
     "one tensor": (
         lambda: edited(net(), lambda value, name: value + 0.1 if name == "kernel" else value, 4, 5),
@@ -211,7 +212,8 @@ def test_the_kind_is_named(kind: str) -> None:
 
 
 OTHERS = {
-    "retrained": ("etrained", {"retrained", "pruned and trained on", "cast and trained on", "renamed and retrained"}),
+    "every layer": ("he weights of all 9 layers", {"every layer", "pruned and trained on", "cast and trained on",
+                                                   "renamed, and every layer"}),
     "fine-tuned": ("ine-tuned", {"fine-tuned, frozen", "fine-tuned, not frozen", "the last layer alone", "another head",
                                  "another head, part of the base moved"}),
     "rounded": ("as by rounding to `", {"rounded to float16 and back", "rounded to bfloat16 and back"}),
@@ -310,7 +312,7 @@ def test_a_model_inside_another_is_told_in_a_line() -> None:
     found = compared(transferred(frozen=False))
     assert "8 layers with weights are unchanged, though not frozen" in found.verdict
     # 5,268 of 5,302 weights; and a number stands for other classes now
-    assert "have different classes" not in "".join(compared_once("retrained").caveats)
+    assert "have different classes" not in "".join(compared_once("every layer").caveats)
     assert next(each for each in found.alike if each.name == "Output type").same is False
     assert found.comparable == "Only partly: the outputs and labels differ."
 
@@ -357,7 +359,7 @@ def test_weights_that_have_nothing_in_common_are_said_to_have_nothing() -> None:
 
     verdict = reportgen.diff(report_of(plain(1)), report_of(plain(2))).verdict
     assert "; old and new kernels have almost nothing in common (" in verdict
-    assert "in common" not in compared_once("retrained").verdict
+    assert "in common" not in compared_once("every layer").verdict
 
 
 def test_a_report_that_knows_no_zeros_claims_no_pruning() -> None:

@@ -12,7 +12,7 @@ import jinja2
 import numpy as np
 from jinja2.loaders import split_template_path
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from markupsafe import escape
+from markupsafe import Markup, escape
 
 from .. import formatting
 from ..errors import OptionError, OutputError
@@ -26,6 +26,13 @@ OPEN_TO_TEMPLATES = {"builtins", "reportgen", "jinja2", "markupsafe"}  # package
 INCLUDED = re.compile(r"^ *\/\* include ([a-z_]+\.(?:css|js)) \*\/\n", re.MULTILINE)
 NO_BREAK = "\N{NO-BREAK SPACE}"
 BROKEN = re.compile(r"(?<=[0-9]) (?=%)|(?<=[0-9]) [×±] (?=[0-9])")
+
+
+def breakable(text: str) -> Markup:
+    """Return a name that a browser breaks after an underscore before it breaks it anywhere else."""
+    return Markup(str(escape(text)).replace("_", "_<wbr>"))
+
+
 FILTERS = {
     "verbatim": escape,
     "figure": formatting.number,
@@ -43,6 +50,9 @@ FILTERS = {
     "shape": formatting.shape,
     "two_values": lambda change: formatting.two_values(change.before, change.after),
     "pieces": formatting.pieces,
+    "clauses": formatting.clauses,
+    "degree": formatting.degree,
+    "breakable": breakable,
     "bar": bar_width,
     "signed_bar": signed_bar,
     "stops": colour_stops,
