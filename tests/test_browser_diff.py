@@ -93,7 +93,7 @@ def test_reads_the_same_without_javascript(browser: Any, compared: dict[str, Pat
             texts.append(" ".join(it.page.inner_text("body").split()))
     assert texts[0] == texts[1]
     for phrase in (
-        "The weights of all 11 layers changed",
+        "Retrained or trained further: the weights of all 11 layers changed",
         "The prediction is cat in both",
         "block4_conv2",
         "± ",

@@ -105,14 +105,15 @@ def compared(new: Any) -> Diff:
 
 def model_sentence(found: Diff) -> str:
     """The sentence of the verdict about the models: what stands before it is the input and the answer."""
-    starts = ("Same ", "The weights", "Another arch", "Fine-", "Renamed", "Pruned", "The head", "8 layers", "12 layers")
+    starts = ("Same ", "Retrained", "Another arch", "Fine-", "Renamed", "Pruned", "The head", "8 layers", "12 layers")
     return next(text for text in found.verdict.split(". ") if text.startswith(starts)).removesuffix(".")
 
 
 KINDS: dict[str, tuple[Callable[[], Any], str]] = {
     "every layer": (
         lambda: edited(net(), moved()),
-        "Same architecture; the weights of all 9 layers changed by 14 % overall (a moderate change), most in `",
+        "Same architecture; retrained or trained further: the weights of all 9 layers changed by 14 % overall "
+        "(a moderate change), most in `",
     ),
     "statistics alone": (
         lambda: edited(net(), lambda value, name: value + 0.1 if name.startswith("moving") else value),
@@ -181,7 +182,7 @@ KINDS: dict[str, tuple[Callable[[], Any], str]] = {
     "cast and trained on": (
         lambda: edited(as_float16(net()), lambda value, name: moved()(value, name).astype(np.float16)),
         "Same architecture; weights that were `float32` are `float16`, and changed by more than rounding explains; "
-        "the weights of all 9 layers ",
+        "retrained or trained further: the weights of all 9 layers ",
     ),
     "renamed": (
         lambda: net(tag="_x"),
@@ -190,7 +191,7 @@ KINDS: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "renamed, and every layer": (
         lambda: edited(net(tag="_x"), moved()),
-        "The weights of all 9 layers changed by 14 % overall (a moderate change), most in `",
+        "Retrained or trained further: the weights of all 9 layers changed by 14 % overall (a moderate change), most in `",
     ),
     "one tensor": (
         lambda: edited(net(), lambda value, name: value + 0.1 if name == "kernel" else value, 4, 5),
@@ -245,7 +246,7 @@ def test_weights_rounded_to_half_precision_are_not_called_retrained(precision: s
 def test_training_that_moves_weights_as_little_is_not_called_rounding() -> None:
     by = 0.3 * 2.0**-11 * 0.4  # as far as rounding to float16, but the values of small tensors show that it is something else
     verdict = compared(edited(net(), moved(by))).verdict
-    assert "retrained: the weights of all 9 layers changed by 0.0" in verdict
+    assert "retrained or trained further: the weights of all 9 layers changed by 0.0" in verdict
     assert "rounding" not in verdict
 
 

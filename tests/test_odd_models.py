@@ -386,16 +386,24 @@ def test_a_model_of_a_thousand_layers(suffix: str, thousand: Path) -> None:
 # Processors
 
 
-def test_channels_first_where_the_processor_cannot_is_told_in_a_line(tmp_path: Path, cat: Path) -> None:
-    # without oneDNN TensorFlow has channels-first convolutions for graphics cards only
+@pytest.mark.parametrize("switched_off", [False, True])
+def test_channels_first_runs_on_every_processor_unless_onednn_is_switched_off(
+    tmp_path: Path, cat: Path, switched_off: bool
+) -> None:
+    # without oneDNN, which it leaves out on some processors by default, TensorFlow has channels-first convolutions for graphics
+    # cards only
     built("channels_first").save(tmp_path / "first.keras")
     command = [sys.executable, "-m", "reportgen", "report", str(cat), "-m", "first.keras", "-o", "out.html"]
-    environment = {**os.environ, "TF_ENABLE_ONEDNN_OPTS": "0"}
+    environment = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
+    environment |= {"TF_ENABLE_ONEDNN_OPTS": "0"} if switched_off else {}
     result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
-    if result.returncode == 0:  # a processor, or a TensorFlow, that can
+    if not switched_off or result.returncode == 0:  # switched off: a TensorFlow that can without
+        assert result.returncode == 0, result.stderr
         assert (tmp_path / "out.html").exists()
         return
     assert result.returncode == 2
-    assert "first: the model's layers are channels first, which TensorFlow cannot run on this CPU." in result.stderr
+    assert (
+        "first: the model's layers are channels first, which TensorFlow cannot run on this CPU without oneDNN." in result.stderr
+    )
     assert "Traceback" not in result.stderr
     assert not (tmp_path / "out.html").exists()

@@ -211,8 +211,13 @@ def test_kinds_of_change_are_told_over_all() -> None:
     first = report_of(net())
     second = report_of(edited(net(), moved()))
     third = report_of(edited(edited(net(), moved()), moved(), BEFORE_THIRD))
-    assert "All weights changed in every step: by 14 % in step 1 and by 14 % in step 2." in series([first, second, first]).verdict
-    told = "All weights changed from version 1 to 2, fine-tuned from version 2 to 3, the same weights from version 3 to 4."
+    assert (
+        "Retrained or trained further in every step: the weights changed by 14 % in step 1 and by 14 % in step 2."
+        in series([first, second, first]).verdict
+    )
+    told = (
+        "Retrained or trained further from version 1 to 2, fine-tuned from version 2 to 3, the same weights from version 3 to 4."
+    )
     found = series([first, second, third, third])
     assert told in found.verdict
     assert "changed by" in text_of(render_series(found))

@@ -167,8 +167,8 @@ def cannot_run(loaded: Loaded, reason: str) -> str:
     """Return the message for a model that raised `reason` when it was run."""
     if loaded.channels_first and "NHWC" in reason:
         return (
-            f"{loaded.name}: the model's layers are channels first, which TensorFlow cannot run on this CPU.\n"
-            "Use a machine with a GPU, or a CPU for which TensorFlow has oneDNN enabled."
+            f"{loaded.name}: the model's layers are channels first, which TensorFlow cannot run on this CPU without oneDNN.\n"
+            "Set TF_ENABLE_ONEDNN_OPTS=1 before TensorFlow is imported, or use a machine with a GPU."
         )
     return f"{loaded.name}: the model cannot run on an image of {loaded.input_shape} ({reason})."
 

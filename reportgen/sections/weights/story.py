@@ -197,7 +197,7 @@ class Story:
             "rounded to half precision": self.precision is not None,
             "pruned": bool(ways & set(ZEROED)),
             "fine-tuned": self.fine_tuned,
-            "all weights changed": self.retrained,
+            "retrained or trained further": self.retrained,
         }
         told = [kind for kind, holds in kinds.items() if holds]
         if not told and self.changed:

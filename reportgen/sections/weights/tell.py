@@ -113,7 +113,7 @@ def _tell_moves(story: Story) -> Iterator[str]:
             yield "the other layers' weights are the same"
         return
     if story.retrained and len(moved) > 1:
-        yield f"{_every(len(moved))}{_how_far(weights)}{tell_likeness(story)}"
+        yield f"retrained or trained further: {_every(len(moved))}{_how_far(weights)}{tell_likeness(story)}"
         return
     rounded = f", as by rounding to {name(story.precision)} and back" if story.precision else ""
     yield f"{_tell_some(story, moved)}{rounded}"
