@@ -21,6 +21,7 @@ NODE = re.compile(r"\{\{.*?\}\}|\[Op:\w+\]")  # how TensorFlow names a node of a
 COLOUR_CODE = re.compile(r"\x1b\[[0-9;]*m")
 WRAPPED = "Exception encountered when calling "
 CAUSE = "Exception encountered: "
+IN_GRAPH = "Graph execution error:"
 
 
 class ReportgenError(Exception):
@@ -73,6 +74,8 @@ def reason_of(error: BaseException) -> str:
     lines = [line.strip() for line in text.rpartition(CAUSE)[2].splitlines() if line.strip()]
     if not lines:
         return type(error).__name__
+    if lines[0] == IN_GRAPH:  # where it happened, line by line, then the reason
+        lines = [line for line in lines if not line.startswith("[[")][-1:]
     if lines[0].startswith(WRAPPED) and len(lines) > 1:
         return f"{lines[0].removeprefix(WRAPPED).rstrip('.')}: {lines[1]}"[:300]
     return lines[0][:300]

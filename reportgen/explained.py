@@ -18,13 +18,15 @@ Sense = Literal["", "not", "raised", "lowered"]
 class Question:
     """The score y to explain: that of a class or, with `against`, that of the class minus that of the class `against`.
 
-    `unit` says what y is: a "logit", or the model's raw "output" if no logit is available.
+    `unit` says what y is: a "logit", or the model's raw "output" if no logit is available. `sure` is the score that stands for a
+    certain yes: 1 if the model's scores are probabilities, else 0. The score of "not" is `sure` minus the score of the class.
     """
 
     class_index: int
     against: int | None = None
     sense: Sense = ""
     unit: Literal["logit", "output"] = "logit"
+    sure: float = 1.0
 
     @property
     def negated(self) -> bool:

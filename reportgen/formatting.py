@@ -11,6 +11,7 @@ from typing import Any
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 FILE_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) ?([KMG]?I?B|)", re.IGNORECASE)
 NOT_ASCII = re.compile(r"[^\x00-\x7e]+")
+DEGREES = ((0.01, "tiny"), (0.1, "small"), (0.5, "moderate"), (1.0, "large"))  # relative changes up to a limit, in a word
 DIGITS = 4  # significant digits, unless a number needs more
 MOST_DIGITS = 17  # enough to tell any two floats apart
 ROUNDED = 1e-6  # how far float32 probabilities may exceed 1 by rounding
@@ -154,6 +155,14 @@ def relative_change(value: float, resolution: float = 0.0) -> str:
     return f"{two_numbers(value * 100, 100.0, 3)[0] if percent == '100' else percent} %"
 
 
+def degree(change: float) -> str:
+    """Return in a word how large a relative change is, as it reads after rounding: "small" from 1 % on; "" if not finite."""
+    if not math.isfinite(change):
+        return ""
+    told = float(f"{change:.2g}")
+    return next((word for limit, word in DEGREES if told < limit), "very large")
+
+
 def signed(value: float) -> str:
     """Format a change with its sign and three digits, or more if needed: "+0.29", "-0.004", "+0.9997"; "0" for none."""
     return f"{'+' if value > 0 else ''}{number(value, 3)}"
@@ -262,6 +271,18 @@ def _escaped(character: str) -> str:
 def pieces(sentence: str) -> list[tuple[str, bool]]:
     """Split a sentence into pieces, each with whether it is a name, which stood between backticks."""
     return [(text, place % 2 == 1) for place, text in enumerate(sentence.split("`")) if text]
+
+
+def clauses(text: str) -> list[str]:
+    """Split a verdict into its sentences and their clauses, each a sentence; not inside a name or parentheses."""
+    found, begin, depth, inside = [], 0, 0, False
+    for place, letter in enumerate(text):
+        inside ^= letter == "`"
+        depth += 0 if inside else (letter == "(") - (letter == ")")
+        if not inside and depth == 0 and text[place : place + 2] in ("; ", ". "):
+            found.append(text[begin:place])
+            begin = place + 2
+    return [f"{each[0].upper()}{each[1:].removesuffix('.')}." for each in (*found, text[begin:]) if each]
 
 
 def shortened(text: str, most: int) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import field, fields
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from .checks import Checks, joined, run_checks
 from .errors import NotApplicable
@@ -33,6 +34,7 @@ from .tensors import tensor_digest
 from .truth import Truth
 
 FORMAT = 2
+OF_RANDOM = ("untrained", "flat-scores")  # checks that find the consequences of random weights
 Data = TypeVar("Data")
 
 
@@ -88,6 +90,23 @@ def _section(section: Section[Any, Any], *former_names: str) -> Any:
     return field(default_factory=lambda: MADE_BEFORE, metadata={"section": section, FORMER_NAMES: former_names})
 
 
+class Problem(NamedTuple):
+    """An error or a warning in words, and what to do about it; `untrained`: that the whole model looks untrained."""
+
+    level: Level
+    text: str
+    advice: str = ""
+    untrained: bool = False
+
+
+def told_once(problems: Iterable[Problem]) -> Iterator[str]:
+    """Yield the words of each problem with its advice, unless one before it gave the same."""
+    given = {""}
+    for problem in problems:
+        yield problem.text if problem.advice in given else f"{problem.text} {problem.advice}"
+        given.add(problem.advice)
+
+
 @record(kw_only=True)
 class Report(ShownInNotebooks):
     """Everything found about one model on one image; `warnings` are what a reader must know first."""
@@ -115,25 +134,54 @@ class Report(ShownInNotebooks):
         checks = present(self.checks)
         return checks.rows if checks else ()
 
-    def notices(self) -> tuple[tuple[Level, str], ...]:
-        """Return what a reader must know first, each with its level, errors first: problems grouped by kind, and the warnings."""
+    def problems(self) -> tuple[Problem, ...]:
+        """Return what a reader must know first, errors first: findings that are no notes, grouped by kind, and the warnings."""
         kinds: dict[tuple[Level, str], list[Finding]] = {}
         for finding in self.findings():
             if finding.level != "note":
                 kinds.setdefault((finding.level, finding.name), []).append(finding)
-        found = [(level, _told_as_one(findings)) for (level, _), findings in kinds.items()]
-        found += [("warning", text) for text in self.warnings]
-        return tuple(sorted(found, key=lambda notice: LEVELS.index(notice[0])))
+        found = [Problem("warning", text) for text in self.warnings]
+        # flat scores, and kernels that look untrained, are what random weights bring about, and their advice is the same
+        random = any(problem.text.startswith(RANDOM_WEIGHTS) for problem in found)
+        found = [*(_as_one(findings, advise=not (random and name in OF_RANDOM)) for (_, name), findings in kinds.items()), *found]
+        return tuple(sorted(found, key=lambda problem: LEVELS.index(problem.level)))
+
+    def notices(self) -> tuple[tuple[Level, str], ...]:
+        """Return the problems in words, each with its level. Advice that several share is given once."""
+        problems = self.problems()
+        return tuple((problem.level, text) for problem, text in zip(problems, told_once(problems), strict=True))
 
     def distrusted(self) -> tuple[str, ...]:
         """Return why the prediction and its maps are meaningless, and what to do; empty if they can be trusted.
 
         They are meaningless if the weights are random or were never trained, or if a check found an error.
         """
-        untrained = [finding for finding in self.findings() if finding.name == "untrained" and not finding.path]
-        reasons = [text for text in self.warnings if text.startswith(RANDOM_WEIGHTS)]
-        reasons += [text for level, text in self.notices() if level == "error"]
-        return (*reasons, *(_told_as_one([each]) for each in untrained))
+        notices = list(zip(self.problems(), (text for _, text in self.notices()), strict=True))
+        reasons = [text for problem, text in notices if problem.text.startswith(RANDOM_WEIGHTS)]
+        reasons += [text for problem, text in notices if problem.level == "error"]
+        return (*reasons, *(text for problem, text in notices if problem.untrained))
+
+    def overall(self) -> str:
+        """Return what findings and warnings mean together for the answer, in a sentence or two; "" if nothing was checked.
+
+        It rests on their levels, and on whether the weights are random or look untrained.
+        """
+        checks, problems = present(self.checks), self.problems()
+        errors = sum(problem.level == "error" for problem in problems)
+        those = "the answer and its maps" if self.best_class() is None else "the prediction and its maps"
+        if any(problem.text.startswith(RANDOM_WEIGHTS) for problem in problems):
+            return f"The weights are random: {those} mean nothing."
+        if any(problem.untrained for problem in problems):
+            return f"The model looks untrained: do not rely on {those}."
+        if errors:
+            them = "it is" if errors == 1 else "they are"
+            return f"{counted(errors, 'error').capitalize()}: do not rely on {those} until {them} explained."
+        if checks is None or not checks.checked:
+            return ""
+        if problems:
+            which = "the warning says" if len(problems) == 1 else "the warnings say"
+            return f"No error, but {which} that something is probably wrong: read on before you rely on {those}."
+        return f"Nothing that was checked casts doubt on {those}. Whether the answer is right, checks cannot tell."
 
     def in_a_line(self) -> str:
         """Return the title and the model's answer."""
@@ -177,6 +225,11 @@ class Report(ShownInNotebooks):
             return None
         return predictions.rows[0].class_index
 
+    def best_label(self) -> str:
+        """Return the label of the prediction; "" if the answer is not a class."""
+        predictions = present(self.predictions)
+        return "" if predictions is None or self.best_class() is None else predictions.rows[0].label
+
     def classes(self) -> object:
         """Return what the class indices mean (task, number of classes, digest of the labels), to compare with another report."""
         predictions = present(self.predictions)
@@ -193,11 +246,12 @@ class Report(ShownInNotebooks):
         return self.provenance.input_digest or ("" if overview is None else tensor_digest(overview.picture.values))
 
 
-def _told_as_one(findings: list[Finding]) -> str:
+def _as_one(findings: Sequence[Finding], advise: bool) -> Problem:
     """Combine findings of one kind: the first one's text, the number of other layers with the same finding, and its advice."""
-    others = len(findings) - 1
-    same = f"The same was found in {counted(others, 'other layer')}." if others else ""
-    return " ".join(filter(None, (findings[0].text, same, findings[0].advice)))
+    first, others = findings[0], len(findings) - 1
+    same = f" The same was found in {counted(others, 'other layer')}." if others else ""
+    untrained = first.name == "untrained" and not first.path
+    return Problem(first.level, f"{first.text}{same}", first.advice if advise else "", untrained)
 
 
 # by name, in page order

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from reportgen import Report
 
 ROOT = Path(__file__).parent.parent
+# before anything imports TensorFlow: on some processors it does without oneDNN by default, and then cannot run convolutions that
+# are channels first or grouped
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 if (
     "PYTEST_XDIST_WORKER" in os.environ
 ):  # before anything imports NumPy or TensorFlow: workers would wait for each other's threads
@@ -31,13 +34,14 @@ settings.load_profile("steady")
 # in the order in which they start: the one that takes longest must not be the last, with nothing left for the other worker
 FIRST = (
     "applications",
-    "network",
     "attribution_quality",
-    "hostile_reports",
-    "training",
     "cli",
+    "hostile_reports",
+    "network",
     "kinds",
+    "training",
     "odd_models",
+    "callback",
     "vgg16",
     "wheel",
 )

@@ -26,10 +26,10 @@ from .models import keras, tf
 
 # in MB: the largest picture, the most weights, and the largest dense layers; without its weights each takes less than 2 GB
 MEMORY = {"efficientnetb7": 2_000, "convnextxlarge": 2_500, "vgg16": 2_250}
-# the smallest of each family, and what is built in another way
+# the smallest of each family; those of ConvNeXt and VGG would say no more than the largest of the same family do
 REPORTED = (
-    "convnexttiny", "densenet121", "efficientnetb0", "efficientnetv2b0", "inceptionresnetv2", "inceptionv3", "mobilenet",
-    "mobilenetv2", "mobilenetv3large", "mobilenetv3small", "nasnetmobile", "resnet50", "resnet50v2", "vgg19", "xception",
+    "densenet121", "efficientnetb0", "efficientnetv2b0", "inceptionresnetv2", "inceptionv3", "mobilenet", "mobilenetv2",
+    "mobilenetv3small", "nasnetmobile", "resnet50", "resnet50v2", "xception",
 )  # fmt: skip
 # heads of every make: a dense layer, a convolution before a softmax, an activation of its own
 HEADS = ("efficientnetb0", "mobilenetv3small", "mobilenet")
@@ -52,7 +52,8 @@ def test_every_other_application_is_what_the_table_says(name: str) -> None:
     application = APPLICATIONS[name]
     with keras.StatelessScope(initialize_variables=False):  # the layers alone: no weight is drawn, no memory taken
         model = getattr(keras.applications, application.function)(weights=None)
-    assert model.input_shape == (None, application.size, application.size, 3)
+    side = None if name.startswith("mobilenetv3") else application.size  # these take any size
+    assert model.input_shape == (None, side, side, 3)
     assert model.count_params() == application.parameters
     assert model.output_shape == (None, 1000)
 
@@ -61,7 +62,8 @@ def test_every_family_makes_a_report() -> None:
     def family(name: str) -> str:
         return str(getattr(keras.applications, APPLICATIONS[name].function).__module__)
 
-    assert {family(name) for name in APPLICATIONS} == {family(name) for name in (*REPORTED, *MEMORY)}
+    without = {family(name) for name in APPLICATIONS} - {family(name) for name in (*REPORTED, *MEMORY)}
+    assert without == {"keras.src.applications.vgg19"}  # VGG16 with three convolutions more, from a module of its own
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=() if name in HEADS else pytest.mark.slow) for name in REPORTED])

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from reportgen import load
-from reportgen.errors import ModelError, NotApplicable, OptionError
+from reportgen.errors import ModelError, NotApplicable, OptionError, reason_of
 from reportgen.inspection import asking
 from reportgen.inspection.inspect import inspect
 from reportgen.options import Options
@@ -416,3 +416,13 @@ def test_a_model_that_cannot_run_says_so_when_its_layers_are_asked_for() -> None
     model = keras.Model(inputs, layers.Lambda(broken, output_shape=(8, 8, 3))(inputs), name="net")
     with pytest.raises(ModelError, match=r"net: the model cannot run on an image of .* out of order"):
         _ = network_of(model).layers
+
+
+def test_an_error_inside_a_graph_is_told_by_its_reason() -> None:
+    told = (
+        "Graph execution error:\n\nDetected at node Conv2D defined at (most recent call last):\n"
+        '  File "net.py", line 6, in <module>\n\nComputed input depth 8 doesn\'t match filter input depth 2\n'
+        "\t [[{{node Conv2D}}]] [Op:__inference_compute_607]"
+    )
+    error = tf.errors.InvalidArgumentError(None, None, told)
+    assert reason_of(error) == "Computed input depth 8 doesn't match filter input depth 2"

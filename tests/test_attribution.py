@@ -18,9 +18,10 @@ from reportgen.methods.at_input import SAMPLES, STEPS
 from reportgen.methods.at_layer import eigen_cam, grad_cam, grad_cam_plus_plus, hires_cam, layer_cam, xgrad_cam
 from reportgen.methods.attribution import METHODS
 from reportgen.methods.perturbing import MASKS, SHOWN, occlusion, rise, windows
+from reportgen.methods.quality import measured
 from reportgen.methods.subject import Subject, baseline_pixels, baseline_words
 from reportgen.options import Options
-from reportgen.picture import DIVERGING
+from reportgen.picture import DIVERGING, WHOLE
 from reportgen.report import Absent
 from reportgen.request import check_options
 from reportgen.sections.attributions.find import Attribution, Attributions
@@ -359,6 +360,21 @@ def test_both_answers_of_a_yes_or_no_model_are_explained() -> None:
     assert "not <strong" in reportgen.render(report)
     drop = occlusion(yes)
     np.testing.assert_allclose(occlusion(no), -drop, atol=1e-12)
+
+
+@pytest.mark.parametrize(("activation", "sure"), [("sigmoid", 1), (None, 0)])
+def test_no_is_one_minus_a_probability_and_minus_a_logit(activation: str | None, sure: int) -> None:
+    inputs = keras.Input((12, 10, 3))
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3, name="conv")(inputs))
+    model = keras.Model(inputs, layers.Dense(1, activation=activation)(x))
+    yes, no = subjects(model, task="binary")
+    np.testing.assert_allclose(rise(no), sure - rise(yes), atol=1e-6)
+    np.testing.assert_allclose(occlusion(no), -occlusion(yes), atol=1e-9)
+    curves = [measured(each, np.ones((1, 1)), WHOLE, WHOLE) for each in (yes, no)]
+    for name in ("deletion_curve", "insertion_curve"):
+        by_yes, by_no = (np.array(getattr(each, name)) for each in curves)
+        np.testing.assert_allclose(by_no, sure - by_yes, atol=1e-6)
+    np.testing.assert_allclose(curves[1].road_curve, -np.array(curves[0].road_curve), atol=1e-6)
 
 
 def test_the_layer_to_explain_may_be_named(pooled: Any) -> None:

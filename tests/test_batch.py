@@ -158,8 +158,9 @@ def test_what_fails_is_listed_and_stops_nothing(
     out, err = capsys.readouterr()
     assert out == f"{tmp_path / 'site' / 'index.html'}\n"
     events = [json.loads(line) for line in err.splitlines()]
+    index = str(tmp_path / "site" / "index.html")
     assert [each["event"] for each in events] == ["made", "failed", "failed", "failed", "done"]
-    assert events[-1] == {"event": "done", "made": 1, "kept": 0, "failed": 3, "index": str(tmp_path / "site" / "index.html")}
+    assert events[-1] == {"event": "done", "made": 1, "kept": 0, "failed": 3, "warnings": [], "index": index}
     page = (tmp_path / "site" / "index.html").read_text("utf-8")
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert" in page

@@ -284,9 +284,10 @@ def test_models_are_reported_on_and_compared(tmp_path: Path, cat: Path) -> None:
     result = here("diff", "--models", "minivgg@early", "minivgg", "minivgg@early", "--image", cat, cwd=tmp_path)
     assert (result.returncode, result.stdout) == (1, "diff-minivgg@early-minivgg@early.html\n")
     assert result.stderr.startswith(
-        "The answer is `cat` in all 3 versions, 33.2 %, then 98.7 %, then 33.2 %. Retrained in every step: "
+        "The answer is `cat` in all 3 versions, 33.2 %, then 98.7 %, then 33.2 %. All weights changed in every step: "
     )
-    assert "; retrained: the weights of all 11 layers changed by " in result.stderr
+    assert "\nWhich version is best? Not known: no metric, such as accuracy, is given for two versions or more. " in result.stderr
+    assert "; the weights of all 11 layers changed by " in result.stderr
 
 
 def test_a_report_of_another_format_says_which_version_reads_it(folder: Path) -> None:

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 import reportgen
@@ -20,7 +21,7 @@ from reportgen.probe import LayerCall
 from reportgen.sections.section import Finding
 
 from .test_codec import small_report
-from .test_diff import with_attributions
+from .test_diff import report_with as with_weights, with_attributions
 from .test_truth_answers import report_with, text_of
 
 EVERY = "Every figure and word that changed"
@@ -141,3 +142,57 @@ def test_a_list_of_changes_that_is_cut_does_not_call_itself_every_change() -> No
         page = text_of(render_diff(replace(found, sections=sections)))
         assert told in page
         assert untold not in page
+
+
+def test_what_did_not_change_is_listed() -> None:
+    same = reportgen.diff(small_report(), small_report())
+    assert same.unchanged[:2] == ("image", "preprocessing")
+    assert {"answers", "architecture", "weights"} <= set(same.unchanged)
+    old = with_attributions({})
+    predictions: Any = old.predictions
+    rows = tuple(replace(row, score=row.score / 2) for row in predictions.rows)
+    found = reportgen.diff(old, replace(old, predictions=replace(predictions, rows=rows)))
+    assert "answers" not in found.unchanged
+    assert f"predicted class (`{rows[0].label}`)" in found.unchanged
+    page = text_of(render_diff(found))
+    assert "What did not change? The image, preprocessing, " in page
+    assert f"predicted class ({rows[0].label})" in page
+
+
+def test_of_a_series_only_what_is_the_same_in_every_step_did_not_change() -> None:
+    old = small_report()
+    assert "weights" in series([old, old, old]).unchanged
+    found = series([old, old, with_weights({"a": np.ones(3, np.float32)})])
+    assert "weights" not in found.unchanged
+    assert "image" in found.unchanged
+    assert "What is the same in all versions? The image" in text_of(render_series(found))
+
+
+def test_a_comparison_says_of_each_report_how_far_its_answer_can_be_relied_on() -> None:
+    fine, odd = (replace(with_findings(*each), warnings=()) for each in ((), (zero_filters(1),)))
+    found = reportgen.diff(fine, odd)
+    assert [each.whose for each in found.overall] == [(0,), (1,)]
+    page = text_of(render_diff(found))
+    assert "Can the answers be relied on? Old report: Nothing that was checked casts doubt on" in page
+    assert "New report: No error, but the warning says that something is probably wrong" in page
+    assert "Can the answers be relied on? Nothing that was checked" in text_of(render_diff(reportgen.diff(fine, fine)))
+
+
+def test_advice_is_given_once_for_all_reports() -> None:
+    told = [replace(zero_filters(count), advice="Prune them.") for count in (1, 2)]
+    both = [replace(with_findings(each), warnings=()) for each in told]
+    found = reportgen.diff(*both)
+    assert [each.text.count("Prune them.") for each in found.warned] == [1, 0]
+
+
+def test_freezing_leaves_the_architecture_as_it_was() -> None:
+    old = small_report()
+    rows: Any = old.layers
+    frozen = tuple(replace(row, trainable=False) for row in rows.rows)
+    assert "architecture" in reportgen.diff(old, old).unchanged
+    found = reportgen.diff(old, replace(old, layers=replace(rows, rows=frozen)))
+    assert "architecture" not in found.unchanged
+    assert "architecture apart from freezing" in found.unchanged
+    widened = tuple(replace(row, trainable=False, output_shape=(9, 9, 9)) for row in rows.rows)
+    found = reportgen.diff(old, replace(old, layers=replace(rows, rows=widened)))
+    assert "architecture apart from freezing" not in found.unchanged

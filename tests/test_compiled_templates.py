@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import jinja2
 import pytest
 
+import reportgen.page.render  # noqa: F401 - which adds the filters that our templates use
 from reportgen.page import compiled
-from reportgen.page.compiled import CompiledBesideTheirs, CompiledTemplates
+from reportgen.page.compiled import CompiledTemplates
 from reportgen.page.environment import environment_with
+
+Render = Callable[[str], str]
 
 
 @pytest.fixture
@@ -35,30 +39,38 @@ def compilations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def rendered(source: str, name: str = "rooms/page.html.j2") -> str:
-    """What a new environment, as that of a new process, makes of a template."""
-    environment = jinja2.Environment(loader=jinja2.DictLoader({name: source}), bytecode_cache=CompiledTemplates())
-    return environment.get_template(name).render(who="<cat>")
+@pytest.fixture
+def rendered(place: Path, monkeypatch: pytest.MonkeyPatch) -> Render:
+    """What a new process makes of a template of ours with this source."""
+    ours, name = place.with_name("ours"), "rooms/page.html.j2"
+    (ours / "rooms").mkdir(parents=True)
+
+    def render(source: str) -> str:
+        (ours / name).write_text(source)
+        monkeypatch.setattr(CompiledTemplates, "loaded", {})
+        environment = jinja2.Environment(loader=jinja2.FileSystemLoader(ours), bytecode_cache=CompiledTemplates(ours))
+        return environment.get_template(name).render(who="<cat>")
+
+    return render
 
 
 def files(place: Path) -> list[Path]:
     return [path for path in place.rglob("*") if path.is_file()]
 
 
-def test_the_second_process_compiles_nothing(place: Path, compilations: list[str]) -> None:
+def test_the_second_process_compiles_nothing(rendered: Render, place: Path, compilations: list[str]) -> None:
     assert [rendered("a {{ who }}"), rendered("a {{ who }}")] == ["a <cat>", "a <cat>"]
     assert compilations == ["rooms/page.html.j2"]
     assert len(files(place)) == 1
 
 
-def test_a_template_that_changed_is_compiled_again(place: Path, compilations: list[str]) -> None:
+def test_a_template_that_changed_is_compiled_again(rendered: Render, place: Path, compilations: list[str]) -> None:
     assert [rendered("a {{ who }}"), rendered("b {{ who }}")] == ["a <cat>", "b <cat>"]
     assert len(compilations) == 2
     assert len(files(place)) == 1
 
 
-@pytest.mark.usefixtures("place")
-def test_filters_that_changed_compile_again(compilations: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_filters_that_changed_compile_again(rendered: Render, compilations: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     rendered("a")
     before = compiled._compiler()
     monkeypatch.setattr(compiled, "_compiler", lambda: before + b"another version of Jinja")
@@ -67,7 +79,7 @@ def test_filters_that_changed_compile_again(compilations: list[str], monkeypatch
 
 
 @pytest.mark.parametrize("cut", [0, 3, 40, -1])
-def test_a_damaged_file_is_replaced(place: Path, compilations: list[str], cut: int) -> None:
+def test_a_damaged_file_is_replaced(rendered: Render, place: Path, compilations: list[str], cut: int) -> None:
     rendered("a {{ who }}")
     (kept,) = files(place)
     whole = kept.read_bytes()
@@ -77,7 +89,7 @@ def test_a_damaged_file_is_replaced(place: Path, compilations: list[str], cut: i
     assert kept.read_bytes() == whole
 
 
-def test_a_changed_byte_is_noticed(place: Path, compilations: list[str]) -> None:
+def test_a_changed_byte_is_noticed(rendered: Render, place: Path, compilations: list[str]) -> None:
     rendered("a {{ who }}")
     (kept,) = files(place)
     whole = bytearray(kept.read_bytes())
@@ -88,7 +100,7 @@ def test_a_changed_byte_is_noticed(place: Path, compilations: list[str]) -> None
 
 
 def test_nothing_is_written_where_python_writes_nothing(
-    place: Path, compilations: list[str], monkeypatch: pytest.MonkeyPatch
+    rendered: Render, place: Path, compilations: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     assert [rendered("a"), rendered("a")] == ["a", "a"]
@@ -96,7 +108,9 @@ def test_nothing_is_written_where_python_writes_nothing(
     assert len(compilations) == 2
 
 
-def test_where_nothing_can_be_written_templates_are_compiled_each_time(place: Path, compilations: list[str]) -> None:
+def test_where_nothing_can_be_written_templates_are_compiled_each_time(
+    rendered: Render, place: Path, compilations: list[str]
+) -> None:
     place.write_bytes(b"a file where the folder would be")
     assert [rendered("a"), rendered("a")] == ["a", "a"]
     assert len(compilations) == 2
@@ -105,7 +119,7 @@ def test_where_nothing_can_be_written_templates_are_compiled_each_time(place: Pa
 @pytest.fixture
 def fresh(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A process that has loaded no template so far, where no process before has compiled one."""
-    monkeypatch.setattr(CompiledBesideTheirs, "loaded", {})
+    monkeypatch.setattr(CompiledTemplates, "loaded", {})
     environment_with.cache_clear()
     return place
 
@@ -136,7 +150,7 @@ def test_the_next_process_compiles_but_the_users_own(
     folder = mine(tmp_path / "a", "A")
     for text in ("A", "changed"):
         (folder / "diff" / "warned.html.j2").write_text(text)
-        monkeypatch.setattr(CompiledBesideTheirs, "loaded", {})
+        monkeypatch.setattr(CompiledTemplates, "loaded", {})
         environment_with.cache_clear()
         environment = environment_with(folder)
         assert environment.get_template("diff/warned.html.j2").render() == text
@@ -147,4 +161,4 @@ def test_the_next_process_compiles_but_the_users_own(
 def test_a_users_template_is_never_kept(fresh: Path, tmp_path: Path) -> None:
     environment_with(mine(tmp_path / "a", "A")).get_template("diff/warned.html.j2")
     assert files(fresh) == []
-    assert CompiledBesideTheirs.loaded == {}
+    assert CompiledTemplates.loaded == {}

@@ -420,7 +420,8 @@ def test_maps_are_held_side_by_side_with_their_like() -> None:
     apart = diff(with_attributions(dog), with_attributions(bird)).attributions
     assert [(row.old_label, row.new_label) for row in apart.rows] == [("dog", "bird")]
     titles = [line.title for line in series([old, new, new]).pictures if line.title.startswith("Where")]
-    assert titles == ["Where it looked: Grad-CAM", "Where it looked: Occlusion"]
+    own = "Where it looked: Grad-CAM, the first explained class of each version"
+    assert titles == ["Where it looked: Grad-CAM", own, "Where it looked: Occlusion"]
 
 
 def test_a_layer_that_is_called_as_its_tensor_is() -> None:
@@ -485,7 +486,7 @@ def test_a_change_of_the_image_that_is_none_is_not_told(changed: dict[str, Any])
     assert found.caveats == ()
     assert (
         found.verdict
-        == "The same: answers, output maps, features, other outputs, where they looked, architecture, weights and feature maps."
+        == "The same: answers, output maps, features, other outputs, attribution maps, architecture, weights and feature maps."
     )
 
 
@@ -572,7 +573,7 @@ def test_a_layer_table_that_one_report_lacks_makes_no_layers_of_its_own() -> Non
     for pair in ((old, new), (new, old)):
         found = diff(*pair)
         assert found.same
-        assert found.verdict.startswith("The same: answers, output maps, features, other outputs, where they looked, weights")
+        assert found.verdict.startswith("The same: answers, output maps, features, other outputs, attribution maps, weights")
         assert isinstance(found.layers, Absent)
     hidden = diff(old, replace(new, provenance=replace(new.provenance, model=model)))
     assert not hidden.same

@@ -257,6 +257,7 @@ def test_a_series_shows_a_filter_of_every_version_side_by_side() -> None:
     shades = [None if each is None else int(each.values[0, 0, 0]) for each in line.pictures]
     assert shades == [1, None, 51]
     assert line.changed == "changed"
+    assert lines_of(first, None, None, last) == []  # half of the versions are too few
     both = lines_of(first, first, first)
     assert [each.changed for each in both] == ["never", "never"]
     assert lines_of(None, first, None) == lines_of(None, None, None) == []

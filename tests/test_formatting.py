@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import example, given, strategies as st
 
 from reportgen.formatting import (
+    DEGREES,
     any_value,
+    clauses,
     counted,
+    degree,
     file_size,
     name,
     number,
@@ -263,3 +267,31 @@ def test_an_estimate_has_one_decimal_more_than_its_error() -> None:
     assert [with_error(*pair) for pair in pairs] == [
         "0.55 ± 0.1", "0.9951 ± 0.004", "0.99999 ± 0.004", "1", "-0.260 ± 0.08", "0.5 ± nan",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [(0.0, "tiny"), (0.0094, "tiny"), (0.01, "small"), (0.0995, "moderate"), (0.5, "large"), (0.994, "large"),
+     (1.0, "very large"), (3.0, "very large"), (math.inf, ""), (math.nan, "")],
+)  # fmt: skip
+def test_the_size_of_a_change_in_a_word_agrees_with_its_rounded_figure(change: float, word: str) -> None:
+    assert degree(change) == word
+
+
+def test_a_verdict_is_cut_into_its_clauses_but_not_inside_names_and_parentheses() -> None:
+    verdict = "The answer is `a; b. c` (9 %; was 8 %); that is right. Same: `x`. `conv` changed; 2 more"
+    assert clauses(verdict) == [
+        "The answer is `a; b. c` (9 %; was 8 %).",
+        "That is right.",
+        "Same: `x`.",
+        "`conv` changed.",
+        "2 more.",
+    ]
+    assert clauses("All 3 versions are the same.") == ["All 3 versions are the same."]
+    assert clauses("") == []
+
+
+def test_the_caption_states_the_limits_of_these_words() -> None:
+    caption = (Path(__file__).parent.parent / "templates/diff/captions.html.j2").read_text("utf-8")
+    limits = ", ".join(f"{word} below {100 * limit:g} %" for limit, word in DEGREES)
+    assert f"A change is called {limits}, and very large from there on." in caption

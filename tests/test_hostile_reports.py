@@ -87,7 +87,7 @@ def test_no_integer_beyond_64_bits_and_none_below_zero_is_read(way: tuple[Any, .
 
 @pytest.mark.parametrize("way", first_of_each(INTEGERS), ids=named)
 def test_any_other_integer_is_compared_or_refused_in_a_line(way: tuple[Any, ...]) -> None:
-    compare(*(with_value(way, value) for value in (0, 1, 7, 2**31, 2**63 - 1)))
+    compare(*(with_value(way, value) for value in (0, 1, 2**31, 2**63 - 1)))
 
 
 @pytest.mark.parametrize("way", first_of_each(FLOATS), ids=named)
@@ -112,10 +112,11 @@ def compare(*variants: Any) -> None:
         with a_line_at_most():
             strange = decode_report(json.loads(json.dumps(data)), ENCODER.pictures)
             assert diff(strange, strange).same
-            render_diff(diff(REPORT, strange))
-            markdown(diff(strange, REPORT))
+            changes = diff(REPORT, strange)
+            render_diff(changes)
+            markdown(changes)
             comparable.append(strange)
-    with a_line_at_most():  # one series of all of them
+    with a_line_at_most():  # one series of all of them, where each is older than another
         found = series([REPORT, *comparable, REPORT])
         # most of the time would go into drawing pages that differ in nothing but sentences, which `render_diff` showed
         shown = repr(
@@ -273,7 +274,7 @@ def test_a_layer_that_is_called_as_a_second_call_gets_a_path_of_its_own() -> Non
     inputs = keras.Input((8, 8, 3))
     between = layers.Conv2D(3, 3, padding="same", name="conv#2")(shared(inputs))
     model = keras.Model(inputs, layers.GlobalAveragePooling2D()(shared(shared(between))))
-    report = reportgen.generate(model, np.zeros((8, 8, 3), np.uint8), preprocess="unit")
+    report = reportgen.generate(model, np.zeros((8, 8, 3), np.uint8), preprocess="unit", skip="feature_visualization")
     assert read(render(report)) == report
     table: Any = report.layers
     assert [row.path for row in table.rows[1:5]] == ["conv", "conv#2", "conv#3", "conv#4"]

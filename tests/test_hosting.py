@@ -109,7 +109,7 @@ def test_a_comparison_is_whole_in_mlflows_frame(browser: Any, cat_report: Report
     (tmp_path / "artifact.html").write_text(MLFLOW, "utf-8")
     with served(tmp_path, {}) as address, opened(browser, f"{address}/artifact.html") as it:
         frame = in_frame(it.page)
-        assert "The same: answers, where they looked, architecture" in frame.inner_text("main")
+        assert "The same: answers, attribution maps, architecture" in frame.inner_text("main")
         frame.evaluate(OPEN_ALL)
         assert all(frame.evaluate(VISIBLE))
         assert it.messages == []

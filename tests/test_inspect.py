@@ -24,7 +24,7 @@ from reportgen.report import Absent
 from reportgen.sections.attributions import Attributions
 from reportgen.sections.feature_maps import ConvolutionMapsTable
 
-from .models import MODELS, Residual, Subclassed, built, grad_cam_net, keras, layers, tf
+from .models import Residual, Subclassed, built, grad_cam_net, keras, layers, tf
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
 
@@ -46,24 +46,9 @@ def digest_of(reference: Any) -> str:
     return KerasNetwork(load(reference)).digest
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_every_kind_of_model_makes_a_report_that_comes_back(name: str) -> None:
-    model = built(name)
-    report = reportgen.generate(model, PICTURE, skip="feature_visualization")
-    assert reportgen.read(reportgen.render(report)) == report
-    assert not isinstance(report.layers, Absent)
-    assert sum(layer.parameters for layer in report.layers.rows) == model.count_params() == report.layers.parameters
-    assert report.layers.trainable_parameters == sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
-    assert [layer.index for layer in report.layers.rows] == list(range(len(report.layers.rows)))
-    paths = [layer.path for layer in report.layers.rows]
-    assert len(set(paths)) == len(paths)
-    assert all(source in paths for layer in report.layers.rows for source in layer.inputs)
-
-
-@pytest.mark.parametrize(
-    "name", [name for name in MODELS if name not in ("segmentation", "two_heads", "named_heads", "feature_extractor")]
-)
+@pytest.mark.parametrize("name", ["functional", "subclassed", "mixed_precision", "channels_first"])
 def test_scores_are_what_the_model_says(name: str) -> None:
+    # of every kind of model they are held against the network put together by hand in `test_kinds`; here, to the last digits
     model = built(name)
     height, width, channels = load(model).input_shape
     probe = inspected(model, np.resize(PICTURE, (height, width, 3)))
@@ -125,22 +110,6 @@ def test_frozen_layers_are_told() -> None:
     ]  # fmt: skip
     assert probe.network.facts.trainable_parameters == 21
     assert probe.network.facts.parameters == 355
-
-
-@pytest.mark.parametrize("kind", ["keras", "h5"])
-@pytest.mark.parametrize(
-    "name", ["functional", "sequential", "nested", "nested_twice", "called_twice", "residual", "mixed_precision"]
-)
-def test_a_saved_model_is_seen_as_the_one_in_memory(name: str, kind: str, tmp_path: Path) -> None:
-    model = built(name)
-    model.save(tmp_path / f"saved.{kind}")
-    saved, memory = (
-        inspect(KerasNetwork(load(each, preprocess="unit")), PICTURE, PICTURE, Options())
-        for each in (tmp_path / f"saved.{kind}", model)
-    )
-    assert [call.path for call in saved.network.layers] == [call.path for call in memory.network.layers]
-    np.testing.assert_array_equal(saved.scores, memory.scores)
-    np.testing.assert_array_equal(grad_cam(saved.explained[0]), grad_cam(memory.explained[0]))
 
 
 def test_a_reloaded_subclassed_model_remembers_its_input(tmp_path: Path) -> None:
@@ -419,14 +388,6 @@ def test_reports_are_the_same_twice_and_the_data_hold_no_path(tmp_path: Path) ->
     assert pages[0] == pages[1]
     assert str(tmp_path) not in pages[0]
     assert json.dumps("mine.keras") in pages[0]
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_every_layer_that_was_called_is_fed_by_something(name: str) -> None:
-    model = built(name)
-    height, width, _ = load(model).input_shape
-    for call in inspected(model, np.resize(PICTURE, (height, width, 3))).network.layers[1:]:
-        assert call.inputs or call.output_shape == (), call.path
 
 
 def test_layers_that_pass_their_input_on_are_told_apart() -> None:

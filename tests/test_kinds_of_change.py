@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -104,14 +105,14 @@ def compared(new: Any) -> Diff:
 
 def model_sentence(found: Diff) -> str:
     """The sentence of the verdict about the models: what stands before it is the input and the answer."""
-    starts = ("Same ", "Retrained", "Another arch", "Fine-", "Renamed", "Pruned", "The head", "8 layers", "12 layers")
+    starts = ("Same ", "The weights", "Another arch", "Fine-", "Renamed", "Pruned", "The head", "8 layers", "12 layers")
     return next(text for text in found.verdict.split(". ") if text.startswith(starts)).removesuffix(".")
 
 
 KINDS: dict[str, tuple[Callable[[], Any], str]] = {
-    "retrained": (
+    "every layer": (
         lambda: edited(net(), moved()),
-        "Same architecture; retrained: the weights of all 9 layers changed by 14 % overall, most in `",
+        "Same architecture; the weights of all 9 layers changed by 14 % overall (a moderate change), most in `",
     ),
     "statistics alone": (
         lambda: edited(net(), lambda value, name: value + 0.1 if name.startswith("moving") else value),
@@ -169,18 +170,27 @@ KINDS: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: as_float16(net()),
         "Same architecture; cast: weights that were `float32` are `float16`, and changed by no more than rounding explains (0.02",
     ),
+    "rounded to float16 and back": (
+        lambda: edited(net(), lambda value, name: value.astype(np.float16).astype(np.float32)),
+        "Same architecture; every layer's weights changed by 0.02",
+    ),
+    "rounded to bfloat16 and back": (
+        lambda: edited(net(), lambda value, name: value.astype(ml_dtypes.bfloat16).astype(np.float32)),
+        "Same architecture; every layer's weights changed by 0.1",
+    ),
     "cast and trained on": (
         lambda: edited(as_float16(net()), lambda value, name: moved()(value, name).astype(np.float16)),
-        "Same architecture; weights that were `float32` are `float16`, and changed by more than rounding explains; retrained: ",
+        "Same architecture; weights that were `float32` are `float16`, and changed by more than rounding explains; "
+        "the weights of all 9 layers ",
     ),
     "renamed": (
         lambda: net(tag="_x"),
         "Renamed only: 12 layers renamed (`conv0` → `conv0_x`, `bn0` → `bn0_x`, `relu0` → `relu0_x` and 9 more); "
         "every weight is the same",
     ),
-    "renamed and retrained": (
+    "renamed, and every layer": (
         lambda: edited(net(tag="_x"), moved()),
-        "Retrained: the weights of all 9 layers changed by 14 % overall, most in `",
+        "The weights of all 9 layers changed by 14 % overall (a moderate change), most in `",
     ),
     "one tensor": (
         lambda: edited(net(), lambda value, name: value + 0.1 if name == "kernel" else value, 4, 5),
@@ -202,9 +212,11 @@ def test_the_kind_is_named(kind: str) -> None:
 
 
 OTHERS = {
-    "retrained": ("etrained", {"retrained", "pruned and trained on", "cast and trained on", "renamed and retrained"}),
+    "every layer": ("he weights of all 9 layers", {"every layer", "pruned and trained on", "cast and trained on",
+                                                   "renamed, and every layer"}),
     "fine-tuned": ("ine-tuned", {"fine-tuned, frozen", "fine-tuned, not frozen", "the last layer alone", "another head",
                                  "another head, part of the base moved"}),
+    "rounded": ("as by rounding to `", {"rounded to float16 and back", "rounded to bfloat16 and back"}),
     "pruned": ("runed", {"pruned", "pruned, by filters", "pruned and trained on"}),
     "quantized": ("quantized", {"rounded"}),
     "cast": ("cast:", {"cast"}),
@@ -220,6 +232,21 @@ def test_a_kind_is_claimed_of_no_other_pair(kind: str) -> None:
     assert those <= KINDS.keys()
     claimed = {name for name in KINDS if word in compared_once(name).verdict}
     assert claimed == those
+
+
+@pytest.mark.parametrize("precision", ["float16", "bfloat16"])
+def test_weights_rounded_to_half_precision_are_not_called_retrained(precision: str) -> None:
+    verdict = compared_once(f"rounded to {precision} and back").verdict
+    assert f", as by rounding to `{precision}` and back" in verdict
+    for each in ("resemble", "etrained", "ine-tuned"):
+        assert each not in verdict
+
+
+def test_training_that_moves_weights_as_little_is_not_called_rounding() -> None:
+    by = 0.3 * 2.0**-11 * 0.4  # as far as rounding to float16, but the values of small tensors show that it is something else
+    verdict = compared(edited(net(), moved(by))).verdict
+    assert "retrained: the weights of all 9 layers changed by 0.0" in verdict
+    assert "rounding" not in verdict
 
 
 @cache
@@ -285,7 +312,7 @@ def test_a_model_inside_another_is_told_in_a_line() -> None:
     found = compared(transferred(frozen=False))
     assert "8 layers with weights are unchanged, though not frozen" in found.verdict
     # 5,268 of 5,302 weights; and a number stands for other classes now
-    assert "have different classes" not in "".join(compared_once("retrained").caveats)
+    assert "have different classes" not in "".join(compared_once("every layer").caveats)
     assert next(each for each in found.alike if each.name == "Output type").same is False
     assert found.comparable == "Only partly: the outputs and labels differ."
 
@@ -332,7 +359,7 @@ def test_weights_that_have_nothing_in_common_are_said_to_have_nothing() -> None:
 
     verdict = reportgen.diff(report_of(plain(1)), report_of(plain(2))).verdict
     assert "; old and new kernels have almost nothing in common (" in verdict
-    assert "in common" not in compared_once("retrained").verdict
+    assert "in common" not in compared_once("every layer").verdict
 
 
 def test_a_report_that_knows_no_zeros_claims_no_pruning() -> None:

@@ -17,7 +17,7 @@ from reportgen.batching.drawing import Drawer, draw
 from reportgen.batching.gathering import Source
 from reportgen.batching.tasks import Job, Task
 from reportgen.page.fragments import Fragments
-from reportgen.page.render import render
+from reportgen.page.render import render, render_folder
 from reportgen.report import SECTIONS
 from reportgen.request import check_options
 from reportgen.site.links import Neighbours
@@ -79,12 +79,14 @@ def test_a_reporter_that_expects_many_images_makes_the_same_reports(kind: str, o
 
 
 def test_kept_sections_give_the_same_pages() -> None:
-    reporter, fragments = reportgen.Reporter(net("softmax"), **OPTIONS), Fragments()
+    reporter, fragments, beside = reportgen.Reporter(net("softmax"), **OPTIONS), Fragments(), Fragments()
     for image in IMAGES:
         report = reporter.report(image)
         assert render(report, fragments=fragments) == render(report)
+        assert render_folder(report, fragments=beside) == render_folder(report)
     assert set(fragments._kept) <= {name for name, section in SECTIONS.items() if section.about == "model"}
-    assert {"layers", "weights"} <= set(fragments._kept)
+    assert {"layers", "weights"} <= set(fragments._kept) == set(beside._kept)
+    assert any(each.drawn for each in beside._kept.values())  # charts, which a folder needs as files
     other = reportgen.Reporter(net("binary"), **OPTIONS).report(IMAGES[0])
     assert render(other, fragments=fragments) == render(other)
 

@@ -159,6 +159,11 @@ def test_which_version_is_best_is_answered_as_far_as_metrics_tell() -> None:
     ):  # fmt: skip
         assert best(metrics, unknown, False).startswith(told), told
     assert best(versions("acc=0.5", "acc=0.7", "acc=0.6"), unknown, True) == "All versions are the same model."
+    # the file of the best version is named, and so is its number, once
+    both = versions("val_acc=0.5 val_loss=2", "val_acc=0.7 val_loss=1", "val_acc=0.6 val_loss=1.5")
+    assert best(both, unknown, False, ["`a`", "`b`", "`c`"]) == (
+        "Version 2 (`b`), whose `val_acc` of 0.7 is the highest of all 3; its `val_loss` of 1 is the lowest of all 3."
+    )
     right, wrong = (Truth(label="cat", class_index=0, rank=rank) for rank in (1, 2))
     assert best([()] * 3, [wrong, right, right], False).endswith(" On this one image, the answer of versions 2 and 3 is right.")
     assert "this one image" not in best([()] * 3, [right] * 3, False)

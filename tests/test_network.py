@@ -1,12 +1,13 @@
 """What a `Network` answers, against TensorFlow itself, for every kind of model, for one image and for several.
 
-The expected gradient at a layer is that of a tensor of zeros added to what the layer returns: the layer's `call` is replaced for
-it, and the activation of the head is taken away. The recorder has no part in it.
+The expected gradient at a layer is that of a tensor of zeros added to what the layer returns: each layer's `call` is replaced
+for it, and the activation of the head is taken away. The recorder has no part in it.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -63,64 +64,64 @@ def f32(values: Any) -> np.ndarray:
 
 
 class Expected:
-    """The output of one layer, and the gradient at it for each image (n, h, w, channels), by TensorFlow alone."""
+    """What every layer returns for images, and the gradients there, by TensorFlow alone: arrays (n, h, w, channels) by path."""
 
-    def __init__(self, model: Any, path: str, head: str | None) -> None:
+    def __init__(self, model: Any, paths: list[str], head: str | None) -> None:
         self.model, self.head = model, head
         self.channels_first = model.name == "channels_first"
-        self.shift: Any = 0.0
-        self.calls = 0
-        self.found: Any = None
-        place = re.fullmatch(r"(.*?)(?:#(\d+))?", path)
-        assert place is not None
-        self.call_number = int(place[2] or 1)
-        layer = model
-        for part in place[1].split("/"):
-            (layer,) = (each for each in layer._flatten_layers(include_self=False, recursive=False) if each.name == part)
-        self._replace_call(layer, "quantized_call" if getattr(layer, "quantization_mode", None) else "call")
-        self._gradient = self._gradient_at_shift
+        self.shifts: dict[str, Any] = {}
+        self.found: dict[str, Any] = {}
+        self.calls: Counter[str] = Counter()
+        for path in dict.fromkeys(path.partition("#")[0] for path in paths):
+            layer = model
+            for part in path.split("/"):
+                (layer,) = (each for each in layer._flatten_layers(include_self=False, recursive=False) if each.name == part)
+            self._replace_call(layer, "quantized_call" if getattr(layer, "quantization_mode", None) else "call", path)
+        self._gradients = self._gradients_at_shifts
         if model.name == "quantized":  # Keras has no eager gradient of float8
-            self._gradient = tf.function(self._gradient_at_shift, autograph=False)
+            self._gradients = tf.function(self._gradients_at_shifts, autograph=False)
 
-    def _replace_call(self, layer: Any, name: str) -> None:
+    def _replace_call(self, layer: Any, name: str, path: str) -> None:
         call = getattr(layer, name)
 
         def shifted(*args: Any, **kwargs: Any) -> Any:
-            self.calls += 1
-            output = call(*args, **kwargs)
-            if self.calls != self.call_number:
-                return output
-            self.found = output
-            return output + tf.cast(self.shift, output.dtype)
+            self.calls[path] += 1
+            each = path if self.calls[path] == 1 else f"{path}#{self.calls[path]}"
+            self.found[each] = output = call(*args, **kwargs)
+            return output + self.shifts[each] if each in self.shifts else output
 
         setattr(layer, name, shifted)
 
-    def output(self, images: np.ndarray) -> np.ndarray:
-        self._run(self._as_taken(images), 0.0)
-        return self._channels_last(self.found)
+    def outputs(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        self._run(self._as_taken(images))
+        return {path: self._channels_last(output) for path, output in self.found.items()}
 
-    def gradient(self, images: np.ndarray, class_index: int) -> np.ndarray:
-        """Of the class's logit, or of the mean of its map of logits."""
-        self._run(self._as_taken(images), 0.0)
-        zeros = tf.zeros_like(self.found)
+    def gradients(self, images: np.ndarray, class_index: int) -> dict[str, np.ndarray]:
+        """Of the class's logit, or of the mean of its map of logits; without the layers that no gradient reaches."""
+        self._run(self._as_taken(images))
+        zeros = {path: tf.zeros_like(output) for path, output in self.found.items()}
         for layer in self.model._flatten_layers(include_self=False):
             if getattr(layer, "activation", None) in (keras.activations.softmax, keras.activations.sigmoid):
                 layer.activation = keras.activations.linear
             if isinstance(layer, layers.Softmax):
                 layer.call = lambda logits, **_: logits
-        return self._channels_last(self._gradient(self._as_taken(images), zeros, tf.constant(class_index)))
+        gradients = self._gradients(self._as_taken(images), zeros, tf.constant(class_index))
+        return {path: self._channels_last(gradient) for path, gradient in gradients.items() if gradient is not None}
 
-    def _gradient_at_shift(self, images: Any, zeros: Any, class_index: Any) -> Any:
+    def _gradients_at_shifts(self, images: Any, zeros: dict[str, Any], class_index: Any) -> dict[str, Any]:
         with tf.GradientTape() as tape:
             tape.watch(zeros)
             outputs = self._run(images, zeros)
             outputs = outputs[self.head] if self.head is not None else tf.nest.flatten(outputs)[0]
             by_place = tf.reshape(tf.cast(outputs, tf.float32), (outputs.shape[0], -1, outputs.shape[-1]))
             score = tf.reduce_sum(tf.reduce_mean(by_place, axis=1)[:, class_index])
-        return tape.gradient(score, zeros)
+        found: dict[str, Any] = tape.gradient(score, zeros)
+        return found
 
-    def _run(self, images: Any, shift: Any) -> Any:
-        self.calls, self.shift = 0, shift
+    def _run(self, images: Any, shifts: dict[str, Any] | None = None) -> Any:
+        self.calls.clear()
+        self.found.clear()
+        self.shifts = shifts or {}
         return self.model(images, training=False)
 
     def _as_taken(self, images: np.ndarray) -> Any:
@@ -154,36 +155,48 @@ def head_of(name: str) -> str | None:
 
 @pytest.mark.parametrize("name", [*MODELS, "float8"])
 def test_outputs_and_gradients_at_every_layer(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # of one image at every layer by itself; of several, which takes a trace for every question, at all layers at once
     model, head = made(name), head_of(name)
     network = network_of(model, head=head)
-    images = images_for(network, 5)
+    images = images_for(network, 3)
     two_at_a_time(monkeypatch, network)
     runs = count_runs(model)
-    for path in [row.path for row in network.layers[1:] if row.path != "unused"]:
-        expected = Expected(made(name), path, head)
-        outputs = expected.output(images)
-        close(name, network.maps(path, images[:1]), outputs[:1])
-        close(name, network.maps(path, images), outputs)
-        if path in ENDS.get(name, ("head", "classes")) and name not in WITHOUT_SOFTMAX:  # after the logits that are explained
-            for batch in (images[:1], images):
-                with pytest.raises(NotApplicable, match=re.escape(f"no gradient at {path}: none flows back to it")):
-                    network.gradient(batch, 0, path)
-            continue
-        gradients = expected.gradient(images, 0)
+    paths = [row.path for row in network.layers[1:] if row.path != "unused"]
+    expected = Expected(made(name), paths, head)
+    outputs, gradients = expected.outputs(images), expected.gradients(images, 0)
+    assert set(outputs) == set(paths)
+    after = () if name in WITHOUT_SOFTMAX else ENDS.get(name, ("head", "classes"))  # after the logits that are explained
+    for path in paths:
+        close(name, network.maps(path, images[:1]), outputs[path][:1])
         runs.clear()
-        one, several = network.gradient(images[:1], 0, path), network.gradient(images, 0, path)
-        # eagerly with one image, and a trace with two; Keras has no eager gradient of float8
-        assert runs == ([1, 1, 2] if name == "float8" else [1, 2])
-        close(name, one, gradients[:1])
-        close(name, several, gradients)
-        assert one.dtype == several.dtype == np.float32
+        if path in after:
+            with pytest.raises(NotApplicable, match=re.escape(f"no gradient at {path}: none flows back to it")):
+                network.gradient(images[:1], 0, path)
+            continue
+        gradient = network.gradient(images[:1], 0, path)
+        assert runs == ([1, 1] if name == "float8" else [1])  # eagerly; Keras has no eager gradient of float8
+        assert gradient.dtype == np.float32
+        close(name, gradient, gradients[path][:1])
+    before = [path for path in paths if path not in after]
+    runs.clear()
+    for path, found in zip(before, network.gradients(images, 0, before), strict=True):
+        assert found.dtype == np.float32
+        close(name, found, gradients[path])
+    close(name, network.gradient(images, 0, before[-1]), gradients[before[-1]])
+    ends = {paths[0], paths[-1]}
+    for path in ends:
+        close(name, network.maps(path, images), outputs[path])
+    assert runs == [2] * (2 + len(ends))  # a trace with two images for each of these questions
+    for path in set(paths) & set(after):
+        with pytest.raises(NotApplicable, match=re.escape(f"no gradient at {path}: none flows back to it")):
+            network.gradient(images, 0, path)
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_gradients_of_the_network_put_together_by_hand(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     model, kind = built(name), KINDS[name]
     network = network_of(model, head=head_of(name))
-    images = images_for(network, 5)
+    images = images_for(network, 3)
     two_at_a_time(monkeypatch, network)
     class_index = network.structure.classes - 1
     at_maps, at_input = [], []
@@ -195,25 +208,28 @@ def test_gradients_of_the_network_put_together_by_hand(name: str, monkeypatch: p
             score = kind.back(model, maps)[0, class_index]
         at_maps.append(tape.gradient(score, maps))
         at_input.append(tape.gradient(score, image))
-    for at, gradients in ((kind.path, at_maps), ("input", at_input), (network.layers[0].path, at_input)):
+    # of several images at the maps, see above
+    for at, gradients, counts in ((kind.path, at_maps, (1,)), ("input", at_input, (1, 3))):
         expected = np.concatenate(gradients)
         greatest = kind.tolerance * np.abs(expected).max()
-        for count in (1, 5):
+        for count in counts:
             found = network.gradient(images[:count], class_index, at)
             np.testing.assert_allclose(found, expected[:count], rtol=kind.tolerance, atol=greatest)
+    by_path = network.gradient(images, class_index, network.layers[0].path)
+    np.testing.assert_array_equal(by_path, network.gradient(images, class_index))
 
 
 @pytest.mark.parametrize("name", [*MODELS, "float8"])
 def test_scores_are_those_of_the_model(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     model, head = made(name), head_of(name)
     network = network_of(model, head=head)
-    images = images_for(network, 5)
+    images = images_for(network, 3)
     two_at_a_time(monkeypatch, network)
     outputs = model(images.transpose(0, 3, 1, 2) if name == "channels_first" else images, training=False)
     outputs = outputs[head] if head is not None else tf.nest.flatten(outputs)[0]
     expected = np.asarray(tf.cast(outputs, tf.float32))
     expected = expected.mean((1, 2)) if expected.ndim == 4 else expected
-    for count in (1, 5):
+    for count in (1, 3):
         close(name, network.scores(images[:count]), expected[:count])
 
 

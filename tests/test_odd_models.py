@@ -198,7 +198,7 @@ def test_heads_by_any_name() -> None:
     report = report_of(named)
     assert [row.name for row in part(report.other_outputs).rows] == [HOSTILE]
     assert "<img src=x" not in reportgen.render(report)
-    assert part(report_of(named, head=HOSTILE).predictions).classes == 1
+    assert part(report_of(named, head=HOSTILE, only="predictions").predictions).classes == 1
 
 
 # Weights and maps that are no numbers
@@ -291,9 +291,9 @@ def test_what_is_found_of_many_layers_is_told_in_one_line() -> None:
 def test_a_gradient_next_to_nothing_is_not_drawn_black(scale: float) -> None:
     model = built("logits")
     head = model.get_layer("head")
-    large = part(report_of(model, target=1).attributions).rows[0]
+    large = part(report_of(model, target=1, only="attributions").attributions).rows[0]
     head.set_weights([weight * np.float32(scale) for weight in head.get_weights()])
-    small = part(report_of(model, target=1).attributions).rows[0]
+    small = part(report_of(model, target=1, only="attributions").attributions).rows[0]
     assert small.peak == pytest.approx(large.peak * scale, rel=1e-3)
     assert large.heatmap.values.max() == small.heatmap.values.max() == 255
     assert np.abs(small.heatmap.values.astype(int) - large.heatmap.values).max() <= 1
@@ -309,11 +309,31 @@ def test_a_convolution_whose_gradient_crashes_tensorflow() -> None:
         "    net = [layers.Conv2D(channels, 3, padding='same', name='seen'),"
         " layers.Conv2D(3, 1, strides=2, activation='softmax', name='classes')]\n"
         "    model = keras.Sequential([keras.Input((16, 16, 3)), *net])\n"
-        "    report = reportgen.generate(model, np.ones((16, 16, 3), np.uint8), preprocess='unit')\n"
+        "    image = np.ones((16, 16, 3), np.uint8)\n"
+        "    report = reportgen.generate(model, image, preprocess='unit', skip='feature_visualization')\n"
         "    print(channels, report.attributions.rows[0].path, flush=True)\n"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout) == (0, "4 seen\n8 seen\n")
+
+
+@pytest.mark.parametrize("images", [1, 3])
+def test_the_gradient_through_a_grouped_convolution(images: int) -> None:
+    """y is the mean over all places of relu(2 r) + relu(-g) + relu(3 b): dy/d(r, g, b) is (2, 0, 3) by the number of places."""
+    grouped, mixed = layers.Conv2D(3, 1, groups=3, activation="relu", name="grouped"), layers.Conv2D(3, 1, name="mixed")
+    head = layers.Dense(1, name="head")
+    model = keras.Sequential([keras.Input((4, 5, 3)), grouped, mixed, layers.GlobalAveragePooling2D(), head])
+    slopes, none = np.array([2, 0, 3], np.float32), np.zeros(3, np.float32)
+    grouped.set_weights([np.array([2, -1, 3], np.float32).reshape(1, 1, 1, 3), none])
+    mixed.set_weights([np.eye(3, dtype=np.float32)[None, None], none])
+    head.set_weights([np.ones((3, 1), np.float32), none[:1]])
+    network = reportgen.load(model, preprocess="unit")
+    batch = np.random.default_rng(1).uniform(0.1, 1, (images, 4, 5, 3)).astype(np.float32)
+    np.testing.assert_allclose(network.gradient(batch, 0), np.broadcast_to(slopes / 20, batch.shape), rtol=1e-6)
+    np.testing.assert_allclose(network.gradient(batch, 0, at="grouped"), np.full(batch.shape, 1 / 20), rtol=1e-6)
+    np.testing.assert_allclose(network.scores(batch)[:, 0], (batch @ slopes).mean((1, 2)), rtol=1e-5)
+    rows = part(reportgen.generate(model, np.full((4, 5, 3), 200, np.uint8), preprocess="unit", only="layers").layers).rows
+    assert rows[1].multiply_adds == 4 * 5 * 3
 
 
 # Depth

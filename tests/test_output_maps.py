@@ -153,7 +153,7 @@ def test_channels_first_and_mixed_precision_and_a_subclass_give_the_same_mask() 
     last.set_weights([np.array(STRONG, np.float32)[None, None], np.zeros(3, np.float32)])
     half = by_colour(STRONG, "softmax", size=4, dtype="mixed_float16")
     for model in (own, first, half):
-        section = of_map(reportgen.generate(model, HALF_RED, preprocess="unit", size=(4, 4) if model is own else None))
+        section = of_map(generated(model, HALF_RED, size=(4, 4) if model is own else None))
         assert (section.kind, section.task, section.assumed) == ("segmentation", "segmentation", False)
         assert section.mask is not None
         assert section.mask.values.tolist() == [[0, 0, 1, 1]] * 3 + [[0, 0, 1, 2]]

@@ -68,7 +68,7 @@ def test_what_is_not_the_scores_is_counted() -> None:
 
 
 def test_the_checks_do_not_look_at_scores() -> None:
-    checked = reportgen.Reporter(headed(None), preprocess="unit")
+    checked = reportgen.Reporter(headed(None), preprocess="unit", skip="feature_visualization")
     probes = [checked.show(IMAGE)[1] for _ in range(2)]
     seen = SeenImages()
     for each in probes:

@@ -53,7 +53,9 @@ def test_the_page_and_the_verdict_tell_of_it() -> None:
         return found.verdict, render_series(found).partition('<section id="layers">')[2].partition("</section>")[0]
 
     verdict, shown = told(3, -4)  # 8 of 5 in a; of both layers 8 of sqrt(30)
-    assert "From the first version to the last, the weights changed by 146 %, most in `a` (160 %)." in verdict
+    assert (
+        "From the first version to the last, the weights changed by 146 % (a very large change), most in `a` (160 %)." in verdict
+    )
     assert "<b>160\xa0%</b>" in shown
     assert "Overall<small>1 → 3</small>" in shown
     verdict, shown = told(3, 4)
@@ -159,10 +161,17 @@ def test_attribution_maps_of_the_first_and_last_version_are_compared() -> None:
 def test_a_class_that_only_the_first_and_the_last_version_explain_is_shown() -> None:
     cat, dog = ({"class_index": place, "label": label} for place, label in enumerate(("cat", "dog")))
     found = series([with_attributions(cat), with_attributions(dog), with_attributions(cat)])
-    (line,) = [each for each in found.pictures if each.name == "attributions"]
+    line, own = [each for each in found.pictures if each.name == "attributions"]
     assert [picture is None for picture in line.pictures] == [False, True, False]
     assert line.overlap == 1
-    assert "Not in this version's report." in text_of(render_series(found))
+    page = text_of(render_series(found))
+    assert "Not in this version's report." in page
+    # what the version in between explains has a row of its own, with the class and the scale of each
+    assert own.changed == "own"
+    assert None not in own.pictures
+    assert own.notes == (f"`cat`, {line.notes[0]}", f"`dog`, {line.notes[0]}", f"`cat`, {line.notes[0]}")
+    assert line.notes[1] == ""
+    assert f"Version 2: dog, {line.notes[0]}" in page
 
 
 def test_maps_of_two_classes_are_not_compared_place_by_place() -> None:

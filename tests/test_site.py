@@ -130,8 +130,9 @@ def test_the_figures_of_a_model_worked_out_on_paper() -> None:
     assert (figures.top1, figures.top5) == (0.5, 0.75)
     assert figures.ece == pytest.approx(0.5625)
     assert figures.confusion is not None
-    assert figures.confusion.labels == ("l0", "l1", "l2")
-    assert figures.confusion.counts == ((1, 0, 0), (1, 1, 1), (0, 0, 0))
+    assert figures.confusion.labels == ("l0", "l1")
+    assert figures.confusion.counts == ((1, 0), (1, 1))
+    assert figures.confusion.others == ((), (("l2", 1),))
     assert [each.stem for each in figures.confidently_wrong] == ["3", "1"]
 
 

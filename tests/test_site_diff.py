@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from dataclasses import replace
 from fractions import Fraction
+from html import unescape
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -32,8 +34,10 @@ from reportgen.site_diff.output import junit_of, markdown_of
 from reportgen.site_diff.render import SitePage, relative_link
 from reportgen.site_diff.result import ModelDiff, SiteDiff
 from reportgen.site_diff.statistics import EXACT, linear_cka, mcnemar
+from reportgen.version import __version__
 
 from .browser import axe_findings, opened
+from .command import here
 from .test_house import TENSORFLOW, modules_after
 
 pytestmark = pytest.mark.usefixtures("one_core")
@@ -631,6 +635,31 @@ def test_the_functions_of_the_package(page: Path, few: tuple[Path, Path, Path], 
         reportgen.diff_sites(page, new)
     with pytest.raises(ReportFileError, match="not a site"):
         reportgen.render_site_diff(found, sites[0], page.parent / "nothing")
+
+
+def test_the_command_on_the_page_makes_it_again(few: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    for name, site in zip(("the old", "-new", "x/-new"), (few[0], few[2], few[0]), strict=True):
+        shutil.copytree(site, tmp_path / name)
+    assert here("diff", "the old", "./-new", "--tolerance", "0.01", "-o", "first.html", cwd=tmp_path).returncode == 1
+    html = (tmp_path / "first.html").read_text("utf-8")
+    made = html.partition('<section id="made">')[2]
+    found = re.search(r"<pre><code>(.*?)</code></pre>", made)
+    assert found
+    program, *words = shlex.split(unescape(found[1]))
+    assert (program, sorted(words)) == ("reportgen", ["--tolerance", "./-new", "0.01", "diff", "the old"])
+    again = here(*words, cwd=tmp_path)
+    assert (tmp_path / again.stdout.strip()).read_text("utf-8") == html
+    for site, which in ((few[0], "Old site"), (few[2], "New site")):
+        report = reportgen.read(next(site.glob("reports/*/*.html")))
+        assert f"<h3>{which} <small><bdi>{report.provenance.model.name}</bdi>" in made
+        assert report.provenance.model.digest in made
+        assert f"TensorFlow {report.provenance.versions.tensorflow}, Keras" in unescape(made)
+        assert f"reportgen {__version__}," in made
+    other = compared(tmp_path / "-new", tmp_path / "x" / "-new")
+    assert other.command == ""  # no folder can hold both
+    assert "reportgen diff FOLDER1/-new FOLDER2/-new" in SitePage((tmp_path / "-new", tmp_path / "x" / "-new"), None, None).html(
+        other
+    )
 
 
 def test_links_never_pass_by_the_root(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 import reportgen
+from reportgen import Absent
 from reportgen.errors import LabelsError, ModelError, OptionError
 from reportgen.inspection.network import KerasNetwork
 from reportgen.loading.applications import APPLICATIONS
@@ -302,6 +303,32 @@ def test_channels_first_models_are_given_channels_first() -> None:
     loaded = load(net)
     assert loaded.input_shape == (8, 10, 3)
     assert loaded.preprocess(np.zeros((1, 8, 10, 3), np.uint8)).shape == (1, 3, 8, 10)
+
+
+@pytest.mark.parametrize("turned", [layers.Permute((2, 3, 1)), lambda x: keras.ops.transpose(x, (0, 2, 3, 1))])
+def test_a_model_that_moves_the_channels_of_its_input_last_is_given_them_first(turned: Any) -> None:
+    image = keras.Input((3, 8, 10))
+    conv = layers.Conv2D(1, 1, name="red")
+    model = keras.Model(image, layers.GlobalAveragePooling2D()(conv(turned(layers.Rescaling(2.0)(image)))))
+    conv.set_weights([np.array([1, 0, 0], np.float32).reshape(1, 1, 3, 1), np.zeros(1, np.float32)])
+    pixels = np.random.default_rng(3).integers(0, 256, (8, 10, 3), np.uint8)
+    report = reportgen.generate(model, pixels, skip="feature_visualization")
+    assert not isinstance(report.predictions, Absent)
+    assert report.provenance.model.input_shape == (8, 10, 3)
+    assert report.predictions.rows[0].score == pytest.approx(2 * pixels[..., 0].mean(), rel=1e-5)
+    assert not isinstance(report.feature_maps, Absent)
+    assert report.feature_maps.rows[0].shape == (8, 10, 1)
+    assert report.feature_maps.rows[0].max == 2.0 * pixels[..., 0].max()
+    assert not isinstance(report.layers, Absent)
+    conv_field = next(row.receptive_field for row in report.layers.rows if row.path == "red")
+    assert conv_field is not None
+    assert conv_field.size == (1, 1)
+
+
+@pytest.mark.parametrize("last", [layers.Permute((2, 3, 1)), layers.Permute((2, 1, 3))])
+def test_other_permutations_leave_the_layout_as_it_is(last: Any) -> None:
+    loaded = load(keras.Sequential([keras.Input((8, 10, 3)), layers.Conv2D(4, 3), last]))
+    assert (loaded.input_shape, loaded.channels_first) == ((8, 10, 3), False)
 
 
 def test_imagenet_labels() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,76 @@ def test_what_means_nothing_is_grey_and_it_is_said_what_to_do(changes: dict[str,
     assert ('<div class="page distrusted">' in html) == bool(reasons)
     assert ("Do not rely on these results" in html) == bool(reasons)
     assert all(html.split("<section")[0].count(reason) == 1 for reason in reasons)
+
+
+@pytest.mark.parametrize(
+    ("warnings", "rows", "told"),
+    [
+        (
+            (),
+            (),
+            "Nothing that was checked casts doubt on the prediction and its maps. Whether the answer is right, ",
+        ),
+        ((), (("note", "inactive-layer", ""),), "Nothing that was checked casts doubt on the prediction and its maps."),
+        (
+            (),
+            (("warning", "huge-weights", ""),),
+            "No error, but the warning says that something is probably wrong: read",
+        ),
+        (("W",), (("warning", "huge-weights", ""),), "No error, but the warnings say that something is probably wrong: "),
+        ((), (("error", "a", ""), ("warning", "b", "")), "One error: do not rely on the prediction and its maps until it is exp"),
+        ((), (("error", "a", ""), ("error", "b", "")), "2 errors: do not rely on the prediction and its maps until they are"),
+        ((), (("warning", "untrained", ""),), "The model looks untrained: do not rely on the prediction and its maps."),
+        ((), (("warning", "untrained", "conv"),), "No error, but the warning says"),
+        ((f"{RANDOM_WEIGHTS}: x.",), (("error", "a", ""),), "The weights are random: the prediction and its maps mean nothing."),
+    ],
+)
+def test_one_sentence_says_how_serious_it_is(warnings: tuple[str, ...], rows: tuple[Any, ...], told: str) -> None:
+    checks = Checks(rows=tuple(finding(*row) for row in rows), checked=("c",))
+    report = small_report(warnings=warnings, checks=checks, predictions=answered([0.9, 0.1], "classification", "probabilities"))
+    assert report.overall().startswith(told)
+    html = render(report)
+    assert report.overall() in top_of(report)
+    assert report.overall() in html.partition('<section id="checks">')[2].partition("</section>")[0]
+
+
+def test_where_nothing_was_checked_nothing_is_said_of_it() -> None:
+    assert small_report(checks=MADE_BEFORE).overall() == ""
+    assert small_report(checks=Checks(rows=(), checked=())).overall() == ""
+    assert small_report(checks=MADE_BEFORE, warnings=(f"{RANDOM_WEIGHTS}.",)).overall().startswith("The weights are random")
+
+
+def test_advice_that_several_warnings_share_is_given_once() -> None:
+    rows = (finding("warning", "a", ""), finding("warning", "b", "conv"), finding("warning", "b", "conv_1"))
+    report = small_report(warnings=(), checks=Checks(rows=rows, checked=("c",)))
+    assert [text for _, text in report.notices()] == [
+        "a is wrong. Do better.",
+        "b is wrong. The same was found in one other layer.",
+    ]
+
+
+def test_consequences_of_random_weights_come_without_the_advice_to_load_others() -> None:
+    rows = (finding("warning", "untrained", ""), finding("warning", "flat-scores", ""), finding("warning", "input-range", ""))
+    report = small_report(warnings=(f"{RANDOM_WEIGHTS}: load others.",), checks=Checks(rows=rows, checked=("c",)))
+    told = {text for _, text in report.notices()}
+    assert told == {
+        "untrained is wrong.", "flat-scores is wrong.", "input-range is wrong. Do better.", f"{RANDOM_WEIGHTS}: load others.",
+    }  # fmt: skip
+    assert report.distrusted() == (f"{RANDOM_WEIGHTS}: load others.", "untrained is wrong.")
+
+
+@pytest.mark.parametrize(
+    ("scores", "task", "kind", "at"),
+    [
+        ([0.4, 0.2, 0.2, 0.2], "classification", "probabilities", 25),
+        ([1 / 1000] * 1000, "classification", "probabilities", 0.4),  # 0.1, and half of the line beyond the edge
+        ([2.0, -2.0], "multilabel", "logits", 62.5),  # the threshold 0.5, on a scale from -2 to 2
+    ],
+)
+def test_the_line_of_chance_or_of_the_threshold_stands_where_it_belongs(scores: Any, task: Any, kind: Any, at: float) -> None:
+    top = top_of(small_report(predictions=answered(scores, task, kind)))
+    places = {float(place) for place in re.findall(r'class="mark" stroke="#888" d="M([0-9.]+) ', top)}
+    assert places == {at}
 
 
 def test_sections_that_were_left_out_are_one_line() -> None:

@@ -93,7 +93,7 @@ def test_a_changed_setting_is_named_and_counts_whatever_the_weights_do(setting: 
 @pytest.mark.parametrize("setting", [{"seed": 3}, {"initializer": "zeros"}])
 def test_what_changes_no_answer_is_no_setting(setting: dict[str, Any], cat: Path) -> None:
     found = diff(report_of(net(), cat), report_of(noisy(net(**setting)), cat))
-    assert "Same architecture; retrained: the weights of all 4 layers changed" in found.verdict
+    assert "Same architecture; the weights of all 4 layers changed" in found.verdict
     assert "11 layers and their settings are the same" in render_diff(found)
 
 

@@ -20,6 +20,7 @@ from ..reporter import Announce, Progress
 from ..request import check_options
 from ..site.beside import write_beside
 from ..site.entries import Entry, append_entry, read_entries
+from ..site.figures import why_no_truth
 from ..site.layout import check_site_writable, write_in, writing
 from ..site.links import neighbours_of
 from ..site.writing import is_whole, write_site
@@ -41,13 +42,15 @@ Log = Callable[[dict[str, Any]], None]
 class Batch:
     """The result of a batch: the site's folder, and how many reports were made, kept from an earlier run, and failed.
 
-    `failures` are the entries of failed reports, with the reasons. `stopped` means that the user stopped the batch early.
+    `failures` are the entries of failed reports, with the reasons. `warnings` say for which models the truth is of no use.
+    `stopped` means that the user stopped the batch early.
     """
 
     site: Path
     made: int = 0
     kept: int = 0
     failures: list[Entry] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     stopped: bool = False
 
 
@@ -117,6 +120,7 @@ def batch(
             f"{lost} {counted(run.result.made, 'report')} made; run the same command again for the rest."
         ) from lost
     run.result.stopped = stop.is_set()
+    run.result.warnings = run.without_accuracy(candidates) if truths else []
     return run.result
 
 
@@ -222,6 +226,17 @@ class _Run:
         finally:
             if keeper:
                 keeper.write()
+
+    def without_accuracy(self, candidates: Sequence[Candidate]) -> list[str]:
+        """Return a sentence about each model none of whose answers can be right or wrong, although truths were given."""
+        found = []
+        for candidate in candidates:
+            held = (self.entries.get((candidate.key, source.stem)) for source in self.sources if source.path in self.truths)
+            made = [each for each in held if each and not each.error]
+            reason = why_no_truth(made) if made else ""
+            if reason:
+                found.append(f"{candidate.name}: the accuracy is not known. {reason}")
+        return found
 
     def _missing(self, job: Job, digest: str, keeper: Keeper | None) -> list[Task]:
         """Return the tasks of all reports that do not exist, are damaged or are out of date."""

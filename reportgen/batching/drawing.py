@@ -79,7 +79,7 @@ def _page(job: Job, report: Report, block: Markup, fragments: Fragments) -> tupl
     """Return a report's page, and the files beside it by name."""
     if not job.folder:
         return render(report, job.templates, site=block, fragments=fragments).encode(), {}
-    files = render_folder(report, job.templates, site=block)
+    files = render_folder(report, job.templates, site=block, fragments=fragments)
     page = files.pop(INDEX)
     needed = set(beside(page))
     return page, {name: content for name, content in files.items() if name in needed}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -101,9 +102,11 @@ def _keys(models: Sequence[tuple[Any, str]]) -> Iterator[str]:
 
 
 def digest_of_files(path: Path) -> str:
-    """Return the sha256 of a file, or of the names and contents of all files in a folder."""
+    """Return the sha256 of a file, or of the names and contents of all files in a folder; raises `OSError`."""
     digest = hashlib.sha256()
     for file in sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]:
+        if not stat.S_ISREG(file.stat().st_mode):  # a pipe or a device may never end
+            raise OSError(f"{file}: not a regular file")
         digest.update(f"{file.relative_to(path).as_posix()}\0".encode("utf-8", "surrogatepass"))
         with file.open("rb") as opened:
             while block := opened.read(BLOCK):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -42,8 +43,8 @@ def check_batch_size(size: int | None, *, on_cluster: bool) -> None:
 
 
 def check_images(sources: Sequence[Source]) -> None:
-    """Raise `ImageError` if none of the first 1000 images exists: most likely the name is wrong."""
-    if not any(each.path.exists() for each in sources[:1000]):
+    """Raise `ImageError` if none of the first 1000 images is a file: most likely the name is wrong."""
+    if not any(os.path.isfile(each.path) for each in sources[:1000]):  # noqa: PTH113 - also works for a name that is too long
         check_image(sources[0].path)
         raise ImageError(f"{sources[0].path}: no such file; expected an image.")
 
@@ -65,7 +66,8 @@ def check_truths(
     opened: dict[str, Reporter] = {}
     errors: list[LabelsError] = []
     for candidate in (each for each in candidates if not each.error):
-        labels, classes = candidate.labels(asked), 0
+        labels = candidate.labels(asked)
+        classes = max(len(labels), 2) if labels else 0  # a yes or no has at most two labels, and two classes
         try:
             if labels is None:
                 if opened:  # only one model is open at a time; this one is checked when it is its turn

@@ -36,9 +36,10 @@ def truths_of(given: str | None, images: Sequence[Source]) -> Truths:
 
 def check_labels(truths: Truths, labels: Sequence[str] | None, classes: int, model: str) -> None:
     """Raise `LabelsError` if a truth is not a class of a model with these `labels`; `classes` is 0 if their number is unknown."""
-    unknown = dict.fromkeys(said for said in truths.values() if not _is_class(said, labels or (), classes))
+    # each label once: a thousand classes are compared with it
+    unknown = [said for said in dict.fromkeys(truths.values()) if not _is_class(said, labels or (), classes)]
     if unknown:
-        named = ", ".join(plain(each) for each in list(unknown)[:NAMED])
+        named = ", ".join(map(plain, unknown[:NAMED]))
         more = f" and {len(unknown) - NAMED:,} more" if len(unknown) > NAMED else ""
         known = f"such as {', '.join(map(plain, labels[:NAMED]))}" if labels else "counted from 0 (--labels names them)"
         which = counted(classes, "class", "classes") if classes else "other classes"

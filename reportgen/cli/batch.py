@@ -152,7 +152,7 @@ def batch(
     if json_log:
         _log({
             "event": "stopped" if made.stopped else "done", "made": made.made, "kept": made.kept, "failed": len(made.failures),
-            "index": str(site / "index.html"),
+            "warnings": made.warnings, "index": str(site / "index.html"),
         })  # fmt: skip
     elif not quiet:
         _tell(made)
@@ -180,10 +180,12 @@ def _log(event: dict[str, Any]) -> None:
 
 
 def _tell(made: Batch) -> None:
-    for each in made.failures[:LISTED]:
-        tell(f"Failed: {each.model} on {each.image}: {each.error}")
+    for failed in made.failures[:LISTED]:
+        tell(f"Failed: {failed.model} on {failed.image}: {failed.error}")
     if len(made.failures) > LISTED:
         tell(f"... and {len(made.failures) - LISTED:,} more; the index lists all.")
+    for warning in made.warnings:
+        tell(f"Warning: {warning}")
     tell(f"{counted(made.made, 'report')} made, {made.kept:,} kept, {len(made.failures):,} failed")
     if made.stopped:
         tell("Stopped early. Run the same command again to resume.")

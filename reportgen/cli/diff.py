@@ -261,6 +261,7 @@ def _verdicts(found: Diff | Series) -> Iterator[str]:
     steps = found.steps if isinstance(found, Series) else (found,)
     if isinstance(found, Series):
         yield found.verdict
+        yield f"Which version is best? {found.best}"
     for step in steps:
         yield f"{step.old.label} → {step.new.label}: {step.verdict}" if len(steps) > 1 else step.verdict
         yield from (f"Warning: {caveat}" for caveat in step.caveats)

@@ -18,8 +18,9 @@ from .pair import Pair
 from .provenance import find_circumstances, provenance_caveats
 from .result import Diff, Side
 from .right import better
+from .unchanged import find_unchanged
 from .verdict import find_verdict
-from .warned import find_warned
+from .warned import find_overall, find_warned
 
 Files = tuple[str, str]
 
@@ -53,6 +54,8 @@ def diff_of(pair: Pair, tolerance: float, files: Files) -> Diff:
         comparable=comparable(alike),
         better=better([each.metrics for each in made], [each.truth for each in made], pair.same_model),
         alike=alike,
+        unchanged=find_unchanged(pair, alike, sections),
+        overall=find_overall((old, new)),
         warned=find_warned((old, new)),
         tolerance=tolerance,
         old=Side.of(old, files[0]),

@@ -81,7 +81,8 @@ class Diff(ShownInNotebooks):
     `same` means that nothing relevant differs: a change counts if its distance is greater than `tolerance`. `verdict` sums up the
     changes in a few sentences, with names between backticks. `caveats` say what cannot be compared, and why. `checks` are the
     findings that only one of the two has. `alike` lists what the comparison depends on, and `comparable` sums it up. `better`
-    says whether the new model is better, as far as metrics tell. `warned` are the warnings of either report. `parts` holds, by
+    says whether the new model is better, as far as metrics tell. `unchanged` lists in words what is the same in both. `overall`
+    says what the checks of each report mean for its answer, and `warned` are the problems that they warn of. `parts` holds, by
     the section's name, what its `compare` found, its changes if it has no `compare`, or `Absent`: `diff.weights` is
     `diff.parts["weights"]`. `reportgen` is the version that compared the two, `command` the command line that does it again;
     "" if the reports did not come from files, or if the names of their files are the same.
@@ -93,6 +94,8 @@ class Diff(ShownInNotebooks):
     comparable: str
     better: str
     alike: tuple[Alike, ...]
+    unchanged: tuple[str, ...]
+    overall: tuple[Warned, ...]
     warned: tuple[Warned, ...]
     tolerance: float
     old: Side
@@ -124,8 +127,9 @@ class Series(ShownInNotebooks):
     """The comparison of successive versions. `steps` are the diffs of each version to the one before it.
 
     `same` means that all steps are the same. `verdict` sums up all versions in a few sentences. `best` says which version is the
-    best, as far as metrics tell. `comparable`, `better` (the last against the first), `alike`, `warned`, `reportgen` and
-    `command` are like those of a `Diff`. `tables` and `pictures` are what the sections show of all versions.
+    best, as far as metrics tell. `comparable`, `better` (the last against the first), `alike`, `unchanged` (in every step),
+    `overall`, `warned`, `reportgen` and `command` are like those of a `Diff`. `tables` and `pictures` are what the sections show
+    of all versions.
     """
 
     same: bool
@@ -134,6 +138,8 @@ class Series(ShownInNotebooks):
     best: str
     better: str
     alike: tuple[Alike, ...]
+    unchanged: tuple[str, ...]
+    overall: tuple[Warned, ...]
     warned: tuple[Warned, ...]
     tolerance: float
     versions: tuple[Side, ...]

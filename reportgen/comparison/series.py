@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ReportFileError
+from ..formatting import name
 from ..options import ComparisonOptions, read_options
 from ..report import SECTIONS, Report, present
 from ..sections.section import TOPICS, FigureTable, PictureLine, Told, Topic
@@ -18,8 +19,9 @@ from .diff import diff_of
 from .pair import Pair
 from .result import Diff, Series
 from .right import best, better, follow_metrics, tell_metrics, tell_truths
+from .unchanged import in_all
 from .verdict import within_what
-from .warned import find_warned
+from .warned import find_overall, find_warned
 
 
 @np.errstate(all="ignore")  # a report may contain any numbers
@@ -32,8 +34,8 @@ def series(reports: Sequence[Report], *, files: Sequence[str] = (), **options: A
     if len(reports) < 2:
         raise ReportFileError(f"a series of {len(reports)} reports: expected two or more, oldest first.")
     row = _Row(reports, asked.most_maps, asked.ignore_names)
-    names = pairwise(files or [""] * len(reports))
-    steps = tuple(diff_of(pair, asked.tolerance, called) for pair, called in zip(row.steps, names, strict=True))
+    called = pairwise(files or [""] * len(reports))
+    steps = tuple(diff_of(pair, asked.tolerance, both) for pair, both in zip(row.steps, called, strict=True))
     metrics = follow_metrics([report.provenance.metrics for report in reports])
     told = [*metrics, *(line for name in SECTIONS for line in row.told(name))]
     same = all(step.same for step in steps)
@@ -43,11 +45,18 @@ def series(reports: Sequence[Report], *, files: Sequence[str] = (), **options: A
         same=same,
         verdict=row.verdict(steps, same, asked.tolerance),
         comparable=comparable(alike),
-        best=best([each.metrics for each in made], [each.truth for each in made], len({each.model.digest for each in made}) == 1),
+        best=best(
+            [each.metrics for each in made],
+            [each.truth for each in made],
+            len({each.model.digest for each in made}) == 1,
+            [name(each) for each in files],
+        ),
         better=better(
             [each.metrics for each in made], [each.truth for each in made], made[0].model.digest == made[-1].model.digest
         ),
         alike=alike,
+        unchanged=in_all([step.unchanged for step in steps]),
+        overall=find_overall(reports),
         warned=find_warned(reports),
         tolerance=asked.tolerance,
         versions=(steps[0].old, *(step.new for step in steps)),

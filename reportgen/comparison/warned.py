@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..levels import LEVELS, Level
 from ..records import record
-from ..report import Report
+from ..report import Problem, Report, told_once
 
 
 @record
@@ -18,11 +18,19 @@ class Warned:
     whose: tuple[int, ...]
 
 
-def find_warned(reports: Sequence[Report]) -> tuple[Warned, ...]:
-    """Return the notices of all reports, errors first; a notice that several reports have is listed once."""
-    whose: dict[tuple[Level, str], list[int]] = {}
+def find_overall(reports: Sequence[Report]) -> tuple[Warned, ...]:
+    """Return what the checks of each report mean for its answer; what several reports say is listed once."""
+    whose: dict[str, list[int]] = {}
     for place, report in enumerate(reports):
-        for notice in dict.fromkeys(report.notices()):
-            whose.setdefault(notice, []).append(place)
-    found = [Warned(level, text, tuple(places)) for (level, text), places in whose.items()]
-    return tuple(sorted(found, key=lambda each: (LEVELS.index(each.level), each.whose)))
+        whose.setdefault(report.overall() or "Not checked.", []).append(place)
+    return tuple(Warned("note", text, tuple(places)) for text, places in whose.items())
+
+
+def find_warned(reports: Sequence[Report]) -> tuple[Warned, ...]:
+    """Return the problems of all reports, errors first; one that several reports have is listed once, and so is advice."""
+    whose: dict[Problem, list[int]] = {}
+    for place, report in enumerate(reports):
+        for problem in dict.fromkeys(report.problems()):
+            whose.setdefault(problem, []).append(place)
+    found = sorted(whose, key=lambda each: (LEVELS.index(each.level), whose[each]))
+    return tuple(Warned(each.level, text, tuple(whose[each])) for each, text in zip(found, told_once(found), strict=True))

@@ -17,7 +17,7 @@ from ..options import Options
 from ..outputs import Output, shares_of
 from ..probe import Question
 from ..tasks import ScoreKind
-from .outputs import kind_of
+from .outputs import is_one_place, kind_of
 
 LOGITS = "_keras_logits"  # the attribute of a tensor from Keras's softmax or sigmoid that keeps what went in
 BEST = 3  # how many classes are explained side by side by default
@@ -117,7 +117,7 @@ def answer_of(outputs: Any, channels_first: bool = False) -> Answer:
     if of_batch is not None:
         explained = of_batch[0]
         means = np.asarray(class_scores(outputs, channels_first).numpy(), np.float32)[0]
-    if len(outputs.shape) not in (1, 2):
+    if len(outputs.shape) not in (1, 2) and not is_one_place(outputs, channels_first):
         # a map of classes has passed a softmax or sigmoid; the channels of a headless network are not classes
         return Answer(None, "raw", means if logits is not None else None, explained, unit)
     scores = np.asarray(outputs.numpy(), np.float32).reshape(len(outputs), -1)[0]  # one number per image is one class
@@ -152,7 +152,7 @@ def questions_of(options: Options, answer: Answer, labels: tuple[str, ...] | Non
         return tuple(Question(class_index=each, sense=sense, unit=answer.unit) for each in found for sense in MOVES)
     questions = [Question(class_index=each, against=against, unit=answer.unit) for each in found]
     if not asked and classes == 1 and output.task == "binary":  # one score: its negated logit is the logit of the other answer
-        questions.append(replace(questions[0], sense="not"))
+        questions.append(replace(questions[0], sense="not", sure=0.0 if output.logits else 1.0))
     return tuple(questions)
 
 

@@ -84,7 +84,8 @@ def _of_vector(seen: Seen) -> Reading:
             True,
         )
     if seen.kind == "raw" and seen.step not in (*LINEAR, None, "Tanh", "LogSoftmax"):
-        return Reading("features", "The network ends without a classifier: the output does not come from a dense layer.", True)
+        told = "No softmax or sigmoid made the output, nor a layer without an activation: a network without its head was assumed."
+        return Reading("features", told, True)
     told = "No softmax, sigmoid or loss shows what the output is; class scores were assumed."
     return Reading("classification", told, True)
 

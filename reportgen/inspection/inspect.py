@@ -34,7 +34,6 @@ from .lineage import made_by_own_code, sources_of
 from .listening import Heard
 from .network import KerasNetwork
 from .outputs import read_outputs
-from .places import Place
 from .placing import Placing
 from .repeating import unsteadiness
 from .replaying import First, Replay, Replayable
@@ -113,6 +112,14 @@ class _Read(NamedTuple):
     questions: tuple[Question, ...]
 
 
+class _Target(NamedTuple):
+    """The layer that is explained, what it returned, and the gradient of each score there."""
+
+    layer: Replayable
+    output: Any
+    gradients: list[Any]
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Seen:
     """What a pass found; the fields are those of `KerasProbe`."""
@@ -139,17 +146,14 @@ def _first_pass(network: KerasNetwork, batch: Any, pixels: np.ndarray, options: 
         read = _read(network, forward.output, forward.outputs, forward.structure.channels_first, options)
         scores = [score_of(question, read.answer.differentiated) for question in read.questions]
     follower.finish()
-    explained: tuple[Explained, ...] = ()
-    found: Replayable | None = None
-    target, gradients = None, list[Any]()
+    target: _Target | None = None
     for choice in _choices(follower, forward, read, options):
         if choice.spot == follower.target_spot:
-            pair = _with_gradients(tape, scores, follower.target)
+            found = _with_gradients(tape, scores, follower.target)
         else:
-            pair = _second_pass(network, batch, choice, read.questions)
-        if pair is not None:
-            (target, gradients), found = pair, Replayable(choice, placing.places[choice.spot])
-            explained = tuple(_explained(choice, target, gradients, forward.structure, found.place, read))
+            found = _second_pass(network, batch, choice, read.questions)
+        if found is not None:
+            target = _Target(Replayable(choice, placing.places[choice.spot]), *found)
             break
     height, width, _ = network.loaded.input_shape
     seen = _Seen(
@@ -157,26 +161,31 @@ def _first_pass(network: KerasNetwork, batch: Any, pixels: np.ndarray, options: 
         maps=tuple(_marked(follower.maps, read.answer)),
         arrivals=tuple(arrivals.found),
         read=read,
-        explained=explained,
+        explained=() if target is None else tuple(_explained(target, forward.structure, read)),
         heads=tuple(forward.outputs),
         unsteady=unsteadiness(network, pixels, forward.structure.heard, forward.output),
     )
-    if network.expects_more and seen.unsteady is None and (found or not read.questions):
-        first = First(
-            batch=batch,
-            forward=forward,
-            maps=seen.maps,
-            arrivals=seen.arrivals,
-            questions=read.questions,
-            target=target,
-            gradients=gradients,
-        )
-        replay = Replay(seen.network, first, found)
-        if replay.is_faithful(first):
-            seen.network.keep_replay(options, replay)
-        else:
-            seen.network.expects_more = network.expects_more = False
+    if network.expects_more and seen.unsteady is None and (target or not read.questions):
+        network.expects_more = seen.network.expects_more = _keep_trace(seen, batch, forward, target, options)
     return seen
+
+
+def _keep_trace(seen: _Seen, batch: Any, forward: Pass, target: _Target | None, options: Options) -> bool:
+    """Keep a trace of the pass for the images that follow; return whether there is one that finds what the pass found."""
+    first = First(
+        batch=batch,
+        forward=forward,
+        maps=seen.maps,
+        arrivals=seen.arrivals,
+        questions=seen.read.questions,
+        target=target.output if target else None,
+        gradients=target.gradients if target else (),
+    )
+    replay = Replay(seen.network, first, target.layer if target else None)
+    faithful = replay.is_faithful(first)
+    if faithful:
+        seen.network.keep_replay(options, replay)
+    return faithful
 
 
 def _choices(follower: Follower, forward: Pass, read: _Read, options: Options) -> Iterable[Choice]:
@@ -214,8 +223,7 @@ def _replayed(network: KerasNetwork, batch: Any, options: Options) -> _Seen | No
     again = replay.over(batch, questions)
     explained: tuple[Explained, ...] = ()
     if again.read.questions and replay.found is not None:
-        found = replay.found
-        explained = tuple(_explained(found.choice, again.target, again.gradients, first.structure, found.place, again.read))
+        explained = tuple(_explained(_Target(replay.found, again.target, again.gradients), first.structure, again.read))
     return _Seen(
         network=first,
         maps=again.maps,
@@ -266,17 +274,11 @@ def _with_gradients(tape: Any, scores: list[Any], target: Any) -> tuple[Any, lis
     return None if any(gradient is None for gradient in gradients) else (target, gradients)
 
 
-def _explained(
-    choice: Choice,
-    target: Any,
-    gradients: list[Any],
-    structure: Structure,
-    place: Place,
-    read: _Read,
-) -> Iterator[Explained]:
+def _explained(target: _Target, structure: Structure, read: _Read) -> Iterator[Explained]:
+    choice, place = target.layer
     path, into = choice.spot
     (heard,) = (each for each in structure.heard if each.row.path == path)
-    arrays = [np.asarray(tf.convert_to_tensor(tensor).numpy(), np.float32)[0] for tensor in (target, *gradients)]
+    arrays = [np.asarray(tf.convert_to_tensor(tensor).numpy(), np.float32)[0] for tensor in (target.output, *target.gradients)]
     activations, *by_question = (each.transpose(1, 2, 0) if heard.channels_first else each for each in arrays)
     for question, gradient in zip(read.questions, by_question, strict=True):
         yield Explained(

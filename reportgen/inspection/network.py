@@ -95,8 +95,9 @@ class KerasNetwork:
     def digest(self) -> str:
         """The sha256 of architecture and weights, without the model's own name, so that a renamed copy has the same digest."""
         digest = hashlib.sha256(architecture(self.model).encode())
+        figures = self._all_figures()
         for variable in self.model.weights:
-            digest.update(self._all_figures()[id(variable)].digest.encode())
+            digest.update(figures[id(variable)].digest.encode())
         return digest.hexdigest()
 
     @property

@@ -42,6 +42,8 @@ def _output(network: Named, heads: dict[str, Any], name: str, channels_first: bo
         values = np.ascontiguousarray(values.transpose(1, 2, 0))
     elif values.shape == input_shape[:2]:
         values = values[:, :, None]
+    if is_one_place(tensor, channels_first):
+        values = values.reshape(-1)
     labels = network.labels if name == (network.head or next(iter(heads))) else None
     place = list(heads).index(name)
     reading = decide(
@@ -68,6 +70,14 @@ def _output(network: Named, heads: dict[str, Any], name: str, channels_first: bo
         labels=labels,
         no_label=network.no_label if labels else "",
     )
+
+
+def is_one_place(outputs: Any, channels_first: bool) -> bool:
+    """Return whether an output is a map with a single place, (n, 1, 1, classes).
+
+    A network that ends in a convolution over all that is left of the image returns its class scores so: a list, not a mask.
+    """
+    return len(outputs.shape) == 4 and tuple(outputs.shape[2:] if channels_first else outputs.shape[1:3]) == (1, 1)
 
 
 def _are_logits(kind: ScoreKind, task: Task, values: np.ndarray, loss: Loss | None) -> bool:

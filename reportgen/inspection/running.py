@@ -8,7 +8,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..backend import tf
+from ..backend import keras, tf
 from ..errors import ModelError, reason_of
 from ..loading.loaded import Loaded
 from ..probe import Shape
@@ -19,6 +19,8 @@ from .lineage import Note
 from .listening import CallLog, Heard, Listener, listening
 from .placing import Placing
 from .settings import SettingsReader
+
+GROUPING = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,8 +71,8 @@ def run(
     memory = HeldMemory(loaded)
 
     def hear(operation: Any, run: Callable[[], Any], given: Any) -> Any:
-        if not tf.executing_eagerly():
-            return log.hear(operation, run, given)  # a trace holds no values
+        if not tf.executing_eagerly():  # a trace holds no values
+            return log.hear(operation, compiled(run) if is_grouped(operation) else run, given)
         return log.hear(operation, lambda: memory.hear(operation, run, given), given)
 
     try:
@@ -141,6 +143,24 @@ def derivatives(tape: Any, scores: list[Any], target: Any) -> list[Any]:
             return compute()
         found: list[Any] = tf.function(compute, autograph=False).get_concrete_function()()
         return found
+
+
+def is_grouped(operation: Any) -> bool:
+    """Return whether an operation is one of Keras's convolutions over groups of channels."""
+    return isinstance(operation, GROUPING) and operation.groups > 1
+
+
+def compiled(run: Callable[[], Any]) -> Callable[[], Any]:
+    """Return `run` with its `tf.function`s left as such, inside a trace.
+
+    Keras compiles a grouped convolution, because TensorFlow has no gradient for one on a CPU otherwise.
+    """
+
+    def call() -> Any:
+        with functions_run(eagerly=False):
+            return run()
+
+    return call
 
 
 def cannot_run(loaded: Loaded, reason: str) -> str:

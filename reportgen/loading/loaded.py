@@ -19,6 +19,7 @@ from .losses import Losses
 from .schemes import BLUE_FIRST, SCHEMES, Scheme, scale
 
 SCALING_LAYERS = (keras.layers.Rescaling, keras.layers.Normalization)
+FIRST_TO_LAST = (0, 2, 3, 1)  # the axes of a transposition
 ARITHMETIC = ("TrueDivide", "Divide", "Subtract", "Multiply", "Add")
 MAX_MEMORY = Options().max_memory
 AS_THEY_ARE = "none: the values of the array as they are"
@@ -106,7 +107,7 @@ def input_shape_of(model: Any, size: tuple[int, int] | None) -> tuple[tuple[int,
     Raises `ModelError` for a model that does not take one batch of images, and `OptionError` for a size that it does not take.
     """
     shape = _declared_input(model)
-    channels_first = _wants_channels_first(model)
+    channels_first = _turns_its_input(model, shape) or _wants_channels_first(model)
     height, width, channels = (*shape[2:], shape[1]) if channels_first else shape[1:]
     if channels is None:
         channels = 3
@@ -146,6 +147,17 @@ def _any_declared_shape(model: Any) -> Any:
         # a subclassed model that was saved and loaded has no `input_shape`, but remembers what it was built with
         shape = (model.get_build_config() or {}).get("input_shape")
     return shape
+
+
+def _turns_its_input(model: Any, shape: tuple[int | None, ...]) -> bool:
+    """Return whether the model moves the channels of its input from the first place to the last, as converted models do."""
+    for operation in _behind_the_image(model):
+        axes = (0, *operation.dims) if isinstance(operation, keras.layers.Permute) else getattr(operation, "axes", None)
+        if axes is not None and tuple(axes) == FIRST_TO_LAST:
+            return tuple(operation.input.shape) == shape
+        if getattr(operation, "weights", None):
+            return False
+    return False
 
 
 def _wants_channels_first(model: Any) -> bool:

@@ -80,7 +80,8 @@ def occlusion(subject: Subject) -> np.ndarray:
         return changed
 
     count = len(rows) * len(columns) + 1
-    scores = subject.score(subject.once("occlusion", lambda: subject.of_many("Occlusion", count, occluded)), most=1.0)
+    by_class = subject.once("occlusion", lambda: subject.of_many("Occlusion", count, occluded))
+    scores = subject.score(by_class, subject.question.sure)
     drops: np.ndarray = scores[-1] - scores[:-1].reshape(len(rows), len(columns))
     return drops
 
@@ -133,7 +134,8 @@ def rise(subject: Subject) -> np.ndarray:
         seen: np.ndarray = start + rise_mask(subject, place)[..., None] * (image - start)
         return seen
 
-    scores = subject.score(subject.once("rise", lambda: subject.of_many("RISE", MASKS, seen_through)), most=1.0)
+    by_class = subject.once("rise", lambda: subject.of_many("RISE", MASKS, seen_through))
+    scores = subject.score(by_class, subject.question.sure)
     total, shown = np.zeros((2, *image.shape[:2]), np.float64)
     for place, score in enumerate(scores):
         mask = rise_mask(subject, place)

@@ -52,7 +52,8 @@ def measured(subject: Subject, heat: np.ndarray, part: Part, kept: Part, name: s
         return deletion(subject, order), insertion(subject, order), road(subject, order)
 
     deleted, inserted, removed = subject.once(f"quality of {name}", ask) if name else ask()
-    deletion_curve, insertion_curve = subject.score(deleted, most=1.0), subject.score(inserted, most=1.0)
+    sure = subject.question.sure
+    deletion_curve, insertion_curve = subject.score(deleted, sure), subject.score(inserted, sure)
     by_percent = road_curve(subject, removed)
     return Figures(
         deletion=area(deletion_curve),
@@ -133,7 +134,7 @@ def road(subject: Subject, order: np.ndarray) -> np.ndarray:
 
 def road_curve(subject: Subject, scores: np.ndarray) -> np.ndarray:
     """Return (least - most) / 2 for each of `PERCENTS`, from the scores that `road` returns."""
-    most, least = np.split(subject.score(scores, most=1.0), 2)
+    most, least = np.split(subject.score(scores, subject.question.sure), 2)
     halved: np.ndarray = (least - most) / 2
     return halved
 

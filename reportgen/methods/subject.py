@@ -109,16 +109,17 @@ class Subject:
             found = found - self.network.gradient(batch, question.against, at, guided=guided)
         return -found if question.negated else found
 
-    def score(self, by_class: np.ndarray, most: float = 0.0) -> np.ndarray:
+    def score(self, by_class: np.ndarray, sure: float = 0.0) -> np.ndarray:
         """Return y (n,) from scores (n, classes).
 
-        The score of the "no" answer of a yes-or-no model is `most` minus the score; `most` is 1 for probabilities.
+        The score of the "no" answer of a yes-or-no model is `sure` minus the score: pass `question.sure` with the model's
+        scores, and nothing with logits.
         """
         question = self.question
         score = by_class[:, question.class_index].astype(np.float64)
         if question.against is not None:
             score = score - by_class[:, question.against]
-        return most - score if question.sense == "not" else -score if question.negated else score
+        return sure - score if question.sense == "not" else -score if question.negated else score
 
     def of_many(self, name: str, count: int, make: Callable[[int], np.ndarray], *, logits: bool = False) -> np.ndarray:
         """Return the scores (count, classes) of the images that `make` returns one by one; `name` labels the progress."""

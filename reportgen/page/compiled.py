@@ -11,7 +11,7 @@ from importlib.metadata import version
 from importlib.util import MAGIC_NUMBER, cache_from_source
 from pathlib import Path
 from types import CodeType
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import jinja2
 from jinja2.bccache import Bucket
@@ -25,41 +25,11 @@ DIGEST = hashlib.sha256().digest_size
 
 
 class CompiledTemplates(jinja2.BytecodeCache):
-    """One file per template in the `__pycache__` of this package. Whoever can write there can change our modules, too.
+    """Compiled templates of the folder `ours`; those of any other folder, which are a user's own, are compiled each time.
 
-    Like Python, it does not write where `sys.dont_write_bytecode` is set, and does without where it cannot write.
-    """
-
-    def get_cache_key(self, name: str, filename: str | None = None) -> str:
-        """Return a template's name as a name for its file."""
-        return name.replace("/", ".")
-
-    def get_source_checksum(self, source: str) -> str:
-        """Return a digest of the source and of everything else that the compiled code depends on."""
-        return hashlib.sha256(_compiler() + source.encode()).hexdigest()
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        """Load the compiled template, unless there is none or it is out of date or damaged."""
-        with suppress(OSError):
-            found = _place_of(bucket).read_bytes()
-            code = found[DIGEST:]
-            if found[:DIGEST] == _digest(bucket, code):
-                bucket.code = marshal.loads(code)
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        """Write the compiled template."""
-        if not sys.dont_write_bytecode:
-            with suppress(OSError, OutputError):
-                place = _place_of(bucket)
-                place.parent.mkdir(parents=True, exist_ok=True)
-                code = marshal.dumps(bucket.code)
-                write_atomically(place, _digest(bucket, code) + code)
-
-
-class CompiledBesideTheirs(CompiledTemplates):
-    """Compiled templates of the folder `ours`, for an environment that has a user's own, too: those are compiled each time.
-
-    What one environment of a process has loaded or compiled serves the next one.
+    What one environment of a process has loaded or compiled serves the next one. For further processes there is one file per
+    template in the `__pycache__` of this package; whoever can write there can change our modules, too. Like Python, it does not
+    write where `sys.dont_write_bytecode` is set, and does without where it cannot write.
     """
 
     loaded: ClassVar[dict[tuple[str, str], CodeType]] = {}  # by the key and the checksum of a template
@@ -78,21 +48,42 @@ class CompiledBesideTheirs(CompiledTemplates):
         if bucket.key:
             super().set_bucket(bucket)
 
+    def get_cache_key(self, name: str, filename: str | None = None) -> str:
+        """Return a template's name as a name for its file."""
+        return name.replace("/", ".")
+
+    def get_source_checksum(self, source: str) -> str:
+        """Return a digest of the source and of everything else that the compiled code depends on."""
+        return hashlib.sha256(_compiler() + source.encode()).hexdigest()
+
     def load_bytecode(self, bucket: Bucket) -> None:
-        """Load the compiled template from this process or else from its file."""
-        bucket.code = self.loaded.get((bucket.key, bucket.checksum))
-        if bucket.code is None:
-            super().load_bytecode(bucket)
-            self._remember(bucket)
+        """Load the compiled template from this process or else from its file, unless that is out of date or damaged."""
+        bucket.code = self.loaded.get((bucket.key, bucket.checksum)) or _read(bucket)
+        self._remember(bucket)
 
     def dump_bytecode(self, bucket: Bucket) -> None:
         """Keep the compiled template in this process and write its file."""
         self._remember(bucket)
-        super().dump_bytecode(bucket)
+        if not sys.dont_write_bytecode:
+            with suppress(OSError, OutputError):
+                place = _place_of(bucket)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                code = marshal.dumps(bucket.code)
+                write_atomically(place, _digest(bucket, code) + code)
 
     def _remember(self, bucket: Bucket) -> None:
         if bucket.code is not None:
             self.loaded[bucket.key, bucket.checksum] = bucket.code
+
+
+def _read(bucket: Bucket) -> CodeType | None:
+    """Return the code in a template's file; None if there is none, or if it is out of date or damaged."""
+    with suppress(OSError):
+        found = _place_of(bucket).read_bytes()
+        code = found[DIGEST:]
+        if found[:DIGEST] == _digest(bucket, code):
+            return cast(CodeType, marshal.loads(code))
+    return None
 
 
 def _digest(bucket: Bucket, code: bytes) -> bytes:

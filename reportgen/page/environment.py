@@ -12,20 +12,27 @@ import jinja2
 import numpy as np
 from jinja2.loaders import split_template_path
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from markupsafe import escape
+from markupsafe import Markup, escape
 
 from .. import formatting
 from ..errors import OptionError, OutputError
 from ..files import is_folder
 from ..report import Absent
 from .bars import bar_width, class_colour, colour_stops, signed_bar
-from .compiled import CompiledBesideTheirs
+from .compiled import CompiledTemplates
 
 LARGEST_TEMPLATE = 10_000_000  # bytes
 OPEN_TO_TEMPLATES = {"builtins", "reportgen", "jinja2", "markupsafe"}  # packages whose objects a template may inspect
 INCLUDED = re.compile(r"^ *\/\* include ([a-z_]+\.(?:css|js)) \*\/\n", re.MULTILINE)
 NO_BREAK = "\N{NO-BREAK SPACE}"
 BROKEN = re.compile(r"(?<=[0-9]) (?=%)|(?<=[0-9]) [×±] (?=[0-9])")
+
+
+def breakable(text: str) -> Markup:
+    """Return a name that a browser breaks after an underscore before it breaks it anywhere else."""
+    return Markup(str(escape(text)).replace("_", "_<wbr>"))
+
+
 FILTERS = {
     "verbatim": escape,
     "figure": formatting.number,
@@ -43,6 +50,9 @@ FILTERS = {
     "shape": formatting.shape,
     "two_values": lambda change: formatting.two_values(change.before, change.after),
     "pieces": formatting.pieces,
+    "clauses": formatting.clauses,
+    "degree": formatting.degree,
+    "breakable": breakable,
     "bar": bar_width,
     "signed_bar": signed_bar,
     "stops": colour_stops,
@@ -134,7 +144,7 @@ def environment_with(templates: Path | None) -> jinja2.Environment:
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         finalize=unbroken,
-        bytecode_cache=CompiledBesideTheirs(our_templates()),
+        bytecode_cache=CompiledTemplates(our_templates()),
         auto_reload=templates is not None,  # ours do not change, and looking at each file for every page takes a while
         trim_blocks=True,
         lstrip_blocks=True,

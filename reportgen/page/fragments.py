@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from markupsafe import Markup
@@ -13,7 +14,8 @@ from ..report import SECTIONS
 class _Fragment(NamedTuple):
     """A section's HTML, what it was rendered from, and what rendering it did to the page.
 
-    `names` counts the names that it used, `before` how often the page had used them; `placed` are the pictures that it shows.
+    `names` counts the names that it used, `before` how often the page had used them; `placed` are the pictures that it shows,
+    `drawn` those that were drawn for it alone, as PNG files by id: a page that is a folder needs them, too.
     """
 
     section: Any
@@ -22,10 +24,14 @@ class _Fragment(NamedTuple):
     before: Counter[str]
     names: Counter[str]
     placed: frozenset[str]
+    drawn: Mapping[str, bytes]
 
 
 class Fragments:
-    """The HTML of a model's sections, for all pages made with our own templates; those of a user may show anything."""
+    """The HTML of a model's sections, for all pages made with our own templates; those of a user may show anything.
+
+    All these pages hold their pictures, or all of them are folders.
+    """
 
     def __init__(self) -> None:
         self._kept: dict[str, _Fragment] = {}
@@ -45,11 +51,15 @@ class Fragments:
         html: Markup,
         before: tuple[Counter[str], set[str]],
         now: tuple[Counter[str], set[str]],
+        drawn: Mapping[str, bytes],
     ) -> None:
-        """Keep a section's HTML; `before` and `now` are the page's names and pictures before and after it was rendered."""
+        """Keep a section's HTML; `before` and `now` are the page's names and pictures before and after it was rendered.
+
+        `drawn` are the pictures that were drawn for it.
+        """
         if SECTIONS[name].about != "model":
             return
         used = now[0] - before[0]
         known = Counter({each: before[0][each] for each in used})
         placed = frozenset(now[1] - before[1])
-        self._kept[name] = _Fragment(section, drawing, html, known, used, placed)
+        self._kept[name] = _Fragment(section, drawing, html, known, used, placed, drawn)

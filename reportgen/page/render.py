@@ -48,9 +48,11 @@ def render(report: Report, templates: Path | None = None, *, site: Markup = NO_S
     return _report_with(Composer(templates, fragments=fragments), report, site)
 
 
-def render_folder(report: Report, templates: Path | None = None, *, site: Markup = NO_SITE) -> dict[str, bytes]:
+def render_folder(
+    report: Report, templates: Path | None = None, *, site: Markup = NO_SITE, fragments: Fragments | None = None
+) -> dict[str, bytes]:
     """Return the report as the files of a folder, by name, for servers that forbid inline content; see `page.folder`."""
-    composer = Composer(templates, linked=True)
+    composer = Composer(templates, linked=True, fragments=fragments)
     return composer.folder(_report_with(composer, report, site))
 
 
@@ -128,8 +130,9 @@ class Composer:
     def __init__(self, templates: Path | None = None, *, linked: bool = False, fragments: Fragments | None = None) -> None:
         self.encoder = Encoder()
         self.drawing: Drawing | None = None
-        self._fragments = fragments if templates is None and not linked else None
+        self._fragments = fragments if templates is None else None
         self._before: tuple[Counter[str], set[str]] = Counter(), set()
+        self._drawn: dict[str, bytes] = {}  # charts and overlays, of which the data know nothing
         self._templates = templates
         self._linked = linked
         self._placed_ids: set[str] = set()
@@ -157,14 +160,11 @@ class Composer:
     def folder(self, html: str) -> dict[str, bytes]:
         """Return a `linked` page and the files it needs beside it, by name."""
         pictures = {picture_name(identity): png for identity, png in self.encoder.pictures.items()}
-        return {INDEX: html.encode(), **{name: self._asset(name).encode() for name in (STYLE, SCRIPT)}, **pictures}
-
-    def _asset(self, name: str) -> str:
-        return asset_of(self.environment, name)
+        return {INDEX: html.encode(), **{name: asset_of(self.environment, name).encode() for name in (STYLE, SCRIPT)}, **pictures}
 
     def _inline(self, name: str) -> dict[str, str]:
         """Return the style sheet or the script for a template, and its hash for the page's content security policy."""
-        text, kind = self._asset(name), "style" if name == STYLE else "script"
+        text, kind = asset_of(self.environment, name), "style" if name == STYLE else "script"
         return {kind: Markup(text), f"{kind}_hash": base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}
 
     def shown(self, picture: Picture) -> ShownPicture:
@@ -183,7 +183,7 @@ class Composer:
         """Return an overlay with its URL in the page; the weaker its values, the more the picture below shows through."""
         identity = self.encoder.identify(layer)
         png = with_opacity(to_png(layer), opacity(layer))
-        self.encoder.pictures[identity] = png
+        self.encoder.pictures[identity] = self._drawn[identity] = png
         return self.shown(layer)
 
     def distributions(self, pairs: Sequence[Pair]) -> ShownDistributions | None:
@@ -198,18 +198,19 @@ class Composer:
 
     def kept(self, name: str, section: Any) -> Markup | None:
         """Return the HTML of a section from an earlier page; None if it must be rendered."""
-        self._before = Counter(self._names), set(self._placed_ids)
+        self._before, self._drawn = (Counter(self._names), set(self._placed_ids)), {}
         found = self._fragments.find(name, section, self.drawing, self._names) if self._fragments else None
         if found is None:
             return None
         self._names += found.names
         self._placed_ids |= found.placed
+        self.encoder.pictures |= found.drawn
         return found.html
 
     def keep(self, html: Markup, name: str, section: Any) -> Markup:
         """Keep the HTML of a section that was just rendered, for later pages, and return it."""
         if self._fragments is not None:
-            self._fragments.keep(name, section, self.drawing, html, self._before, (self._names, self._placed_ids))
+            self._fragments.keep(name, section, self.drawing, html, self._before, (self._names, self._placed_ids), self._drawn)
         return html
 
     def numbered(self, name: str) -> str:
@@ -238,7 +239,7 @@ class Composer:
         """Return the id of a chart and its URL in the page."""
         identity = hashlib.sha256(png).hexdigest()[:16]
         if self._linked:
-            self.encoder.pictures[identity] = png
+            self.encoder.pictures[identity] = self._drawn[identity] = png
         return identity, self._source(identity, png)
 
     def _source(self, identity: str, png: bytes) -> Markup:

@@ -121,7 +121,7 @@ class PictureLine:
     changed). Each picture is a grid of `columns` and `rows`; `tiles` are the numbers of its channels or filters, row by row.
     `colormap` is the colormap of the values; `low` and `high` are its ends, None if they differ between tiles or versions.
     `overlap`, `rank_correlation`, `bright` and `cells` compare the first version's attribution map with the last's, as in
-    `AttributionChange`.
+    `AttributionChange`. `notes` are words for the caption of each picture, with names between backticks.
     """
 
     name: str
@@ -139,6 +139,7 @@ class PictureLine:
     rank_correlation: float | None = None
     bright: tuple[int, int, int] = (0, 0, 0)
     cells: int = 0
+    notes: tuple[str, ...] = ()
 
 
 @record

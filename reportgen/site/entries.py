@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -29,7 +30,8 @@ class Entry:
     `model` and `stem` name its folder and its file; `model_name` and `image` are the names shown on the pages. `wanted` is a
     digest of everything that the report is made from (model, image, options, truth, versions); `digest` and `thumbnail_digest`
     are those of the files, `links` is that of its block of links, and `beside` that of the files beside the page (see
-    `site.beside`). `classes` identifies the model's set of classes. `confidence` is the probability of the predicted class, None
+    `site.beside`). `classes` identifies the model's set of classes; `present` identifies those that an answer of several labels
+    holds, "" for other answers. `confidence` is the probability of the predicted class, None
     if the model gives none; `rank` is that of the true class among the scores, from 1. `checks` are "LEVEL NAME", sorted;
     `metrics` are "NAME=VALUE", as `--metric` takes them. `channels` says which channels are inactive, and which filters the
     report shows (see `site.channels`).
@@ -47,6 +49,7 @@ class Entry:
     beside: str = ""
     answer: str = ""
     classes: str = ""
+    present: str = ""
     class_index: int | None = None
     label: str = ""
     score: float | None = None
@@ -119,7 +122,8 @@ def entry_of(report: Report, model: str, stem: str, wanted: str, image: str = ""
         label = best.label if yes else predictions.no()
         return replace(entry, class_index=int(yes), label=label, confidence=confidence)
     if predictions.answers_by_itself():
-        return replace(entry, label=entry.answer)
+        held = hashlib.sha256(str(predictions.present()).encode()).hexdigest()[:16]
+        return replace(entry, label=entry.answer, present=held)
     return replace(entry, confidence=best.score if predictions.kind == "probabilities" else None)
 
 

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 
 from ..metrics import Metric, metrics_of
 from ..records import record
+from ..sections.predictions.find import NO_ANSWER
 from .entries import Entry
 
 BINS = 10  # of confidence, as in Guo et al. 2017
-MOST_CLASSES = 30  # in a confusion matrix on the page: the classes with the most images
+MOST_CLASSES = 30  # in a confusion matrix: the true classes of the most images
+MOST_OTHERS = 3  # answers of another class that a row of the matrix names
 LISTED = 10  # images in each list
 
 
@@ -31,10 +33,16 @@ class Bin:
 
 @record(kw_only=True)
 class Confusion:
-    """How often each true class (row) was predicted as each class (column); `left_out` images belong to rarer classes."""
+    """How often each class that is true of an image (row) was predicted as each of them (column).
+
+    `others` are, for each row, the predictions of any other class: the labels of the most frequent ones with their counts.
+    `more` is how many predictions they leave out. `left_out` images belong to rarer true classes.
+    """
 
     labels: tuple[str, ...]
     counts: tuple[tuple[int, ...], ...]
+    others: tuple[tuple[tuple[str, int], ...], ...]
+    more: tuple[int, ...]
     left_out: int
 
 
@@ -43,8 +51,9 @@ class ModelFigures:
     """The figures of a model over its images.
 
     `known` is how many of the `made` images have a known truth that is a class of the model; `top1` and `top5` are shares of
-    these, None if there are none. `ece` is the expected calibration error (Guo et al. 2017, equation 3): the mean over the bins
-    of |accuracy - mean confidence|, weighted by their counts; None if no confidence or no truth is known.
+    these, None if there are none, for which `no_truth` is the reason. `ece` is the expected calibration error (Guo et al. 2017,
+    equation 3): the mean over the bins of |accuracy - mean confidence|, weighted by their counts; None if no confidence or no
+    truth is known.
     """
 
     key: str
@@ -64,6 +73,7 @@ class ModelFigures:
     confidently_wrong: tuple[Entry, ...]
     checks: tuple[tuple[str, int], ...]
     metrics: tuple[Metric, ...] = ()
+    no_truth: str = ""
 
 
 def figures_of_model(entries: Sequence[Entry]) -> ModelFigures:
@@ -92,7 +102,24 @@ def figures_of_model(entries: Sequence[Entry]) -> ModelFigures:
         confidently_wrong=tuple([each for each in by_confidence if each.correct is False][:LISTED]),
         checks=tuple(sorted(checks.items(), key=lambda each: (-each[1], each[0]))),
         metrics=metrics_of(text for text in made[0].metrics if all(text in each.metrics for each in made)) if made else (),
+        no_truth=why_no_truth(made),
     )
+
+
+def why_no_truth(made: Sequence[Entry]) -> str:
+    """Return why no prediction of a model can be right or wrong, given its reports; "" if one can."""
+    if any(each.correct is not None for each in made):
+        return ""
+    if not made:
+        return "There is no report."
+    answered = [each for each in made if each.answer not in ("", NO_ANSWER)]
+    if answered and not any(each.classes for each in answered):
+        return "The answers of this model are not classes."
+    if any(each.truth_index is not None for each in made):
+        return "The model gives no score that can be compared with the true class."
+    if any(each.truth for each in made):
+        return "None of the labels given as true classes is a class of this model."
+    return "No true class was given for any image."
 
 
 def _top5(known: Sequence[Entry]) -> float | None:
@@ -134,12 +161,22 @@ def _ece(judged: Sequence[Entry]) -> float | None:
 
 
 def _confusion(known: Sequence[Entry]) -> Confusion | None:
+    """Return the confusion matrix; None if no truth is known, or if an answer may be several labels at once."""
     answered = [each for each in known if each.class_index is not None and each.truth_index is not None]
-    if not answered:
+    if not answered or any(each.classes.startswith("multilabel") for each in answered):
         return None
     names = {each.class_index: each.label for each in answered} | {each.truth_index: each.truth for each in answered}
     counted = Counter((each.truth_index, each.class_index) for each in answered)
-    often = Counter(index for pair in counted.elements() for index in pair)
+    often = Counter(each.truth_index for each in answered)
     shown = sorted(sorted(often, key=lambda index: (-often[index], index or 0))[:MOST_CLASSES], key=lambda index: index or 0)
-    counts = tuple(tuple(counted[truth, answer] for answer in shown) for truth in shown)
-    return Confusion(labels=tuple(names[index] for index in shown), counts=counts, left_out=len(answered) - sum(map(sum, counts)))
+    elsewhere = [
+        sorted((-count, answer or 0) for (true, answer), count in counted.items() if true == truth and answer not in shown)
+        for truth in shown
+    ]
+    return Confusion(
+        labels=tuple(names[index] for index in shown),
+        counts=tuple(tuple(counted[truth, answer] for answer in shown) for truth in shown),
+        others=tuple(tuple((names[answer], -count) for count, answer in each[:MOST_OTHERS]) for each in elsewhere),
+        more=tuple(-sum(count for count, _ in each[MOST_OTHERS:]) for each in elsewhere),
+        left_out=len(answered) - sum(often[index] for index in shown),
+    )

@@ -34,7 +34,8 @@ class OverImages(NamedTuple):
 class Row:
     """An image's entry under each model, None for a model that did not run on it.
 
-    `truths` are the labels of its true class, of which models with different classes may have different ones. `disagree` means
+    `truths` are the labels of its true class, of which models with different classes may have different ones; those that a model
+    does not have are left out if another has one. `disagree` means
     that models with the same set of classes predict different ones.
     """
 
@@ -79,14 +80,15 @@ def rows_of(entries: Sequence[Entry], models: Sequence[str]) -> list[Row]:
         by_model = {each.model: each for each in group}
         made = [each for each in by_model.values() if not each.error]
         first = made[0] if made else next(iter(by_model.values()))
-        answers: dict[str, set[int | None]] = {}
+        truths = [each.truth for each in made if each.truth_index is not None] or [each.truth for each in made]
+        answers: dict[str, set[int | str | None]] = {}
         for each in made:
-            answers.setdefault(each.classes, set()).add(each.class_index)
+            answers.setdefault(each.classes, set()).add(each.present or each.class_index)
         rows.append(
             Row(
                 stem=stem,
                 image=first.image,
-                truths=tuple(dict.fromkeys(each.truth for each in made if each.truth)),
+                truths=tuple(dict.fromkeys(filter(None, truths))),
                 cells=tuple(by_model.get(model) for model in models),
                 disagree=any(len(those) > 1 for classes, those in answers.items() if classes),
             )

@@ -58,8 +58,12 @@ def answer_changed(old: Entry, new: Entry) -> bool:
         return False
     if not old.classes or not new.classes:  # one has no answer, or one of another kind
         return True
-    if old.classes == new.classes and not new.classes.startswith("multilabel"):
+    if old.classes != new.classes:
+        return old.label != new.label
+    if not new.classes.startswith("multilabel"):
         return old.class_index != new.class_index
+    if old.present and new.present:  # the words depend on the order of the scores, too
+        return old.present != new.present
     return old.label != new.label
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..comparison.command import comparison_command
 from ..comparison.diff import diff_of
 from ..comparison.pair import Pair
 from ..comparison.result import Diff
@@ -17,6 +18,7 @@ from ..options import ComparisonOptions, read_options
 from ..page.read import read
 from ..report import SECTIONS
 from ..site.entries import Entry
+from ..version import __version__
 from .answers import compared, truths_agree, why_no_variation
 from .channels import Gathered
 from .pairing import FAILED_IN_BOTH, OTHER_IMAGE, matched_images, models_of, pair_models, unlisted
@@ -69,6 +71,8 @@ def compare_sites(old: Path, new: Path, asked: ComparisonOptions, progress: Prog
         models=models,
         only_old=only_old,
         only_new=only_new,
+        reportgen=__version__,
+        command=comparison_command([old.resolve().name, new.resolve().name], asked),
     )
 
 

@@ -40,6 +40,8 @@ def data_of(diff: SiteDiff) -> dict[str, Any]:
         "new": diff.new,
         "models_only_in_old": list(diff.only_old),
         "models_only_in_new": list(diff.only_new),
+        "reportgen": diff.reportgen,
+        "command": diff.command,
         "models": [_encoded(_model(each)) for each in diff.models],
         "flips": [_encoded(_image(each)) for each in diff.flips()],
         "cka": [_encoded({"model": model.model, **vars(each)}) for model in diff.models for each in model.representations.cka],

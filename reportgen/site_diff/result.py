@@ -180,7 +180,8 @@ class SiteDiff:
 
     `same` means that both hold the same images and that no answer, no class score (by more than `tolerance`) and no model
     differs. `only_old` and `only_new` are the models in one site alone. `verdict` sums it up, with names between backticks;
-    `caveats` say what a reader must know first.
+    `caveats` say what a reader must know first. `reportgen` is the version that compared the two, `command` the command line that
+    does it again in the folder that holds both; "" if the folders have the same name.
     """
 
     same: bool
@@ -192,6 +193,8 @@ class SiteDiff:
     models: tuple[ModelDiff, ...]
     only_old: tuple[str, ...]
     only_new: tuple[str, ...]
+    reportgen: str = ""
+    command: str = ""
 
     def flips(self) -> tuple[ComparedImage, ...]:
         """Return the images whose answer changed, model by model."""

@@ -33,7 +33,7 @@ class AttributionChange:
     the old map, in the new one, and in both. `rank_correlation` is Spearman's, 1 for maps that rank all places alike.
     Difference, overlap and correlation are None if a map is constant, if the maps differ in size or place, or if they explain
     different classes (`same_question`). `old_overlay` and `new_overlay` are laid over the image, each on the scale of its own
-    report, which all maps of the method share.
+    report, which all maps of the method share: `old_scale` and `new_scale`.
     """
 
     KEY: ClassVar = ("method", "new_class_index", "new_path", "new_sense")
@@ -56,6 +56,8 @@ class AttributionChange:
     difference: Picture | None
     old_overlay: Picture
     new_overlay: Picture
+    old_scale: tuple[float, float]
+    new_scale: tuple[float, float]
     overlap: float | None
     rank_correlation: float | None
     bright: tuple[int, int, int]
@@ -133,6 +135,8 @@ def _change(old: Attribution, new: Attribution, overlays: tuple[Picture, Picture
         difference=difference_picture(was, now) if alike else None,
         old_overlay=overlays[0],
         new_overlay=overlays[1],
+        old_scale=(old.heatmap.low, old.heatmap.high),
+        new_scale=(new.heatmap.low, new.heatmap.high),
         overlap=overlap(was, now) if alike else None,
         rank_correlation=rank_correlation(was, now) if alike else None,
         bright=_bright(was, now) if alike else (0, 0, 0),

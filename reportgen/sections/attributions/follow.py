@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ...formatting import name, numbers
 from ..section import PictureLine, Versions
 from .compare import AttributionChange
 from .find import Attribution, Attributions
+
+Question = tuple[int, str, int | None]  # class index, sense, and the class that it is compared against
 
 
 def follow_attributions(
@@ -15,7 +18,7 @@ def follow_attributions(
 ) -> Iterator[PictureLine]:
     """Yield the map of each version over the image: a line for each method and each class that the first and last explain.
 
-    A version in between that does not explain the class has no picture.
+    A version in between that does not explain the class has no picture, so its own map stands in a line of its own.
     """
     ends = _ends(versions)
     last = next((section for section in reversed(sections) if section and section.rows), None)
@@ -23,7 +26,7 @@ def follow_attributions(
         method, title = rows[0].method, rows[0].title
         having = [each for each in sections if each and each.by(method)]
         # the classes that the first and the last version with the method explain; if there are none, the first class of each
-        questions = list(dict.fromkeys((row.class_index, row.sense, row.against) for row in rows))
+        questions = list(dict.fromkeys(map(_question, rows)))
         common = [each for each in questions if all(_map_of(section, method, each) for section in (having[0], having[-1]))]
         for question in common or (None,):
             maps = [(section, _map_of(section, method, question)) if section else None for section in sections]
@@ -36,12 +39,39 @@ def follow_attributions(
                 of=", ".join(dict.fromkeys(labels)),
                 changed="classes" if question is None else "signed" if rows[0].signed else "",
                 pictures=tuple(each[0].laid(each[1]) if each and each[1] else None for each in maps),
+                notes=tuple(_note(each[1], question is None) if each and each[1] else "" for each in maps),
                 colormap=rows[0].heatmap.colormap,
                 overlap=known.overlap if known else None,
                 rank_correlation=known.rank_correlation if known else None,
                 bright=known.bright if known else (0, 0, 0),
                 cells=known.cells if known else 0,
             )
+        yield from _own(sections, method, common)
+
+
+def _own(sections: Sequence[Attributions | None], method: str, common: Sequence[Question]) -> Iterator[PictureLine]:
+    """Yield the first map of each version, if one of them explains a class that no line of the method shows for it."""
+    maps = [(section, section.by(method)) if section else None for section in sections]
+    rows = [each[1] for each in maps if each and each[1]]
+    if common and any(_question(row) not in common for row in rows):
+        yield PictureLine(
+            name="attributions",
+            title=f"Where it looked: {rows[0].title}, the first explained class of each version",
+            changed="own",
+            pictures=tuple(each[0].laid(each[1]) if each and each[1] else None for each in maps),
+            notes=tuple(_note(each[1], True) if each and each[1] else "" for each in maps),
+            colormap=rows[0].heatmap.colormap,
+        )
+
+
+def _question(row: Attribution) -> Question:
+    return row.class_index, row.sense, row.against
+
+
+def _note(row: Attribution, with_class: bool) -> str:
+    """Return the ends of the scale on which a map is drawn in its report, after the class if wanted."""
+    ends = " to ".join(numbers([row.heatmap.low, row.heatmap.high]))
+    return f"{name(row.label_in_full)}, {ends}" if with_class else ends
 
 
 def _ends(versions: Versions) -> dict[tuple[str, int, str], AttributionChange]:
@@ -57,9 +87,9 @@ def _ends(versions: Versions) -> dict[tuple[str, int, str], AttributionChange]:
     return {(row.method, row.new_class_index, row.new_label): row for row in alike}
 
 
-def _map_of(section: Attributions, method: str, question: tuple[int, str, int | None] | None) -> Attribution | None:
+def _map_of(section: Attributions, method: str, question: Question | None) -> Attribution | None:
     """Return the method's map for the score `question`, or its first map if that is None."""
     if question is None:
         return section.by(method)
     rows = (row for row in section.rows if row.method == method)
-    return next((row for row in rows if (row.class_index, row.sense, row.against) == question), None)
+    return next((row for row in rows if _question(row) == question), None)

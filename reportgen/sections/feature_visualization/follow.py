@@ -13,12 +13,15 @@ from .find import FeatureVisualization, FilterPicture
 def follow_pictures(
     sections: Sequence[FeatureVisualization | None], changes: Sequence[Any], versions: Versions
 ) -> Iterator[PictureLine]:
-    """Yield the picture of each filter, or class, that the last version with pictures and at least one other show."""
+    """Yield the picture of each filter, or class, that the last version with pictures and most of all versions show.
+
+    Filters are chosen for each version, so many are shown by one or two only: their rows would be nearly empty.
+    """
     last = max((place for place, section in enumerate(sections) if section is not None), default=0)
     held = sections[last]
     for row in held.rows if held is not None else ():
         pictures = _through(row, last, sections, versions)
-        if sum(each is not None for each in pictures) < 2:
+        if 2 * sum(each is not None for each in pictures) <= len(sections):
             continue
         shown = [each for each in pictures if each is not None]
         moved = any(each != shown[0] for each in shown[1:])

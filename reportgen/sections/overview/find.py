@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
 from ...arrays.given import Range, ranges_of
@@ -11,6 +13,7 @@ from ...options import Options
 from ...picture import RGB, Grid, Picture, quantize, reduced, striped
 from ...probe import Probe
 from ...records import record
+from .scaling import Scaling, find_scaling
 
 LONGEST_TILE = 128  # max pixels along a side of a channel's picture
 AS_COLOURS = (1, 3)  # numbers of channels that one picture can show
@@ -38,7 +41,7 @@ class Channels:
         return f"{number(low)} is black, {number(high)} white"
 
 
-@record
+@record(kw_only=True)
 class Overview:
     """The input of the model.
 
@@ -46,20 +49,29 @@ class Overview:
     set for an array with another number of channels, or with values that are not 8-bit pixels. The picture is then grey for one
     channel, in colour on one scale for three, and the mean of the channels, each scaled by its own range, for more. `others` are
     the model's inputs other than the one called `input_name`; for a model that takes only the image, `others` is empty and
-    `input_name` is "".
+    `input_name` is "". `scaling` says what values it is given; older reports do not have it.
     """
+
+    NOT_COMPARED: ClassVar = ("scaling",)  # it follows from the image, the preprocessing and the layers
 
     picture: Picture
     channels: Channels | None = None
     input_name: str = ""
     others: tuple[OtherInput, ...] = ()
+    scaling: Scaling | None = None
 
 
 def find_overview(probe: Probe, options: Options) -> Overview:
     """Return the pixels of the probe as a picture, and the channels of an array."""
     picture = Picture(probe.pixels, 0.0, 255.0, RGB)
     channels = None if probe.numbers is None else _channels(probe.given, options)
-    return Overview(picture, channels, probe.network.layers[0].path if probe.others_given else "", probe.others_given)
+    return Overview(
+        picture=picture,
+        channels=channels,
+        input_name=probe.network.layers[0].path if probe.others_given else "",
+        others=probe.others_given,
+        scaling=find_scaling(probe),
+    )
 
 
 def _channels(given: np.ndarray, options: Options) -> Channels:

@@ -23,6 +23,7 @@ A_MAP = "The output is a map, not a list of class scores. See Output map."
 
 BEST = 5  # top classes shown if there are many classes
 FEW = 20  # up to this number, all classes are shown
+NO_ANSWER = "no answer"
 NAMED = 2  # labels that a headline names
 BOUNDED: tuple[ScoreKind, ...] = ("probabilities", "independent")
 MOST_SCORES = 100_000  # more than any model has classes; more scores would bloat the report
@@ -130,7 +131,7 @@ class Predictions:
         It is the top class or, for independent scores, all classes above the threshold. For a regression it is the values.
         """
         if self.no_answer():
-            return "no answer"
+            return NO_ANSWER
         if self.read_as == "regression":
             return self.values()
         if not self.answers_by_itself():

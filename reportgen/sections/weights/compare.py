@@ -19,6 +19,7 @@ from ..section import Comparison
 from .drift import LayerDrift, TensorDrift, WeightDrift, added_up
 from .find import Weights, WeightTensor
 from .pairs import TensorPair
+from .precision import precisions_of
 
 FIRST_KERNELS = ("kernel", "depthwise_kernel")
 
@@ -146,6 +147,7 @@ def _tensor(pair: TensorPair) -> TensorDrift:
         old_zero_filters=pair.old.zero_filters,
         zero_filters=pair.new.zero_filters,
         levels=pair.new.levels,
+        precisions=precisions_of(pair),
     )
 
 

@@ -16,6 +16,8 @@ LEAST_ERROR = 1e-6  # sketches are stored in single precision
 # the rest is the same, known exactly or by an estimate; values became zero and others moved; in any other way
 How = Literal["same", "cast", "rounded", "zeroed", "zeroed, it seems", "zeroed and moved", "moved"]
 
+Precision = Literal["float16", "bfloat16"]
+
 
 @record(kw_only=True)
 class TensorDrift:
@@ -28,8 +30,9 @@ class TensorDrift:
     (None: no sketches). An old tensor of zeros has moved by "inf". A change below about a millionth is too small for a sketch: it
     may read as 0 although the digests differ. `rearranged`: the tensor holds the same values in another order. `dtype` and
     `histogram` belong to the new tensor, `old_dtype` and `old_histogram` to the old one. `how` says in what way it changed, as
-    far as zeros and grids are known (`traces.Traces`; None in older reports). `is_statistic`: it is a moving statistic of a batch
-    normalization, which is not learned by training.
+    far as zeros and grids are known (`traces.Traces`; None in older reports). `precisions` are those to which rounding alone
+    would have changed it so: see `precision.precisions_of`. `is_statistic`: it is a moving statistic of a batch normalization,
+    which is not learned by training.
     """
 
     KEY: ClassVar = ("path", "weight")
@@ -56,6 +59,7 @@ class TensorDrift:
     old_zero_filters: int | None
     zero_filters: int | None
     levels: int | None
+    precisions: tuple[Precision, ...] = ()
 
     @property
     def values(self) -> int:

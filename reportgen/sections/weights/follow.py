@@ -12,7 +12,7 @@ from .drift import WeightDrift
 from .find import Weights, WeightTensor
 from .resemblance import tell_likeness
 from .story import Story
-from .tell import tell_most
+from .tell import a_change, tell_most
 
 RUNS = 6  # max runs of steps with the same kind of change that a sentence names
 
@@ -115,7 +115,7 @@ def _tell_overall(sections: Sequence[Weights | None], drifts: Sequence[WeightDri
         yield "the last version has the same trained weights as the first"
     elif math.isfinite(drift.whole.relative_change):
         most = tell_most(drift) if len(drift.layers) > 1 else ""
-        moved = relative_change(drift.whole.relative_change)
+        moved = f"{relative_change(drift.whole.relative_change)}{a_change(drift.whole.relative_change)}"
         first, last, likeness = sections[0], sections[-1], ""
         if first is not None and last is not None and len(drift.moved()) == len(drift.layers):
             likeness = tell_likeness(Story(first, last, drift, versions.whole))
@@ -128,5 +128,5 @@ def _by(drifts: Sequence[WeightDrift | None], kind: str) -> str:
     known = [relative_change(move) for move in moves if move]
     if not 0 < len(known) == len(moves) <= RUNS:
         return ""
-    subject = "" if kind.lower().startswith("weights changed") else "the weights changed "
+    subject = "" if kind.lower().endswith("weights changed") else "the weights changed "
     return f": {subject}{listed(f'by {move} in step {number}' for number, move in enumerate(known, start=1))}"

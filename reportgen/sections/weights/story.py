@@ -11,8 +11,9 @@ from ...probe import LayerCall
 from ...records import record
 from ..layers import SECTION as LAYERS
 from ..section import Comparison
-from .drift import How, TensorDrift, WeightDrift
+from .drift import How, Precision, TensorDrift, WeightDrift
 from .find import Weights, WeightTensor
+from .precision import PRECISIONS
 
 LITTLE = 0.1  # with a smaller share of weights in tensors of the same shape, two architectures have almost nothing in common
 ZEROED: tuple[How, ...] = ("zeroed", "zeroed, it seems", "zeroed and moved")
@@ -156,11 +157,19 @@ class Story:
                 found.append((pair.path, old.shape[-1], new.shape[-1]))
         return tuple(each for each in found if each[1] != each[2])
 
+    @cached_property
+    def precision(self) -> Precision | None:
+        """The precision to which all weights that changed seem to have been rounded; None if there is none."""
+        changed = [row for row in self.drift.rows if row.changed]
+        if any(row.how != "moved" for row in changed):
+            return None
+        return next((each for each in PRECISIONS if changed and all(each in row.precisions for row in changed)), None)
+
     @property
     def retrained(self) -> bool:
         """Whether all learned weights moved in the same architecture, and not only by pruning or rounding."""
         moved = all(row.fate == "changed" and row.moved_whole and "moved" in row.how for row in self.rows)
-        return self.layers_known and bool(self.rows) and moved and self.one_architecture
+        return self.layers_known and bool(self.rows) and moved and self.one_architecture and self.precision is None
 
     @property
     def fine_tuned(self) -> bool:
@@ -172,7 +181,8 @@ class Story:
         following = self.body[first:]
         moved = all(row.fate == "changed" and row.moved_whole for row in following)
         partly = bool(self.new_head) and all(row.fate == "same" or "moved" in row.how for row in following)
-        return self.layers_known and first > 0 and (moved or partly) and bool(following or self.new_head)
+        changed = bool(following or self.new_head) and self.precision is None
+        return self.layers_known and first > 0 and (moved or partly) and changed
 
     def kind(self) -> str:
         """Return the kind of change in a few words."""
@@ -184,9 +194,10 @@ class Story:
             "another head": bool(self.new_head) and not self.fine_tuned,
             "quantized": "rounded" in ways or any(row.fate == "retyped" for row in self.rows),
             "cast": "cast" in ways,
+            "rounded to half precision": self.precision is not None,
             "pruned": bool(ways & set(ZEROED)),
             "fine-tuned": self.fine_tuned,
-            "retrained": self.retrained,
+            "all weights changed": self.retrained,
         }
         told = [kind for kind, holds in kinds.items() if holds]
         if not told and self.changed:

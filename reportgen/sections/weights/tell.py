@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from ...formatting import counted, name, percent, relative_change, with_error
+from ...formatting import counted, degree, name, percent, relative_change, with_error
 from ...matching.align import FREEZING, LayerPair
 from ...matching.changes import LEAST
 from ..layers.compare import SAME, SAME_LAYERS, same_layers, tell_kinds
@@ -113,9 +113,10 @@ def _tell_moves(story: Story) -> Iterator[str]:
             yield "the other layers' weights are the same"
         return
     if story.retrained and len(moved) > 1:
-        yield f"retrained: {_every(len(moved))}{_how_far(weights)}{tell_likeness(story)}"
+        yield f"{_every(len(moved))}{_how_far(weights)}{tell_likeness(story)}"
         return
-    yield _tell_some(story, moved)
+    rounded = f", as by rounding to {name(story.precision)} and back" if story.precision else ""
+    yield f"{_tell_some(story, moved)}{rounded}"
 
 
 def _every(count: int) -> str:
@@ -141,7 +142,7 @@ def _tell_some(story: Story, moved: Sequence[LayerDrift]) -> str:
         return f"{which} hold the same values in another order, as after a permutation of filters"
     if moved[0].relative_change is None:
         return f"{which} changed"
-    likeness = tell_likeness(story) if len(moved) == len(weights.layers) else ""
+    likeness = tell_likeness(story) if len(moved) == len(weights.layers) and story.precision is None else ""
     return f"{which} changed{_how_far(weights)}{likeness}"
 
 
@@ -149,10 +150,17 @@ def _how_far(weights: WeightDrift) -> str:
     """Return how far all weights moved, and the layer that moved furthest with its size, not counting tiny layers."""
     leading, whole = weights.leading(), weights.whole
     of_all = len(weights.moved()) == len(weights.layers) and whole is not None and whole.relative_change is not None
-    overall = f" by {relative_change(max(whole.relative_change or 0, LEAST))} overall" if of_all and whole is not None else ""
+    far = max(whole.relative_change or 0, LEAST) if whole is not None else 0.0
+    overall = f" by {relative_change(far)} overall{a_change(far)}" if of_all else ""
     if leading is None or leading.relative_change is None:
         return overall
     return f"{overall}{tell_most(weights, with_size=True)}"
+
+
+def a_change(relative: float) -> str:
+    """Return in parentheses how large a change of weights is, e.g. " (a small change)"; "" if it has no finite size."""
+    word = degree(relative)
+    return f" (a {word} change)" if word else ""
 
 
 def tell_most(weights: WeightDrift, with_size: bool = False) -> str:
