@@ -12,7 +12,7 @@ from .quiet import without_matplotlib, without_native_log
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-# on some processors TensorFlow does without oneDNN by default, and then cannot run convolutions that are channels first or grouped
+# on some processors TensorFlow leaves oneDNN off, and then cannot run convolutions that are channels first or grouped
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
