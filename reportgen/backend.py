@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from .errors import ModelError
-from .quiet import without_native_log
+from .quiet import without_matplotlib, without_native_log
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -19,7 +19,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 if os.environ["KERAS_BACKEND"] != "tensorflow" and "keras" not in sys.modules:
     raise ModelError(f"KERAS_BACKEND is {os.environ['KERAS_BACKEND']}; expected tensorflow. Set it to tensorflow, or unset it.")
 
-with without_native_log():
+with without_native_log(), without_matplotlib():
     import keras
     import tensorflow as tf
     from keras.src.backend.common import global_state

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from .colormaps import TABLES
 from .errors import ReportFileError
 from .palettes import in_palette
 from .pngs import map_png, with_opacities
@@ -221,7 +222,7 @@ def colormap_names() -> tuple[str, ...]:
 @cache
 def is_colormap(name: str) -> bool:
     """Return whether `palette` knows the colormap `name`."""
-    if name in (GREY, "viridis", CLASSES):  # most are one of these; asking matplotlib takes a while
+    if name in TABLES or name == CLASSES:
         return True
     from matplotlib import colormaps
 
@@ -233,6 +234,8 @@ def palette(colormap: str) -> bytes:
     """Return the 256 colours of a matplotlib colormap, or those of classes, as 768 bytes."""
     if colormap == CLASSES:
         return class_colours()
+    if colormap in TABLES:
+        return TABLES[colormap]
     from matplotlib import colormaps
 
     # resampled to 256 colours: the user's `matplotlibrc` may set another length

@@ -156,7 +156,7 @@ def test_the_activation_is_that_of_the_whole_picture(margin: int, size: tuple[in
 @pytest.mark.parametrize("size", [(40, 32), (64, 56)])
 def test_a_move_shows_what_pillow_shows(size: tuple[int, int]) -> None:
     window = (32, 24)
-    climb = Climb(lambda pixels, _chosen: tf.reduce_mean(pixels, (1, 2, 3)), Sizes(size, window), 1)
+    climb = Climb(lambda pixels: tf.reduce_mean(pixels, (1, 2)), Sizes(size, window), 1)
     canvas = np.random.default_rng(5).random(climb.canvas).astype(np.float32)
     for turned, middle in climb.moves[:8]:
         taps, shares = climb._taps(turned, middle)

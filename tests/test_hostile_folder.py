@@ -100,3 +100,27 @@ def test_matplotlib_is_whole_after_our_command_line_imported_it(tmp_path: Path) 
         "assert not [each for each in sys.meta_path if type(each).__module__ == 'reportgen.quiet']",
     )
     assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_a_report_needs_no_matplotlib_but_what_comes_later_gets_it(tmp_path: Path, cat: Path) -> None:
+    result = run(
+        tmp_path,
+        "import contextlib, reportgen.cli.app",
+        f"sys.argv = ['reportgen', 'report', {str(cat)!r}, '-o', 'out.html', '--skip', 'feature_visualization', '--quiet']",
+        "with contextlib.suppress(SystemExit):",
+        "    reportgen.cli.app.main()",
+        "assert 'keras' in sys.modules and 'matplotlib' not in sys.modules",
+        "import matplotlib.pyplot",
+        "assert matplotlib.pyplot.figure()",
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (0, "out.html\n", "")
+
+
+def test_a_program_around_us_keeps_what_keras_draws(tmp_path: Path) -> None:
+    result = run(
+        tmp_path,
+        "import reportgen.backend",
+        "from keras.src.visualization import plot_image_gallery",
+        "assert plot_image_gallery.plt",
+    )
+    assert (result.returncode, result.stderr) == (0, "")

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib import colormaps
 from PIL import Image
 
+from reportgen.colormaps import TABLES
 from reportgen.palettes import FEW_COLOURS, few_colours, in_palette
 from reportgen.picture import RGB, Picture, to_png, values_from_png
 
@@ -36,3 +38,9 @@ def test_a_photograph_takes_a_third_of_the_room_and_looks_the_same() -> None:
     error = np.abs(fewer.astype(int) - pixels)
     assert error.mean() < 4
     assert np.array_equal(few_colours(fewer), fewer)  # nothing is lost twice
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_colours_of_a_colormap_are_those_of_matplotlib(name: str) -> None:
+    colours = colormaps[name](np.arange(256), bytes=True)
+    assert TABLES[name] == colours[:, :3].tobytes()

@@ -67,7 +67,7 @@ class Ascent:
             raise OptionError(f"{path or 'the output'} has {count} channels, counted from 0.")
 
         def respond(size: tuple[int, int]) -> Respond:
-            return lambda pixels, chosen: self._respond(pixels, chosen, heard, size)
+            return lambda pixels: self._respond(pixels, heard, size)
 
         sizes = list(self._sizes(known[0] if known else None))
         return Climber(path=path, channels=channels, sizes=sizes, respond=respond, depth=self.loaded.input_shape[2])
@@ -104,8 +104,8 @@ class Ascent:
                 return 1
         return 2
 
-    def _respond(self, pixels: Any, chosen: Any, heard: Heard | None, size: tuple[int, int]) -> Any:
-        """Return how much each picture (n, h, w, channels), 0 to 255, excites its filter: the mean over its map, (n,) float32."""
+    def _respond(self, pixels: Any, heard: Heard | None, size: tuple[int, int]) -> Any:
+        """Return the means over the maps of all filters, (n, filters), for pictures (n, h, w, channels), 0 to 255."""
         matrix, offset = colours_as_given(self.loaded)
         given = tf.tensordot(pixels, tf.constant(matrix), [[3], [0]]) + tf.constant(offset)
         given = tf.transpose(given, (0, 3, 1, 2)) if self.loaded.channels_first else given
@@ -114,9 +114,9 @@ class Ascent:
             by_class = differentiated(run(self.loaded, self.head, given, lambda *_: None).output, self.structure.channels_first)
             if by_class is None:
                 raise NotApplicable("The model's output consists of integers, which have no gradient.")
-            return tf.gather(tf.cast(by_class, tf.float32), chosen, axis=1, batch_dims=1)
+            return tf.cast(by_class, tf.float32)
         maps, channels_first = self._maps(given, heard, own_size)
-        if not maps.dtype.is_floating or maps.shape[0] != BATCH:
+        if not maps.dtype.is_floating or maps.shape[0] != pixels.shape[0]:
             raise NotApplicable(f"{heard.row.path} does not return floats for each image, so it has no gradient.")
         if maps.shape.rank == 4 and not own_size:
             down, across = maps.shape[2:] if channels_first else maps.shape[1:3]
@@ -128,8 +128,7 @@ class Ascent:
         if maps.shape.rank == 4 and channels_first:
             maps = tf.transpose(maps, (0, 2, 3, 1))
         axes = tuple(range(1, maps.shape.rank - 1))
-        by_channel = tf.reduce_mean(maps, axes) if axes else maps
-        return tf.gather(by_channel, chosen, axis=1, batch_dims=1)
+        return tf.reduce_mean(maps, axes) if axes else maps
 
     def _maps(self, given: Any, heard: Heard, own_size: bool) -> tuple[Any, bool]:
         """Return the layer's output before its own activation, and whether it is channels first; the model runs no further."""

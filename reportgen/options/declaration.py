@@ -6,6 +6,8 @@ import reprlib
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import cache
+from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
 from ..errors import OptionError
@@ -85,10 +87,12 @@ def option(
     return field(default=default, metadata={"option": declared, **({} if before is None else {BEFORE: before})})
 
 
-def options_of(record: Any) -> dict[str, Option]:
+@cache
+def options_of(record: Any) -> Mapping[str, Option]:
     """Return the options declared by the fields of a record, by name."""
     declared: dict[str, Option] = {each.name: each.metadata["option"] for each in fields(record)}
-    return {name: replace(each, name=name, flag=each.flag or f"--{name.replace('_', '-')}") for name, each in declared.items()}
+    named = {name: replace(each, name=name, flag=each.flag or f"--{name.replace('_', '-')}") for name, each in declared.items()}
+    return MappingProxyType(named)
 
 
 def read_options(record: Callable[..., Record], values: Mapping[str, Any]) -> Record:
@@ -102,7 +106,8 @@ def read_options(record: Callable[..., Record], values: Mapping[str, Any]) -> Re
 
 def concerning(asked: Any, concern: Concern) -> dict[str, Any]:
     """Return the values of the options with the given concern, by name."""
-    return {name: getattr(asked, name) for name, each in options_of(type(asked)).items() if each.concerns == concern}
+    record: Any = type(asked)
+    return {name: getattr(asked, name) for name, each in options_of(record).items() if each.concerns == concern}
 
 
 def as_argument(name: str) -> str:
@@ -112,7 +117,8 @@ def as_argument(name: str) -> str:
 
 def files_of(asked: Any) -> dict[str, str]:
     """Return the texts of options that name a file or a folder, by the option's name."""
-    values = {name: getattr(asked, name) for name, each in options_of(type(asked)).items() if each.kind.is_file}
+    record: Any = type(asked)
+    values = {name: getattr(asked, name) for name, each in options_of(record).items() if each.kind.is_file}
     return {name: value for name, value in values.items() if isinstance(value, str)}
 
 
