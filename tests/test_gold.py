@@ -76,9 +76,11 @@ def test_the_kept_report_of_a_format_is_compared_with_one_of_today(version: int,
         assert absent <= {name for name in SECTIONS if SECTIONS[name].optional} | (
             {"feature_visualization"} if version == 1 else set()
         )
-        # other versions of TensorFlow may round otherwise, but nothing is told that one of the reports does not say
-        changes = [change for section in found.sections for change in section.changes]
-        assert all(change.distance is not None and change.distance < 0.001 for change in changes), changes
+        # other processors and versions of TensorFlow may round otherwise, and each of 64 steps of gradient ascent builds on the
+        # rounding of those before it; but nothing is told that one of the reports does not say
+        for section in found.sections:
+            most = 0.1 if section.name == "feature_visualization" else 0.001
+            assert all(change.distance is not None and change.distance < most for change in section.changes), section
         assert all("What filters respond to" in each for each in found.caveats)
         assert len(found.caveats) == (1 if version == 1 else 0)
         reportgen.render_diff(found)
