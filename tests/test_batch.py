@@ -114,6 +114,27 @@ def test_a_second_run_makes_nothing_and_a_third_what_was_damaged(folder: Path, s
     assert contents(site) == before
 
 
+def test_a_second_run_does_not_open_the_model_for_its_classes(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without `labels` only the opened model tells its classes, unless the site does."""
+    (tmp_path / "truth.csv").write_text("image,label\nred/one.png,0\ngreen/one.png,1\nblue/one.png,2\nblue/two.png,2\n")
+    site, truth = tmp_path / "site", str(tmp_path / "truth.csv")
+    made = make(folder, site, truth=truth, labels=None)
+    assert (made.made, made.failures) == (4, [])
+
+    def opened(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("reportgen.batching.preparing.Reporter", opened)
+    assert make(folder, site, truth=truth, labels=None).kept == 4
+    for change in ({"fit": "crop"}, {"truth": str(tmp_path / "other.csv")}):
+        (tmp_path / "other.csv").write_text("image,label\nred/one.png,0\nblue/one.png,7\n")
+        given: dict[str, Any] = {"truth": truth, "labels": None, **change}
+        with pytest.raises(ZeroDivisionError):
+            make(folder, site, **given)
+
+
 def test_what_is_out_of_date_is_made_again(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8), COLOURS["red"]).save(tmp_path / "a.png")
     Image.new("RGB", (8, 8), COLOURS["green"]).save(tmp_path / "b.png")

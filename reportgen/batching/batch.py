@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -31,7 +32,7 @@ from .gathering import Source, gather, read_shard, shard_of
 from .keeping import Keeper, shows_filters
 from .making import Here, Made, Maker
 from .models import Candidate, candidates_of, digest_of_files, digest_of_options, wanted_digest
-from .preparing import check_batch_size, check_images, check_overlap, check_truths, listed, without_costly_sections
+from .preparing import check_batch_size, check_images, check_overlap, check_truths, has_classes, listed, without_costly_sections
 from .tasks import Job, Task, bare
 from .truths import Truths, truths_of
 
@@ -105,7 +106,8 @@ def batch(
     check_overlap(site, chosen)
     luggage = {} if dask is None else luggage_of(candidates, asked)
     with _connected(dask, luggage, progress) as cluster:
-        first = check_truths(truths, candidates, asked, announce, progress)
+        known = partial(has_classes, site, chosen, truths, digest_of_options(asked, folder=folder))
+        first = check_truths(truths, candidates, asked, known, announce, progress)
         with writing(site), _stopping() as stop:
             maker: Maker = Here(announce, progress, first, batch_size)
             if cluster is not None:
@@ -179,7 +181,7 @@ class _Run:
         self.all = len(sources) * models
         self.began = time.monotonic()
         self.folder = folder
-        self._options = digest_of_options(asked) + (" folder" if folder else "")
+        self._options = digest_of_options(asked, folder=folder)
         self._images: dict[Path, str] = {}
 
     def make_all(self, candidates: Sequence[Candidate]) -> ClusterError | None:

@@ -114,15 +114,19 @@ def digest_of_files(path: Path) -> str:
     return digest.hexdigest()
 
 
-def digest_of_options(asked: Options) -> str:
-    """Return a digest of a report's options, including the contents of files, and of the versions of the packages."""
+def digest_of_options(asked: Options, *, folder: bool) -> str:
+    """Return a digest of a report's options, including the contents of files, and of the versions of the packages.
+
+    `folder`: whether style, script and pictures are files beside the page.
+    """
     values: dict[str, Any] = dict(vars(asked))
     for name, file in files_of(asked).items():
         if Path(file).exists():
             values[name] = digest_of_files(Path(file))
     values["inputs"] = [_input_digest(name, given) for name, given in given_inputs(asked.inputs).items()]
     versions = [__version__, *map(_version_of, PACKAGES)]
-    return hashlib.sha256(json.dumps([versions, values], default=str, sort_keys=True).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps([versions, values], default=str, sort_keys=True).encode()).hexdigest()
+    return f"{digest} folder" if folder else digest
 
 
 def _input_digest(name: str, given: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,9 @@ from ..errors import ImageError, LabelsError, OptionError, OutputError, Reportge
 from ..image import check_image
 from ..options import Options
 from ..reporter import Announce, Progress, Reporter
+from ..site.entries import read_entries
 from .gathering import Source
-from .models import Candidate
+from .models import Candidate, digest_of_files, wanted_digest
 from .truths import Truths, check_labels
 
 MOST_AT_ONCE = 1000  # images
@@ -57,10 +58,40 @@ def check_overlap(site: Path, sources: Sequence[Source]) -> None:
         raise OutputError(f"{site}: this folder contains the image {inside.path}; choose another --output.")
 
 
+def has_classes(site: Path, sources: Sequence[Source], truths: Truths, options: str, candidate: Candidate) -> bool:
+    """Return whether the site already shows that a model has all true classes, without opening the model.
+
+    It does if the first image of each class has a report in which the model has that class, made from the same model, image and
+    `options` (a digest).
+    """
+    try:
+        digest, entries = candidate.digest(), read_entries(site)
+        if digest is None or not entries:
+            return False
+        firsts = {truths[each.path]: each for each in reversed(sources) if each.path in truths}
+        for said, source in firsts.items():
+            entry = entries.get((candidate.key, source.stem))
+            if entry is None or entry.error or entry.truth_index is None:
+                return False
+            if entry.wanted != wanted_digest(digest, options, digest_of_files(source.path), source.name, said):
+                return False
+    except OSError:  # reported when it is the turn of the model, or of the image
+        return False
+    return True
+
+
 def check_truths(
-    truths: Truths, candidates: Sequence[Candidate], asked: Options, announce: Announce | None, progress: Progress
+    truths: Truths,
+    candidates: Sequence[Candidate],
+    asked: Options,
+    known: Callable[[Candidate], bool],
+    announce: Announce | None,
+    progress: Progress,
 ) -> dict[str, Reporter]:
-    """Raise `LabelsError` if no model has all the labels as classes; return the models opened to find out their labels."""
+    """Raise `LabelsError` if no model has all the labels as classes; return the models opened to find out their labels.
+
+    A model that is `known` to have them is not opened.
+    """
     if not truths:
         return {}
     opened: dict[str, Reporter] = {}
@@ -70,7 +101,7 @@ def check_truths(
         classes = max(len(labels), 2) if labels else 0  # a yes or no has at most two labels, and two classes
         try:
             if labels is None:
-                if opened:  # only one model is open at a time; this one is checked when it is its turn
+                if opened or known(candidate):  # only one model is open at a time; this one is checked when it is its turn
                     return opened
                 opened[candidate.key] = Reporter(candidate.given, announce=announce, progress=progress, **vars(asked))
                 network = opened[candidate.key].network

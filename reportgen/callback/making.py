@@ -71,7 +71,7 @@ class Making:
             before = self.place.before(number, entries.values())
             keeper = Keeper(self.site, key) if shows_filters(asked) else None
             job = Job(given=None, key=key, name=reporter.network.name, options=asked, peaks=keeper is not None)
-            options, fragments, made = digest_of_options(asked), Fragments(), []
+            options, fragments, made = digest_of_options(asked, folder=False), Fragments(), []
             for image in self.images:
                 (entry, files), report, peaks = self._report(job, reporter, image, options, entries, fragments)
                 for path, content in files.items():
