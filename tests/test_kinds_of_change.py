@@ -257,17 +257,17 @@ def compared_once(kind: str) -> Diff:
 
 def test_what_is_left_of_pruned_weights_is_told_as_far_as_it_is_known() -> None:
     # a sketch tells it by an estimate; the first convolution's weights are in the report, and so are those of small tensors
-    assert "the weights left in them seem to be the same, by an estimate from sketches; " in compared_once("pruned").verdict
+    assert "the weights that are left seem to be the same, by an estimate from sketches; " in compared_once("pruned").verdict
     assert "the other layers' weights are the same" in compared_once("pruned").verdict
     first = compared(edited(net(), pruned, 1, 2))
     assert (
-        "50.0 % of the weights of one layer (`conv0`) are zero now, none was before; the weights left in them are the same"
+        "50.0 % of the weights of one layer (`conv0`) are zero now, none was before; the weights that are left are the same"
         in first.verdict
     )
-    assert "the weights left in them moved, too" in compared_once("pruned and trained on").verdict
+    assert "the weights that are left changed, too" in compared_once("pruned and trained on").verdict
     # a step of a hundredth is less than a sketch sees beside what was taken away, but not in weights that are known
     known = compared(edited(edited(net(), moved(0.003), 1, 2), pruned, 1, 2))
-    assert "the weights left in them moved, too" in known.verdict
+    assert "the weights that are left changed, too" in known.verdict
 
 
 def test_mixtures_are_told_as_what_they_are() -> None:

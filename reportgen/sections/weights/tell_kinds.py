@@ -85,12 +85,13 @@ def _others(rows: tuple[TensorDrift, ...]) -> str:
     """Return whether the remaining weights of pruned tensors are unchanged, in words."""
     ways = {row.how for row in rows}
     if ways == {"zeroed"}:
-        return "the weights left in them are the same"
+        return "the weights that are left are the same"
     if "zeroed and moved" not in ways:
-        return "the weights left in them seem to be the same, by an estimate from sketches"
+        return "the weights that are left seem to be the same, by an estimate from sketches"
     if ways == {"zeroed and moved"}:
-        return "the weights left in them moved, too"
-    return f"in {counted(sum(row.how == 'zeroed and moved' for row in rows), 'tensor')} of them the weights left moved, too"
+        return "the weights that are left changed, too"
+    changed = counted(sum(row.how == "zeroed and moved" for row in rows), "tensor")
+    return f"in {changed} of them the weights that are left changed, too"
 
 
 def tell_narrower(story: Story) -> Iterator[str]:
