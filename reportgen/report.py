@@ -170,7 +170,7 @@ class Report(ShownInNotebooks):
         errors = sum(problem.level == "error" for problem in problems)
         those = "the answer and its maps" if self.best_class() is None else "the prediction and its maps"
         if any(problem.text.startswith(RANDOM_WEIGHTS) for problem in problems):
-            return f"The weights are random: {those} mean nothing."
+            return f"The weights are random: {those} mean nothing. That outweighs all other findings."
         if any(problem.untrained for problem in problems):
             return f"The model looks untrained: do not rely on {those}."
         if errors:

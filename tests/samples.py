@@ -24,6 +24,8 @@ CHOICES = {
     "fit",
     "level",
     "channel_order",
+    "colours",
+    "own_colours",
     "extent",
     "resample",
     "chosen",

@@ -268,12 +268,9 @@ def test_the_captions_stay_true_while_the_slider_moves(browser: Any, compared: d
             assert caption.inner_text() == text
 
 
-def test_on_a_phone_old_and_new_stand_side_by_side_and_their_difference_below(browser: Any, compared: dict[str, Path]) -> None:
+def test_on_a_phone_old_and_new_stand_under_each_other(browser: Any, compared: dict[str, Path]) -> None:
     with opened(browser, compared["changed"], viewport={"width": 390, "height": 844}) as it:
         old, new = (it.page.locator(f"#feature_maps .versus .{age} img").first.bounding_box() for age in ("old", "new"))
-        difference = it.page.locator("#feature_maps .versus .difference img").first.bounding_box()
-        assert old["y"] == new["y"]
-        assert new["x"] > old["x"] + old["width"]
-        assert difference["y"] > old["y"] + old["height"]
-        assert abs(old["width"] - new["width"]) < 1
-        assert old["width"] > 150
+        assert old["x"] == new["x"]
+        assert new["y"] > old["y"] + old["height"]
+        assert old["width"] > 300

@@ -121,7 +121,8 @@ KINDS: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "fine-tuned, frozen": (
         lambda: edited(net(frozen=BEFORE_THIRD), moved(), BEFORE_THIRD),
-        "Same architecture; fine-tuned: the first 4 layers with weights are unchanged and frozen (21.4 % of the weights); "
+        "Same architecture; fine-tuned: the first 4 layers with weights are unchanged and frozen "
+        "(21.4 % of the new model's weights); "
         "the 5 layers after them changed, most in `",
     ),
     "fine-tuned, not frozen": (
@@ -130,17 +131,18 @@ KINDS: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "the last layer alone": (
         lambda: edited(net(frozen=BEFORE_ANSWER), moved(), BEFORE_ANSWER),
-        "Same architecture; fine-tuned: the first 8 layers with weights are unchanged and frozen (98.7 % of the weights); "
+        "Same architecture; fine-tuned: the first 8 layers with weights are unchanged and frozen "
+        "(98.7 % of the new model's weights); "
         "only `answer` changed (",
     ),
     "another head": (
         lambda: net(classes=3, frozen=BEFORE_ANSWER, answer="three"),
-        "Fine-tuned: the first 8 layers with weights are unchanged and frozen (99.0 % of the weights); "
+        "Fine-tuned: the first 8 layers with weights are unchanged and frozen (99.0 % of the new model's weights); "
         "the head was replaced: 4 classes, now 3 classes",
     ),
     "another head, part of the base moved": (
         lambda: edited(net(classes=3, frozen=BEFORE_THIRD), moved(), BEFORE_THIRD),
-        "Fine-tuned: the first 4 layers with weights are unchanged and frozen (21.4 % of the weights); the 4 ",
+        "Fine-tuned: the first 4 layers with weights are unchanged and frozen (21.4 % of the new model's weights); the 4 ",
     ),
     "another head, all moved": (
         lambda: edited(net(classes=2), moved()),
@@ -307,8 +309,8 @@ def test_a_model_inside_another_is_told_in_a_line() -> None:
         return keras.Model(inputs, L.Dense(2, activation="softmax", name="two")(base(inputs)))
 
     verdict = compared(transferred(frozen=True)).verdict
-    told = "Fine-tuned: the first 8 layers with weights are unchanged and frozen (99.4 % of the weights); the head was replaced: "
-    assert told + "4 classes, now 2 classes; 11 layers inside `base` now" in verdict
+    told = "Fine-tuned: the first 8 layers with weights are unchanged and frozen (99.4 % of the new model's weights); "
+    assert told + "the head was replaced: 4 classes, now 2 classes; 11 layers inside `base` now" in verdict
     assert "frozen (`" not in verdict  # told once
     found = compared(transferred(frozen=False))
     assert "8 layers with weights are unchanged, though not frozen" in found.verdict

@@ -384,7 +384,10 @@ def test_another_number_of_classes_is_told(cat: Path) -> None:
         "The answers cannot be compared: the old model outputs probabilities of 4 classes, the new one probabilities of 3 classes"
         in diff.verdict
     )
-    assert "unchanged, though not frozen (96.6 % of the weights); the head was replaced: 4 classes, now 3 classes" in diff.verdict
+    assert (
+        "unchanged, though not frozen (96.6 % of the new model's weights); the head was replaced: 4 classes, now 3 classes"
+        in diff.verdict
+    )
 
 
 def test_weights_of_another_type_are_told(cat: Path) -> None:

@@ -78,10 +78,11 @@ def test_the_page_says_it_in_words() -> None:
     assert words(report()) == (
         "Why a and not b? In kept, what speaks for a (2.5 in logits) outweighs what speaks for b (0.6). "
         "What favours a over b is strongest at the upper right of what the model saw; "
-        "the maps below are about each class by itself. "
+        "the maps below are about each class by itself, so their brightest place may be another. "
         "Channels 0 and 2 make 100 % of what speaks for a, and channel 1 makes 100 % of what speaks for b. "
         "A value’s contribution is its product with the gradient of the difference of the two logits: what it adds to "
-        "their difference if all that follows is linear, otherwise an estimate. Biases are not counted."
+        "their difference if all that follows is linear, otherwise an estimate. Biases are not counted. "
+        "Channels that raise the score of one class alone may be others."
     )
 
 

@@ -220,6 +220,10 @@ def test_kinds_of_change_are_told_over_all() -> None:
     )
     found = series([first, second, third, third])
     assert told in found.verdict
+    model = net()
+    settling = series([report_of(model), *(report_of(edited(model, moved(by))) for by in (0.05, 0.03, 0.01))]).verdict
+    assert "in step 1, by " in settling
+    assert " in step 3, each time by less than before." in settling
     assert "changed by" in text_of(render_series(found))
 
 

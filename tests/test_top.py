@@ -161,7 +161,11 @@ def test_what_means_nothing_is_grey_and_it_is_said_what_to_do(changes: dict[str,
         ((), (("error", "a", ""), ("error", "b", "")), "2 errors: do not rely on the prediction and its maps until they are"),
         ((), (("warning", "untrained", ""),), "The model looks untrained: do not rely on the prediction and its maps."),
         ((), (("warning", "untrained", "conv"),), "No error, but the warning says"),
-        ((f"{RANDOM_WEIGHTS}: x.",), (("error", "a", ""),), "The weights are random: the prediction and its maps mean nothing."),
+        (
+            (f"{RANDOM_WEIGHTS}: x.",),
+            (("error", "a", ""),),
+            "The weights are random: the prediction and its maps mean nothing. That outweighs all other findings.",
+        ),
     ],
 )
 def test_one_sentence_says_how_serious_it_is(warnings: tuple[str, ...], rows: tuple[Any, ...], told: str) -> None:

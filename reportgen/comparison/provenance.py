@@ -67,6 +67,7 @@ def _lines(old: Report, new: Report) -> Iterator[tuple[str, Any, Any]]:
     before, after = old.provenance, new.provenance
     yield "Model", before.model.name, after.model.name
     yield "Parameters", f"{before.model.parameters:,}", f"{after.model.parameters:,}"
+    yield "Trainable parameters", f"{before.model.trainable_parameters:,}", f"{after.model.trainable_parameters:,}"
     yield "Input", str(before.model.input_shape), str(after.model.input_shape)
     yield "Preprocessing", before.model.preprocessing, after.model.preprocessing
     yield "Image", before.image.name, after.image.name

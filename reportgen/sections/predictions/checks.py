@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ...errors import NotApplicable
-from ...formatting import percent, relative_change
+from ...formatting import probabilities, relative_change
 from ...probe import Probe
 from ...tasks import CLASSES
 from ..section import Finding
@@ -63,7 +63,7 @@ def flat_scores(probe: Probe) -> Iterator[Finding]:
         return
     share = 1.0 if equal else _entropy(scores) / math.log(len(scores))
     if share > FLAT:
-        best, chance = percent(float(scores.max())), percent(1 / len(scores))
+        best, chance = probabilities([float(scores.max()), 1 / len(scores)])
         text = f"The answer hardly prefers a class: the best of {len(scores):,} has {best}, and chance is {chance}."
         if equal:
             text = f"The answer prefers no class: all {len(scores):,} scores are equal."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from ...formatting import counted, listed, relative_change
 from ...histograms import Histogram
@@ -129,4 +130,7 @@ def _by(drifts: Sequence[WeightDrift | None], kind: str) -> str:
     if not 0 < len(known) == len(moves) <= RUNS:
         return ""
     subject = "" if kind.lower().endswith("weights changed") else "the weights changed "
-    return f": {subject}{listed(f'by {move} in step {number}' for number, move in enumerate(known, start=1))}"
+    steps = [move for move in moves if move]
+    smaller = len(steps) > 2 and all(later < earlier for earlier, later in pairwise(steps))
+    settling = ", each time by less than before" if smaller else ""
+    return f": {subject}{listed(f'by {move} in step {number}' for number, move in enumerate(known, start=1))}{settling}"

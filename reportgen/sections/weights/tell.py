@@ -207,7 +207,7 @@ def _tell_fine_tuned(story: Story) -> Iterator[str]:
     which = "the first layer with weights is" if len(first) == 1 else f"the first {len(first):,} layers with weights are"
     frozen = frozen_among(first).get(True, 0)
     and_frozen = " and frozen" if frozen == len(first) else f" ({frozen:,} of them frozen)" if frozen else ", though not frozen"
-    yield f"fine-tuned: {which} unchanged{and_frozen} ({percent(share)} of the weights)"
+    yield f"fine-tuned: {which} unchanged{and_frozen} ({percent(share)} of the new model's weights)"
     left = [row for row in following if row.fate == "same"]
     if len(following) == 1:
         moved = next(layer for layer in story.drift.layers if layer.path == following[0].path)
