@@ -112,6 +112,14 @@ def test_maps_of_other_classes_are_not_called_the_answer_or_the_same_index() -> 
     assert any("maps of the same class index may explain two different classes" in caveat for caveat in paired.caveats)
 
 
+@pytest.mark.parametrize(
+    ("part", "partly"), [(None, False), ((0.0, 0.0, 1.0, 1.0), False), ((0.2, 0.2, 0.5, 0.5), True)], ids=str
+)
+def test_places_without_a_cell_are_explained_if_there_are_any(part: Any, partly: bool) -> None:
+    page = render_diff(reportgen.diff(with_attributions({"part": None}), with_attributions({"part": part, "peak": 99.0})))
+    assert ("places without colour have no cell" in text_of(page)) == partly
+
+
 def test_the_classes_of_a_series_are_not_the_same_if_one_is_missing() -> None:
     cat, dog, bird = ({"class_index": place, "label": label} for place, label in enumerate(("cat", "dog", "bird")))
     found = series([with_attributions(cat, dog), with_attributions(cat, dog), with_attributions(bird, dog)])

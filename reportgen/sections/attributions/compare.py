@@ -33,7 +33,8 @@ class AttributionChange:
     the old map, in the new one, and in both. `rank_correlation` is Spearman's, 1 for maps that rank all places alike.
     Difference, overlap and correlation are None if a map is constant, if the maps differ in size or place, or if they explain
     different classes (`same_question`). `old_overlay` and `new_overlay` are laid over the image, each on the scale of its own
-    report, which all maps of the method share: `old_scale` and `new_scale`.
+    report, which all maps of the method share: `old_scale` and `new_scale`. `cover_image`: the cells of both
+    cover the whole image.
     """
 
     KEY: ClassVar = ("method", "new_class_index", "new_path", "new_sense")
@@ -62,6 +63,7 @@ class AttributionChange:
     rank_correlation: float | None
     bright: tuple[int, int, int]
     same_question: bool
+    cover_image: bool
 
     @property
     def cells(self) -> int:
@@ -141,6 +143,7 @@ def _change(old: Attribution, new: Attribution, overlays: tuple[Picture, Picture
         rank_correlation=rank_correlation(was, now) if alike else None,
         bright=_bright(was, now) if alike else (0, 0, 0),
         same_question=same_question,
+        cover_image=old.covers_image and new.covers_image,
     )
 
 
