@@ -64,7 +64,7 @@ def test_contributions_are_those_worked_out_on_paper() -> None:
     assert (found.opposing, found.opposing_share) == ((1,), 1.0)
     # (12 - 3.6) / 6 = 1.4 at the upper right, and 0.5 at the lower left
     assert found.place == (0.25, 0.833333)
-    assert found.region == "upper right"
+    assert found.region == "at the upper right"
 
 
 def test_the_sum_is_the_difference_of_the_logits_but_for_the_biases() -> None:
@@ -137,11 +137,11 @@ def test_it_is_read_back_and_older_reports_have_none() -> None:
 @pytest.mark.parametrize(
     ("place", "region"),
     [
-        ((0.1, 0.1), "upper left"),
-        ((0.5, 0.5), "centre"),
-        ((0.5, 0.9), "right"),
-        ((1.0, 0.5), "bottom"),
-        ((-0.2, 1.3), "upper right"),
+        ((0.1, 0.1), "at the upper left"),
+        ((0.5, 0.5), "near the centre"),
+        ((0.5, 0.9), "at the right"),
+        ((1.0, 0.5), "at the bottom"),
+        ((-0.2, 1.3), "at the upper right"),
     ],
 )
 def test_a_place_is_named_by_its_ninth(place: tuple[float, float], region: str) -> None:

@@ -353,3 +353,28 @@ def test_maps_whose_cells_lie_elsewhere_are_not_subtracted() -> None:
     assert (row.difference, row.overlap, row.rank_correlation) == (None, None, None)
     assert "where their cells are on the image" in reportgen.render_diff(reportgen.diff(old, new))
     assert reportgen.diff(old, old).attributions.rows[0].difference is not None
+
+
+@pytest.mark.parametrize(
+    ("values", "changed", "told"),
+    [
+        ([[9, 1, 1], [1, 1, 1], [1, 1, 1]], {}, "at the upper left"),
+        ([[1, 1, 1], [1, 9, 1], [1, 1, 1]], {}, "near the centre"),
+        ([[1, 1, 1], [1, 1, 9], [1, 1, 1]], {}, "at the right"),
+        # the three rows lie in the lower half of the input, so the first of them is in its middle
+        ([[1, 9, 1], [1, 1, 1], [1, 1, 1]], {"part": (0.5, 0.0, 0.5, 1.0)}, "near the centre"),
+        ([[1, 1, 1], [1, 1, 1], [1, 9, 1]], {"part": (0.5, 0.0, 0.5, 1.0)}, "at the bottom"),
+        ([[9, 1, 1], [1, 1, 1], [1, 1, 1]], {"part": None}, "at the upper left"),
+        ([[9, 1, 1], [1, 1, 9], [1, 1, 1]], {}, ""),
+        ([[0, 0, 0], [0, 0, 0], [0, 0, 0]], {}, ""),
+        ([[9, 1, 1], [1, 1, 1], [1, 1, 1]], {"placed": False}, ""),
+    ],
+    ids=str,
+)
+def test_where_a_map_is_brightest(values: list[list[int]], changed: dict[str, Any], told: str) -> None:
+    heatmap = Picture(np.array(values, np.uint8), 0.0, 9.0, "viridis")
+    row = Attribution(
+        method="grad-cam", path="conv", class_index=0, label="cat", unit="logit", peak=9.0, heatmap=heatmap,
+        **{"part": WHOLE, "placed": True, **changed},
+    )  # fmt: skip
+    assert row.brightest == told

@@ -20,7 +20,7 @@ from ...probe import Probe, Question, label_of
 from ...records import formerly, record
 from ...tensors import figure
 from .quality import Correlation, Made, Quality, Sanity, correlations_of, quality_of, sanity_of, title_of
-from .rivals import Rivals, rivals_of
+from .rivals import Rivals, place_of_max, region_of, rivals_of
 from .subjects import asked_of, subjects_of, why_no_layer
 
 SENSES = {"not": "not ", "raised": "what raised ", "lowered": "what lowered "}
@@ -99,6 +99,17 @@ class Attribution:
     def covers_image(self) -> bool:
         """Whether the map's cells cover exactly the whole input, as far as the report tells."""
         return self.part in (None, WHOLE)
+
+    @property
+    def brightest(self) -> str:
+        """Where on the model's input the greatest value lies, in words; "" if several places share it, or it is not known.
+
+        Not told of signed maps, in which the least value says as much.
+        """
+        values = self.heatmap.values
+        if self.placed is False or self.signed or values.ndim != 2 or np.count_nonzero(values == values.max()) != 1:
+            return ""
+        return region_of(place_of_max(values, Part(*(self.part or WHOLE))))
 
     @property
     def title(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...formatting import name
+from ...picture import Part
 from ...probe import Explained, Probe, label_of
 from ...records import record
 from ...tensors import figure
@@ -49,11 +50,14 @@ class Rivals:
 
     @property
     def region(self) -> str:
-        """The ninth of the model's input in which `place` lies, such as "upper left" or "centre"; "" if it is not known."""
-        if self.place is None:
-            return ""
-        down, across = (min(2, max(0, int(3 * at))) for at in self.place)
-        return NINTHS[down][across]
+        """Where on the model's input `place` is, in words; "" if it is not known."""
+        return "" if self.place is None else region_of(self.place)
+
+
+def region_of(place: tuple[float, float]) -> str:
+    """Return in words in which ninth of the model's input a place (down, across) lies: "at the upper left", "near the centre"."""
+    down, across = (min(2, max(0, int(3 * at))) for at in place)
+    return f"{'near' if down == across == 1 else 'at'} the {NINTHS[down][across]}"
 
 
 def rivals_of(probe: Probe) -> Rivals | None:
@@ -104,7 +108,15 @@ def _place(by_place: np.ndarray, explained: Explained) -> tuple[float, float] | 
     """Return the centre of the position that contributes most, as fractions of the model's input."""
     if not explained.placed or by_place.size < 2 or not by_place.max() > max(0.0, by_place.min()):
         return None
-    row, column = np.unravel_index(int(by_place.argmax()), by_place.shape)
-    top, left, height, width = explained.part
-    down, across = top + (row + 0.5) / by_place.shape[0] * height, left + (column + 0.5) / by_place.shape[1] * width
+    return place_of_max(by_place, explained.part)
+
+
+def place_of_max(values: np.ndarray, part: Part) -> tuple[float, float]:
+    """Return the centre of the first position (h, w) with the max, as fractions (down, across) of the model's input.
+
+    `part` says where the positions lie on it, as in `Explained.part`.
+    """
+    row, column = np.unravel_index(int(values.argmax()), values.shape)
+    top, left, height, width = part
+    down, across = top + (row + 0.5) / values.shape[0] * height, left + (column + 0.5) / values.shape[1] * width
     return round(float(down), 6), round(float(across), 6)
