@@ -74,7 +74,7 @@ def test_permuted_filters_are_the_same_filters(old: Report, cat: Path) -> None:
     assert second.new_inactive == second.old_inactive >= SECOND // 4
     told = "the weights of 2 of 4 layers hold the same values in another order, as after a permutation of filters"
     for words in (found.verdict, markdown(found), text_of(found)):
-        assert told in words
+        assert told[1:] in words  # a clause of the page begins with a capital letter
         assert not re.search("died|revived|dead|alive", words)
         assert not re.search(r"(more|fewer) channel", words)
     assert f"{second.moved()} of the maps are those that another channel had before." in text_of(found)
