@@ -117,7 +117,7 @@ def test_maps_of_other_classes_are_not_called_the_answer_or_the_same_index() -> 
 )
 def test_places_without_a_cell_are_explained_if_there_are_any(part: Any, partly: bool) -> None:
     page = render_diff(reportgen.diff(with_attributions({"part": None}), with_attributions({"part": part, "peak": 99.0})))
-    assert ("places without colour have no cell" in text_of(page)) == partly
+    assert ("so the cells need not cover the whole image" in text_of(page)) == partly
 
 
 def test_the_classes_of_a_series_are_not_the_same_if_one_is_missing() -> None:

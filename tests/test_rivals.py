@@ -11,6 +11,7 @@ import pytest
 
 import reportgen
 from reportgen.backend import keras
+from reportgen.levels import RANDOM_WEIGHTS
 from reportgen.page.read import read
 from reportgen.page.render import render
 from reportgen.report import present
@@ -83,6 +84,13 @@ def test_the_page_says_it_in_words() -> None:
         "A value’s contribution is its product with the gradient of the difference of the two logits: what it adds to "
         "their difference if all that follows is linear, otherwise an estimate. Biases are not counted. "
         "Channels that raise the score of one class alone may be others."
+    )
+
+
+def test_of_random_weights_it_says_not_to_rely_on_it() -> None:
+    random = replace(report(), warnings=(f"{RANDOM_WEIGHTS}: nothing was learned.",))
+    assert words(random).startswith(
+        "Why a and not b? Do not rely on this: what the top of the page says of the prediction goes for it"
     )
 
 

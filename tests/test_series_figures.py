@@ -151,7 +151,7 @@ def test_attribution_maps_of_the_first_and_last_version_are_compared() -> None:
     for line in lines:
         assert line.overlap == 0  # the brightest place of four is another one
         assert line.rank_correlation == pytest.approx(-0.8)  # ranks 4 1 3 2 and 1 4 3 2: 1 - 6 (9 + 9) / (4 (16 - 1))
-    told = "highlight different places. Of the brightest 1 of 4 cells in each, none are the same (intersection over union 0 %)."
+    told = "highlight different places. Of the brightest 1 of 4 cells in each, none are the same."
     assert told in " ".join(render_series(found).split())
     (same, *_) = [line for line in series([explaining(first)] * 3).pictures if line.name == "attributions"]
     assert same.overlap == 1
