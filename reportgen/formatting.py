@@ -51,7 +51,7 @@ def with_error(value: float, error: float) -> str:
 
 
 def score(value: float) -> str:
-    """Format a class score with three decimals if its size is that of a probability, else as `number` does."""
+    """Format a class score: with three decimals if it could be a probability, otherwise as `number` does."""
     if 0.001 <= abs(value) < 0.9995:
         return f"{value:.3f}"
     return number(value)

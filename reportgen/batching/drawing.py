@@ -86,7 +86,7 @@ def _page(job: Job, report: Report, block: Markup, fragments: Fragments) -> tupl
 
 
 class Drawer:
-    """Draws pages in `workers` other processes, or in this one if there are none; use as a context manager."""
+    """Draws pages in `workers` other processes, or in this one if `workers` is 0. Use it as a context manager."""
 
     def __init__(self, workers: int) -> None:
         self._free: SimpleQueue[_Worker] = SimpleQueue()

@@ -1,4 +1,4 @@
-"""Activation maximization: which filter is raised, in a picture of which size, and how much a picture excites it.
+"""Activation maximization: chooses what to maximize and the size of the pictures, and measures how much they excite a filter.
 
 The steps themselves are in `climb`.
 """
