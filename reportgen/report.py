@@ -98,6 +98,11 @@ class Problem(NamedTuple):
     advice: str = ""
     untrained: bool = False
 
+    @property
+    def of_random_weights(self) -> bool:
+        """Whether it says that the weights are random."""
+        return self.text.startswith(RANDOM_WEIGHTS)
+
 
 def told_once(problems: Iterable[Problem]) -> Iterator[str]:
     """Yield the words of each problem with its advice, unless one before it gave the same."""
@@ -142,7 +147,7 @@ class Report(ShownInNotebooks):
                 kinds.setdefault((finding.level, finding.name), []).append(finding)
         found = [Problem("warning", text) for text in self.warnings]
         # flat scores, and kernels that look untrained, are what random weights bring about, and their advice is the same
-        random = any(problem.text.startswith(RANDOM_WEIGHTS) for problem in found)
+        random = any(problem.of_random_weights for problem in found)
         found = [*(_as_one(findings, advise=not (random and name in OF_RANDOM)) for (_, name), findings in kinds.items()), *found]
         return tuple(sorted(found, key=lambda problem: LEVELS.index(problem.level)))
 
@@ -157,7 +162,7 @@ class Report(ShownInNotebooks):
         They are meaningless if the weights are random or were never trained, or if a check found an error.
         """
         notices = list(zip(self.problems(), (text for _, text in self.notices()), strict=True))
-        reasons = [text for problem, text in notices if problem.text.startswith(RANDOM_WEIGHTS)]
+        reasons = [text for problem, text in notices if problem.of_random_weights]
         reasons += [text for problem, text in notices if problem.level == "error"]
         return (*reasons, *(text for problem, text in notices if problem.untrained))
 
@@ -169,7 +174,7 @@ class Report(ShownInNotebooks):
         checks, problems = present(self.checks), self.problems()
         errors = sum(problem.level == "error" for problem in problems)
         those = "the answer and its maps" if self.best_class() is None else "the prediction and its maps"
-        if any(problem.text.startswith(RANDOM_WEIGHTS) for problem in problems):
+        if any(problem.of_random_weights for problem in problems):
             return f"The weights are random: {those} mean nothing. That outweighs all other findings."
         if any(problem.untrained for problem in problems):
             return f"The model looks untrained: do not rely on {those}."
@@ -179,8 +184,8 @@ class Report(ShownInNotebooks):
         if checks is None or not checks.checked:
             return ""
         if problems:
-            which = "the warning says" if len(problems) == 1 else "the warnings say"
-            return f"No error, but {which} that something is probably wrong: read on before you rely on {those}."
+            which = "a warning: read it" if len(problems) == 1 else f"{len(problems):,} warnings: read them"
+            return f"No error, but {which} before you rely on {those}."
         return f"Nothing that was checked casts doubt on {those}. Whether the answer is right, checks cannot tell."
 
     def in_a_line(self) -> str:
@@ -225,10 +230,12 @@ class Report(ShownInNotebooks):
             return None
         return predictions.rows[0].class_index
 
-    def best_label(self) -> str:
-        """Return the label of the prediction; "" if the answer is not a class."""
+    def predicted(self) -> str:
+        """Return the predicted class, or yes or no, in words with names between backticks; "" for an answer of another kind."""
         predictions = present(self.predictions)
-        return "" if predictions is None or self.best_class() is None else predictions.rows[0].label
+        if predictions is None or predictions.read_as in ("regression", "multilabel") or predictions.no_answer():
+            return ""
+        return predictions.answer()
 
     def classes(self) -> object:
         """Return what the class indices mean (task, number of classes, digest of the labels), to compare with another report."""

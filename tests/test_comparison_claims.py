@@ -152,6 +152,22 @@ def test_a_list_of_changes_that_is_cut_does_not_call_itself_every_change() -> No
         assert untold not in page
 
 
+@pytest.mark.parametrize(
+    ("scores", "labels", "told"),
+    [
+        (([0.2], [0.8]), ("cat",), ""),  # not cat, now cat, though the only label is the first in both
+        (([0.8], [0.9]), ("cat",), "`cat`"),
+        (([0.1], [0.2]), ("cat",), "not `cat`"),
+        (([0.9, 0.6], [0.9, 0.1]), ("cat", "dog"), ""),  # cat and dog, now cat alone
+    ],
+    ids=str,
+)
+def test_an_answer_that_flipped_is_no_class_that_stayed(scores: Any, labels: tuple[str, ...], told: str) -> None:
+    found = reportgen.diff(*(report_with(each, labels, "independent") for each in scores))
+    named = [each for each in found.unchanged if each.startswith("predicted class")]
+    assert named == ([f"predicted class ({told})"] if told else [])
+
+
 def test_what_did_not_change_is_listed() -> None:
     same = reportgen.diff(small_report(), small_report())
     assert same.unchanged[:2] == ("image", "preprocessing")
@@ -182,7 +198,7 @@ def test_a_comparison_says_of_each_report_how_far_its_answer_can_be_relied_on() 
     assert [each.whose for each in found.overall] == [(0,), (1,)]
     page = text_of(render_diff(found))
     assert "Can the answers be relied on? Old report: Nothing that was checked casts doubt on" in page
-    assert "New report: No error, but the warning says that something is probably wrong" in page
+    assert "New report: No error, but a warning: read it before you rely on" in page
     assert "Can the answers be relied on? Nothing that was checked" in text_of(render_diff(reportgen.diff(fine, fine)))
 
 

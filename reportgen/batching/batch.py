@@ -230,7 +230,7 @@ class _Run:
                 keeper.write()
 
     def without_accuracy(self, candidates: Sequence[Candidate]) -> list[str]:
-        """Return a sentence about each model none of whose answers can be right or wrong, although truths were given."""
+        """Return a sentence for each model whose accuracy is not known although truths were given."""
         found = []
         for candidate in candidates:
             held = (self.entries.get((candidate.key, source.stem)) for source in self.sources if source.path in self.truths)

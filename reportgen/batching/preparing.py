@@ -65,8 +65,9 @@ def has_classes(site: Path, sources: Sequence[Source], truths: Truths, options: 
     `options` (a digest).
     """
     try:
-        digest, entries = candidate.digest(), read_entries(site)
-        if digest is None or not entries:
+        entries = read_entries(site)
+        digest = candidate.digest() if entries else None
+        if digest is None:
             return False
         firsts = {truths[each.path]: each for each in reversed(sources) if each.path in truths}
         for said, source in firsts.items():

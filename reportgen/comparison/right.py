@@ -102,13 +102,15 @@ def best(metrics: Sequence[Sequence[Metric]], truths: Sequence[Truth | None], sa
             )
         return f"Not known: {why}. {HOW_TO_GIVE}{_right_ones(truths)}"
     winners = {called: _winners(held) for called, held in judged}
-    told = [_told_of_best(held, winners[called], len(metrics), names) for called, held in judged[:MOST_METRICS]]
+    agreed = len(set(winners.values())) == 1
+    told = [
+        # where all have the same winners, they are named once
+        _told_of_best(held, winners[called], len(metrics), _whose(winners[called], names, again=agreed and place > 0))
+        for place, (called, held) in enumerate(judged[:MOST_METRICS])
+    ]
     more = f"; {counted(len(judged) - MOST_METRICS, 'more metric')} in the table" if len(judged) > MOST_METRICS else ""
-    if len(set(winners.values())) > 1:
+    if not agreed:
         return f"It depends on the metric: {'; '.join(told)}{more}."
-    if len(told) > 1:  # all have the same winners, who are named once
-        whose = "its" if len(winners[judged[0][0]]) == 1 else "their"
-        told = [told[0], *(each.replace(f"{_who(winners[judged[0][0]], names)}, whose", whose) for each in told[1:])]
     text = f"{'; '.join(told)}{more}."
     return f"{text[0].upper()}{text[1:]}"
 
@@ -130,8 +132,8 @@ def _winners(held: Sequence[tuple[int, Metric]]) -> tuple[int, ...]:
     return tuple(number for number, metric in held if metric.value == value)
 
 
-def _told_of_best(held: Sequence[tuple[int, Metric]], winners: tuple[int, ...], versions: int, names: Sequence[str]) -> str:
-    """Return a clause on the best value of a metric, and which versions have it."""
+def _told_of_best(held: Sequence[tuple[int, Metric]], winners: tuple[int, ...], versions: int, whose: str) -> str:
+    """Return a clause on the best value of a metric; `whose` says that it is that of the versions that have it."""
     figures = dict(zip((number for number, _ in held), numbers([metric.value for _, metric in held]), strict=True))
     value, metric = figures[winners[0]], held[0][1]
     if len(winners) == len(held):
@@ -139,12 +141,15 @@ def _told_of_best(held: Sequence[tuple[int, Metric]], winners: tuple[int, ...], 
         return f"{name(metric.name)} is {value} in {every}"
     which = "lowest" if metric.lower_is_better else "highest"
     among = f"of all {versions:,}" if len(held) == versions else f"of the {len(held):,} versions that state it"
-    return f"{_who(winners, names)}, whose {name(metric.name)} of {value} is the {which} {among}"
+    return f"{whose} {name(metric.name)} of {value} is the {which} {among}"
 
 
-def _who(winners: Sequence[int], names: Sequence[str]) -> str:
+def _whose(winners: Sequence[int], names: Sequence[str], *, again: bool) -> str:
+    """Return "version 2 (`b.html`), whose", or "its" if the version was named before."""
+    if again:
+        return "its" if len(winners) == 1 else "their"
     called = f" ({names[winners[0] - 1]})" if names and len(winners) == 1 else ""
-    return f"{_versions(winners)}{called}"
+    return f"{_versions(winners)}{called}, whose"
 
 
 def _given(metrics: Sequence[Sequence[Metric]]) -> str:

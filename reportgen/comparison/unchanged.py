@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from ..formatting import name
 from ..report import SECTIONS
 from ..sections.section import TOPICS, Alike
 from .pair import Pair
 from .result import SectionChanges
 
-SAME_FOR_ALL = ("Image", "Preprocessing")  # what is the same of the things that a comparison depends on
+GIVEN = ("Image", "Preprocessing")  # of what a comparison depends on, what the model was given
 
 
 def find_unchanged(pair: Pair, alike: Sequence[Alike], sections: Sequence[SectionChanges]) -> tuple[str, ...]:
@@ -18,19 +17,24 @@ def find_unchanged(pair: Pair, alike: Sequence[Alike], sections: Sequence[Sectio
 
     If scores changed but the predicted class did not, the class is named. Freezing a layer leaves the architecture as it was.
     """
-    found = [each.name.lower() for each in alike if each.same and each.name in SAME_FOR_ALL]
+    found = [each.name.lower() for each in alike if each.same and each.name in GIVEN]
     changed = {each.name for each in sections if each.changes}
-    for topic in TOPICS:
-        for called, section in SECTIONS.items():
-            if section.topic == topic and section.noun and called not in changed and pair.found(section) is not None:
-                found.append(section.noun)
+    found += [noun for called, noun in compared_by_noun(pair) if called not in changed]
     frozen = pair.layers.changed()
     if frozen and all(row.only_frozen for row in frozen):
         found.append("architecture apart from freezing")
-    old, new = pair.old.best_label(), pair.new.best_label()
-    if old and old == new and pair.same_image and pair.old.answer() != pair.new.answer():
-        found.append(f"predicted class ({name(new)})")
+    predicted = pair.new.predicted()
+    if predicted and predicted == pair.old.predicted() and pair.same_image and pair.old.answer() != pair.new.answer():
+        found.append(f"predicted class ({predicted})")
     return tuple(found)
+
+
+def compared_by_noun(pair: Pair) -> Iterator[tuple[str, str]]:
+    """Yield the name and the noun of each section that was compared, in the order of a verdict."""
+    for topic in TOPICS:
+        for called, section in SECTIONS.items():
+            if section.topic == topic and section.noun and pair.found(section) is not None:
+                yield called, section.noun
 
 
 def in_all(steps: Sequence[tuple[str, ...]]) -> tuple[str, ...]:

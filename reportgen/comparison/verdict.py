@@ -15,6 +15,7 @@ from .pair import Pair
 from .provenance import same_way_of_asking, tell_digest, tell_provenance
 from .result import CheckChanges, SectionChanges
 from .right import tell_truth
+from .unchanged import compared_by_noun
 
 ROUNDING = 1e-5  # summing in another order changes a result by less than this, relative to the largest figure in its row
 Sections = tuple[SectionChanges, ...]
@@ -119,12 +120,7 @@ def _tell_kinds(pair: Pair) -> Iterator[str]:
 
 def _same(pair: Pair) -> str:
     """Return a sentence that lists what is in both reports and did not change."""
-    held = [
-        section.noun
-        for topic in TOPICS
-        for section in SECTIONS.values()
-        if section.topic == topic and section.noun and pair.found(section) is not None
-    ]
+    held = [noun for _, noun in compared_by_noun(pair)]
     if not held:
         return "The same model, by its digest, and the same image; the reports contain nothing else to compare."
     return f"The same: {listed(held)}."
