@@ -101,8 +101,8 @@ class Predictions:
         return self.threshold if self.read_as == "multilabel" else self.chance()
 
     def no_answer(self) -> bool:
-        """Return whether there is no answer, because the top score is nan."""
-        return self.read_as != "regression" and math.isnan(self.rows[0].score)
+        """Return whether there is no answer, because the top score is nan or there is none."""
+        return self.read_as != "regression" and (not self.rows or math.isnan(self.rows[0].score))
 
     def present(self) -> tuple[int, ...]:
         """Return the indices of the classes whose own score says yes; empty for scores of another kind.
