@@ -1,4 +1,4 @@
-"""Metrics of a model, given by the user or measured by a batch, and whether they improved."""
+"""Metrics of a model, given by the user, measured by a batch or known of a bundled model, and whether they improved."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import numpy as np
 from .arrays import GivenArray
 from .image import GivenImage
 from .loading.references import Reference
-from .metrics import metrics_of
+from .metrics import Metric, metrics_of
 from .options import Options
 from .options.other_inputs import HeldValue
 from .picture import WHOLE
@@ -26,9 +26,18 @@ if TYPE_CHECKING:
 
 
 def provenance_of(
-    given: GivenImage | GivenArray, probe: KerasProbe, asked: Options, *, command: str, truth: Truth | None
+    given: GivenImage | GivenArray,
+    probe: KerasProbe,
+    asked: Options,
+    *,
+    command: str,
+    truth: Truth | None,
+    stated: tuple[Metric, ...],
 ) -> Provenance:
-    """Return the provenance of a report; `asked` holds what was done, also what the user left to the model."""
+    """Return the provenance of a report; `asked` holds what was done, also what the user left to the model.
+
+    `stated` are metrics that come with the model; of two with one name, the user's is kept.
+    """
     from .backend import versions
 
     tensorflow, keras = versions()
@@ -45,8 +54,13 @@ def provenance_of(
         input_digest=_input_digest(probe, tensor_digest(probe.pixels if opaque else probe.given)),
         output=asked.head or probe.heads[0],
         truth=truth,
-        metrics=metrics_of(asked.metric),
+        metrics=_metrics(metrics_of(asked.metric), stated),
     )
+
+
+def _metrics(given: tuple[Metric, ...], stated: tuple[Metric, ...]) -> tuple[Metric, ...]:
+    names = {metric.name.lower() for metric in given}
+    return (*given, *(metric for metric in stated if metric.name.lower() not in names))
 
 
 def command_of(reference: Reference | None, given: GivenImage | GivenArray, asked: Options) -> str:

@@ -71,7 +71,7 @@ class Provenance:
     `command` is the command line that makes it again; `notes` say how the image was converted for the model. `input_digest` is
     the digest of the pixels that the model was given (`tensors.tensor_digest`), and `output` the name of the output that the
     report is about; both are "" in reports of format 1. `truth` is None if the user did not say what is on the image. `metrics`
-    are the model's metrics, given by the user or measured by a batch.
+    are the model's metrics: given by the user, measured by a batch, or known of a bundled model.
     """
 
     model: ModelFacts
@@ -166,15 +166,16 @@ class Report(ShownInNotebooks):
         reasons += [text for problem, text in notices if problem.level == "error"]
         return (*reasons, *(text for problem, text in notices if problem.untrained))
 
-    def overall(self) -> str:
-        """Return what findings and warnings mean together for the answer, in a sentence or two; "" if nothing was checked.
+    def random_weights(self) -> bool:
+        """Return whether the weights are known to be random."""
+        return any(problem.of_random_weights for problem in self.problems())
 
-        It rests on their levels, and on whether the weights are random or look untrained.
-        """
+    def overall(self) -> str:
+        """Return what findings and warnings mean together for the answer, in a sentence or two; "" if nothing was checked."""
         checks, problems = present(self.checks), self.problems()
         errors = sum(problem.level == "error" for problem in problems)
         those = "the answer and its maps" if self.best_class() is None else "the prediction and its maps"
-        if any(problem.of_random_weights for problem in problems):
+        if self.random_weights():
             return f"The weights are random: {those} mean nothing. That outweighs all other findings."
         if any(problem.untrained for problem in problems):
             return f"The model looks untrained: do not rely on {those}."

@@ -15,7 +15,7 @@ from .arrays.others import OtherInput, other_input
 from .errors import OptionError
 from .image import GivenImage, check_image
 from .loading.labels import given_labels
-from .loading.references import Reference, check_weights, find_reference
+from .loading.references import Reference, check_weights, find_reference, stated_metrics
 from .options import Fit, Options, Resample, concerning, options_of
 from .options.other_inputs import given_inputs, input_files
 from .overlay import part_seen, size_on_page
@@ -167,6 +167,7 @@ class Reporter:
                 replace(asked, fit=fit, resample=resample),
                 command=command_of(self._reference, given, asked),
                 truth=true_class,
+                stated=() if self._reference is None else stated_metrics(self._reference),
             ),
             **find_sections(probe, asked, self._known(probe, asked)),
         )

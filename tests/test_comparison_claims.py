@@ -99,6 +99,22 @@ def test_answers_that_cannot_be_compared_come_with_their_scores() -> None:
     assert not re.search(r"\bPrediction\b–|–Prediction\b", page)  # the name of a class in the code
 
 
+@pytest.mark.parametrize(
+    ("was", "now", "same"),
+    [
+        ("cassette player", "cassette_player", True),
+        ("Émeu", "émeu", True),
+        ("cat", "bat", False),
+        ("猫", "狗", False),
+        ("-", "_", False),
+    ],
+)
+def test_one_name_spelled_in_two_ways_is_one_class(was: str, now: str, same: bool) -> None:
+    old = report_with([0.25, 0.75], ("a", was), "probabilities")
+    new = report_with([0.625, 0.125, 0.25], (now, "b", "c"), "probabilities")
+    assert ("By its name, it is the same class." in reportgen.diff(old, new).verdict) == same
+
+
 def test_maps_of_other_classes_are_not_called_the_answer_or_the_same_index() -> None:
     old, new = with_attributions({"class_index": 0, "label": "cat"}), with_attributions({"class_index": 4, "label": "ant"})
     old = replace(old, predictions=report_with([0.25, 0.75], ("a", "b"), "probabilities").predictions)

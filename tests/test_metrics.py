@@ -14,6 +14,7 @@ from reportgen.cli.app import app
 from reportgen.codec import Encoder, decode_report
 from reportgen.comparison.right import best, better
 from reportgen.errors import OptionError
+from reportgen.loading.references import bundled_file
 from reportgen.metrics import Metric, metric_changes, metrics_of
 from reportgen.options import Options, options_of, read_options
 from reportgen.truth import Truth
@@ -82,11 +83,27 @@ def test_a_report_keeps_and_shows_them(cat: Path, tmp_path: Path) -> None:
     )
     assert result.exit_code == 0, result.output
     report = reportgen.read(page)
-    assert report.provenance.metrics == (Metric("accuracy", 0.66), Metric("loss", 1.25))
+    known = Metric("CIFAR-10 test accuracy", 0.8705)  # of the bundled model
+    assert report.provenance.metrics == (Metric("accuracy", 0.66), Metric("loss", 1.25), known)
     assert "--metric accuracy=0.66 --metric loss=1.25" in report.provenance.command
     text = page.read_text("utf-8")
     assert "<bdi>accuracy</bdi> 0.66, <bdi>loss</bdi> 1.25" in text
     assert "Accuracy not given" not in text
+
+
+def test_what_is_known_of_the_bundled_models_is_told_of_no_other(cat: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "minivgg.keras"
+    copy.write_bytes(bundled_file("minivgg.keras").read_bytes())
+    for model, known in (
+        ("minivgg", (Metric("CIFAR-10 test accuracy", 0.8705),)),
+        ("minivgg@early", (Metric("CIFAR-10 test accuracy", 0.4794),)),
+        (copy, ()),
+    ):
+        assert reportgen.generate(model, cat, only="predictions").provenance.metrics == known
+    page = reportgen.render(reportgen.generate("minivgg", cat, only="predictions"))
+    assert "<bdi>CIFAR-10 test accuracy</bdi> 0.8705 <small>as stated, not measured here</small>" in page
+    own = reportgen.generate("minivgg", cat, only="predictions", metric="cifar-10 Test accuracy=0.9")
+    assert own.provenance.metrics == (Metric("cifar-10 Test accuracy", 0.9),)
 
 
 def test_without_one_the_page_says_so() -> None:

@@ -68,6 +68,42 @@ def test_contributions_are_those_worked_out_on_paper() -> None:
     assert found.region == "at the upper right"
 
 
+def test_the_map_has_the_contributions_of_each_place() -> None:
+    found = rivals(report())
+    assert found is not None
+    assert found.heatmap is not None
+    assert (found.heatmap.low, found.heatmap.high) == (-1.4, 1.4)
+    # 1.4 at the upper right, 0.5 at the lower left; and as 127 steps lie between 0 and 1.4, a step is 0.011
+    assert np.allclose(found.heatmap.numbers(), [[0, 0, 1.4], [0.5, 0, 0]], atol=0.0111)
+    of_the_rival = rivals(report(net(biases=(0.0, 9.0, -9.0))))  # what favours b is what speaks against a
+    assert of_the_rival is not None
+    assert of_the_rival.heatmap is not None
+    assert np.allclose(of_the_rival.heatmap.numbers(), [[0, 0, -1.4], [-0.5, 0, 0]], atol=0.0111)
+
+
+def test_the_page_shows_the_map_over_the_image() -> None:
+    page = render(report(labels=["<b>a", "b", "c"]))
+    assert 'aria-label="What speaks for &lt;b&gt;a and what for b, over the image"' in page
+    assert "red places speak for" in page
+    assert rivals(read(page)) == rivals(report(labels=["<b>a", "b", "c"]))
+
+
+def test_a_layer_of_one_place_has_no_map() -> None:
+    found = rivals(reportgen.generate(net_of_one_place(), PIXELS, only="attributions,predictions", labels=["a", "b", "c"]))
+    assert found is not None
+    assert (found.favour, found.heatmap, found.layer) == (2.5, None, None)
+
+
+def net_of_one_place() -> Any:
+    """Like `net`, but the convolution is the average over the 2 x 3 places: maps of a single value."""
+    inputs = keras.Input((2, 3, 3))
+    kept = layers.Conv2D(3, (2, 3), use_bias=False, name="kept")(inputs)
+    model = keras.Model(inputs, layers.Dense(3, activation="softmax", name="scores")(layers.Flatten()(kept)))
+    model.get_layer("kept").set_weights([np.tile(np.eye(3, dtype=np.float32) / 6, (2, 3, 1, 1))])
+    model.get_layer("scores").set_weights([WEIGHTS, np.array((0.0, 0.0, -9.0), np.float32)])
+    return model
+
+
 def test_the_sum_is_the_difference_of_the_logits_but_for_the_biases() -> None:
     found = rivals(report(net(biases=(0.5, 0.25, 0.0))))
     assert found is not None
@@ -79,7 +115,7 @@ def test_the_page_says_it_in_words() -> None:
     assert words(report()) == (
         "Why a and not b? In kept, what speaks for a (2.5 in logits) outweighs what speaks for b (0.6). "
         "What favours a over b is strongest at the upper right of what the model saw; "
-        "the maps below are about each class by itself, so their brightest place may be another. "
+        "the other maps are about each class by itself, so their brightest place may be another. "
         "Channels 0 and 2 make 100 % of what speaks for a, and channel 1 makes 100 % of what speaks for b. "
         "A value’s contribution is its product with the gradient of the difference of the two logits: what it adds to "
         "their difference if all that follows is linear, otherwise an estimate. Biases are not counted. "

@@ -268,7 +268,7 @@ def test_captions_and_colour_bars_stand_in_the_page_and_not_in_the_data() -> Non
     assert not hasattr(found.tables[0], "caption")
     assert not hasattr(found.pictures[0], "caption")
     page = render_series(found)
-    assert "each version on a scale of its own, given below the picture" in page
+    assert "each version on the scale of its own report, given below the picture" in page
     assert page.count('<div class="scale">') >= 1
 
 

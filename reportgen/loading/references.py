@@ -10,16 +10,18 @@ import stat
 import zipfile
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from ..errors import ModelError, OptionError, ReportgenError, UnsafeModelError, reason_of
 from ..files import check_readable, is_folder
+from ..metrics import Metric
 from .applications import APPLICATIONS
 from .foreign import foreign_kind
 from .packed import Section, opened_member
 from .state import State, state_of
 
 BUNDLED = {"minivgg": "minivgg.keras", "minivgg@early": "minivgg-early.keras"}
+TEST_ACCURACY = "CIFAR-10 test accuracy"
 SUFFIXES = (".keras", ".h5", ".hdf5")
 HUB, HUB_PACKAGE = "hf://", "huggingface_hub"
 SAVED_MODEL = ("saved_model.pb", "saved_model.pbtxt")
@@ -238,12 +240,22 @@ def _close_to(text: str) -> str:
     return f" Did you mean {' or '.join(sorted(close))}?" if close else ""
 
 
+def _facts(file: str) -> dict[str, Any]:
+    """Return what was measured of a bundled model when it was trained."""
+    facts: dict[str, Any] = json.loads(bundled_file("minivgg.json").read_text("utf-8"))[file.removesuffix(".keras")]
+    return facts
+
+
+def stated_metrics(reference: Reference) -> tuple[Metric, ...]:
+    """Return the metrics that are known of a bundled model; () for any other."""
+    return (Metric(TEST_ACCURACY, _facts(BUNDLED[reference.name])["test_accuracy"]["all"]),) if reference.bundled else ()
+
+
 def listing() -> str:
     """Return the models that can be called by name, as a text table."""
-    accuracy = json.loads(bundled_file("minivgg.json").read_text("utf-8"))
     rows = [("NAME", "INPUT", "PARAMETERS", "WEIGHTS")]
     for name, file in BUNDLED.items():
-        facts = accuracy[file.removesuffix(".keras")]
+        facts = _facts(file)
         right = f"bundled; {facts['test_accuracy']['all']:.2%} accuracy on CIFAR-10's test images"
         rows.append((name, "64 x 64", f"{facts['parameters']:,}", right))
     for name, application in sorted(APPLICATIONS.items()):

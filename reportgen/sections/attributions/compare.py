@@ -34,7 +34,7 @@ class AttributionChange:
     Difference, overlap and correlation are None if a map is constant, if the maps differ in size or place, or if they explain
     different classes (`same_question`). `old_overlay` and `new_overlay` are laid over the image, each on the scale of its own
     report, which all maps of the method share: `old_scale` and `new_scale`. `cover_image`: the cells of both
-    cover the whole image.
+    cover the whole image. `old_brightest` and `new_brightest` are as in `Attribution.brightest`.
     """
 
     KEY: ClassVar = ("method", "new_class_index", "new_path", "new_sense")
@@ -64,6 +64,8 @@ class AttributionChange:
     bright: tuple[int, int, int]
     same_question: bool
     cover_image: bool
+    old_brightest: str
+    new_brightest: str
 
     @property
     def cells(self) -> int:
@@ -144,6 +146,8 @@ def _change(old: Attribution, new: Attribution, overlays: tuple[Picture, Picture
         bright=_bright(was, now) if alike else (0, 0, 0),
         same_question=same_question,
         cover_image=old.covers_image and new.covers_image,
+        old_brightest=old.brightest,
+        new_brightest=new.brightest,
     )
 
 

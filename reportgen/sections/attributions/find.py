@@ -13,14 +13,14 @@ from ...formatting import name
 from ...methods.attribution import METHODS, Method
 from ...methods.subject import Subject
 from ...options import Options
-from ...overlay import COARSE, laid_over, layer_of, layer_size, within
+from ...overlay import COARSE, laid_over
 from ...palettes import QUICK_SAMPLE, few_colours
 from ...picture import DIVERGING, RGB, WHOLE, Part, Picture, finite_range, quantize
 from ...probe import Probe, Question, label_of
 from ...records import formerly, record
 from ...tensors import figure
 from .quality import Correlation, Made, Quality, Sanity, correlations_of, quality_of, sanity_of, title_of
-from .rivals import Rivals, place_of_max, region_of, rivals_of
+from .rivals import Rivals, on_image, place_of_max, region_of, rivals_of
 from .subjects import asked_of, subjects_of, why_no_layer
 
 SENSES = {"not": "not ", "raised": "what raised ", "lowered": "what lowered "}
@@ -271,8 +271,6 @@ def _row(made: Made, heatmap: Picture, probe: Probe) -> Attribution:
     method, subject, heat, part, kept = made
     question, layer = subject.question, subject.layer if method.needs == "layer" else None
     low, peak = (figure(np.float32(value)) for value in finite_range(heat))
-    height, width = probe.original.shape[:2]
-    size = layer_size((height, width), (heat.shape[0], heat.shape[1]))
     named, sense = _named(question, probe)
     return Attribution(
         method=method.name,
@@ -286,7 +284,7 @@ def _row(made: Made, heatmap: Picture, probe: Probe) -> Attribution:
         low=low,
         peak=peak,
         heatmap=heatmap,
-        layer=layer_of(heatmap, within(probe.seen, part), within(probe.seen, kept), size),
+        layer=on_image(heatmap, probe, part, kept),
         into=layer.into if layer else False,
         reason=layer.reason if layer else "",
         note=method.note(subject, heat) if method.note else "",

@@ -69,9 +69,10 @@ def _question(row: Attribution) -> Question:
 
 
 def _note(row: Attribution, with_class: bool) -> str:
-    """Return the ends of the scale on which a map is drawn in its report, after the class if wanted."""
+    """Return the ends of the scale of a map in its report, after the class if wanted, and where it is brightest."""
     ends = " to ".join(numbers([row.heatmap.low, row.heatmap.high]))
-    return f"{name(row.label_in_full)}, {ends}" if with_class else ends
+    scale = f"{name(row.label_in_full)}, {ends}" if with_class else ends
+    return f"{scale}; brightest {row.brightest}" if row.brightest else scale
 
 
 def _ends(versions: Versions) -> dict[tuple[str, int, str], AttributionChange]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
 from ...formatting import name
-from ...picture import Part
+from ...overlay import COARSE, layer_of, layer_size, within
+from ...picture import DIVERGING, Part, Picture, quantize
 from ...probe import Explained, Probe, label_of
 from ...records import record
 from ...tensors import figure
@@ -25,7 +28,11 @@ class Rivals:
     positive numbers. `favouring` and `opposing` are the channels that contribute most to each, and `favouring_share` and
     `opposing_share` are their shares of it, 0..1. `place` is the centre of the position that contributes most, summed over its
     channels, as fractions (down, across) of the model's input; None if no single position does, or its place is not known.
+    `heatmap` (h, w) has the sums over the channels, from minus to plus their max absolute value, and `layer` is the same map as
+    an overlay; both are None if the layer has a single position or its place is not known, and in older reports.
     """
+
+    NOT_COMPARED: ClassVar = ("heatmap", "layer")
 
     path: str
     into: bool = False
@@ -42,6 +49,13 @@ class Rivals:
     opposing: tuple[int, ...]
     opposing_share: float
     place: tuple[float, float] | None = None
+    heatmap: Picture | None = None
+    layer: Picture | None = None
+
+    @property
+    def coarse(self) -> bool:
+        """Whether the map is drawn cell by cell."""
+        return self.heatmap is not None and max(self.heatmap.values.shape[:2]) <= COARSE
 
     @property
     def where(self) -> str:
@@ -56,7 +70,7 @@ class Rivals:
 
 def region_of(place: tuple[float, float]) -> str:
     """Return in words in which ninth of the model's input a place (down, across) lies: "at the upper left", "near the centre"."""
-    down, across = (min(2, max(0, int(3 * at))) for at in place)
+    down, across = (int(min(2, max(0, 3 * at))) for at in place)
     return f"{'near' if down == across == 1 else 'at'} the {NINTHS[down][across]}"
 
 
@@ -76,6 +90,7 @@ def rivals_of(probe: Probe) -> Rivals | None:
         return None
     favour, favouring, favouring_share = _greatest(by_channel)
     oppose, opposing, opposing_share = _greatest(-by_channel)
+    heatmap = _heatmap(by_place, first)
     return Rivals(
         path=first.path,
         into=first.into,
@@ -92,6 +107,8 @@ def rivals_of(probe: Probe) -> Rivals | None:
         opposing=opposing,
         opposing_share=opposing_share,
         place=_place(by_place, first),
+        heatmap=heatmap,
+        layer=None if heatmap is None else on_image(heatmap, probe, first.part, first.kept),
     )
 
 
@@ -102,6 +119,21 @@ def _greatest(by_channel: np.ndarray) -> tuple[float, tuple[int, ...], float]:
     total = float(by_channel[by_channel > 0].sum())
     share = float(by_channel[named].sum()) / total if total else 0.0
     return figure(np.float32(total)), tuple(named), figure(np.float32(share))
+
+
+def _heatmap(by_place: np.ndarray, explained: Explained) -> Picture | None:
+    """Return the contributions by position, 0 in the middle of their scale."""
+    most = figure(np.float32(np.abs(by_place).max()))
+    if not explained.placed or by_place.size < 2 or not 0 < most < MOST:
+        return None
+    return Picture(quantize(by_place, -most, most), -most, most, DIVERGING)
+
+
+def on_image(heatmap: Picture, probe: Probe, part: Part, kept: Part) -> Picture:
+    """Return the map as an overlay on the image as it was given; `part` and `kept` are as in `Explained`."""
+    height, width = probe.original.shape[:2]
+    rows, columns = heatmap.values.shape[:2]
+    return layer_of(heatmap, within(probe.seen, part), within(probe.seen, kept), layer_size((height, width), (rows, columns)))
 
 
 def _place(by_place: np.ndarray, explained: Explained) -> tuple[float, float] | None:

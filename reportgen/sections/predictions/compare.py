@@ -157,8 +157,14 @@ def _two_answers(before: Predictions, after: Predictions) -> str:
     """Return a sentence with two answers that cannot be compared, each with its score."""
     if all(each.read_as in ("classification", "binary") and not each.answers_by_itself() for each in (before, after)):
         was, now = (f"{each.answer()} ({each.worded([each.rows[0].score])[0]})" for each in (before, after))
-        return f"The top class was {was}; it is now {now}."
+        same = _spelling(before.rows[0].label) == _spelling(after.rows[0].label)
+        return f"The top class was {was}; it is now {now}.{' By its name, it is the same class.' if same else ''}"
     return f"The answer was {before.in_a_line()}; it is now {after.in_a_line()}."
+
+
+def _spelling(label: str) -> str:
+    """Return the letters and digits of a label: "Cassette player" and "cassette_player" are one name."""
+    return "".join(filter(str.isalnum, label.casefold())) or label
 
 
 def _kind(section: Predictions) -> str:
