@@ -158,7 +158,7 @@ def _two_answers(before: Predictions, after: Predictions) -> str:
     if all(each.read_as in ("classification", "binary") and not each.answers_by_itself() for each in (before, after)):
         was, now = (f"{each.answer()} ({each.worded([each.rows[0].score])[0]})" for each in (before, after))
         same = _spelling(before.rows[0].label) == _spelling(after.rows[0].label)
-        return f"The top class was {was}; it is now {now}.{' By its name, it is the same class.' if same else ''}"
+        return f"The top class was {was}; it is now {now}{', by its name the same class' if same else ''}."
     return f"The answer was {before.in_a_line()}; it is now {after.in_a_line()}."
 
 
