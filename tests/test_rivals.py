@@ -71,27 +71,27 @@ def test_contributions_are_those_worked_out_on_paper() -> None:
 def test_the_map_has_the_contributions_of_each_place() -> None:
     found = rivals(report())
     assert found is not None
-    assert found.heatmap is not None
-    assert (found.heatmap.low, found.heatmap.high) == (-1.4, 1.4)
+    assert found.layer is not None
+    assert (found.layer.low, found.layer.high) == (-1.4, 1.4)
     # 1.4 at the upper right, 0.5 at the lower left; and as 127 steps lie between 0 and 1.4, a step is 0.011
-    assert np.allclose(found.heatmap.numbers(), [[0, 0, 1.4], [0.5, 0, 0]], atol=0.0111)
+    assert np.allclose(found.layer.numbers(), [[0, 0, 1.4], [0.5, 0, 0]], atol=0.0111)
     of_the_rival = rivals(report(net(biases=(0.0, 9.0, -9.0))))  # what favours b is what speaks against a
     assert of_the_rival is not None
-    assert of_the_rival.heatmap is not None
-    assert np.allclose(of_the_rival.heatmap.numbers(), [[0, 0, -1.4], [-0.5, 0, 0]], atol=0.0111)
+    assert of_the_rival.layer is not None
+    assert np.allclose(of_the_rival.layer.numbers(), [[0, 0, -1.4], [-0.5, 0, 0]], atol=0.0111)
 
 
 def test_the_page_shows_the_map_over_the_image() -> None:
     page = render(report(labels=["<b>a", "b", "c"]))
     assert 'aria-label="What speaks for &lt;b&gt;a and what for b, over the image"' in page
-    assert "red places speak for" in page
+    assert "Red places speak for" in page
     assert rivals(read(page)) == rivals(report(labels=["<b>a", "b", "c"]))
 
 
 def test_a_layer_of_one_place_has_no_map() -> None:
     found = rivals(reportgen.generate(net_of_one_place(), PIXELS, only="attributions,predictions", labels=["a", "b", "c"]))
     assert found is not None
-    assert (found.favour, found.heatmap, found.layer) == (2.5, None, None)
+    assert (found.favour, found.layer, found.coarse) == (2.5, None, False)
 
 
 def net_of_one_place() -> Any:

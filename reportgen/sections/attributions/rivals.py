@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 
 from ...formatting import name
@@ -28,11 +26,9 @@ class Rivals:
     positive numbers. `favouring` and `opposing` are the channels that contribute most to each, and `favouring_share` and
     `opposing_share` are their shares of it, 0..1. `place` is the centre of the position that contributes most, summed over its
     channels, as fractions (down, across) of the model's input; None if no single position does, or its place is not known.
-    `heatmap` (h, w) has the sums over the channels, from minus to plus their max absolute value, and `layer` is the same map as
-    an overlay; both are None if the layer has a single position or its place is not known, and in older reports.
+    `layer` is an overlay with the sum at each position, from minus to plus the max absolute value; None if the layer has a
+    single position or its place is not known, and in older reports. `coarse`: it is drawn cell by cell.
     """
-
-    NOT_COMPARED: ClassVar = ("heatmap", "layer")
 
     path: str
     into: bool = False
@@ -49,13 +45,8 @@ class Rivals:
     opposing: tuple[int, ...]
     opposing_share: float
     place: tuple[float, float] | None = None
-    heatmap: Picture | None = None
     layer: Picture | None = None
-
-    @property
-    def coarse(self) -> bool:
-        """Whether the map is drawn cell by cell."""
-        return self.heatmap is not None and max(self.heatmap.values.shape[:2]) <= COARSE
+    coarse: bool = False
 
     @property
     def where(self) -> str:
@@ -91,6 +82,7 @@ def rivals_of(probe: Probe) -> Rivals | None:
     favour, favouring, favouring_share = _greatest(by_channel)
     oppose, opposing, opposing_share = _greatest(-by_channel)
     heatmap = _heatmap(by_place, first)
+    layer = None if heatmap is None else on_image(heatmap, probe, first.part, first.kept)
     return Rivals(
         path=first.path,
         into=first.into,
@@ -107,8 +99,8 @@ def rivals_of(probe: Probe) -> Rivals | None:
         opposing=opposing,
         opposing_share=opposing_share,
         place=_place(by_place, first),
-        heatmap=heatmap,
-        layer=None if heatmap is None else on_image(heatmap, probe, first.part, first.kept),
+        layer=layer,
+        coarse=layer is not None and max(by_place.shape) <= COARSE,
     )
 
 
