@@ -115,6 +115,8 @@ def test_warnings_stand_with_whose_they_are() -> None:
     for line in ("Old report: careful", "Both reports: both", "New report: newly"):
         assert line in page
         assert "> {}: `{}`".format(*line.split(": ")) in markdown(found)
+    assert "Versions 2 to 4: newly" in text_of(render_series(series([old, new, new, new])))
+    assert "Version 2, Version 3, Version 5: newly" in text_of(render_series(series([old, new, new, old, new])))
     through = text_of(render_series(series([old, new, new])))
     for line in ("Version 1: careful", "All reports: both", "Version 2, Version 3: newly"):
         assert line in through
