@@ -125,9 +125,14 @@ def test_the_page_says_it_in_words() -> None:
 
 def test_of_random_weights_it_says_not_to_rely_on_it() -> None:
     random = replace(report(), warnings=(f"{RANDOM_WEIGHTS}: nothing was learned.",))
-    assert words(random).startswith(
-        "Why a and not b? Do not rely on this: what the top of the page says of the prediction goes for it"
-    )
+    assert words(random).startswith("Why a and not b? Do not rely on this answer: it is of no more use than the prediction")
+
+
+def test_a_map_that_is_drawn_in_grey_is_not_told_by_its_colours() -> None:
+    assert "Red places" in render(report())
+    page = render(replace(report(), warnings=(f"{RANDOM_WEIGHTS}: nothing was learned.",)))
+    assert "Red places" not in page
+    assert "In grey, as the map is not to be relied on" in page
 
 
 def test_where_biases_decide_it_says_so() -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...formatting import name
-from ..predictions import SECTION as PREDICTIONS
 from ..section import Alike, Comparison
-from .compare import AttributionChanges, attribution_caveats, explained
+from .compare import AttributionChanges, attribution_caveats, explained, one_set_of_classes
 from .find import Attributions
 
 
@@ -30,17 +29,9 @@ def alike_attributions(old: Attributions, new: Attributions, comparison: Compari
         yield Alike("Classes explained", False, f"{was} → {now}", "the attribution maps")
 
 
-def one_set_of_classes(comparison: Comparison) -> bool:
-    """Return whether a class index means the same in both reports, as far as known: equal number of classes, equal labels."""
-    both = comparison.both(PREDICTIONS)
-    if both is None:
-        return True
-    digests = {each.labels_digest for each in both} - {None}
-    return both[0].classes == both[1].classes and len(digests) < 2
-
-
 def class_caveats(changes: AttributionChanges, comparison: Comparison) -> Iterator[str]:
-    """Yield a warning if two maps side by side explain different classes, or if that is not known."""
-    yield from attribution_caveats(changes, comparison)
-    if not one_set_of_classes(comparison) and any(row.old_class_index == row.new_class_index for row in changes.rows):
-        yield "The models have different classes: maps of the same class index may explain two different classes."
+    """Yield a warning if two maps side by side explain different classes, or may do so."""
+    if one_set_of_classes(comparison):
+        yield from attribution_caveats(changes, comparison)
+    elif changes.rows:
+        yield "The models have different classes, so attribution maps side by side may explain different things."

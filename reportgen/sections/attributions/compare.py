@@ -14,6 +14,7 @@ from ...methods.quality import rank_correlation as rank_correlation
 from ...picture import DIVERGING, Picture, difference_picture, quantize
 from ...records import record
 from ...tensors import figure
+from ..predictions import SECTION as PREDICTIONS
 from ..section import Comparison
 from .find import Attribution, Attributions
 
@@ -33,8 +34,9 @@ class AttributionChange:
     the old map, in the new one, and in both. `rank_correlation` is Spearman's, 1 for maps that rank all places alike.
     Difference, overlap and correlation are None if a map is constant, if the maps differ in size or place, or if they explain
     different classes (`same_question`). `old_overlay` and `new_overlay` are laid over the image, each on the scale of its own
-    report, which all maps of the method share: `old_scale` and `new_scale`. `cover_image`: the cells of both
-    cover the whole image. `old_brightest` and `new_brightest` are as in `Attribution.brightest`.
+    report, which all maps of the method share: `old_scale` and `new_scale`. `cover_image`: the cells of both cover the whole
+    image. `one_set`: a class index means the same in both reports, as far as known. `old_brightest` and `new_brightest` are as
+    in `Attribution.brightest`.
     """
 
     KEY: ClassVar = ("method", "new_class_index", "new_path", "new_sense")
@@ -63,6 +65,7 @@ class AttributionChange:
     rank_correlation: float | None
     bright: tuple[int, int, int]
     same_question: bool
+    one_set: bool
     cover_image: bool
     old_brightest: str
     new_brightest: str
@@ -84,7 +87,9 @@ def compare_attributions(before: Attributions, after: Attributions, comparison: 
     """Compare the maps of every method that both reports have; raises `NotApplicable` if they have no method in common."""
     if not before.rows or not after.rows:
         raise NotApplicable("One of the reports has no attribution maps, so these cannot be compared.")
-    rows = tuple(_change(old, new, (before.laid(old), after.laid(new))) for old, new in _pairs(before.rows, after.rows))
+    one_set = one_set_of_classes(comparison)
+    pairs = _pairs(before.rows, after.rows)
+    rows = tuple(_change(old, new, (before.laid(old), after.laid(new)), one_set=one_set) for old, new in pairs)
     if not rows:
         titles = [", ".join(dict.fromkeys(row.title for row in each.rows)) for each in (before, after)]
         raise NotApplicable(f"The reports have no attribution method in common: {titles[0]}, now {titles[1]}.")
@@ -109,7 +114,7 @@ def _pairs(before: Sequence[Attribution], after: Sequence[Attribution]) -> list[
     return [(partners[number], after[number]) for number in sorted(partners)]
 
 
-def _change(old: Attribution, new: Attribution, overlays: tuple[Picture, Picture]) -> AttributionChange:
+def _change(old: Attribution, new: Attribution, overlays: tuple[Picture, Picture], *, one_set: bool) -> AttributionChange:
     if old.heatmap.values.ndim != 2 or new.heatmap.values.ndim != 2:
         raise ReportFileError("the report's data are not as expected at its heatmap.")
     was, now = _numbers(old), _numbers(new)
@@ -145,6 +150,7 @@ def _change(old: Attribution, new: Attribution, overlays: tuple[Picture, Picture
         rank_correlation=rank_correlation(was, now) if alike else None,
         bright=_bright(was, now) if alike else (0, 0, 0),
         same_question=same_question,
+        one_set=one_set,
         cover_image=old.covers_image and new.covers_image,
         old_brightest=old.brightest,
         new_brightest=new.brightest,
@@ -203,6 +209,15 @@ def _drawn_as(old: Attribution | None, new: Attribution) -> Attribution:
 def explained(row: Attribution) -> tuple[Any, ...]:
     """Return what a map explains: method, class, sense, and the class that it is compared against."""
     return tuple(getattr(row, each) for each in QUESTION)
+
+
+def one_set_of_classes(comparison: Comparison) -> bool:
+    """Return whether a class index means the same in both reports, as far as known: equal number of classes, equal labels."""
+    both = comparison.both(PREDICTIONS)
+    if both is None:
+        return True
+    digests = {each.labels_digest for each in both} - {None}
+    return both[0].classes == both[1].classes and len(digests) < 2
 
 
 def attribution_caveats(changes: AttributionChanges, comparison: Comparison) -> Iterator[str]:
