@@ -8,15 +8,18 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import IO
 
 import pytest
+import typer
 
 from reportgen.cli import main
 
 Result = subprocess.CompletedProcess[str]
 COMMAND = [sys.executable, "-m", "reportgen"]
+once_built = cache(typer.main.get_command)  # Typer would build all our commands anew, each time one is called
 
 
 def fresh(*arguments: object, cwd: Path, **environment: str) -> Result:
@@ -40,6 +43,8 @@ def here(*arguments: object, cwd: Path, stdout: IO[bytes] | None = None, **envir
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryFile() as printed, tempfile.TemporaryFile() as told:
         patch.chdir(cwd)
         patch.setattr(sys, "argv", words)
+        if not environment:  # of which Typer reads some while it builds
+            patch.setattr(typer.main, "get_command", once_built)
         patch.setattr(sys.modules["__main__"], "__package__", None)  # Click names the program by it: not `python -m pytest`
         for name, value in {"COLUMNS": "200", **environment}.items():
             patch.setenv(name, value)

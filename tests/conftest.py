@@ -16,6 +16,8 @@ from .browser import launched
 if TYPE_CHECKING:
     from reportgen import Report
 
+    from .two_sites import TwoSites
+
 ROOT = Path(__file__).parent.parent
 # before anything imports TensorFlow: on some processors it does without oneDNN by default, and then cannot run convolutions that
 # are channels first or grouped
@@ -121,3 +123,19 @@ def pages(reports: dict[str, Report], tmp_path_factory: pytest.TempPathFactory) 
     for name, report in reports.items():
         (folder / f"{name}.html").write_text(reportgen.render(report), "utf-8")
     return {name: folder / f"{name}.html" for name in reports}
+
+
+@pytest.fixture(scope="session")
+def two_sites(tmp_path_factory: pytest.TempPathFactory) -> TwoSites:
+    """The sites of an old and a new checkpoint, large and small ones: only to be read."""
+    from .two_sites import two_sites_in
+
+    return two_sites_in(tmp_path_factory.mktemp("flips"))
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny net, its images, and `site`, which is made of them: only to be read."""
+    from .tiny_site import tiny_site_in
+
+    return tiny_site_in(tmp_path_factory.mktemp("patches"))

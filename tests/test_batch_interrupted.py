@@ -24,7 +24,7 @@ from reportgen.site.writing import is_whole
 
 from .test_batch import ONLY, colour_model, contents
 
-IMAGES = 40
+IMAGES = 20
 # imports TensorFlow once; each line of standard input is then a run, forked into a process group of its own
 SERVER = """
 import json, os, sys
@@ -144,9 +144,9 @@ def test_ctrl_c_while_workers_draw_writes_the_index_and_leaves_no_process(server
 
 
 @pytest.mark.slow
-def test_three_kills_lose_and_halve_nothing(server: Server, folder: Path, tmp_path: Path) -> None:
+def test_two_kills_lose_and_halve_nothing(server: Server, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     site, whole, drawn = tmp_path / "site", tmp_path / "whole", random.Random(5)
-    for _ in range(3):
+    for _ in range(2):
         before = {page: page.read_bytes() for page in pages(site)}
         group = server.start(*command(folder, site), errors=tmp_path / "errors")
         wait_for(lambda before=before: len(pages(site)) > len(before))
@@ -158,10 +158,11 @@ def test_three_kills_lose_and_halve_nothing(server: Server, folder: Path, tmp_pa
             assert reportgen.read(page).provenance.image.name == f"{page.stem}.png"
         assert all(page.read_bytes() == content for page, content in before.items())
     kept = len(pages(site))
-    assert 3 <= kept < IMAGES
+    assert 2 <= kept < IMAGES
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)  # no workers from here on
     made = reportgen.batch(str(folder / "colours.keras"), str(folder / "photos"), site, **ONLY)
     assert made.made + made.kept == IMAGES
-    assert made.kept >= kept - 3  # a page whose line in the journal was not yet written is made again
+    assert made.kept >= kept - 2  # a page whose line in the journal was not yet written is made again
     reportgen.batch(str(folder / "colours.keras"), str(folder / "photos"), whole, **ONLY)
     assert contents(site) == contents(whole)
 

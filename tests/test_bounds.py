@@ -228,8 +228,10 @@ def many_layers(config: dict[str, Any]) -> None:
     config["config"]["layers"] += [{"class_name": "ReLU", "config": {}}] * MOST_OBJECTS
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize(("change", "words"), [(long_text, "characters long"), (many_layers, "more than 100,000 layers")])
+@pytest.mark.parametrize(
+    ("change", "words", "form"),
+    [*((long_text, "characters long", form) for form in FORMS), (many_layers, "more than 100,000 layers", "h5")],
+)
 def test_a_configuration_that_is_too_large_is_refused(change: Any, words: str, form: str, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=words) as caught:
         load(crafted(tmp_path, form, change))

@@ -4,35 +4,37 @@ from __future__ import annotations
 
 import gzip
 import json
-import random
 import re
 import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import reportgen
-from reportgen import Report, ReportFileError
-from reportgen.codec import Encoder, decode_report
+from reportgen import Report
 from reportgen.report import FORMAT, LEFT_OUT
-from reportgen.sections.layers.find import Layers
 
 from .command import fresh, here
-from .fake_probe import call, f32
-from .samples import hostile_pair
+from .fake_probe import f32
 from .test_codec import small_report
 from .test_diff import report_with
+
+
+@cache
+def version(*kernel: float) -> str:
+    """The page of a report of a model with this kernel."""
+    return reportgen.render(report_with({"conv": f32(kernel)}))
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with v1.html, v2.html (another kernel) and v3.html."""
-    for name, values in (("v1", [3, 4]), ("v2", [3, 0]), ("v3", [3, 3.9])):
-        write(tmp_path / f"{name}.html", report_with({"conv": f32(values)}))
+    for name, kernel in (("v1", (3, 4)), ("v2", (3, 0)), ("v3", (3, 3.9))):
+        (tmp_path / f"{name}.html").write_text(version(*kernel), "utf-8")
     return tmp_path
 
 
@@ -108,30 +110,6 @@ def test_markdown(folder: Path) -> None:
     assert (folder / "page.html").exists()
 
 
-def test_markdown_of_hostile_names_stays_in_its_place() -> None:
-    old, new = hostile_pair(small_report())
-    text = reportgen.markdown(reportgen.diff(old, new))
-    for line in text.splitlines():
-        # outside code spans nothing of a name is left that GitHub would take for markup
-        outside = "".join(line.split("`")[::2])
-        assert "<img" not in outside, line
-        assert "<script" not in outside, line
-
-
-def test_markdown_of_changed_layers_with_hostile_types() -> None:
-    def report(kind: str) -> Report:
-        layer = call(0, "conv", kind)
-        return replace(small_report(), layers=Layers((layer,), 0, 0))
-
-    hostile = "X](http://evil) ![x](http://evil/p.png) @everyone\n\n# Heading | <img src=x>"
-    text = reportgen.markdown(reportgen.diff(report("Conv2D"), report(hostile)))
-    assert "type" in text
-    for line in text.splitlines():
-        outside = "".join(line.split("`")[::2])
-        assert not re.search(r"evil|@everyone|<img|Heading", outside), line
-        assert not line.startswith("# ")
-
-
 def test_caveats_in_markdown_are_whole() -> None:
     old, new = small_report(), small_report()
     model = replace(new.provenance.model, preprocessing="unit: pixel / 255")
@@ -151,53 +129,6 @@ def test_options_for_models_are_refused_for_reports(folder: Path) -> None:
     result = here("diff", "v1.html", "v2.html", "--class", "cat", "--fit", "crop", cwd=folder)
     assert result.returncode == 2
     assert "--class, --fit can only be used with --models" in result.stderr
-
-
-def mutated(value: Any, generator: random.Random) -> Any:
-    """JSON with one value in it replaced by another of its type, or left out."""
-    if isinstance(value, dict) and value:
-        key = generator.choice(list(value))
-        if generator.random() < 0.02:
-            return {name: each for name, each in value.items() if name != key}
-        return {**value, key: mutated(value[key], generator)}
-    if isinstance(value, list) and value:
-        place = generator.randrange(len(value))
-        if generator.random() < 0.2:
-            return value[:place] + value[place + 1 :]
-        return [*value[:place], mutated(value[place], generator), *value[place + 1 :]]
-    if isinstance(value, (bool, dict, list)) or value is None:
-        return value
-    if isinstance(value, int):
-        return generator.choice([-1, 0, 1, 2, 7, 10**9, 10**30, -(10**30)])
-    if isinstance(value, float):
-        return generator.choice([0.0, -1.0, 1e300, -1e300, "nan", "inf", "-inf", 1e-320])
-    return generator.choice(["", "x", "rgb", "viridis", "conv", "map", "layer", "\ud800", value + "A"])
-
-
-@pytest.mark.filterwarnings("error")
-def test_reports_whose_data_contradict_each_other_are_compared_or_refused() -> None:
-    """Types right, values wrong, in the present format and in the first: every answer is a page or a `ReportFileError`."""
-    generator = random.Random(7)
-    encoder = Encoder()
-    good = small_report()
-    data = encoder.encode(good)
-    refused = compared = 0
-    for turn in range(600):
-        bad = {**data, "format": generator.choice([1, FORMAT])}
-        for _ in range(generator.choice([1, 1, 2, 5])):
-            bad = mutated(bad, generator)
-        try:
-            report = decode_report(json.loads(json.dumps(bad)), encoder.pictures)
-            found = reportgen.diff(*generator.choice([(good, report), (report, good), (report, report)]))
-            reportgen.markdown(found)
-            if turn % 30 == 0:
-                reportgen.render_diff(found)
-                reportgen.render_series(reportgen.series([good, report, good]))
-            compared += 1
-        except ReportFileError:
-            refused += 1
-    assert compared > 150
-    assert refused > 50
 
 
 def test_three_versions(folder: Path) -> None:
@@ -236,8 +167,8 @@ def test_a_folder_for_servers_that_forbid_what_lies_inline(folder: Path) -> None
 
 
 def test_the_same_page_twice(folder: Path) -> None:
-    for name in ("a.html", "b.html"):
-        fresh("diff", "v1.html", "v2.html", "-o", name, cwd=folder, PYTHONHASHSEED=name[0].replace("a", "1").replace("b", "2"))
+    here("diff", "v1.html", "v2.html", "-o", "a.html", cwd=folder)
+    fresh("diff", "v1.html", "v2.html", "-o", "b.html", cwd=folder, PYTHONHASHSEED="1")  # another than here
     assert (folder / "a.html").read_bytes() == (folder / "b.html").read_bytes()
 
 
@@ -281,12 +212,13 @@ def test_what_is_wrong_is_told_in_a_line_with_exit_code_2(folder: Path, argument
 
 
 def test_models_are_reported_on_and_compared(tmp_path: Path, cat: Path) -> None:
-    result = here("diff", "--models", "minivgg@early", "minivgg", "minivgg@early", "--image", cat, cwd=tmp_path)
+    models = ("minivgg@early", "minivgg", "minivgg@early")
+    result = here("diff", "--models", *models, "--image", cat, "--visualize", "block1_conv1:0", cwd=tmp_path)
     assert (result.returncode, result.stdout) == (1, "diff-minivgg@early-minivgg@early.html\n")
-    assert result.stderr.startswith(
-        "The answer is `cat` in all 3 versions, 33.2 %, then 98.7 %, then 33.2 %. Retrained or trained further in every step: "
-    )
-    assert "\nWhich version is best? Not known: no metric, such as accuracy, is given for two versions or more. " in result.stderr
+    verdict, best, *_ = result.stderr.splitlines()
+    accuracy = "From version 1 to 3 `CIFAR-10 test accuracy` is 0.4794 in both (0.4794, 0.8705, 0.4794). "
+    assert verdict.startswith(f"The answer is `cat` in all 3 versions, 33.2 %, then 98.7 %, then 33.2 %. {accuracy}Retrained or ")
+    assert best.startswith("Which version is best? Version 2 (`minivgg`), whose `CIFAR-10 test accuracy` of 0.8705 is ")
     assert "; retrained or trained further: the weights of all 11 layers changed by " in result.stderr
 
 
@@ -326,18 +258,3 @@ def test_git_shows_the_data_of_reports_and_opens_the_diff(folder: Path) -> None:
     assert "<img" not in shown
     git("difftool", "--no-prompt", "--tool", "reportgen", "model.html", folder=folder)
     assert "80\N{NO-BREAK SPACE}%" in (folder / "diff of models.html").read_text("utf-8")
-
-
-def test_a_hostile_report_is_compared_without_a_traceback(folder: Path) -> None:
-    """Data that are of the right types and yet contradict each other."""
-    text = write(folder / "good.html", small_report()).read_text("utf-8")
-    # the columns of the feature maps' grid: those of other pictures are not compared
-    bad = text.replace('"columns":4,"reduction":1,"channels"', '"columns":0,"reduction":1,"channels"').replace(
-        '"max":1.0', '"max":7.0'
-    )
-    assert '"columns":0' in bad
-    (folder / "bad.html").write_text(bad, "utf-8")
-    result = here("diff", "good.html", "bad.html", cwd=folder)
-    assert result.returncode == 2
-    assert "not as expected" in result.stderr
-    assert "Traceback" not in result.stderr

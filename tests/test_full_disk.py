@@ -25,6 +25,29 @@ from reportgen.site.writing import is_whole
 from .test_batch import COLOURS, ONLY, colour_model, contents
 
 ROOT = Path(__file__).parent.parent
+# runs, each in a fork of a process that has TensorFlow imported, and commands of the shell between them
+STEPS = """
+import json, os, subprocess, sys
+import reportgen.backend, reportgen.batching.batch, reportgen.cli
+codes = []
+for step in json.loads(sys.argv[1]):
+    if isinstance(step, str):
+        subprocess.run(step, shell=True, check=True)
+        continue
+    *arguments, told = step
+    child = os.fork()
+    if child == 0:
+        os.dup2(os.open(told, os.O_WRONLY | os.O_CREAT), 1)
+        os.dup2(1, 2)
+        sys.argv = ["reportgen", *arguments]
+        try:
+            reportgen.cli.main()
+        except SystemExit as ended:
+            os._exit(ended.code if isinstance(ended.code, int) else 0)
+        os._exit(99)
+    codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+print(codes)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +124,7 @@ def sound(site: Path) -> None:
     assert all(is_whole(site, entry) for entry in read_entries(site).values())
 
 
-@pytest.mark.parametrize("share", [0, 0.05, 0.34, 0.67, 0.9, 0.99])
+@pytest.mark.parametrize("share", [0, 0.34, 0.67, 0.98])
 def test_a_disk_that_runs_full_at_any_file_halves_nothing(
     folder: Path, whole: Path, share: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,21 +168,20 @@ def test_a_real_disk_that_is_full(folder: Path, whole: Path, tmp_path: Path) -> 
     disk, out = tmp_path / "disk", tmp_path / "out"
     disk.mkdir()
     out.mkdir()
-    batch = (
-        f"{sys.executable} -m reportgen batch {folder}/photos -m {folder}/colours.keras --labels {folder}/labels.txt"
-        f" --only overview,predictions --preprocess none -o {disk}/site"
-    )
-    script = f"""
-        mount -t tmpfs -o size={pages // 2} tmpfs {disk} || exit 99
-        {batch} >{out}/first 2>&1; echo $? >{out}/code
-        find {disk} -name '.*.tmp' >{out}/left
-        {batch} --json-log >{out}/second 2>&1
-        mount -o remount,size=64m {disk}
-        {batch} --quiet >{out}/third 2>&1; echo $? >>{out}/code
-        cp -r {disk}/site {out}/site
-    """
-    subprocess.run(["unshare", "-rm", "sh", "-c", script], cwd=ROOT, check=True, timeout=300)
-    assert (out / "code").read_text().split() == ["2", "0"]
+    batch = ["batch", f"{folder}/photos", "-m", f"{folder}/colours.keras", "--labels", f"{folder}/labels.txt",
+             "--only", "overview,predictions", "--preprocess", "none", "-o", f"{disk}/site"]  # fmt: skip
+    steps: list[str | list[str]] = [
+        f"mount -t tmpfs -o size={pages // 2} tmpfs {disk}",
+        [*batch, f"{out}/first"],
+        f"find {disk} -name '.*.tmp' >{out}/left",
+        [*batch, "--json-log", f"{out}/second"],
+        f"mount -o remount,size=64m {disk}",
+        [*batch, "--quiet", f"{out}/third"],
+        f"cp -r {disk}/site {out}/site",
+    ]
+    command = ["unshare", "-rm", sys.executable, "-c", STEPS, json.dumps(steps)]
+    ran = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=300)
+    assert ran.stdout == "[2, 2, 0]\n"
     assert (out / "left").read_text() == ""
     (line,) = (out / "first").read_text().splitlines()
     assert line.startswith(f"reportgen: {disk}/site/")

@@ -168,10 +168,10 @@ def test_weights_that_reach_outside_are_refused(change: Change, tmp_path: Path) 
 
 
 def test_weights_in_several_files(tmp_path: Path) -> None:
-    original = reportgen.load("mobilenetv3small", weights="random", seed=3)
+    original = reportgen.load("mobilenet", weights="random", seed=3)
     original.model.save_weights(tmp_path / "parts.weights.json", max_shard_size=0.004)
     assert len(list(tmp_path.glob("*.h5"))) > 1
-    assert reportgen.load("mobilenetv3small", weights=str(tmp_path / "parts.weights.json")).digest == original.digest
+    assert reportgen.load("mobilenet", weights=str(tmp_path / "parts.weights.json")).digest == original.digest
     for wrong in ("", "[]", '{"weight_map": [1]}', '{"weight_map": {"a": 1}}', '{"weight_map": {"a": ["../secret.h5"]}}'):
         (tmp_path / "wrong.weights.json").write_text(f"{wrong} ")
         with pytest.raises(ModelError, match="not a list of weights"):
@@ -257,7 +257,7 @@ def test_weights_that_would_fill_the_memory_are_refused(tmp_path: Path) -> None:
 def test_groups_deep_in_each_other_are_walked(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "deep.h5", "w", libver="latest") as file:
         group = file["/"]
-        for _ in range(20_000):
+        for _ in range(6_000):
             group = file[group.create_group("in").ref]
         zeros(group)
     with pytest.raises(ModelError, match="unpacks to 10,000 MB"):

@@ -24,7 +24,7 @@ from reportgen.site.links import Neighbours
 
 OPTIONS: dict[str, Any] = {"preprocess": "unit", "skip": "feature_visualization"}
 RNG = np.random.default_rng(7)
-IMAGES = [RNG.integers(0, 256, (16, 16, 3), dtype=np.uint8) for _ in range(4)] + [np.zeros((16, 16, 3), np.uint8)]
+IMAGES = [RNG.integers(0, 256, (16, 16, 3), dtype=np.uint8) for _ in range(2)] + [np.zeros((16, 16, 3), np.uint8)]
 
 
 def net(kind: str) -> Any:
@@ -55,14 +55,11 @@ def net(kind: str) -> Any:
     ("kind", "options"),
     [
         ("softmax", {}),
-        ("softmax", {"target": 2}),
-        ("softmax", {"against": 1}),
-        ("softmax", {"explain": "grad-cam,saliency,hires-cam", "maps": 3, "scale": "layer"}),
-        ("softmax", {"explain_layer": "conv1"}),
+        ("softmax", {"target": 2, "explain_layer": "conv1"}),
+        ("softmax", {"against": 1, "explain": "grad-cam,saliency,hires-cam", "maps": 3, "scale": "layer"}),
         ("binary", {}),
         ("regression", {"task": "regression"}),
         ("segmentation", {}),
-        ("two outputs", {}),
         ("two outputs", {"head": "other"}),
         ("lambda", {}),
     ],

@@ -47,9 +47,10 @@ def test_the_change_over_all_versions_is_that_from_the_first_straight_to_the_las
 
 
 def test_the_page_and_the_verdict_tell_of_it() -> None:
+    first, second = (report_with({"a": f32(each), "b": f32([1, 2])}) for each in ([3, 4], [6, 8]))
+
     def told(*last: float) -> tuple[str, str]:
-        reports = [report_with({"a": f32(each), "b": f32([1, 2])}) for each in ([3, 4], [6, 8], last)]
-        found = series(reports)
+        found = series([first, second, report_with({"a": f32(last), "b": f32([1, 2])})])
         return found.verdict, render_series(found).partition('<section id="layers">')[2].partition("</section>")[0]
 
     verdict, shown = told(3, -4)  # 8 of 5 in a; of both layers 8 of sqrt(30)

@@ -17,8 +17,8 @@ from reportgen.site.entries import Entry
 from reportgen.site.figures import figures_of_model
 from reportgen.site.pages import REPORTS_A_PAGE, rows_of, site_pages
 
-from .browser import axe_findings, opened
-from .test_batch import COLOURS, ONLY, colour_model, contents
+from .browser import COLOURS, axe_findings, opened
+from .test_batch import COLOURS as OF_IMAGES, ONLY, colour_model, contents
 
 HREF = re.compile(r'(?:href|src)="([^"#]+)"')
 
@@ -36,7 +36,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model.get_layer("dense").set_weights([np.array([[1, 0, 0], [1, 0, 0], [0, 0, 1]], np.float32) / 25.5])
     model.save(folder / "old.keras")
     (folder / "labels.txt").write_text("red\ngreen\nblue\n")
-    for name, colour in COLOURS.items():
+    for name, colour in OF_IMAGES.items():
         (folder / "photos" / name).mkdir(parents=True)
         for place in range(2):
             Image.new("RGB", (8, 8), colour).save(folder / "photos" / name / f"{place} é.png")
@@ -157,12 +157,13 @@ def test_a_journal_that_names_places_outside_is_not_believed(site: Path, tmp_pat
 
 @pytest.mark.browser
 @pytest.mark.parametrize("page", ["index.html", "model-new.html"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_pages_in_a_browser(browser: Any, site: Path, page: str, scheme: str) -> None:
-    with opened(browser, site / page, color_scheme=scheme, viewport={"width": 390, "height": 900}) as it:
+def test_the_pages_in_a_browser(browser: Any, site: Path, page: str) -> None:
+    with opened(browser, site / page, viewport={"width": 390, "height": 900}) as it:
         assert it.page.evaluate("document.documentElement.scrollWidth") <= 390
         assert it.messages == []
-        assert axe_findings(it.page) == []  # which asks for the style sheet, against the page's policy: so it comes last
+        assert axe_findings(it.page) == []  # which asks for the style sheet, against the page's policy: so it comes late
+        it.page.emulate_media(color_scheme="dark")
+        assert axe_findings(it.page, COLOURS) == []
 
 
 @pytest.mark.browser

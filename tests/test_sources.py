@@ -1,17 +1,14 @@
-"""From references to models: names, files, schemes, labels, and every way in which they can be wrong."""
+"""From references to models: names, files, the hub, what they take, and every way in which they can be wrong."""
 
 from __future__ import annotations
 
 import inspect
-import io
-import json
-import os
-import random
 import re
-import subprocess
 import sys
 import zipfile
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,54 +16,20 @@ import pytest
 
 import reportgen
 from reportgen import Absent
-from reportgen.errors import LabelsError, ModelError, OptionError
+from reportgen.errors import ModelError, OptionError
 from reportgen.inspection.network import KerasNetwork
 from reportgen.loading.applications import APPLICATIONS
-from reportgen.loading.labels import imagenet_labels, read_labels
 from reportgen.loading.references import find_reference
-from reportgen.loading.schemes import SCHEMES, scale, scheme_called
 from reportgen.loading.sources import load
 
+from .command import here
 from .models import built, keras, layers
-
-IMAGES = np.random.default_rng(0).integers(0, 256, (2, 5, 7, 3), dtype=np.uint8)
 
 
 def test_all_applications_of_keras_are_known() -> None:
     functions = {name for name, value in vars(keras.applications).items() if inspect.isfunction(value)}
     assert {application.function for application in APPLICATIONS.values()} == functions
     assert len(APPLICATIONS) == 40
-
-
-@pytest.mark.parametrize("name", APPLICATIONS)
-def test_schemes_equal_each_applications_own_preprocessing(name: str) -> None:
-    module = sys.modules[getattr(keras.applications, APPLICATIONS[name].function).__module__]
-    expected = module.preprocess_input(IMAGES.astype(np.float32))
-    np.testing.assert_allclose(scale(IMAGES, scheme_called(name)), expected, rtol=1e-5, atol=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("scheme", "expected"),
-    [
-        ("none", [0, 51, 255]),
-        ("unit", [0, 0.2, 1]),
-        ("symmetric", [-1, -0.6, 1]),
-        ("caffe", [255 - 103.939, 51 - 116.779, 0 - 123.68]),  # blue first
-        ("torch", [-0.485 / 0.229, (0.2 - 0.456) / 0.224, (1 - 0.406) / 0.225]),
-    ],
-)
-def test_schemes_by_hand(scheme: str, expected: list[float]) -> None:
-    pixel = np.array([[[[0, 51, 255]]]], np.uint8)
-    np.testing.assert_allclose(scale(pixel, SCHEMES[scheme])[0, 0, 0], expected, rtol=1e-5, atol=1e-6)
-    assert pixel.tolist() == [[[[0, 51, 255]]]]
-    assert scale(pixel, SCHEMES[scheme]).dtype == np.float32
-
-
-def test_schemes_for_three_channels_refuse_others() -> None:
-    for scheme in ("caffe", "torch"):
-        with pytest.raises(OptionError, match="three channels"):
-            scale(IMAGES[..., :1], SCHEMES[scheme])
-    assert set(SCHEMES) == {"none", "unit", "symmetric", "caffe", "torch"}
 
 
 @pytest.mark.parametrize("reference", ["vgg61", "nothing-of-the-kind", "VGG-16"])
@@ -119,87 +82,6 @@ def test_a_file_of_weights_only_says_what_to_do(tmp_path: Path) -> None:
         load(tmp_path / "only.weights.h5")
 
 
-def test_weights_from_a_file(tmp_path: Path) -> None:
-    original = load("mobilenetv3small", weights="random", seed=3)
-    path = tmp_path / "mine.weights.h5"
-    original.model.save_weights(path)
-    again = load("mobilenetv3small", weights=str(path))
-    assert KerasNetwork(again).digest == KerasNetwork(original).digest
-    assert again.source == "keras.applications.MobileNetV3Small, weights of mine.weights.h5"
-    with pytest.raises(ModelError, match="do not fit MobileNet"):
-        load("mobilenet", weights=str(path))
-
-
-def test_random_weights_leave_the_callers_random_numbers_alone() -> None:
-    random.seed(5)
-    np.random.seed(5)
-    expected = random.random(), np.random.random()
-    random.seed(5)
-    np.random.seed(5)
-    first = load("mobilenetv3small", weights="random", seed=1)
-    assert (random.random(), np.random.random()) == expected
-    assert KerasNetwork(load("mobilenetv3small", weights="random", seed=1)).digest == KerasNetwork(first).digest
-    assert KerasNetwork(load("mobilenetv3small", weights="random", seed=2)).digest != KerasNetwork(first).digest
-
-
-def test_imagenet_weights_without_network_say_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-
-    def refuse(*_: Any, **__: Any) -> None:
-        raise OSError("Network is unreachable")
-
-    monkeypatch.setattr("socket.getaddrinfo", refuse)
-    announced: list[str] = []
-
-    def announce(line: str) -> io.StringIO:
-        announced.append(line)
-        return io.StringIO()
-
-    with pytest.raises(ModelError, match=r"Without a network connection, .*--weights random"):
-        load("mobilenetv3small", announce=announce)
-    assert announced == [f"The ImageNet weights of MobileNetV3Small (10 MB) are downloaded once, to {tmp_path}/.keras/models"]
-    with pytest.raises(ModelError):
-        load("mobilenetv3small")
-    assert capsys.readouterr() == ("", "")
-
-
-@pytest.mark.parametrize(
-    ("name", "cached", "other"),
-    [
-        ("mobilenetv3small", "weights_mobilenet_v3_small_224_1.0_float.h5",
-         "weights_mobilenet_v3_small_224_1.0_float_no_top_v2.h5"),
-        ("efficientnetb0", "efficientnetb0.h5", "efficientnetb0_notop.h5"),
-        ("mobilenetv2", "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5",
-         "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224.h5"),
-    ],
-)  # fmt: skip
-def test_a_download_is_announced_unless_the_very_file_is_there(
-    name: str, cached: str, other: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    asked: list[str] = []
-
-    def refuse(fname: str, *_: Any, **__: Any) -> None:
-        asked.append(fname)
-        raise OSError("no network")
-
-    monkeypatch.setattr("keras.src.utils.file_utils.get_file", refuse)
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models" / other).touch()
-    announced: list[str] = []
-
-    def announce(line: str) -> io.StringIO:
-        announced.append(line)
-        return io.StringIO()
-
-    for expected in (1, 1):  # the second time with the very file in its place
-        with pytest.raises(ModelError):
-            load(name, announce=announce)
-        assert len(announced) == expected
-        (tmp_path / "models" / cached).touch()
-    assert asked == [cached, cached]
-
-
 def test_a_folder_that_keras_saved_is_a_model(tmp_path: Path) -> None:
     model = built("functional")
     keras.saving.save_model(model, tmp_path / "unpacked", zipped=False)
@@ -219,48 +101,22 @@ def test_models_of_the_hub_say_what_they_need(monkeypatch: pytest.MonkeyPatch) -
         find_reference("hf://user/model")
 
 
-def test_models_of_the_hub_are_loaded_where_the_package_is(tmp_path: Path, cat: Path) -> None:
-    # in a process of its own, with a package of that name that fetches from a folder
+def test_models_of_the_hub_are_loaded_where_the_package_is(tmp_path: Path, cat: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # a package of that name that fetches from a folder
     keras.saving.save_model(built("functional"), tmp_path / "user-model", zipped=False)
-    (tmp_path / "huggingface_hub.py").write_text(
-        "def snapshot_download(repo_id, **_):\n"
-        f"    return {str(tmp_path)!r} + '/' + repo_id.replace('/', '-')\n"
-    )  # fmt: skip
-    command = [sys.executable, "-m", "reportgen", "report", str(cat), "-m", "hf://user/model", "--only", "layers"]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
-    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
-    assert (result.returncode, result.stdout) == (0, "cat-model.html\n"), result.stderr
+    package = SimpleNamespace(
+        __spec__=ModuleSpec("huggingface_hub", None),
+        snapshot_download=lambda repo_id, **_: str(tmp_path / repo_id.replace("/", "-")),
+    )
+    monkeypatch.setitem(sys.modules, "huggingface_hub", package)
+    made = here("report", cat, "-m", "hf://user/model", "--only", "layers", cwd=tmp_path)
+    assert (made.returncode, made.stdout) == (0, "cat-model.html\n"), made.stderr
     facts = reportgen.read(tmp_path / "cat-model.html").provenance
     assert (facts.model.name, facts.model.source) == ("model", "hf://user/model")
     assert "--model hf://user/model" in facts.command
-    missing = subprocess.run(
-        [*command[:-4], "hf://user/none", *command[-2:]],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-        env=environment,
-    )
+    missing = here("report", cat, "-m", "hf://user/none", "--only", "layers", cwd=tmp_path)
     assert missing.returncode == 2
     assert "Traceback" not in missing.stderr
-
-
-def test_a_model_brings_its_own_scaling_or_is_told_or_assumed() -> None:
-    def net(*front: Any) -> Any:
-        return keras.Sequential([keras.Input((8, 8, 3)), *front, layers.Conv2D(2, 3), layers.GlobalAveragePooling2D()])
-
-    scaled = load(net(layers.Rescaling(1 / 255)))
-    assert (scaled.scheme.name, scaled.warnings) == ("none", ())
-    assert load(net(layers.Normalization(mean=[0, 0, 0], variance=[1, 1, 1]))).scheme.name == "none"
-    nested = load(net(keras.Sequential([keras.Input((8, 8, 3)), layers.RandomFlip(), layers.Rescaling(1 / 255)])))
-    assert nested.scheme.name == "none"
-    assumed = load(net())
-    assert assumed.scheme.name == "unit"
-    assert "--preprocess" in assumed.warnings[0]
-    told = load(net(), preprocess="resnet50")
-    assert (told.scheme.name, told.warnings) == ("caffe", ())
-    with pytest.raises(OptionError, match="--preprocess"):
-        load(net(), preprocess="vanilla")
 
 
 def test_models_of_any_size() -> None:
@@ -331,65 +187,6 @@ def test_other_permutations_leave_the_layout_as_it_is(last: Any) -> None:
     assert (loaded.input_shape, loaded.channels_first) == ((8, 10, 3), False)
 
 
-def test_imagenet_labels() -> None:
-    labels = imagenet_labels()
-    assert len(labels) == len(set(labels)) == 1000
-    assert [labels[index] for index in (0, 281, 285, 817, 999)] == [
-        "tench",
-        "tabby",
-        "Egyptian cat",
-        "sports car",
-        "toilet tissue",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("a.txt", "cat\ndog\n"),
-        ("bom.txt", "\ufeffcat\ndog"),
-        ("crlf.txt", "cat\r\ndog\r\n\r\n"),
-        ("list.json", '["cat", "dog"]'),
-        ("index.json", '{"1": "dog", "0": "cat"}'),
-        ("label.json", '{"dog": 1, "cat": 0}'),
-        ("keras.json", '{"0": ["n02123045", "cat"], "1": ["n02084071", "dog"]}'),
-    ],
-)
-def test_labels_in_every_form(name: str, text: str, tmp_path: Path) -> None:
-    path = tmp_path / name
-    path.write_bytes(text.encode())
-    assert read_labels(path) == ("cat", "dog")
-
-
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("empty.txt", b""),
-        ("binary.txt", b"\xff\xfe\x00"),
-        ("broken.json", b'["cat"'),
-        ("number.json", b"3"),
-        ("gap.json", b'{"0": "cat", "2": "dog"}'),
-        ("nested.json", b"[" * 100_000),
-        ("empty pair.json", b'{"0": []}'),
-    ],
-)
-def test_labels_that_are_none_are_refused(name: str, content: bytes, tmp_path: Path) -> None:
-    path = tmp_path / name
-    path.write_bytes(content)
-    with pytest.raises(LabelsError, match=name):
-        read_labels(path)
-
-
-def test_labels_must_fit_the_classes(tmp_path: Path) -> None:
-    path = tmp_path / "labels.json"
-    path.write_text(json.dumps(["a", "b", "c", "d"]))
-    with pytest.raises(LabelsError, match="4 labels for 5 classes"):
-        load(built("functional"), labels=path)
-    with pytest.raises(LabelsError, match="missing"):
-        load(built("functional"), labels=tmp_path / "missing.txt")
-    assert load(built("functional"), labels=list("abcde")).labels == tuple("abcde")
-
-
 def test_what_stands_for_what() -> None:
     loaded = reportgen.load("minivgg")
     assert (loaded.name, loaded.facts.input_shape, loaded.loaded.scheme.name) == ("minivgg", (64, 64, 3), "none")
@@ -405,17 +202,6 @@ def test_a_users_file_of_our_models_name_is_the_users(tmp_path: Path) -> None:
     built("functional").save(tmp_path / "minivgg.keras")
     loaded = load(tmp_path / "minivgg.keras")
     assert (loaded.name, loaded.source, loaded.labels) == ("minivgg", "minivgg.keras", None)
-
-
-def test_scaling_by_arithmetic_is_seen_and_scaling_behind_the_weights_is_not() -> None:
-    inputs = keras.Input((8, 8, 3))
-    scaled = keras.applications.mobilenet_v2.preprocess_input(inputs)
-    front = keras.Model(inputs, layers.Conv2D(2, 3)(scaled))
-    assert load(front).scheme.name == "none"
-    behind = keras.Sequential([keras.Input((8, 8, 3)), layers.Flatten(), layers.Dense(2), layers.Rescaling(100.0)])
-    assert load(behind).scheme.name == "unit"
-    whole = keras.Input((8, 8, 3), dtype="uint8")
-    assert load(keras.Model(whole, layers.Conv2D(2, 3)(whole))).scheme.name == "none"
 
 
 def test_what_is_no_model_and_options_of_the_wrong_kind_are_refused(cat: Path) -> None:
