@@ -77,7 +77,6 @@ def test_check_and_diff_read_standard_input(
     assert json.loads(capfd.readouterr().out) == json.loads(of_file.replace('"cat.png"', '"standard input"'))
 
     diff = ["diff", "--models", "minivgg", "minivgg", "--image", "-", "-o", str(tmp_path / "a.html")]
-    diff += ["--only", "overview,predictions"]
     assert commanded(diff, Stream(cat.read_bytes()), monkeypatch) == 0
     assert "standard input" in (tmp_path / "a.html").read_text("utf-8")
     assert str(cat) not in (tmp_path / "a.html").read_text("utf-8")
