@@ -2,7 +2,7 @@
 
 Each is the architecture that its row of the table says. One for each way in which they are built makes a report of sane contents,
 and one of a large picture does so in bounded memory. The others are the same layers in the same order, more of them or wider
-(a thousand layers are tried in `test_deep_models`, and VGG16, of the largest tensor, in `test_vgg16`).
+(greater depth is tried in `test_deep_models`; VGG16, which has the largest weight, in `test_vgg16`).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ REPORTED = {
     "resnet50": "sums; pixels in the order of Caffe",
     "xception": "separable convolutions",
 }
-LARGE = "efficientnetb4"  # of whose 380 x 380 pixels come the maps that take the most memory here
+LARGE = "efficientnetb4"  # 380 x 380 pixels through 477 layers
 # Howard et al. 2017: 569 M; Tan and Le 2019: 0.39 G; Howard et al. 2019: 56 M; Liu et al. 2022: 4.5 G
 MILLIONS = {"mobilenet": 568.7, "efficientnetb0": 385.8, "mobilenetv3small": 56.5, "convnexttiny": 4455.5}
 FIELDS = {"resnet50": 483, "inceptionv3": 1311}  # of the last maps; Araujo, Norris and Sim 2019, table 1

@@ -91,7 +91,7 @@ def test_layers_side_by_side_give_what_each_gives_alone(monkeypatch: pytest.Monk
     for module in ("climb", "climbing", "remembering"):
         monkeypatch.setattr(f"reportgen.inspection.{module}.STEPS", FEW)
     monkeypatch.setattr("reportgen.inspection.ascent.MARGIN", 80)  # the model's own size, which is larger than a step sees
-    filters = {"second": (0, 3), "first": (1,), OUTPUT: (0, 1), "pool": (2,)}
+    filters = {"second": (0, 3), OUTPUT: (0, 1), "pool": (2,)}
     network = deep_net()
     seen: list[tuple[str, int, int]] = []
     with watching(lambda *step: seen.append(step)):
@@ -104,10 +104,10 @@ def test_layers_side_by_side_give_what_each_gives_alone(monkeypatch: pytest.Monk
     second = found["second"]
     assert not isinstance(second, NotApplicable)
     assert second[0].picture.shape == (64, 56, 3)
-    # one bar for all of them, which ends full: four layers with one batch each
-    assert {(name, every) for name, _, every in seen} == {("Feature visualization", 4 * FEW)}
+    # one bar for all of them, which ends full: three layers with one batch each
+    assert {(name, every) for name, _, every in seen} == {("Feature visualization", 3 * FEW)}
     assert [done for _, done, _ in seen] == sorted(done for _, done, _ in seen)
-    assert seen[-1][1] == 4 * FEW
+    assert seen[-1][1] == 3 * FEW
 
 
 @pytest.mark.parametrize(("margin", "size"), [(24, (32, 32)), (80, (64, 56))])
