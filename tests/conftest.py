@@ -42,7 +42,7 @@ FIRST = (
     "network",
     "kinds",
     "training",
-    "odd_models",
+    "deep_models",
     "callback",
     "vgg16",
     "wheel",
@@ -75,6 +75,13 @@ def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REPORTGEN_CACHE", str(folder))
         yield folder
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache folder of this test alone, which is not there yet."""
+    monkeypatch.setenv("REPORTGEN_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
 
 
 @pytest.fixture(scope="module")

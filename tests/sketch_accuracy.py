@@ -41,16 +41,25 @@ def exact_changes(old: Any, new: Any) -> dict[str, float]:
     return changes
 
 
-def compared(old: str, new: str, image: str, **options: Any) -> list[Compared]:
-    """Every layer of two models, by report and by weights."""
-    models = [reportgen.load(reference).model for reference in (old, new)]
-    reports = [reportgen.generate(reference, image, only=("layers", "filters", "weights"), **options) for reference in (old, new)]
+def report_of(model: Any, image: Any, **options: Any) -> reportgen.Report:
+    """What of a report holds the sketches of weights."""
+    return reportgen.generate(model, image, only=("layers", "filters", "weights"), **options)
+
+
+def told(old: Any, new: Any, *reports: reportgen.Report) -> list[Compared]:
+    """Every layer of two models, by their reports and by weights."""
     drift = reportgen.diff(*reports).weights
     assert isinstance(drift, WeightDrift)
-    exact = exact_changes(*models)
+    exact = exact_changes(old, new)
     assert {row.path for row in drift.layers} == set(exact)
     assert not drift.unknown()
     return [Compared(row.path, exact[row.path], row.relative_change or 0.0) for row in drift.layers]
+
+
+def compared(old: str, new: str, image: str, **options: Any) -> list[Compared]:
+    """The same of two references."""
+    models = [reportgen.load(reference).model for reference in (old, new)]
+    return told(*models, *(report_of(reference, image, **options) for reference in (old, new)))
 
 
 def main() -> None:

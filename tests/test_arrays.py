@@ -3,12 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
-import struct
-import sys
-import zipfile
-import zlib
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,49 +11,15 @@ import pytest
 from PIL import Image
 
 import reportgen
-from reportgen.arrays import GivenArray, given_image
+from reportgen.arrays import given_image
 from reportgen.arrays.given import Range, as_colours, given_array
-from reportgen.cli import main
 from reportgen.errors import ImageError, OptionError
-from reportgen.image import GivenImage
 from reportgen.methods.subject import baseline_pixels, baseline_words
 from reportgen.overlay import blurred
-from reportgen.report import Absent, Report
+from reportgen.report import Absent
 
+from .array_nets import BANDS, RANDOM, SENSOR, called, net, report_of, saved, scores
 from .models import keras, layers
-
-RANDOM = np.random.default_rng(7)
-SENSOR = RANDOM.normal(-40, 20, (12, 10, 2)).astype(np.float32)
-BANDS = RANDOM.normal(size=(12, 10, 5)).astype(np.float32)
-
-
-@cache
-def net(channels: int) -> Any:
-    """A score for each place and channel of (12, 10, channels): nothing that the model is given can differ unnoticed."""
-    keras.utils.set_random_seed(channels)
-    image = keras.Input((12, 10, channels), name="sensor")
-    x = layers.Conv2D(3, 3, padding="same", activation="relu", name="conv")(image)
-    return keras.Model(image, layers.Dense(3, activation="softmax", name="head")(layers.Flatten(name="flat")(x)), name="net")
-
-
-def report_of(image: Any, channels: int, **options: Any) -> Report:
-    return reportgen.generate(net(channels), image, **{"skip": "feature_visualization", **options})
-
-
-def scores(report: Report) -> list[float]:
-    assert not isinstance(report.predictions, Absent)
-    return [row.score for row in sorted(report.predictions.rows, key=lambda row: row.class_index)]
-
-
-def called(values: np.ndarray) -> Any:
-    """The scores of the model itself for values (12, 10, channels)."""
-    return pytest.approx(np.asarray(net(values.shape[2])(values[None].astype(np.float32)))[0].tolist(), rel=1e-5, abs=1e-6)
-
-
-def saved(path: Path, values: np.ndarray) -> Path:
-    np.save(path, values)
-    return path
-
 
 # What reaches the model
 
@@ -159,67 +119,13 @@ def test_values_that_are_no_numbers_are_named() -> None:
     assert reportgen.render(report).count("Stripes mark values") == 1
 
 
-# Standard input
-
-
-class Stream(io.BytesIO):
-    """A standard input that is no terminal."""
-
-    @property
-    def buffer(self) -> Stream:
-        return self
-
-
-class Terminal(Stream):
-    def isatty(self) -> bool:
-        return True
-
-
-def piped(content: bytes, output: Path, monkeypatch: pytest.MonkeyPatch) -> int:
-    given = ["report", "-", "--only", "overview,predictions", "-o", str(output)]
-    return commanded(given, Stream(content), monkeypatch)
-
-
-def commanded(given: list[str], stream: Stream, monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr(sys, "stdin", stream)
-    monkeypatch.setattr(sys, "argv", ["reportgen", *given])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    return int(ended.value.code or 0)
-
-
-def test_an_image_from_standard_input(cat: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert piped(cat.read_bytes(), tmp_path / "a.html", monkeypatch) == 0
-    report, of_file = reportgen.read(tmp_path / "a.html"), reportgen.generate("minivgg", cat, only="overview,predictions")
-    assert report.predictions == of_file.predictions
-    assert report.provenance.image.name == "standard input"
-    assert report.provenance.image.digest == of_file.provenance.image.digest
-    assert report.provenance.command == ""
-    file = io.BytesIO()
-    np.savez(file, x=np.asarray(Image.open(cat).convert("RGB")))
-    assert piped(file.getvalue(), tmp_path / "a.html", monkeypatch) == 0
-    assert reportgen.read(tmp_path / "a.html").predictions == of_file.predictions
-
-
-def test_what_is_no_image_in_standard_input(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    for content, told in ((b"", "the file is empty"), (b"no image", "not an image that can be read")):
-        assert piped(content, tmp_path / "a.html", monkeypatch) == 2
-        assert capfd.readouterr().err.startswith(f"reportgen: standard input: {told}")
-    monkeypatch.setattr("reportgen.arrays.LARGEST_FILE", 10)
-    assert piped(b"more than ten bytes", tmp_path / "a.html", monkeypatch) == 2
-    assert "standard input: more than 10 bytes" in capfd.readouterr().err
-    assert list(tmp_path.iterdir()) == []
-
-
 # The page and the diff
 
 
-@pytest.mark.parametrize("channels", [1, 2, 5])
+@pytest.mark.parametrize("channels", [1, 5])
 def test_every_section_stands_on_an_array(channels: int, tmp_path: Path) -> None:
     values = RANDOM.normal(5, 2, (12, 10, channels)).astype(np.float32)
-    options = {"explain": "grad-cam,integrated-gradients,occlusion", "quality": True, "visualize": "conv:0", "skip": ()}
+    options = {"explain": "grad-cam,integrated-gradients,occlusion", "quality": True, "visualize": "conv:0", "only": ()}
     report = report_of(values, channels, **options)
     page = reportgen.render(report)
     (tmp_path / "a.html").write_text(page, "utf-8")
@@ -230,11 +136,10 @@ def test_every_section_stands_on_an_array(channels: int, tmp_path: Path) -> None
     assert "replaced by 0 in every channel" in page
     assert not isinstance(report.feature_visualization, Absent)
     assert report.feature_visualization.as_values
-    assert ("their mean is shown" in page) == (channels in (2, 5))
+    assert ("their mean is shown" in page) == (channels == 5)
     assert "black and white stand for the min and max of each of its channels" in page
-    # gradients at the input: those of the values, summed over channels, by TensorFlow alone
-    again = report_of(values, channels, **options)
-    assert again == report
+    if channels == 5:
+        assert report_of(values, channels, **options) == report
 
 
 def test_a_picture_that_excites_stays_within_the_values_of_the_array() -> None:
@@ -264,164 +169,6 @@ def test_an_autoencoder_of_many_channels() -> None:
     assert drawn is not None
     assert drawn.values.shape == (12, 10)
     assert np.abs(drawn.numbers() - answer.mean(axis=2)).max() <= (drawn.high - drawn.low) / 255
-
-
-# TIFFs
-
-
-def tiff(values: np.ndarray, *, planar: bool = False, packed: bool = False, order: str = "<", predictor: int = 1) -> bytes:
-    """A TIFF of one page and one strip a plane, by the specification."""
-    height, width, samples = values.shape
-    planes = [values[..., each : each + 1] for each in range(samples)] if planar else [values]
-    contents = []
-    for plane in planes:
-        swapped = plane.astype(np.dtype(f"{order}{plane.dtype.str[1:]}"))
-        if predictor == 2:
-            swapped = np.concatenate([swapped[:, :1], np.diff(swapped, axis=1)], axis=1).astype(swapped.dtype)
-        contents.append(zlib.compress(swapped.tobytes()) if packed else swapped.tobytes())
-    kind = {"u": 1, "i": 2, "f": 3}[values.dtype.kind]
-    places, at = [], 8
-    for content in contents:
-        places.append(at)
-        at += len(content)
-    lists = struct.pack(f"{order}{len(places)}I{len(places)}I", *places, *map(len, contents))
-    several = len(places) > 1
-    offsets, lengths = (at, at + 4 * len(places)) if several else (places[0], len(contents[0]))
-    tags = [
-        (256, width, 1), (257, height, 1), (258, values.dtype.itemsize * 8, 1), (259, 8 if packed else 1, 1), (262, 1, 1),
-        (273, offsets, len(places)), (277, samples, 1), (278, height, 1), (279, lengths, len(places)), (284, 1 + planar, 1),
-        (317, predictor, 1), (339, kind, 1),
-    ]  # fmt: skip
-    directory = struct.pack(f"{order}H", len(tags))
-    for tag, value, count in tags:
-        directory += struct.pack(f"{order}HHII", tag, 4, count, value)
-    start = struct.pack(f"{order}2sHI", b"II" if order == "<" else b"MM", 42, at + len(lists))
-    return start + b"".join(contents) + lists + directory + struct.pack(f"{order}I", 0)
-
-
-@pytest.mark.parametrize("kind", ["u1", "u2", "i2", "f4", "f8"])
-@pytest.mark.parametrize("planar", [False, True])
-@pytest.mark.parametrize("packed", [False, True])
-@pytest.mark.parametrize("order", ["<", ">"])
-def test_a_tiff_of_five_bands(tmp_path: Path, kind: str, planar: bool, packed: bool, order: str) -> None:
-    values = (BANDS * 50 + 100).astype(kind)
-    (tmp_path / "a.tif").write_bytes(tiff(values, planar=planar, packed=packed, order=order))
-    given = given_image(tmp_path / "a.tif")
-    assert isinstance(given, GivenArray)
-    assert given.values.dtype == (np.uint8 if kind == "u1" else np.float32)
-    assert np.array_equal(given.values, values.astype(given.values.dtype))
-    assert given.picture is None
-
-
-@pytest.mark.parametrize("kind", ["u1", "u2", "i2"])
-def test_differences_between_neighbours_are_added_up(tmp_path: Path, kind: str) -> None:
-    values = (BANDS * 50 + 100).astype(kind)
-    (tmp_path / "a.tif").write_bytes(tiff(values, packed=True, predictor=2))
-    given = given_image(tmp_path / "a.tif")
-    assert isinstance(given, GivenArray)
-    assert np.array_equal(given.values, values.astype(given.values.dtype))
-
-
-@pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_adobe_deflate"])
-def test_the_pages_of_a_tiff_are_channels_where_the_model_takes_as_many(tmp_path: Path, compression: str | None) -> None:
-    pages = [Image.fromarray(BANDS[..., each]) for each in range(5)]
-    pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:], compression=compression)
-    report = report_of(tmp_path / "a.tif", 5)
-    assert scores(report) == called(BANDS)
-    assert "The 5 pages of the file are the channels." in report.provenance.notes
-    first = report_of(tmp_path / "a.tif", 3)
-    assert "The file contains several frames; only the first was used." in first.provenance.notes
-
-
-def test_a_tiff_of_one_band_of_floats_goes_in_as_it_is(tmp_path: Path) -> None:
-    Image.fromarray(SENSOR[..., 0]).save(tmp_path / "a.tif")
-    assert scores(report_of(tmp_path / "a.tif", 1)) == called(SENSOR[..., :1])
-
-
-def test_a_tiff_of_pictures_stays_a_picture(tmp_path: Path) -> None:
-    pixels = RANDOM.integers(0, 256, (12, 10, 4), dtype=np.uint8)
-    for mode, channels in (("L", 0), ("RGB", 3), ("RGBA", 4)):
-        Image.fromarray(pixels[..., :channels] if channels else pixels[..., 0], mode).save(tmp_path / "a.tif")
-        assert isinstance(given_image(tmp_path / "a.tif"), GivenImage)
-
-
-# Hostile and damaged files
-
-
-def npy(header: str, content: bytes = b"", version: bytes = b"\x01\x00") -> bytes:
-    text = header.encode("latin1")
-    return b"\x93NUMPY" + version + struct.pack("<H", len(text)) + text + content
-
-
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        (npy("{'descr': '<f4', 'fortran_order': False, 'shape': (9999999, 9999999, 3)}"), "at most 30,000,000 are read"),
-        (npy("{'descr': '<f4', 'fortran_order': False, 'shape': (100, 100)}", b"1234"), r"truncated; an array \(100, 100\)"),
-        (npy("{'descr': '|O', 'fortran_order': False, 'shape': (2, 2)}", b"cos\nsystem\n"), "Python objects, which are not read"),
-        (npy("{'descr': '<c8', 'fortran_order': False, 'shape': (1, 1)}", bytes(8)), "an array of complex64; expected"),
-        (npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1, 1)}", bytes(4)), "expected integers or floats"),
-        (npy("{'descr': '<U4', 'fortran_order': False, 'shape': (1, 1)}", bytes(16)), "expected integers or floats"),
-        (npy("{'descr': '<f4', 'fortran_order': False, 'shape': (-1, -1)}"), "expected"),
-        (npy("{'descr': '<f4', 'fortran_order': False, 'shape': (0, 3)}"), "an empty array"),
-        (npy("{'descr': '<f4', 'fortran_order': False, 'shape': (5,)}", bytes(20)), r"an array \(5,\); expected \(h, w\)"),
-        (npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 1, 1, 1)}", bytes(8)), "a batch of 2 images; expected one"),
-        (npy("__import__('os').system('false')"), "its header cannot be read"),
-        (npy("(" * 9000), "its header cannot be read"),
-        (npy("{}", version=b"\x09\x00"), "its header cannot be read"),
-        (b"\x93NUMPY", "its header cannot be read"),
-    ],
-)  # fmt: skip
-def test_arrays_that_are_refused(tmp_path: Path, content: bytes, reason: str) -> None:
-    (tmp_path / "a.npy").write_bytes(content)
-    with pytest.raises(ImageError, match=reason) as raised:
-        given_image(tmp_path / "a.npy")
-    assert str(raised.value).startswith(str(tmp_path / "a.npy"))
-    assert "\n" not in str(raised.value)
-
-
-def test_an_archive_that_claims_more_than_it_holds(tmp_path: Path) -> None:
-    path = tmp_path / "a.npz"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("x.npy", npy("{'descr': '<f8', 'fortran_order': False, 'shape': (9999, 9999)}", bytes(1000)))
-    with pytest.raises(ImageError, match="at most 30,000,000 are read"):
-        given_image(path)
-    np.savez(path, a=SENSOR, b=BANDS)
-    with pytest.raises(ImageError, match=r"expected one array .*, got a \(12, 10, 2\), b \(12, 10, 5\)"):
-        given_image(path)
-    path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(ImageError, match="damaged or truncated"):
-        given_image(path)
-    np.savez(path, a=np.array([[{}]], object))
-    with pytest.raises(ImageError, match="Python objects, which are not read"):
-        given_image(path)
-
-
-@pytest.mark.parametrize(
-    ("tag", "value", "reason"),
-    [
-        (256, 2_000_000_000, "at most|damaged"),  # the width
-        (277, 60_000, "at most|damaged"),  # the bands
-        (273, 1_000_000, "damaged or truncated"),  # where the strip begins
-        (259, 7, "with compression 7; expected"),  # JPEG
-        (258, 24, "a TIFF with 24 bits"),
-    ],
-)
-def test_a_tiff_that_lies(tmp_path: Path, tag: int, value: int, reason: str) -> None:
-    content = bytearray(tiff(BANDS))
-    place = content.index(struct.pack("<HH", tag, 4)) + 8
-    content[place : place + 4] = struct.pack("<I", value)
-    (tmp_path / "a.tif").write_bytes(content)
-    with pytest.raises(ImageError, match=reason):
-        given_image(tmp_path / "a.tif")
-
-
-def test_a_tiff_whose_pages_go_round_in_a_circle(tmp_path: Path) -> None:
-    content = bytearray(tiff(BANDS))
-    content[-4:] = content[4:8]
-    (tmp_path / "a.tif").write_bytes(content)
-    with pytest.raises(ImageError):
-        given_image(tmp_path / "a.tif")
 
 
 def test_arrays_of_memory_that_are_refused() -> None:
@@ -477,34 +224,3 @@ def test_baselines_of_an_array() -> None:
 def test_a_buffer_in_memory_is_no_image() -> None:
     with pytest.raises(ImageError, match="a BytesIO is not an image"):
         given_image(io.BytesIO())
-
-
-def test_check_and_diff_read_standard_input(
-    cat: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    assert commanded(["check", "minivgg", str(cat), "--json"], Stream(b""), monkeypatch) == 0
-    of_file = capfd.readouterr().out
-    assert commanded(["check", "minivgg", "-", "--json"], Stream(cat.read_bytes()), monkeypatch) == 0
-    assert json.loads(capfd.readouterr().out) == json.loads(of_file.replace('"cat.png"', '"standard input"'))
-
-    diff = ["diff", "--models", "minivgg", "minivgg", "--image", "-", "-o", str(tmp_path / "a.html")]
-    assert commanded(diff, Stream(cat.read_bytes()), monkeypatch) == 0
-    assert "standard input" in (tmp_path / "a.html").read_text("utf-8")
-    assert str(cat) not in (tmp_path / "a.html").read_text("utf-8")
-
-
-def test_what_check_and_diff_refuse_of_standard_input(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    page = tmp_path / "a.html"
-    check, diff = ["check", "minivgg", "-"], ["diff", "--models", "minivgg", "minivgg", "--image", "-", "-o", str(page)]
-    for given in (check, diff):
-        assert commanded(given, Stream(b"no image"), monkeypatch) == 2
-        assert capfd.readouterr().err.startswith("reportgen: standard input: not an image that can be read")
-        assert commanded(given, Terminal(), monkeypatch) == 2
-        told = capfd.readouterr().err
-        assert told.startswith("reportgen: -: standard input is a terminal")
-        assert told.count("\n") == 1
-    assert not page.exists()
-    assert commanded([*check, "-"], Stream(b""), monkeypatch) == 2
-    assert capfd.readouterr().err == "reportgen: check: - stands for the one image on standard input; give it only once.\n"

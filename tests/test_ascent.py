@@ -2,42 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import threading
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import reportgen
-from reportgen import cache
 from reportgen.backend import tf
 from reportgen.errors import NotApplicable, OptionError
-from reportgen.excited import OUTPUT, STEPS
-from reportgen.inspection import remembering
+from reportgen.excited import OUTPUT
 from reportgen.inspection.climb import Climb, Sizes
-from reportgen.inspection.network import KerasNetwork
 from reportgen.progress import watching
 
+from .ascent_nets import colour_net, deep_net
 from .models import built, keras, layers
 
-
-def colour_net(activation: str = "relu", scheme: str = "unit", factor: float = 1) -> KerasNetwork:
-    """Three 1x1 filters, times a factor: red less green, green less red and blue, a dead one; pixels are divided by 255."""
-    net = [
-        layers.Conv2D(3, 1, activation=activation, name="conv"),
-        layers.GlobalAveragePooling2D(name="gap"),
-        layers.Dense(2, activation="softmax", name="head"),
-    ]
-    model = keras.Sequential([keras.Input((32, 32, 3), name="picture"), *net], name="colours")
-    kernel = np.array([[1, -1, 0], [-1, 1, 0], [0, -1, 0]], np.float32).reshape(1, 1, 3, 3)
-    model.get_layer("conv").set_weights([kernel * np.float32(factor), np.array([-5, 0, -2], np.float32)])
-    model.get_layer("head").set_weights([np.eye(3, 2, dtype=np.float32), np.zeros(2, np.float32)])
-    return reportgen.load(model, preprocess=scheme)
+FEW = 40  # steps, where each is as good as another
 
 
 @pytest.mark.parametrize("scheme", ["unit", "symmetric", "torch", "none"])
@@ -105,22 +87,11 @@ def test_a_picture_does_not_hang_on_which_others_are_made() -> None:
     assert again[1] == again[3]
 
 
-def deep_net() -> KerasNetwork:
-    """Two 3x3 convolutions behind a pooling, at a size of which a step sees only a part; weights drawn at random."""
-    keras.utils.set_random_seed(3)
-    net = [
-        layers.Conv2D(4, 3, padding="same", activation="relu", name="first"),
-        layers.MaxPooling2D(2, name="pool"),
-        layers.Conv2D(4, 3, padding="same", activation="relu", name="second"),
-        layers.GlobalAveragePooling2D(),
-        layers.Dense(2),
-    ]
-    return reportgen.load(keras.Sequential([keras.Input((64, 56, 3)), *net]), preprocess="unit")
-
-
 def test_layers_side_by_side_give_what_each_gives_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("climb", "climbing", "remembering"):
+        monkeypatch.setattr(f"reportgen.inspection.{module}.STEPS", FEW)
     monkeypatch.setattr("reportgen.inspection.ascent.MARGIN", 80)  # the model's own size, which is larger than a step sees
-    filters = {"second": (0, 3), "first": (1,), OUTPUT: (0, 1), "pool": (2,)}
+    filters = {"second": (0, 3), OUTPUT: (0, 1), "pool": (2,)}
     network = deep_net()
     seen: list[tuple[str, int, int]] = []
     with watching(lambda *step: seen.append(step)):
@@ -133,10 +104,10 @@ def test_layers_side_by_side_give_what_each_gives_alone(monkeypatch: pytest.Monk
     second = found["second"]
     assert not isinstance(second, NotApplicable)
     assert second[0].picture.shape == (64, 56, 3)
-    # one bar for all of them, which ends full: four layers with one batch each
-    assert {(name, every) for name, _, every in seen} == {("Feature visualization", 4 * STEPS)}
+    # one bar for all of them, which ends full: three layers with one batch each
+    assert {(name, every) for name, _, every in seen} == {("Feature visualization", 3 * FEW)}
     assert [done for _, done, _ in seen] == sorted(done for _, done, _ in seen)
-    assert seen[-1][1] == 4 * STEPS
+    assert seen[-1][1] == 3 * FEW
 
 
 @pytest.mark.parametrize(("margin", "size"), [(24, (32, 32)), (80, (64, 56))])
@@ -256,101 +227,3 @@ def test_integers_have_no_gradient() -> None:
     model = keras.Sequential([keras.Input((8, 8, 3), dtype="uint8"), layers.Rescaling(1 / 255), layers.Conv2D(2, 3, name="conv")])
     with pytest.raises(NotApplicable, match="integers"):
         reportgen.load(model).excite("conv", (0,))
-
-
-@pytest.fixture
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(cache.PLACE, str(tmp_path / "cache"))
-    return tmp_path / "cache"
-
-
-def test_the_cache_gives_the_same_back_and_survives_anything_in_it(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = colour_net().excite("conv", (0, 1))
-    files = sorted(own_cache.iterdir())
-    assert len(files) == 2
-
-    def refuse(*_: Any) -> None:
-        raise AssertionError("made anew")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("reportgen.inspection.network.Ascent", refuse)
-        assert colour_net().excite("conv", (0, 1)) == first
-    whole = files[0].read_bytes()
-    files[0].write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    files[1].write_bytes(b"")
-    assert colour_net().excite("conv", (0, 1)) == first
-    assert files[0].read_bytes() == whole
-
-
-GOOD = {"height": 2, "width": 2, "activation": 1.0, "start": 0.0}
-
-
-@pytest.mark.usefixtures("own_cache")
-@pytest.mark.parametrize(
-    "said",
-    [
-        {**GOOD, "height": 10**9, "width": 10**9},
-        {**GOOD, "height": -1, "width": -4},
-        {**GOOD, "height": True, "width": 4},
-        {**GOOD, "activation": "x"},
-        {**GOOD, "start": float("nan")},
-        {},
-        [],
-        None,
-    ],
-)
-def test_a_well_formed_file_that_lies_is_not_believed(said: Any) -> None:
-    key = "0" * 64
-    cache.keep({key: json.dumps(said).encode() + b"\n" + bytes(12)})
-    assert cache.kept(key) is not None
-    assert remembering.remembered(key, 0, 3) is None
-    cache.keep({key: json.dumps(GOOD).encode() + b"\n" + bytes(12)})
-    assert remembering.remembered(key, 0, 3) is not None
-
-
-def test_the_least_recently_used_go_first(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import os
-
-    for place in range(4):
-        cache.keep({f"{place}" * 64: bytes(1000)})
-        os.utime(own_cache / f"{f'{place}' * 64}.kept", (place + 1, place + 1))
-    assert cache.kept("0" * 64) == bytes(1000)  # used just now
-    monkeypatch.setattr(cache, "MOST", 3200)
-    cache.keep({"4" * 64: bytes(1000)})
-    assert sorted(path.name[0] for path in own_cache.iterdir()) == ["0", "3", "4"]
-    assert cache.clear_cache()[0] == 3
-    assert cache.size_of_cache() == (0, 0)
-
-
-WRITE = """
-import sys
-from reportgen import cache
-for _ in range(100):
-    cache.keep({"0" * 64: sys.argv[1].encode() * 200_000})
-"""
-
-
-def test_two_processes_write_the_same_entry_at_once(own_cache: Path) -> None:
-    writers = [subprocess.Popen([sys.executable, "-c", WRITE, letter]) for letter in "ab"]
-    seen: set[bytes | None] = set()
-    while any(writer.poll() is None for writer in writers):
-        found = cache.kept("0" * 64)
-        seen |= {found} if found is not None or seen else set()  # once there, it is never torn and never away
-    assert [writer.returncode for writer in writers] == [0, 0]
-    assert seen
-    assert seen | {cache.kept("0" * 64)} <= {b"a" * 200_000, b"b" * 200_000}
-    assert [path.name for path in own_cache.iterdir()] == ["0" * 64 + cache.SUFFIX]
-
-
-def test_a_folder_that_cannot_be_made_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "file").write_text("no folder")
-    monkeypatch.setenv(cache.PLACE, str(tmp_path / "file" / "cache"))
-    assert len(colour_net().excite("conv", (0,))) == 1
-    assert cache.size_of_cache() == (0, 0)
-
-
-def test_a_model_with_code_of_its_own_is_not_kept(own_cache: Path) -> None:
-    network = reportgen.load(built("subclassed"), preprocess="unit")
-    path = next(row.path for row in network.layers if row.type == "Conv2D")
-    network.excite(path, (0,))  # its digest does not tell what its code does
-    assert not own_cache.exists()

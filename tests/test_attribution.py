@@ -10,64 +10,23 @@ import pytest
 
 import reportgen
 from reportgen.backend import keras, tf
-from reportgen.errors import LabelsError, NotApplicable, OptionError
-from reportgen.inspection.inspect import KerasProbe, inspect
-from reportgen.inspection.network import KerasNetwork
-from reportgen.loading.sources import load
+from reportgen.errors import NotApplicable
 from reportgen.methods.at_input import SAMPLES, STEPS
 from reportgen.methods.at_layer import eigen_cam, grad_cam, grad_cam_plus_plus, hires_cam, layer_cam, xgrad_cam
 from reportgen.methods.attribution import METHODS
 from reportgen.methods.perturbing import MASKS, SHOWN, occlusion, rise, windows
-from reportgen.methods.quality import measured
-from reportgen.methods.subject import Subject, baseline_pixels, baseline_words
-from reportgen.options import Options
-from reportgen.picture import DIVERGING, WHOLE
-from reportgen.report import Absent
-from reportgen.request import check_options
-from reportgen.sections.attributions.find import Attribution, Attributions
-from reportgen.sections.attributions.subjects import subjects_of
+from reportgen.methods.subject import baseline_pixels, baseline_words
+from reportgen.picture import DIVERGING
 
+from .attributed import PIXELS, attributions, logits_of, pooled_net, subjects
 from .fake_probe import explained_by
 
 layers = keras.layers
-PIXELS = np.random.default_rng(5).integers(0, 256, (12, 10, 3), np.uint8)
-
-
-def subjects(model: Any, pixels: np.ndarray = PIXELS, **options: Any) -> tuple[Subject, ...]:
-    asked = check_options(**options)
-    return subjects_of(probe_of(model, pixels, asked), asked)
-
-
-def probe_of(model: Any, pixels: np.ndarray = PIXELS, asked: Options | None = None) -> KerasProbe:
-    network = KerasNetwork(load(model, preprocess="unit"))
-    return inspect(network, pixels, pixels if pixels.shape[2] == 3 else pixels.repeat(3, axis=2), asked or Options())
-
-
-def attributions(report: reportgen.Report) -> Attributions:
-    assert not isinstance(report.attributions, Absent), report.attributions.reason
-    return report.attributions
-
-
-def rows_by_method(report: reportgen.Report) -> dict[str, list[Attribution]]:
-    return {rows[0].method: list(rows) for rows in attributions(report).by_method()}
 
 
 @pytest.fixture(scope="module")
 def pooled() -> Any:
-    """Two convolutions with ReLUs, global average pooling and one Dense layer, with drawn weights."""
-    keras.utils.set_random_seed(3)
-    inputs = keras.Input((12, 10, 3))
-    x = layers.Conv2D(5, 3, padding="same", activation="relu", name="first")(inputs)
-    x = layers.Conv2D(6, 3, strides=2, padding="same", activation="relu", name="last")(x)
-    x = layers.Dropout(0.5)(layers.GlobalAveragePooling2D()(x))
-    return keras.Model(inputs, layers.Dense(4, activation="softmax", name="head")(x), name="pooled")
-
-
-def logits_of(model: Any, batch: Any) -> Any:
-    """By the layers of `pooled`, one by one, up to the softmax."""
-    x = model.get_layer("last")(model.get_layer("first")(batch))
-    head = model.get_layer("head")
-    return tf.reduce_mean(x, (1, 2)) @ head.kernel + head.bias
+    return pooled_net()
 
 
 # On paper
@@ -312,157 +271,3 @@ def test_every_baseline_is_named_in_pixels() -> None:
     grey = colour[..., :1]
     assert baseline_words(grey, "#ff0000") == "the colour (76)"
     assert (baseline_pixels(np.dstack([colour, grey]), "black")[..., 3] == 255).all()
-
-
-# What is explained
-
-
-def test_the_three_best_classes_stand_side_by_side_on_one_scale(pooled: Any) -> None:
-    report = reportgen.generate(pooled, PIXELS, preprocess="unit", explain="grad-cam,saliency", skip="feature_visualization")
-    made = rows_by_method(report)
-    best = np.argsort(-np.asarray(pooled(PIXELS[None] / np.float32(255)))[0])[:3].tolist()
-    assert [row.class_index for row in made["grad-cam"]] == best
-    assert [row.class_index for row in made["saliency"]] == best[:1]  # it costs a gradient for each
-    assert len({(row.heatmap.low, row.heatmap.high) for row in made["grad-cam"]}) == 1
-    assert made["grad-cam"][0].heatmap.high == max(row.peak for row in made["grad-cam"])
-    assert reportgen.render(report).count("rather than") == 0
-
-
-def test_classes_that_are_named_are_all_explained(pooled: Any) -> None:
-    report = reportgen.generate(
-        pooled, PIXELS, preprocess="unit", explain="grad-cam,saliency", target=[2, 0, "2"], skip="feature_visualization"
-    )
-    assert [(row.method, row.class_index) for row in attributions(report).rows] == [
-        ("grad-cam", 2), ("grad-cam", 0), ("saliency", 2), ("saliency", 0),
-    ]  # fmt: skip
-    assert report.provenance.options.target == (2, 0)
-
-
-def test_a_class_against_another_has_the_difference_of_the_gradients(pooled: Any) -> None:
-    (one,), (other,), (both,) = subjects(pooled, target=0), subjects(pooled, target=1), subjects(pooled, target=0, against=1)
-    np.testing.assert_allclose(both.gradients, one.gradients - other.gradients, atol=1e-7)
-    report = reportgen.generate(pooled, PIXELS, preprocess="unit", labels=list("abcd"), against="b", skip="feature_visualization")
-    rows = attributions(report).rows
-    assert "b" not in {row.label for row in rows}
-    assert {(row.against, row.against_label) for row in rows} == {(1, "b")}
-    assert "rather than <strong" in reportgen.render(report)
-
-
-def test_both_answers_of_a_yes_or_no_model_are_explained() -> None:
-    inputs = keras.Input((12, 10, 3))
-    x = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3, name="conv")(inputs))
-    model = keras.Model(inputs, layers.Dense(1, activation="sigmoid")(x))
-    yes, no = subjects(model)
-    np.testing.assert_array_equal(yes.gradients, -no.gradients)
-    np.testing.assert_allclose(hires_cam(no), -hires_cam(yes))
-    report = reportgen.generate(model, PIXELS, preprocess="unit", explain="all", skip="feature_visualization")
-    assert [(row.class_index, row.sense) for row in rows_by_method(report)["grad-cam"]] == [(0, ""), (0, "not")]
-    assert "not <strong" in reportgen.render(report)
-    drop = occlusion(yes)
-    np.testing.assert_allclose(occlusion(no), -drop, atol=1e-12)
-
-
-@pytest.mark.parametrize(("activation", "sure"), [("sigmoid", 1), (None, 0)])
-def test_no_is_one_minus_a_probability_and_minus_a_logit(activation: str | None, sure: int) -> None:
-    inputs = keras.Input((12, 10, 3))
-    x = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3, name="conv")(inputs))
-    model = keras.Model(inputs, layers.Dense(1, activation=activation)(x))
-    yes, no = subjects(model, task="binary")
-    np.testing.assert_allclose(rise(no), sure - rise(yes), atol=1e-6)
-    np.testing.assert_allclose(occlusion(no), -occlusion(yes), atol=1e-9)
-    curves = [measured(each, np.ones((1, 1)), WHOLE, WHOLE) for each in (yes, no)]
-    for name in ("deletion_curve", "insertion_curve"):
-        by_yes, by_no = (np.array(getattr(each, name)) for each in curves)
-        np.testing.assert_allclose(by_no, sure - by_yes, atol=1e-6)
-    np.testing.assert_allclose(curves[1].road_curve, -np.array(curves[0].road_curve), atol=1e-6)
-
-
-def test_the_layer_to_explain_may_be_named(pooled: Any) -> None:
-    for path, shape in (("first", (12, 10, 5)), ("last", (6, 5, 6))):
-        (subject,) = subjects(pooled, target=1, explain_layer=path)
-        assert subject.layer.path == path
-        assert subject.activations.shape == subject.gradients.shape == shape
-        np.testing.assert_allclose(
-            subject.gradients, subject.network.gradient(subject.input[None], 1, at=path)[0], rtol=1e-4, atol=1e-8
-        )
-
-
-@pytest.mark.parametrize(
-    ("options", "error", "said"),
-    [
-        ({"explain_layer": "frist"}, OptionError, "--explain-layer frist: the model has no such layer; .* such as first"),
-        ({"explain_layer": "head"}, OptionError, "--explain-layer head: its output has no height and width; .*such as"),
-        ({"target": [0, 9]}, LabelsError, "--class 9: the model has 4 classes"),
-        ({"against": 7}, LabelsError, "--against 7: the model has 4 classes"),
-        ({"target": 1, "against": 1}, OptionError, "--against 1: this class is itself the one explained"),
-        ({"explain": "gradcam"}, OptionError, "--explain gradcam: expected grad-cam, "),
-        ({"baseline": "pink"}, OptionError, "--baseline pink: expected black, mean, blur"),
-        ({"target": []}, OptionError, "--class"),
-    ],
-)
-def test_what_does_not_exist_is_told_in_a_line(pooled: Any, options: dict[str, Any], error: type[Exception], said: str) -> None:
-    with pytest.raises(error, match=said) as raised:
-        reportgen.generate(pooled, PIXELS, preprocess="unit", skip="feature_visualization", **options)
-    assert "\n" not in str(raised.value)
-
-
-def test_where_there_is_no_layer_methods_at_the_input_are_made() -> None:
-    net = [keras.Input((4, 4, 3)), layers.Flatten(), layers.Dense(3, activation="relu"), layers.Dense(2, activation="softmax")]
-    model = keras.Sequential(net)
-    pixels = PIXELS[:4, :4]
-    report = reportgen.generate(
-        model, pixels, preprocess="unit", explain="grad-cam,saliency,occlusion,random", skip="feature_visualization"
-    )
-    assert {row.method for row in attributions(report).rows} == {"saliency", "occlusion", "random"}
-    (missing,) = attributions(report).not_made
-    assert missing.method == "grad-cam"
-    assert isinstance(reportgen.generate(model, pixels, preprocess="unit", skip="feature_visualization").attributions, Absent)
-
-
-def test_a_model_of_integers_says_what_it_does_not_allow() -> None:
-    inputs = keras.Input((6, 6, 3), dtype="uint8")
-    x = layers.Rescaling(1 / 255)(inputs)
-    x = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3, activation="relu", name="conv")(x))
-    model = keras.Model(inputs, layers.Dense(2, activation="softmax")(x))
-    report = reportgen.generate(model, PIXELS[:6, :6], explain="all", only="attributions")
-    made, missing = rows_by_method(report), {each.method: each.reason for each in attributions(report).not_made}
-    assert set(missing) == {
-        "saliency", "gradient-x-input", "smooth-grad", "var-grad", "integrated-gradients", "guided-backprop", "guided-grad-cam",
-    }  # fmt: skip
-    assert all("integers" in reason for reason in missing.values())
-    assert {"grad-cam", "cam", "score-cam", "occlusion", "rise", "random"} <= set(made)
-
-
-@pytest.mark.parametrize("channels", [1, 4])
-def test_grey_and_four_channels(channels: int) -> None:
-    net = [
-        keras.Input((12, 10, channels)),
-        layers.Conv2D(4, 3, activation="relu"),
-        layers.GlobalAveragePooling2D(),
-        layers.Dense(3, activation="softmax"),
-    ]
-    report = reportgen.generate(
-        keras.Sequential(net), PIXELS, preprocess="unit", explain="all", baseline="blur", only="attributions"
-    )
-    assert attributions(report).not_made == ()
-    assert {row.method for row in attributions(report).rows} == set(METHODS)
-
-
-def test_a_model_explained_by_all_is_read_back() -> None:
-    net = [
-        keras.Input((12, 10, 3)),
-        layers.Conv2D(4, 3, activation="relu"),
-        layers.Flatten(),
-        layers.Dense(3, activation="softmax"),
-    ]
-    report = reportgen.generate(keras.Sequential(net), PIXELS, preprocess="unit", explain="all", only="attributions")
-    assert reportgen.read(reportgen.render(report)) == report
-    assert reportgen.diff(report, report).same
-    assert {row.method for row in attributions(report).rows} == set(METHODS) - {"cam"}  # which is of a pooled head
-
-
-def test_all_methods_draw_the_same_twice(pooled: Any) -> None:
-    reporter = reportgen.Reporter(pooled, preprocess="unit", explain="all", only="attributions")
-    first, second = (reporter.report(PIXELS) for _ in range(2))
-    assert reportgen.render(first) == reportgen.render(second)
-    assert {row.method for row in attributions(first).rows} == set(METHODS)

@@ -129,8 +129,8 @@ def found(report: reportgen.Report) -> Attributions:
 def samples() -> list[Attributions]:
     methods = "grad-cam,saliency,guided-backprop"
     reporter = reportgen.Reporter("minivgg", only="attributions", explain=methods)
-    names = ("cat.png", "coffee.png", "astronaut.png", "rocket.jpg")
-    return [found(reporter.report(SAMPLES / name, quality=True, sanity=name in names[:2])) for name in names]
+    names = ("cat.png", "coffee.png")
+    return [found(reporter.report(SAMPLES / name, quality=True, sanity=name == "cat.png")) for name in names]
 
 
 def test_random_maps_are_last_by_deletion_and_insertion(samples: list[Attributions]) -> None:
@@ -147,35 +147,30 @@ def test_random_maps_are_last_by_deletion_and_insertion(samples: list[Attributio
 
 
 def test_the_sanity_check_flags_guided_backpropagation_and_passes_grad_cam(samples: list[Attributions]) -> None:
-    for each in samples[:2]:
-        sanity = {row.method: row for row in each.sanity}
-        assert sanity["grad-cam"].passed
-        assert not sanity["guided-backprop"].passed
-        assert (sanity["guided-backprop"].last or 0) > 0.3 > (sanity["grad-cam"].last or 0)
-        assert sanity["grad-cam"].steps[-1].path == "predictions"  # from the input upward, to the last
-    assert all(each.sanity == () for each in samples[2:])
+    sanity = {row.method: row for row in samples[0].sanity}
+    assert sanity["grad-cam"].passed
+    assert not sanity["guided-backprop"].passed
+    assert (sanity["guided-backprop"].last or 0) > 0.3 > (sanity["grad-cam"].last or 0)
+    assert sanity["grad-cam"].steps[-1].path == "predictions"  # from the input upward, to the last
+    assert samples[1].sanity == ()
 
 
 MEASURED: dict[str, Any] = {"only": "attributions", "quality": True, "sanity": True, "explain": "grad-cam,saliency"}
 
 
-def test_what_is_measured_is_the_same_twice() -> None:
+def test_what_is_measured_is_the_same_twice_on_the_page_and_read_back(tmp_path: Path) -> None:
     model = mean_net()
-    again, report = (reportgen.generate(model, PIXELS, preprocess="unit", **MEASURED) for _ in range(2))
-    assert reportgen.render(again) == reportgen.render(report)
-    assert found(report).quality
-    assert found(report).sanity
-
-
-def test_what_is_measured_is_on_the_page_and_read_back(cat: Path, tmp_path: Path) -> None:
-    report = reportgen.generate("minivgg", cat, target=3, **MEASURED)
+    options: dict[str, Any] = {"preprocess": "unit", "target": 0, "labels": ["red", "rest"], **MEASURED}
+    again, report = (reportgen.generate(model, PIXELS, **options) for _ in range(2))
     page = reportgen.render(report)
+    assert reportgen.render(again) == page
+    assert found(report).sanity
     (tmp_path / "page.html").write_text(page, "utf-8")
     assert reportgen.read(tmp_path / "page.html") == report
     assert [(row.method, row.label) for row in found(report).quality] == [
-        ("grad-cam", "cat"),
-        ("saliency", "cat"),
-        ("random", "cat"),
+        ("grad-cam", "red"),
+        ("saliency", "red"),
+        ("random", "red"),
     ]
     assert len(found(report).quality[0].road_curve) == len(PERCENTS)
     for words in ("Which map to believe", "How alike the maps are", "Do the maps depend on what the model learned?"):
@@ -266,6 +261,7 @@ def test_maps_of_either_sign_are_compared_around_zero_and_followed_class_by_clas
     kernel = np.array([[[[1], [-2], [0.5]]]], np.float32)
     other.get_layer("red").kernel.assign(kernel)
     options: dict[str, Any] = {"preprocess": "unit", "labels": ["red", "rest"], "explain": "grad-cam,hires-cam"}
+    options["skip"] = "feature_visualization"
     old, new = (reportgen.generate(model, PIXELS, **options) for model in (one, other))
     changes = reportgen.diff(old, new).attributions
     rows = {(row.method, row.new_label): row for row in changes.rows}

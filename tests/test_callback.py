@@ -18,7 +18,7 @@ from reportgen.backend import keras, tf
 from reportgen.site.data import site_data
 from reportgen.site.entries import read_entries
 
-from .test_training import X, Y
+from .trainings import X, Y
 
 layers = keras.layers
 

@@ -39,20 +39,14 @@ print(*photograph.pixels.shape, *photograph.pixels[-1, -1], peak)
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell the peak of memory")
-@pytest.mark.parametrize(
-    ("colour_type", "pixel", "colour"),
-    [(2, (1, 2, 3), (1, 2, 3)), (6, (0, 0, 255, 51), (204, 204, 255))],
-    ids=["rgb", "transparent"],
-)
-def test_a_hundred_megapixels_take_less_than_a_gigabyte(
-    tmp_path: Path, colour_type: int, pixel: tuple[int, ...], colour: tuple[int, ...]
-) -> None:
+def test_a_hundred_megapixels_take_less_than_a_gigabyte(tmp_path: Path) -> None:
+    """Transparent ones, which take more than others: they are laid on white."""
     packer = zlib.compressobj(1)
-    rows = [packer.compress(b"\0" + bytes(pixel) * 10_000) for _ in range(10_000)]
+    rows = packer.compress((b"\0" + bytes((0, 0, 255, 51)) * 10_000) * 10_000)
     path = tmp_path / "large.png"
-    path.write_bytes(png(10_000, 10_000, 8, colour_type, b"".join([*rows, packer.flush()])))
+    path.write_bytes(png(10_000, 10_000, 8, 6, rows + packer.flush()))
     *shape_and_colour, peak = measured(path)
-    assert shape_and_colour == [10_000, 10_000, 3, *colour]
+    assert shape_and_colour == [10_000, 10_000, 3, 204, 204, 255]
     assert peak * 1024 < 1e9
 
 

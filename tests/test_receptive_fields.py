@@ -1,4 +1,4 @@
-"""Receptive fields: against published figures, and against what the pixels of an image really change."""
+"""Receptive fields: against published figures (see also `test_applications`), and what the pixels of an image really change."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reportgen.report import present
 
 from .gold import report_file
 from .models import keras, layers, tf
-from .test_truth_places import ENLARGED, EVEN, NETS, ODD, chain, conv, model_of, seen_by
+from .placed_nets import ENLARGED, EVEN, NETS, ODD, by_turns, chain, conv, model_of, seen_by
 
 VGG16 = (3, 5, 6, 10, 14, 16, 24, 32, 40, 44, 60, 76, 92, 100, 132, 164, 196, 212)
 MOBILENET = (3, 7, 11, 19, 27, 43, 59, 91, 123, 155, 187, 219, 251, 315)
@@ -47,18 +47,7 @@ def test_those_of_mobilenet_are_as_published() -> None:
     assert tuple(dict.fromkeys(found)) == MOBILENET
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("name", "published"), [("ResNet50", 483), ("InceptionV3", 1311)])
-def test_where_paths_join_the_largest_counts(name: str, published: int) -> None:
-    """Araujo, Norris and Sim 2019, table 1."""
-    model = getattr(keras.applications, name)(weights=None, include_top=False)
-    network = reportgen.load(model, preprocess="unit", size=(224, 224))
-    assert square(network.layers[-1].receptive_field) == published
-
-
-@pytest.mark.parametrize(
-    ("name", "size"), [(name, size) for name in NETS for size in (EVEN, ODD) if (name, size) != ("pyramid", ODD)]
-)
+@pytest.mark.parametrize(("name", "size"), by_turns(ODD, EVEN))
 def test_a_field_holds_the_pixels_that_change_a_value_and_no_others(name: str, size: tuple[int, int]) -> None:
     """With all weights 1, a value changes with each pixel that it sees. An excited net sees more: its gate takes all places."""
     model = model_of(NETS[name](), *size, channels_first=name == "channels first")

@@ -1,4 +1,4 @@
-"""VGG16, the textbook's network, with random weights: the figures that everybody knows."""
+"""VGG16, the textbook's network, with random weights: the figures that everybody knows, and the memory that it takes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 import reportgen
 from reportgen.image import fit, load_image
 
+from .benchmarks.applications import measured
 from .models import keras, tf
 
 FILTERS = [
@@ -32,8 +33,21 @@ SIDES = [224, 224, 112, 112, 56, 56, 56, 28, 28, 28, 14, 14, 14]
 
 
 @pytest.fixture(scope="module")
-def report(cat: Path) -> Any:
-    return reportgen.generate("vgg16", cat, weights="random")
+def made(cat: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """The page that a process of its own wrote, and what that took."""
+    page = tmp_path_factory.mktemp("vgg16") / "page.html"
+    return page, measured("vgg16", cat, page)
+
+
+@pytest.fixture(scope="module")
+def report(made: tuple[Path, dict[str, Any]]) -> Any:
+    return reportgen.read(made[0])
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell the peak of memory")
+def test_no_weight_is_held_twice(made: tuple[Path, dict[str, Any]]) -> None:
+    # in MB, of which a copy of the largest weight would take 411 more than there are
+    assert made[1]["peak"] < 2_250
 
 
 def test_filter_shapes(report: Any) -> None:
@@ -66,11 +80,14 @@ def again() -> reportgen.Reporter:
     return reportgen.Reporter("vgg16", weights="random")
 
 
-def test_the_page_is_small_and_the_same_twice(report: Any, again: reportgen.Reporter, cat: Path) -> None:
-    html = reportgen.render(report)
+def test_the_page_is_small_and_the_same_from_another_process(
+    report: Any, made: tuple[Path, dict[str, Any]], again: reportgen.Reporter, cat: Path
+) -> None:
+    html = made[0].read_text("utf-8")
     assert len(html.encode()) < 4_000_000
-    assert reportgen.read(html) == report
-    assert reportgen.render(again.report(cat)) == html
+    found = again.report(cat)
+    assert found == report
+    assert reportgen.render(found) == html
 
 
 def test_grad_cam_equals_the_classic_second_model(report: Any, again: reportgen.Reporter, cat: Path) -> None:

@@ -45,9 +45,9 @@ print(json.dumps({
 HEAD = ("Application", "Input", "Layers", "Convolutions", "Parameters", "Import and build", "Report", "Peak memory", "Page")
 
 
-def measured(name: str) -> dict[str, Any]:
-    """The figures of one application: seconds, and MB of memory and of the page."""
-    command = [sys.executable, "-c", MEASURE, name, str(IMAGE)]
+def measured(name: str, image: Path = IMAGE, *pages: Path) -> dict[str, Any]:
+    """The figures of one application: seconds, and MB of memory and of the page, which is written to `pages`."""
+    command = [sys.executable, "-c", MEASURE, name, *map(str, (image, *pages))]
     result = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     figures: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
     return figures
