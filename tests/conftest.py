@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import settings
 
-from .browser import launched
+from .browser import launched, opened
 
 if TYPE_CHECKING:
     from reportgen import Report
@@ -121,3 +121,11 @@ def pages(reports: dict[str, Report], tmp_path_factory: pytest.TempPathFactory) 
     for name, report in reports.items():
         (folder / f"{name}.html").write_text(reportgen.render(report), "utf-8")
     return {name: folder / f"{name}.html" for name in reports}
+
+
+@pytest.fixture
+def page(browser: Any, pages: dict[str, Path]) -> Iterator[Any]:
+    """The plain page on a desktop's screen, where nothing moves; no test may leave an error behind."""
+    with opened(browser, pages["plain"], viewport={"width": 1280, "height": 900}, reduced_motion="reduce") as it:
+        yield it.page
+        assert it.messages == []
