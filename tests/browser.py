@@ -136,13 +136,16 @@ def _new_tab(browser: Any, settings: dict[str, Any]) -> Any:
     return context.new_page()
 
 
-# of rows, maps and their buttons that differ in nothing but words and numbers, all but the first three are taken away: axe asks
-# the same of each, and takes five times as long for all of them
+# of rows, maps, their buttons and pairs of pictures that differ in nothing but words and numbers, all but the first three are
+# taken away: axe asks the same of each, and takes five times as long for all of them
 THINNED = """() => {
-    for (const box of document.querySelectorAll('tbody, .tiles, figure')) {
-        const seen = {};
-        for (const each of box.querySelectorAll(':scope > tr, :scope > button, :scope > .tile')) {
+    const alike = 'tr, .tiles button, .tile, section > h3, .versus, .strip, .lines > text';
+    const counts = new Map();
+    for (const each of document.querySelectorAll(alike)) {
+        if (!each.closest('thead')) {
             const kind = each.outerHTML.replace(/(?<! class)="[^"]*"/g, '').replace(/>[^<]+</g, '><');
+            const box = each.closest('.tiles') ?? each.parentElement;
+            const seen = counts.get(box) ?? counts.set(box, {}).get(box);
             seen[kind] = (seen[kind] ?? 0) + 1;
             if (seen[kind] > 3 && !each.matches(':popover-open, :hover, :focus-within')) {
                 each.remove();

@@ -89,9 +89,7 @@ def as_float16(model: Any) -> Any:
 
 def report_of(model: Any) -> Report:
     labels = LABELS[: model.output_shape[-1]]
-    return reportgen.generate(
-        model, CAT, preprocess="unit", labels=labels, skip="feature_maps,attributions,feature_visualization"
-    )
+    return reportgen.generate(model, CAT, preprocess="unit", labels=labels, only="overview,predictions,layers,filters,first_filters,weights")
 
 
 @cache

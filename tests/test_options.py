@@ -232,7 +232,7 @@ anything = collections | st.sets(st.integers() | text, max_size=3)
 
 
 @given(st.sampled_from(list(DECLARED)), anything)
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=400, deadline=None)
 def test_any_value_is_read_or_refused_in_a_line(name: str, value: Any) -> None:
     try:
         asked = check_options(**{name: value})
@@ -255,7 +255,7 @@ def test_a_value_without_a_text_is_told_by_its_type(value: Any) -> None:
 
 
 @given(st.sampled_from(list(options_of(ComparisonOptions))), anything)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_the_same_holds_for_comparisons(name: str, value: Any) -> None:
     try:
         asked = read_options(ComparisonOptions, {name: value})
@@ -315,7 +315,7 @@ RECEIVE = get_command(receiver)
 
 
 @given(plausible)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_the_command_line_of_a_report_asks_for_the_same_options(values: dict[str, Any]) -> None:
     asked = Options()
     for name, value in values.items():  # each by itself: one that is refused takes none of the others with it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,14 @@ def report_of(model: Any, cat: Path, **options: Any) -> Report:
     return reportgen.generate(model, cat, **{"labels": LABELS, "preprocess": "unit", "skip": "feature_visualization", **options})
 
 
-def compared(old: Any, new: Any, cat: Path) -> Diff:
-    return reportgen.diff(report_of(old, cat), report_of(new, cat))
+@cache
+def report_of_net(cat: Path) -> Report:
+    return report_of(net(), cat)
+
+
+def compared(old: Any | None, new: Any, cat: Path) -> Diff:
+    """The diff of the reports of two models; None is `net()`, whose report is made once."""
+    return reportgen.diff(report_of_net(cat) if old is None else report_of(old, cat), report_of(new, cat))
 
 
 def with_kernel(model: Any, layer: str, change: Change) -> Any:
@@ -63,14 +70,14 @@ def swap(kernel: np.ndarray) -> None:
 
 
 def test_one_weight_of_the_first_layer(cat: Path) -> None:
-    diff = compared(net(), with_kernel(net(), "conv1", one_weight), cat)
+    diff = compared(None, with_kernel(net(), "conv1", one_weight), cat)
     assert "Same architecture; only the weights of `conv1` (" in diff.verdict
     assert "changed: one weight of its `kernel`, in filter 5." in diff.verdict
     assert not diff.same
 
 
 def test_one_weight_of_a_deeper_layer(cat: Path) -> None:
-    diff = compared(net(), with_kernel(net(), "conv2", one_weight), cat)
+    diff = compared(None, with_kernel(net(), "conv2", one_weight), cat)
     assert "only the weights of `conv2` (" in diff.verdict
     assert "one weight, or very few, of its `kernel`" in diff.verdict
     # a single weight moves a single place of the sketch, so that the estimate is the exact figure
@@ -92,7 +99,7 @@ def test_two_filters_swapped(cat: Path, layer: str) -> None:
 
 
 def test_a_layer_inserted(cat: Path) -> None:
-    diff = compared(net(), net(inserted=True), cat)
+    diff = compared(None, net(inserted=True), cat)
     assert "One layer added (`extra`); the weights of the 3 layers that both have are the same." in diff.verdict
     assert not isinstance(diff.layers, Absent)
     assert [(row.path, row.kinds) for row in diff.layers.changed()] == [("extra", ("added",))]
@@ -103,18 +110,18 @@ def test_a_layer_removed(cat: Path) -> None:
 
 
 def test_a_layer_renamed(cat: Path) -> None:
-    diff = compared(net(), net(last="last_convolution"), cat)
+    diff = compared(None, net(last="last_convolution"), cat)
     assert diff.verdict.endswith("Renamed only: one layer renamed (`conv2` → `last_convolution`); every weight is the same.")
     assert not diff.same
     # the rows of the other sections are matched under the new name
     assert {section.name for section in diff.sections if section.changes} == {"provenance", "layers"}
-    within = reportgen.diff(report_of(net(), cat), report_of(net(last="last_convolution"), cat), ignore_names=True)
+    within = reportgen.diff(report_of_net(cat), report_of(net(last="last_convolution"), cat), ignore_names=True)
     assert within.same
     assert within.verdict.startswith("The same except for names. The answer is `")
 
 
 def test_a_layer_widened(cat: Path) -> None:
-    diff = compared(net(), net(widths=(8, 20)), cat)
+    diff = compared(None, net(widths=(8, 20)), cat)
     assert "layers changed (`conv2`: shape (5, 5, 12) → (5, 5, 20), parameters 876 → 1,460" in diff.verdict
     assert not isinstance(diff.weights, Absent)
     assert "conv2" not in {row.path for row in diff.weights.rows}  # kernels of two shapes have no distance
@@ -158,7 +165,7 @@ def test_another_image(cat: Path, tmp_path: Path) -> None:
 
     other = tmp_path / "other.png"
     Image.open(cat).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(other)
-    diff = reportgen.diff(report_of(net(), cat), report_of(net(), other))
+    diff = reportgen.diff(report_of_net(cat), report_of(net(), other))
     assert diff.verdict == "Another image (`cat.png`, now `other.png`). Same architecture; every weight is the same."
     assert "different images" in diff.caveats[0]
     for part in (diff.predictions, diff.attributions, diff.feature_maps):
@@ -171,12 +178,12 @@ def test_the_same_image_in_another_file_is_the_same(cat: Path, tmp_path: Path) -
 
     copy = tmp_path / "copy.bmp"
     Image.open(cat).convert("RGB").save(copy)
-    diff = reportgen.diff(report_of(net(), cat), report_of(net(), copy))
+    diff = reportgen.diff(report_of_net(cat), report_of(net(), copy))
     assert diff.same, diff.verdict
 
 
 def test_another_preprocessing(cat: Path) -> None:
-    diff = reportgen.diff(report_of(net(), cat), report_of(net(), cat, preprocess="symmetric"))
+    diff = reportgen.diff(report_of_net(cat), report_of(net(), cat, preprocess="symmetric"))
     assert diff.verdict.startswith("The pixels were scaled differently (`unit: ")
     assert "every weight is the same" in diff.verdict
     assert "scaled differently" in diff.caveats[0]
@@ -198,7 +205,7 @@ def test_everything_trained(cat: Path) -> None:
     new = net()
     for layer in new.layers:
         layer.set_weights([each + np.float32(0.1) for each in layer.get_weights()])
-    diff = compared(net(), new, cat)
+    diff = compared(None, new, cat)
     assert (
         "; retrained or trained further: the weights of all 3 layers changed by 35 % overall (a moderate change), each by "
         in diff.verdict
@@ -248,7 +255,7 @@ def test_tolerance(cat: Path) -> None:
     new = net()
     for layer in new.layers:
         layer.set_weights([each * np.float32(1.0001) for each in layer.get_weights()])
-    old, changed = report_of(net(), cat), report_of(new, cat)
+    old, changed = report_of_net(cat), report_of(new, cat)
     assert not reportgen.diff(old, changed).same
     within = reportgen.diff(old, changed, tolerance=0.01)
     assert within.same
@@ -343,7 +350,7 @@ def test_filters_swapped_and_more_are_not_called_swapped(cat: Path) -> None:
 
 
 def test_the_same_image_given_otherwise(cat: Path) -> None:
-    cropped = reportgen.diff(report_of(net(), cat), report_of(net(), cat, fit="crop"))
+    cropped = reportgen.diff(report_of_net(cat), report_of(net(), cat, fit="crop"))
     assert cropped.verdict == "The image was fitted or resized differently. Same architecture; every weight is the same."
     assert "--fit" in cropped.caveats[0]
     wide = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(4, 3, name="conv"),
@@ -358,7 +365,7 @@ def test_the_same_image_given_otherwise(cat: Path) -> None:
 
 
 def test_the_top_class_named_is_the_same_as_not_named(cat: Path) -> None:
-    plain = report_of(net(), cat)
+    plain = report_of_net(cat)
     assert not isinstance(plain.predictions, Absent)
     named = report_of(net(), cat, target=plain.predictions.rows[0].class_index)
     diff = reportgen.diff(plain, named)
@@ -379,7 +386,7 @@ def test_another_number_of_classes_is_told(cat: Path) -> None:
     old = net()
     body = keras.Model(old.inputs, old.get_layer("average").output)
     smaller = keras.Model(body.inputs, keras.layers.Dense(3, activation="softmax", name="answer")(body.output))
-    diff = reportgen.diff(report_of(net(), cat), report_of(smaller, cat, labels=LABELS[:3]))
+    diff = reportgen.diff(report_of_net(cat), report_of(smaller, cat, labels=LABELS[:3]))
     assert (
         "The answers cannot be compared: the old model outputs probabilities of 4 classes, the new one probabilities of 3 classes"
         in diff.verdict
@@ -396,7 +403,7 @@ def test_weights_of_another_type_are_told(cat: Path) -> None:
         layer.dtype_policy = keras.DTypePolicy("float16")
     half = keras.Model.from_config(half.get_config())
     half.set_weights([each.astype(np.float16) for each in net().get_weights()])
-    verdict = compared(net(), half, cat).verdict
+    verdict = compared(None, half, cat).verdict
     assert "weights that were `float32` are `float16`" in verdict
 
 
@@ -404,7 +411,7 @@ def test_weights_of_another_type_are_told(cat: Path) -> None:
 def test_quantized_weights_are_told_and_not_measured(cat: Path) -> None:
     quantized = net()
     quantized.quantize("int8")
-    diff = compared(net(), quantized, cat)
+    diff = compared(None, quantized, cat)
     assert "weights that were `float32` are `int8`" in diff.verdict
     assert "do not show" not in diff.verdict
     assert not isinstance(diff.weights, Absent)
@@ -424,7 +431,7 @@ def test_weights_that_are_not_numbers(cat: Path) -> None:
     def broken(kernel: np.ndarray) -> None:
         kernel[0, 0, 0, 0] = np.nan
 
-    diff = compared(net(), with_kernel(net(), "conv1", broken), cat)
+    diff = compared(None, with_kernel(net(), "conv1", broken), cat)
     assert "`conv1` (not finite on one side)" in diff.verdict
     assert not diff.same
-    assert not reportgen.diff(report_of(net(), cat), report_of(with_kernel(net(), "conv1", broken), cat), tolerance=9).same
+    assert not reportgen.diff(report_of_net(cat), report_of(with_kernel(net(), "conv1", broken), cat), tolerance=9).same
