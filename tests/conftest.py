@@ -16,6 +16,8 @@ from .browser import launched, opened
 if TYPE_CHECKING:
     from reportgen import Report
 
+    from .mailing import Run
+
 ROOT = Path(__file__).parent.parent
 # before anything imports TensorFlow: on some processors it does without oneDNN by default, and then cannot run convolutions that
 # are channels first or grouped
@@ -129,3 +131,11 @@ def page(browser: Any, pages: dict[str, Path]) -> Iterator[Any]:
     with opened(browser, pages["plain"], viewport={"width": 1280, "height": 900}, reduced_motion="reduce") as it:
         yield it.page
         assert it.messages == []
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """`reportgen email` as a function: see `mailing.runner`."""
+    from .mailing import runner
+
+    return runner(monkeypatch, capsys, tmp_path)

@@ -10,8 +10,8 @@ import pytest
 from reportgen.page.render import render
 
 from .browser import OPEN_ALL, axe_findings_light_and_dark, opened
+from .drawn_nets import resnet, unet
 from .samples import HOSTILE
-from .test_drawing import resnet, unet
 
 pytestmark = pytest.mark.browser
 

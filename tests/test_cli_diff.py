@@ -22,10 +22,10 @@ from reportgen.report import FORMAT, LEFT_OUT
 from reportgen.sections.layers.find import Layers
 
 from .command import fresh, here
+from .comparable import report_with
 from .fake_probe import call, f32
 from .samples import hostile_pair
 from .test_codec import small_report
-from .test_diff import report_with
 
 
 @pytest.fixture

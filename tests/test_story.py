@@ -21,8 +21,8 @@ from reportgen.report import Absent, Versions
 from reportgen.reporter import generate_alike
 from reportgen.truth import Truth
 
+from .comparable import with_attributions
 from .test_codec import small_report
-from .test_diff import with_attributions
 from .test_truth_answers import report_with, text_of
 
 
@@ -206,7 +206,7 @@ def test_an_answer_that_stays_is_told_with_its_scores() -> None:
 
 
 def test_kinds_of_change_are_told_over_all() -> None:
-    from .test_kinds_of_change import BEFORE_THIRD, edited, moved, net, report_of
+    from .changed_nets import BEFORE_THIRD, edited, moved, net, report_of
 
     first = report_of(net())
     second = report_of(edited(net(), moved()))
