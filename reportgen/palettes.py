@@ -43,7 +43,5 @@ def in_palette(pixels: np.ndarray) -> bytes | None:
     if colours is None:
         return None
     numbers = np.sort(_as_numbers(np.array([colour for _, colour in colours], np.uint8)))
-    places = np.zeros(1 << 24, np.uint8)  # of every possible colour; only the memory of those that occur is ever touched
-    places[numbers] = np.arange(len(numbers))
     palette = np.stack([numbers >> 16, numbers >> 8 & 255, numbers & 255], axis=1).astype(np.uint8)
-    return palette_png(places[_as_numbers(pixels)], palette.tobytes())
+    return palette_png(np.searchsorted(numbers, _as_numbers(pixels)).astype(np.uint8), palette.tobytes())
