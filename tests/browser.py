@@ -11,11 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from pathlib import Path
 from threading import Thread
 from typing import Any, NoReturn
 
+import numpy as np
 import pytest
+from PIL import Image
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -60,23 +63,102 @@ def launched() -> Iterator[Any]:
         yield playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
 
 
+# tabs that show nothing at present, by the browser and the settings that a tab has from its beginning
+IDLE: dict[tuple[Any, ...], list[Any]] = {}
+DESKTOP = {"width": 1280, "height": 720}
+ONLINE = ("file:", "data:", "http://127.0.0.1:")  # all that a page may ask for
+
+
 @contextmanager
-def opened(browser: Any, place: Path | str, **settings: Any) -> Iterator[Opened]:
-    """A file in a fresh context without network, or an address on this machine; `settings` are those of `Browser.new_context`."""
-    context = browser.new_context(**{"offline": isinstance(place, Path), **settings})
-    context.route(lambda url: not url.startswith(("file:", "data:", "http://127.0.0.1:")), lambda route: route.abort())
-    it = Opened(context.new_page())
-    it.page.on("request", lambda request: it.requests.append(request.url))
-    it.page.on("console", lambda message: it.messages.append(message.text))
-    it.page.on("pageerror", lambda error: it.messages.append(str(error)))
-    it.page.on("dialog", it.dismiss)
-    it.page.goto(place.as_uri() if isinstance(place, Path) else place)
+def opened(
+    browser: Any,
+    place: Path | str,
+    *,
+    viewport: dict[str, int] = DESKTOP,
+    color_scheme: str = "light",
+    reduced_motion: str = "no-preference",
+    **settings: Any,
+) -> Iterator[Opened]:
+    """A file in a tab without network, or an address on this machine; `settings` are those of `Browser.new_context`.
+
+    A tab that was opened with the same settings is used again, for a new one takes longer than most pages. No page that we make
+    stores anything, so that nothing is left of the one before; a test that fails leaves its tab behind.
+    """
+    settings = {"offline": isinstance(place, Path), **settings}
+    idle = IDLE.setdefault((browser, *sorted(settings.items())), [])
+    page = idle.pop() if idle else _new_tab(browser, settings)
+    it = Opened(page)
+    listeners = {
+        "request": lambda request: it.requests.append(request.url),
+        "console": lambda message: it.messages.append(message.text),
+        "pageerror": lambda error: it.messages.append(str(error)),
+        "dialog": it.dismiss,
+    }
+    page.set_viewport_size(viewport)
+    page.emulate_media(media="null", color_scheme=color_scheme, reduced_motion=reduced_motion)
+    for event, listener in listeners.items():
+        page.on(event, listener)
+    page.goto(place.as_uri() if isinstance(place, Path) else place)
     yield it
-    context.close()
+    for event, listener in listeners.items():
+        page.remove_listener(event, listener)
+    page.mouse.move(-1, -1)  # over nothing
+    page.goto("about:blank")
+    page.context.clear_permissions()
+    idle.append(page)
+
+
+@dataclass
+class Unfolded:
+    """A page that is loaded once for all the tests that only look at it, with every fold open."""
+
+    name: str
+    file: Path
+    it: Opened
+
+
+@contextmanager
+def unfolded_page(browser: Any, name: str, file: Path) -> Iterator[Unfolded]:
+    """A page for the fixture `unfolded`, which holds one page after the other."""
+    with opened(browser, file) as it:
+        it.page.evaluate(OPEN_ALL)
+        yield Unfolded(name, file, it)
+
+
+def of_pages(*names: str) -> pytest.MarkDecorator:
+    """For a test that looks at these alone of the pages of the fixture `unfolded`."""
+    return pytest.mark.parametrize("unfolded", names, indirect=True)
+
+
+def _new_tab(browser: Any, settings: dict[str, Any]) -> Any:
+    context = browser.new_context(**settings)
+    context.route(lambda url: not url.startswith(ONLINE), lambda route: route.abort())
+    return context.new_page()
+
+
+# of rows, maps, their buttons and pairs of pictures that differ in nothing but words and numbers, all but the first three are
+# taken away: axe asks the same of each, and takes five times as long for all of them
+THINNED = """() => {
+    const alike = 'tr, .tiles button, .tile, section > h3, .versus, .strip, .lines > text';
+    const counts = new Map();
+    for (const each of document.querySelectorAll(alike)) {
+        if (!each.closest('thead')) {
+            const kind = each.outerHTML.replace(/(?<! class)="[^"]*"/g, '').replace(/>[^<]+</g, '><');
+            const box = each.closest('.tiles') ?? each.parentElement;
+            const seen = counts.get(box) ?? counts.set(box, {}).get(box);
+            seen[kind] = (seen[kind] ?? 0) + 1;
+            if (seen[kind] > 3 && !each.matches(':popover-open, :hover, :focus-within')) {
+                each.remove();
+            }
+        }
+    }
+}"""
 
 
 def axe_findings(page: Any, rules: tuple[str, ...] = (), within: str = "html") -> list[str]:
     """What axe finds with everything unfolded, each with the first places it stands at; nothing is left out by impact.
+
+    The page is not whole afterwards: see `THINNED`.
 
     rules: the only ones to apply; all if there are none. within: a selector of the only part of the page to look at.
     """
@@ -84,6 +166,7 @@ def axe_findings(page: Any, rules: tuple[str, ...] = (), within: str = "html") -
     if not source.is_file():
         lacking(f"no axe at {source}: npm install axe-core, or set AXE_PATH")
     page.evaluate(OPEN_ALL)
+    page.evaluate(THINNED)
     page.evaluate(source.read_text("utf-8"))  # not by a script element, which the page's policy forbids
     options = {"resultTypes": ["violations"], **({"runOnly": list(rules)} if rules else {})}
     found = page.evaluate("([within, options]) => axe.run(within, options)", [within, options])["violations"]
@@ -96,6 +179,11 @@ def axe_findings_light_and_dark(page: Any, within: str = "html") -> list[str]:
     light = axe_findings(page, within=within)
     page.emulate_media(color_scheme="dark")
     return [f"light: {each}" for each in light] + [f"dark: {each}" for each in axe_findings(page, COLOURS, within)]
+
+
+def brightness(page_or_element: Any) -> np.ndarray:
+    """Of every pixel (h, w), 0 black to 255 white."""
+    return np.asarray(Image.open(BytesIO(page_or_element.screenshot())).convert("L"))
 
 
 @contextmanager

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import settings
 
-from .browser import launched
+from .browser import launched, opened
 
 if TYPE_CHECKING:
     from reportgen import Report
 
+    from .mailing import Run
     from .two_sites import TwoSites
 
 ROOT = Path(__file__).parent.parent
@@ -146,3 +147,19 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from .tiny_site import tiny_site_in
 
     return tiny_site_in(tmp_path_factory.mktemp("patches"))
+
+
+@pytest.fixture
+def page(browser: Any, pages: dict[str, Path]) -> Iterator[Any]:
+    """The plain page on a desktop's screen, where nothing moves; no test may leave an error behind."""
+    with opened(browser, pages["plain"], viewport={"width": 1280, "height": 900}, reduced_motion="reduce") as it:
+        yield it.page
+        assert it.messages == []
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """`reportgen email` as a function: see `mailing.runner`."""
+    from .mailing import runner
+
+    return runner(monkeypatch, capsys, tmp_path)

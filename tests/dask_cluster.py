@@ -5,8 +5,6 @@ Run in an environment that has `distributed`, by `python -m pytest tests/dask_cl
 
 from __future__ import annotations
 
-import asyncio
-import json
 import os
 import signal
 import subprocess
@@ -14,193 +12,24 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import dask
 import numpy as np
 import pytest
-import trustme
-from distributed import Client, LocalCluster
+from distributed import Client
 from PIL import Image
 
 import reportgen
 from reportgen.backend import keras
-from reportgen.cli import main
-from reportgen.errors import ClusterError, OptionError
 from reportgen.site.data import site_data
 from reportgen.site.entries import read_entries
 
-from .test_batch import COLOURS, colour_model, contents
+from .dask_processes import LONG, ONLY, SHADES, Processes, run_main, wait_for, write_helper
+from .test_batch import contents
 
-ROOT = Path(__file__).parent.parent
-CAT = ROOT / "sample_images" / "cat.png"
-DASK = Path(sys.executable).with_name("dask")
-LONG = 120.0  # seconds: starting a process can take long on a busy machine
-ONLY: dict[str, Any] = {"only": ("overview", "predictions"), "preprocess": "none"}
-SHADES = 16  # images for a batch that is disturbed
-SLOW = 0.1  # seconds that a report of the model `watched` takes at least
-
-OWN_LAYERS = """
-import keras
-import own_helper
-
-class Watched(keras.layers.Layer):
-    def call(self, pixels):
-        return own_helper.watched(pixels)
-"""
-OWN_HELPER = """
-import os, signal, time
-
-def watched(pixels):
-    if not hasattr(pixels, "numpy"):
-        return pixels
-    with open(os.environ["WATCHED"], "a") as log:
-        log.write(f"begin {os.getpid()} {float(pixels.numpy().max()):g}\\n")
-    time.sleep(SLOW)
-    if pixels.numpy().max() == 251 and pixels.numpy().min() == 251:
-        os.kill(os.getpid(), signal.SIGKILL)
-    with open(os.environ["WATCHED"], "a") as log:
-        log.write(f"end {os.getpid()} {float(pixels.numpy().max()):g}\\n")
-    return pixels * FACTOR
-"""
-
-
-class Processes:
-    """A scheduler and its workers, as processes. `address` is that of the scheduler, also in `file`."""
-
-    def __init__(self, folder: Path, *scheduler: str, **environment: str) -> None:
-        self.folder, self.file = folder, folder / "scheduler.json"
-        self.environment = {**os.environ, "PYTHONPATH": str(ROOT), "WATCHED": str(folder / "watched.txt"), **environment}
-        self.all: list[subprocess.Popen[bytes]] = []
-        port, place = ("--host", "127.0.0.1", "--port", "0"), ("--scheduler-file", str(self.file))
-        self.start("scheduler", *port, *place, "--no-dashboard", *scheduler)
-        wait_for(self.file.exists)
-        self.address = json.loads(self.file.read_text())["address"]
-
-    def start(self, kind: str, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
-        command, settings = [str(DASK), kind, *arguments], {**self.environment, **environment}
-        with (self.folder / f"{kind}-{len(self.all)}.log").open("wb") as log:
-            process = subprocess.Popen(command, env=settings, stdout=log, stderr=log, cwd=self.folder, start_new_session=True)
-        self.all.append(process)
-        return process
-
-    def worker(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
-        place = ("--local-directory", str(self.folder))
-        return self.start("worker", self.address, "--no-dashboard", "--nthreads", "3", *place, *arguments, **environment)
-
-    def end(self) -> None:
-        for process in self.all:
-            kill(process)
-
-
-def kill(process: subprocess.Popen[bytes]) -> None:
-    """End a process and those that it started: a worker has a nanny."""
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def wait_for(fits: Callable[[], Any]) -> None:
-    until = time.monotonic() + LONG
-    while not fits():
-        assert time.monotonic() < until
-        time.sleep(0.05)
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
-    processes = Processes(tmp_path_factory.mktemp("cluster"))
-    try:
-        for _ in range(2):
-            processes.worker()
-        with Client(processes.address, set_as_default=False) as client:
-            client.wait_for_workers(2, timeout=LONG)
-        yield processes
-    finally:
-        processes.end()
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two models, one of layers of its own that are slow, their code, labels, templates, and images of which some are broken."""
-    folder = tmp_path_factory.mktemp("given")
-    colour_model().save(folder / "colours.keras")
-    (folder / "broken.keras").write_bytes(b"no model")
-    (folder / "labels.txt").write_text("red\ngreen\nblue\n")
-    (folder / "own" / "assets").mkdir(parents=True)
-    (folder / "own" / "assets" / "page.css").write_text(
-        (ROOT / "templates" / "assets" / "page.css").read_text() + "/* my own */\n"
-    )
-    for name, colour in COLOURS.items():
-        (folder / "photos" / name).mkdir(parents=True)
-        Image.new("RGB", (8, 8), colour).save(folder / "photos" / name / "one.png")
-    random = np.random.default_rng(1)
-    for number in range(4):
-        pixels = random.integers(0, 255, (20 + number, 30, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(folder / "photos" / "red" / f"é <b> {number}.png")
-    np.save(folder / "photos" / "green" / "array.npy", np.full((8, 8, 3), 3.0, np.float32))
-    (folder / "photos" / "blue" / "cut.png").write_bytes(CAT.read_bytes()[:500])
-    (folder / "photos" / "blue" / "empty.png").write_bytes(b"")
-    (folder / "shades").mkdir()
-    for shade in range(SHADES):
-        Image.new("RGB", (8, 8), (10 + shade, 0, 0)).save(folder / "shades" / f"{shade:02}.png")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def watched(folder: Path) -> Path:
-    """A model whose own layer, in a module beside it, takes its time, and notes what it sees and when."""
-    code = folder / "code"
-    code.mkdir()
-    (code / "own_layers.py").write_text(OWN_LAYERS)
-    write_helper(code, 1)
-
-    class Watched(keras.layers.Layer):  # type: ignore[misc]
-        def call(self, pixels: Any) -> Any:
-            return pixels
-
-    pixels = keras.Input((8, 8, 3), name="pixels")
-    pooled = keras.layers.GlobalAveragePooling2D(name="gap")(keras.layers.Conv2D(3, 1, name="conv")(Watched(name="own")(pixels)))
-    keras.utils.set_random_seed(1)
-    scores = keras.layers.Dense(3, activation="softmax", name="dense")(pooled)
-    keras.Model(pixels, scores, name="watched").save(code / "watched.keras")
-    return code
-
-
-def write_helper(code: Path, factor: float) -> None:
-    (code / "own_helper.py").write_text(OWN_HELPER.replace("SLOW", str(SLOW)).replace("FACTOR", str(factor)))
-
-
-@pytest.fixture
-def in_code(watched: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
-    """The folder of the model's own code as the current one; afterwards this process has not imported it."""
-    monkeypatch.chdir(watched)
-    monkeypatch.setenv("WATCHED", str(tmp_path / "here.txt"))
-    yield watched
-    for name in ("own_layers", "own_helper"):
-        sys.modules.pop(name, None)
-
-
-@pytest.fixture(scope="module")
-def watched_here(folder: Path, watched: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site of the model `watched` on the shades, made here."""
-    site = tmp_path_factory.mktemp("here") / "site"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(watched)
-        patch.setenv("WATCHED", str(site.parent / "watched.txt"))
-        reportgen.batch("watched.keras", str(folder / "shades"), site, imports=["own_layers"], **ONLY)
-    return site
-
-
-@pytest.fixture(scope="module")
-def colours_here(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site of the model `colours` on the shades, made here."""
-    site = tmp_path_factory.mktemp("here") / "site"
-    reportgen.batch(str(folder / "colours.keras"), str(folder / "shades"), site, **ONLY)
-    return site
+pytest_plugins = ("tests.dask_fixtures",)
 
 
 def reports_of(site: Path) -> dict[str, Any]:
@@ -338,18 +167,6 @@ def test_a_report_that_kills_workers_fails_and_the_others_are_made(cluster: Proc
     assert "one worker died" in (tmp_path / "site" / "index.html").read_text("utf-8")
 
 
-def run_main(*arguments: str) -> int:
-    """The exit code of the command, run in this process."""
-    before, sys.argv = sys.argv, ["reportgen", *arguments]
-    try:
-        main()
-    except SystemExit as ended:
-        return int(str(ended.code))
-    finally:
-        sys.argv = before
-    raise AssertionError
-
-
 @pytest.mark.usefixtures("in_code")
 def test_ctrl_c_ends_the_batch_and_a_rerun_completes_it(
     cluster: Processes, folder: Path, watched_here: Path, tmp_path: Path
@@ -381,180 +198,3 @@ def test_ctrl_c_ends_the_batch_and_a_rerun_completes_it(
     assert run_main(*command, "--quiet") == 0
     assert len(read_entries(site)) == SHADES
     assert contents(site) == contents(watched_here)
-
-
-@pytest.fixture(scope="module")
-def spare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
-    """A scheduler without workers."""
-    processes = Processes(tmp_path_factory.mktemp("spare"))
-    yield processes
-    processes.end()
-
-
-def refused(arguments: list[str], site: Path, capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line that a command says, which writes nothing."""
-    assert run_main("batch", str(CAT), "-o", str(site), *arguments) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert len(err.splitlines()) == 1, err
-    assert not site.exists(), err
-    return err
-
-
-@pytest.mark.parametrize(
-    ("address", "told"),
-    [
-        ("tcp://127.0.0.1:1", "no scheduler answers"),
-        ("nothing", "not the address of a scheduler"),
-        ("http://127.0.0.1:1", "not the address of a scheduler"),
-        ("tls://127.0.0.1:1", "not the address of a scheduler"),
-        ("missing.json", "cannot be read (No such file or directory)"),
-        (str(CAT), "the file names no scheduler"),
-    ],
-)
-def test_a_wrong_address_is_told_in_a_line(address: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with dask.config.set({"distributed.comm.timeouts.connect": "1s"}):
-        assert told in refused(["--dask", address], tmp_path / "site", capsys)
-
-
-def test_no_worker_is_told_in_a_line(spare: Processes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with dask.config.set({"reportgen.no-worker-timeout": "500ms"}):
-        told = refused(["--dask", spare.address], tmp_path / "site", capsys)
-    assert told == (
-        f"reportgen: --dask {spare.address}: no worker for 0.5 seconds. Start one with: dask worker {spare.address}\n"
-    )
-
-
-def test_workers_of_other_versions_are_refused(spare: Processes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Real workers: to one, another version of NumPy is installed as far as its metadata say; the other has no reportgen."""
-    (tmp_path / "numpy" / "numpy-1.0.dist-info").mkdir(parents=True)
-    (tmp_path / "numpy" / "numpy-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 1.0\n")
-    (tmp_path / "bare").mkdir()
-    (tmp_path / "bare" / "sitecustomize.py").write_text(
-        "import sys\n"
-        "class Without:\n"
-        "    def find_spec(self, name, path, target=None):\n"
-        "        if name == 'reportgen':\n"
-        "            raise ModuleNotFoundError(name, name=name)\n"
-        "sys.meta_path.insert(0, Without())\n"
-    )
-    for name, told in (
-        ("numpy", f"has numpy 1.0, this machine {np.__version__}; install"),
-        ("bare", "does not have reportgen; install"),
-    ):
-        worker = spare.worker("--no-nanny", PYTHONPATH=f"{tmp_path / name}{os.pathsep}{ROOT}")
-        with Client(spare.address, set_as_default=False) as client:
-            client.wait_for_workers(1, timeout=LONG)
-            (address,) = client.nthreads()
-        assert f"the worker {address} {told}" in refused(["--dask", spare.address], tmp_path / "site", capsys)
-        kill(worker)
-        with Client(spare.address, set_as_default=False) as client:
-            gone = partial(lambda client: not client.nthreads(), client)
-            wait_for(gone)
-
-
-@pytest.mark.usefixtures("in_code")
-def test_a_scheduler_that_goes_away_ends_the_batch_and_a_rerun_completes_it(
-    cluster: Processes, folder: Path, watched_here: Path, tmp_path: Path
-) -> None:
-    processes = Processes(tmp_path)
-    processes.worker("--no-nanny")
-
-    def end_scheduler(event: dict[str, Any]) -> None:
-        if event["done"] == 3:
-            processes.all[0].kill()
-            ended.append(time.monotonic())
-
-    ended: list[float] = []
-    site, options = tmp_path / "site", {**ONLY, "imports": ["own_layers"]}
-    try:
-        with pytest.raises(ClusterError, match="the connection to the scheduler was lost") as lost:
-            reportgen.batch("watched.keras", str(folder / "shades"), site, dask=processes.address, log=end_scheduler, **options)
-        assert time.monotonic() - ended[0] < 15
-    finally:
-        processes.end()
-    assert "run the same command again" in str(lost.value)
-    assert len(str(lost.value).splitlines()) == 1
-    kept = len(read_entries(site))
-    assert 3 <= kept < SHADES
-    assert (site / "index.html").exists()
-    again = reportgen.batch("watched.keras", str(folder / "shades"), site, dask=cluster.address, **options)
-    assert (again.made, again.kept) == (SHADES - kept, kept)
-    assert contents(site) == contents(watched_here)
-
-
-@pytest.mark.usefixtures("in_code")
-def test_a_log_of_json_ends_with_the_loss_of_the_scheduler(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    processes = Processes(tmp_path)
-    processes.worker("--no-nanny")
-    site = tmp_path / "site"
-
-    def end_scheduler() -> None:
-        wait_for(lambda: len(list(site.glob("reports/*/*.html"))) >= 3)
-        processes.all[0].kill()
-
-    options = ["--only", "overview,predictions", "--preprocess", "none", "--import", "own_layers"]
-    command = ["batch", str(folder / "shades"), "-m", "watched.keras", "--dask", processes.address, "-o", str(site), "--json-log"]
-    monkeypatch.setattr(sys, "argv", ["reportgen", *command, *options])
-    ending = threading.Thread(target=end_scheduler)
-    ending.start()
-    try:
-        with pytest.raises(SystemExit) as ended:
-            main()
-    finally:
-        ending.join()
-        processes.end()
-    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines() if line.startswith("{")]
-    assert ended.value.code == 2
-    assert {line["event"] for line in lines[:-1]} == {"made"}
-    assert lines[-1]["event"] == "error"
-    assert "the connection to the scheduler was lost" in lines[-1]["error"]
-    assert (site / "index.html").exists()
-
-
-def test_a_cluster_that_speaks_tls(folder: Path, tmp_path: Path) -> None:
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "cert.pem"))
-    place = {"ca-file": "ca.pem", "scheduler.cert": "cert.pem", "worker.cert": "cert.pem", "client.cert": "cert.pem"}
-    settings = {f"distributed.comm.tls.{each}": str(tmp_path / file) for each, file in place.items()}
-    names = {each: f"DASK_{each.upper().replace('.', '__').replace('-', '_')}" for each in settings}  # as the README has them
-    processes = Processes(tmp_path, "--protocol", "tls", **{names[each]: value for each, value in settings.items()})
-    try:
-        processes.worker("--no-nanny")
-        assert processes.address.startswith("tls://")
-        with dask.config.set(settings):
-            made = reportgen.batch(
-                str(folder / "colours.keras"),
-                str(folder / "photos" / "green"),
-                tmp_path / "there",
-                dask=processes.address,
-                **ONLY,
-            )
-        assert made.made == 2
-    finally:
-        processes.end()
-
-
-def test_an_asynchronous_client_is_refused(spare: Processes, tmp_path: Path) -> None:
-    async def run() -> None:
-        async with Client(spare.address, asynchronous=True, set_as_default=False) as client:
-            with pytest.raises(OptionError, match="an asynchronous client"):
-                reportgen.batch("minivgg", str(CAT), tmp_path / "site", dask=client)
-
-    asyncio.run(run())
-    assert not (tmp_path / "site").exists()
-
-
-def test_a_cluster_that_grows_and_shrinks_starts_workers_for_a_batch(folder: Path, colours_here: Path, tmp_path: Path) -> None:
-    with LocalCluster(n_workers=0, threads_per_worker=2, dashboard_address=":0", host="127.0.0.1") as growing:
-        growing.adapt(minimum=0, maximum=2, interval="100ms")
-        made = reportgen.batch(
-            folder / "colours.keras", str(folder / "shades"), tmp_path / "site", dask=growing.scheduler_address, **ONLY
-        )
-        assert (made.made, made.failures) == (SHADES, [])
-        assert contents(tmp_path / "site") == contents(colours_here)
-        wait_for(lambda: not growing.scheduler.workers)
-        assert not growing.scheduler.tasks  # nothing waits there any more

@@ -5,19 +5,29 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import reportgen
 from reportgen import Picture, Report
 from reportgen.page.environment import asset_of, environment_with
 
-from .browser import OPEN_ALL, axe_findings_light_and_dark, html_complaints, lacking, opened
+from .browser import (
+    DESKTOP,
+    OPEN_ALL,
+    Opened,
+    Unfolded,
+    axe_findings_light_and_dark,
+    brightness,
+    html_complaints,
+    lacking,
+    of_pages,
+    opened,
+    unfolded_page,
+)  # fmt: skip
 from .samples import CHOICES, HOSTILE, PAGES
 
 pytestmark = pytest.mark.browser
@@ -26,11 +36,10 @@ pytestmark = pytest.mark.browser
 NOT_SHOWN = {"method", "sketch", "scores", "labels_digest", "packed_weights", "settings", "sense", "against_label", "no_label"}
 
 
-@pytest.fixture
-def page(browser: Any, pages: dict[str, Path]) -> Iterator[Any]:
-    """The plain page on a desktop's screen."""
-    with opened(browser, pages["plain"], viewport={"width": 1280, "height": 800}) as it:
-        yield it.page
+@pytest.fixture(scope="module", params=PAGES)
+def unfolded(request: pytest.FixtureRequest, browser: Any, pages: dict[str, Path]) -> Iterator[Unfolded]:
+    with unfolded_page(browser, request.param, pages[request.param]) as page:
+        yield page
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -38,7 +47,7 @@ def test_reads_back_as_written(reports: dict[str, Report], pages: dict[str, Path
     assert reportgen.read(pages[name]) == reports[name]
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", ["plain", "hostile", "absent"])
 def test_is_valid_html(pages: dict[str, Path], name: str) -> None:
     try:
         import html5lib
@@ -51,17 +60,13 @@ def test_html_validate_has_nothing_to_say(pages: dict[str, Path], tmp_path: Path
     assert html_complaints([*pages.values()], tmp_path) == []
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_needs_and_tries_nothing_outside_itself(browser: Any, pages: dict[str, Path], name: str) -> None:
-    with opened(browser, pages[name]) as it:
-        it.page.evaluate(OPEN_ALL)
-        assert [url for url in it.requests if not url.startswith("data:image/png;")] == [pages[name].as_uri()]
-        assert it.messages == []  # a breach of the page's own policy would be told here
-        policy = it.page.get_attribute("meta[http-equiv=Content-Security-Policy]", "content")
-        assert re.match(
-            r"default-src 'none'; img-src data:; style-src 'sha256-[^']+'; script-src 'sha256-[^']+'; base-uri", policy
-        )
-        assert "unsafe" not in policy
+def test_needs_and_tries_nothing_outside_itself(unfolded: Unfolded) -> None:
+    it = unfolded.it
+    assert [url for url in it.requests if not url.startswith("data:image/png;")] == [unfolded.file.as_uri()]
+    assert it.messages == []  # a breach of the page's own policy would be told here
+    policy = it.page.get_attribute("meta[http-equiv=Content-Security-Policy]", "content")
+    assert re.match(r"default-src 'none'; img-src data:; style-src 'sha256-[^']+'; script-src 'sha256-[^']+'; base-uri", policy)
+    assert "unsafe" not in policy
 
 
 def test_the_policy_stops_what_would_be_slipped_in(browser: Any, pages: dict[str, Path], tmp_path: Path) -> None:
@@ -77,17 +82,21 @@ def test_the_policy_stops_what_would_be_slipped_in(browser: Any, pages: dict[str
         assert sum("Content Security Policy" in message for message in it.messages) >= 4
 
 
-# without the policy as well: the escaping has to hold by itself
-@pytest.mark.parametrize("bypass", [False, True], ids=["policy", "no policy"])
-@pytest.mark.parametrize("name", ["hostile", "absent"])
-def test_hostile_strings_do_nothing(browser: Any, pages: dict[str, Path], name: str, bypass: bool) -> None:
-    with opened(browser, pages[name], bypass_csp=bypass) as it:
-        assert it.page.title().startswith(f"title {HOSTILE}")
-        assert it.messages == []
-        assert all(url.startswith("data:image/png;") for url in it.requests[1:])
-        assert it.page.locator("img:not([data-picture]), image:not([data-picture]):not([data-chart]), [onerror]").count() == 0
-        scripts = it.page.locator("script:not([type='application/json'])").all_text_contents()
-        assert scripts == [asset_of(environment_with(None), "page.js")]
+def assert_nothing_ran(it: Opened) -> None:
+    assert it.page.title().startswith(f"title {HOSTILE}")
+    assert it.messages == []
+    assert all(url.startswith("data:image/png;") for url in it.requests[1:])
+    assert it.page.locator("img:not([data-picture]), image:not([data-picture]):not([data-chart]), [onerror]").count() == 0
+    scripts = it.page.locator("script:not([type='application/json'])").all_text_contents()
+    assert scripts == [asset_of(environment_with(None), "page.js")]
+
+
+@of_pages("hostile", "absent")
+def test_hostile_strings_do_nothing(browser: Any, unfolded: Unfolded) -> None:
+    assert_nothing_ran(unfolded.it)
+    # without the policy as well: the escaping has to hold by itself
+    with opened(browser, unfolded.file, bypass_csp=True) as it:
+        assert_nothing_ran(it)
 
 
 def names_of_strings(value: Any, name: str = "") -> set[str]:
@@ -98,13 +107,10 @@ def names_of_strings(value: Any, name: str = "") -> set[str]:
     return {name} if isinstance(value, str) else set()
 
 
-@pytest.mark.parametrize("name", ["hostile", "absent"])
-def test_hostile_strings_are_shown_as_they_are(
-    browser: Any, reports: dict[str, Report], pages: dict[str, Path], name: str
-) -> None:
-    with opened(browser, pages[name]) as it:
-        text = it.page.text_content("main")
-    expected = names_of_strings(reports[name]) - CHOICES - NOT_SHOWN
+@of_pages("hostile", "absent")
+def test_hostile_strings_are_shown_as_they_are(reports: dict[str, Report], unfolded: Unfolded) -> None:
+    text = unfolded.it.page.text_content("main")
+    expected = names_of_strings(reports[unfolded.name]) - CHOICES - NOT_SHOWN
     assert {"title", "warnings", "labels", "command", "notes"} < expected
     assert {each for each in expected if f"{each} {HOSTILE}" not in text} == set()
 
@@ -127,41 +133,53 @@ def test_reads_the_same_without_javascript(browser: Any, pages: dict[str, Path])
         assert phrase in texts[0]
 
 
-@pytest.mark.parametrize("name", ["plain", "hostile", "absent"])
-def test_axe_finds_nothing(browser: Any, pages: dict[str, Path], name: str) -> None:
-    with opened(browser, pages[name]) as it:
-        assert axe_findings_light_and_dark(it.page) == []
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_the_page_never_scrolls_sideways(browser: Any, pages: dict[str, Path], name: str) -> None:
+def test_the_page_never_scrolls_sideways(unfolded: Unfolded) -> None:
     # what reaches over the edge, unless it lies in a box that scrolls: it could be cut off there, with no sideways scroll
     beyond = """[...document.querySelectorAll('main *, nav *')].filter(each => !each.closest('.scrolling *')
         && each.getBoundingClientRect().right > innerWidth).map(each => each.outerHTML.slice(0, 200))"""
-    with opened(browser, pages[name]) as it:
-        it.page.evaluate(OPEN_ALL)
-        for width in (320, 390, 800, 1180):
-            it.page.set_viewport_size({"width": width, "height": 800})
-            assert it.page.evaluate("document.documentElement.scrollWidth") == width
-            assert it.page.evaluate(beyond) == []
+    page = unfolded.it.page
+    for width in (320, 390, 800, 1180):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        assert page.evaluate(beyond) == []
+    page.set_viewport_size(DESKTOP)
 
 
-def test_the_first_tab_skips_to_the_content(page: Any) -> None:
-    page.keyboard.press("Tab")
-    assert page.inner_text(":focus") == "Skip to the content"
-    assert page.locator(":focus").bounding_box()["x"] >= 0
-    page.keyboard.press("Enter")
-    page.keyboard.press("Tab")
-    assert page.evaluate("location.hash") == "#content"
-    assert page.evaluate("document.activeElement.closest('main') !== null")
+@of_pages("plain", "long")
+def test_print_cuts_nothing_off(unfolded: Unfolded) -> None:
+    page = unfolded.it.page
+    page.set_viewport_size({"width": 688, "height": 1000})  # A4 less its margins
+    page.emulate_media(media="print")
+    assert page.evaluate("document.documentElement.scrollWidth") == 688
+    page.emulate_media(media="screen")
+    page.set_viewport_size(DESKTOP)
 
 
-def test_a_grid_of_maps_can_be_skipped(page: Any) -> None:
-    page.locator("#maps-3 + figure .skip").focus()
-    assert page.locator(":focus").bounding_box()["x"] >= 0
-    page.keyboard.press("Enter")
-    page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "Statistics of each map of block1_conv2"
+@of_pages("plain")
+def test_pictures_say_what_they_show_and_how_large_they_are(unfolded: Unfolded) -> None:
+    pictures = unfolded.it.page.locator("[data-picture]").evaluate_all("""all => all.map(each => [
+        each.alt ?? each.ownerSVGElement.ariaLabel,
+        ...['width', 'height', 'data-picture'].map(name => each.getAttribute(name))])""")
+    assert len(pictures) == 97
+    for alt, width, height, identity in pictures:
+        assert len(alt) > 20
+        assert int(width) > 0
+        assert int(height) > 0
+        assert len(identity) == 16
+
+
+def test_links_lead_somewhere_and_ids_are_unique(unfolded: Unfolded) -> None:
+    page = unfolded.it.page
+    ids = page.locator("[id]").evaluate_all("all => all.map(each => each.id)")
+    targets = page.locator("a").evaluate_all("all => all.map(each => each.getAttribute('href'))")
+    assert len(ids) == len(set(ids))
+    assert len(targets) >= 10
+    assert {*targets} <= {f"#{each}" for each in ids}
+
+
+@of_pages("plain", "hostile", "absent")
+def test_axe_finds_nothing(unfolded: Unfolded) -> None:  # the last to look, for it does not leave the page whole
+    assert axe_findings_light_and_dark(unfolded.it.page) == []
 
 
 def test_the_contents_stay_in_view(page: Any) -> None:
@@ -174,39 +192,11 @@ def test_the_contents_stay_in_view(page: Any) -> None:
     assert page.evaluate("location.hash") == "#provenance"
 
 
-def test_every_fold_opens_and_closes_by_enter(page: Any) -> None:
-    folds = page.locator("details")
-    states = folds.evaluate_all("all => all.map(each => each.open)")
-    assert {*states} == {True, False}
-    for place in range(len(states)):
-        page.locator("summary").nth(place).press("Enter")
-    assert folds.evaluate_all("all => all.map(each => each.open)") == [not state for state in states]
-
-
-def test_what_scrolls_can_be_reached_by_keyboard(browser: Any, pages: dict[str, Path]) -> None:
-    with opened(browser, pages["plain"], viewport={"width": 390, "height": 800}) as it:
-        it.page.evaluate(OPEN_ALL)
-        tab_indices = it.page.evaluate("""[...document.querySelectorAll('main *')]
-            .filter(each => each.scrollWidth > each.clientWidth && getComputedStyle(each).overflowX === 'auto')
-            .map(each => each.tabIndex)""")
-        assert len(tab_indices) > 3
-        assert {*tab_indices} == {0}
-        table = it.page.get_by_role("region", name="Layers")
-        table.focus()
-        it.page.keyboard.press("ArrowRight")
-        it.page.wait_for_function("each => each.scrollLeft > 0", arg=table.element_handle())
-
-
-def brightness(page_or_element: Any) -> np.ndarray:
-    """Of every pixel (h, w), 0 black to 255 white."""
-    return np.asarray(Image.open(BytesIO(page_or_element.screenshot())).convert("L"))
-
-
-def test_dark_and_light(browser: Any, pages: dict[str, Path]) -> None:
+def test_dark_and_light(page: Any) -> None:
     corners = {}
     for scheme in ("light", "dark"):
-        with opened(browser, pages["plain"], color_scheme=scheme) as it:
-            corners[scheme] = brightness(it.page)[0, 0]
+        page.emulate_media(color_scheme=scheme)
+        corners[scheme] = brightness(page)[0, 0]
     assert corners["light"] > 240
     assert corners["dark"] < 40
 
@@ -239,53 +229,10 @@ def test_without_any_style_every_picture_and_word_is_there(browser: Any, pages: 
         it.page.evaluate(OPEN_ALL)
         assert it.page.evaluate("getComputedStyle(document.querySelector('table')).borderCollapse") == "separate"
         boxes = it.page.locator("[data-picture]").evaluate_all("all => all.map(each => each.getBoundingClientRect().toJSON())")
-        assert len(boxes) == 96
+        assert len(boxes) == 97
         assert all(box["width"] > 50 and box["height"] > 50 for box in boxes)
         for phrase in (
             "minivgg on cat.png", "Inactive channels", "19 of 704", "No problems found", "Grad-CAM of block5_conv2 for 3 classes",
             "reportgen report cat.png",
         ):  # fmt: skip
             assert it.page.get_by_text(phrase).first.is_visible(), phrase
-
-
-def test_everything_is_reached_by_the_tab_key(browser: Any, pages: dict[str, Path]) -> None:
-    with opened(browser, pages["plain"], java_script_enabled=False) as it:
-        wanted = it.page.locator("a[href], button, summary, [tabindex]").evaluate_all(
-            "all => all.filter(each => each.checkVisibility({contentVisibilityAuto: true})).length"
-        )
-        reached = []
-        for _ in range(wanted + 5):
-            it.page.keyboard.press("Tab")
-            reached.append(it.page.evaluate("[...document.querySelectorAll('*')].indexOf(document.activeElement)"))
-        assert wanted > 300
-        assert len(set(reached[:wanted])) == wanted
-        assert reached[:wanted] == sorted(reached[:wanted])
-
-
-@pytest.mark.parametrize("name", ["plain", "long"])
-def test_print_cuts_nothing_off(browser: Any, pages: dict[str, Path], name: str) -> None:
-    # A4 less its margins
-    with opened(browser, pages[name], viewport={"width": 688, "height": 1000}) as it:
-        it.page.emulate_media(media="print")
-        assert it.page.evaluate("document.documentElement.scrollWidth") == 688
-
-
-def test_pictures_say_what_they_show_and_how_large_they_are(page: Any) -> None:
-    pictures = page.locator("[data-picture]").evaluate_all("""all => all.map(each => [each.alt ?? each.ownerSVGElement.ariaLabel,
-        ...['width', 'height', 'data-picture'].map(name => each.getAttribute(name))])""")
-    assert len(pictures) == 96
-    for alt, width, height, identity in pictures:
-        assert len(alt) > 20
-        assert int(width) > 0
-        assert int(height) > 0
-        assert len(identity) == 16
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_links_lead_somewhere_and_ids_are_unique(browser: Any, pages: dict[str, Path], name: str) -> None:
-    with opened(browser, pages[name]) as it:
-        ids = it.page.locator("[id]").evaluate_all("all => all.map(each => each.id)")
-        targets = it.page.locator("a").evaluate_all("all => all.map(each => each.getAttribute('href'))")
-    assert len(ids) == len(set(ids))
-    assert len(targets) >= 10
-    assert {*targets} <= {f"#{each}" for each in ids}

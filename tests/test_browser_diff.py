@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,25 @@ from reportgen import Absent, Report
 from reportgen.page.diff import render_comparison_folder
 from reportgen.report import SECTIONS
 
-from .browser import OPEN_ALL, axe_findings, axe_findings_light_and_dark, lacking, opened, served
+from .browser import (
+    DESKTOP,
+    OPEN_ALL,
+    Opened,
+    Unfolded,
+    axe_findings,
+    axe_findings_light_and_dark,
+    brightness,
+    lacking,
+    of_pages,
+    opened,
+    served,
+    unfolded_page,
+)  # fmt: skip
 from .samples import HOSTILE, PACKED, hostile_pair, spoiled
-from .test_browser import brightness
 
 pytestmark = pytest.mark.browser
 
 NAMES = ("changed", "same", "hostile", "absent", "long", "series", "hostile series")
-Show = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +67,13 @@ def compared(cat_report: Report, cat: Path, tmp_path_factory: pytest.TempPathFac
     return {name: folder / f"{name}.html" for name in NAMES}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.fixture(scope="module", params=NAMES)
+def unfolded(request: pytest.FixtureRequest, browser: Any, compared: dict[str, Path]) -> Iterator[Unfolded]:
+    with unfolded_page(browser, request.param, compared[request.param]) as page:
+        yield page
+
+
+@pytest.mark.parametrize("name", ["changed", "hostile", "absent", "series"])
 def test_is_valid_html(compared: dict[str, Path], name: str) -> None:
     try:
         import html5lib
@@ -65,22 +82,88 @@ def test_is_valid_html(compared: dict[str, Path], name: str) -> None:
     html5lib.HTMLParser(strict=True).parse(compared[name].read_text("utf-8"))
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_needs_and_tries_nothing_outside_itself_and_no_name_runs(browser: Any, compared: dict[str, Path], name: str) -> None:
-    for bypass in (False, True):  # the escaping has to hold without the policy, too
-        with opened(browser, compared[name], bypass_csp=bypass) as it:
-            it.page.evaluate(OPEN_ALL)
-            assert [url for url in it.requests if not url.startswith("data:image/png;")] == [compared[name].as_uri()]
-            assert it.messages == []
-            assert "pwned" not in it.page.evaluate("document.title.replaceAll('document.title=', '').slice(0, 5)")
-            assert it.page.locator("img:not([data-picture]):not([data-chart]):not(.over), [onerror]").count() == 0
+def assert_it_is_by_itself(it: Opened, file: Path) -> None:
+    assert [url for url in it.requests if not url.startswith("data:image/png;")] == [file.as_uri()]
+    assert it.messages == []
+    assert "pwned" not in it.page.evaluate("document.title.replaceAll('document.title=', '').slice(0, 5)")
+    assert it.page.locator("img:not([data-picture]):not([data-chart]):not(.over), [onerror]").count() == 0
 
 
-def test_hostile_names_are_shown_as_they_are(browser: Any, compared: dict[str, Path]) -> None:
-    with opened(browser, compared["hostile"]) as it:
-        text = it.page.text_content("main")
+def test_needs_and_tries_nothing_outside_itself(unfolded: Unfolded) -> None:
+    assert_it_is_by_itself(unfolded.it, unfolded.file)
+
+
+@pytest.mark.parametrize("name", ["hostile", "absent", "hostile series"])
+def test_no_name_runs_without_the_policy_either(browser: Any, compared: dict[str, Path], name: str) -> None:
+    with opened(browser, compared[name], bypass_csp=True) as it:
+        it.page.evaluate(OPEN_ALL)
+        assert_it_is_by_itself(it, compared[name])
+
+
+@of_pages("hostile")
+def test_hostile_names_are_shown_as_they_are(unfolded: Unfolded) -> None:
+    text = unfolded.it.page.text_content("main")
     for name in ("title", "path", "label", "preprocessing"):
         assert f"{name} {HOSTILE} new" in text
+
+
+@of_pages("changed")
+def test_dark_and_light_and_printed_black_on_white(unfolded: Unfolded) -> None:
+    page, corners = unfolded.it.page, {}
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        corners[scheme] = brightness(page)[0, 0]
+    assert corners["light"] > 240
+    assert corners["dark"] < 40
+    page.emulate_media(media="print")
+    heading = brightness(page.locator("h1"))
+    assert (heading.min(), heading.max(), np.median(heading)) == (0, 255, 255)
+    assert not page.locator("nav").is_visible()
+    assert page.locator(".tools").count() > 3
+    assert page.locator(".tools:visible").count() == 0
+    page.emulate_media(media="screen", color_scheme="light")
+
+
+def test_the_page_never_scrolls_sideways(unfolded: Unfolded) -> None:
+    page = unfolded.it.page
+    for width in (320, 390, 800, 1180):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+    page.set_viewport_size(DESKTOP)
+
+
+@of_pages("changed", "long", "series")
+def test_print_cuts_nothing_off(unfolded: Unfolded) -> None:
+    page = unfolded.it.page
+    page.set_viewport_size({"width": 688, "height": 1000})
+    page.emulate_media(media="print")
+    assert page.evaluate("document.documentElement.scrollWidth") == 688
+    page.emulate_media(media="screen")
+    page.set_viewport_size(DESKTOP)
+
+
+def test_links_lead_somewhere_ids_are_unique_and_pictures_are_told(unfolded: Unfolded) -> None:
+    page = unfolded.it.page
+    ids = page.locator("[id]").evaluate_all("all => all.map(each => each.id)")
+    targets = page.locator("a").evaluate_all("all => all.map(each => each.getAttribute('href'))")
+    told = page.locator("img[data-picture]").evaluate_all("all => all.map(each => each.alt)")
+    assert len(ids) == len(set(ids))
+    assert {*targets} <= {f"#{each}" for each in ids}
+    assert all(len(alt) > 15 for alt in told)
+
+
+@of_pages("changed")
+def test_pictures_say_how_large_they_are(unfolded: Unfolded) -> None:
+    sizes = unfolded.it.page.locator("img[data-picture]").evaluate_all(
+        "all => all.map(each => ['width', 'height'].map(name => Number(each.getAttribute(name))))"
+    )
+    assert len(sizes) > 30
+    assert all(min(size) > 0 for size in sizes)
+
+
+@of_pages("changed", "same", "hostile", "absent", "series")
+def test_axe_finds_nothing(unfolded: Unfolded) -> None:  # the last to look, for it does not leave the page whole
+    assert axe_findings_light_and_dark(unfolded.it.page) == []
 
 
 def test_reads_the_same_without_javascript(browser: Any, compared: dict[str, Path]) -> None:
@@ -100,50 +183,6 @@ def test_reads_the_same_without_javascript(browser: Any, compared: dict[str, Pat
         "hannels inactive on this image",
     ):
         assert phrase in texts[1]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_axe_finds_nothing(browser: Any, compared: dict[str, Path], name: str) -> None:
-    with opened(browser, compared[name]) as it:
-        assert axe_findings_light_and_dark(it.page) == []
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_page_never_scrolls_sideways(browser: Any, compared: dict[str, Path], name: str) -> None:
-    with opened(browser, compared[name]) as it:
-        it.page.evaluate(OPEN_ALL)
-        for width in (320, 390, 800, 1180):
-            it.page.set_viewport_size({"width": width, "height": 800})
-            assert it.page.evaluate("document.documentElement.scrollWidth") == width
-
-
-def test_prints_black_on_white_even_from_the_dark(browser: Any, compared: dict[str, Path]) -> None:
-    with opened(browser, compared["changed"], color_scheme="dark") as it:
-        assert it.page.pdf().startswith(b"%PDF-")
-        it.page.emulate_media(media="print", color_scheme="dark")
-        heading = brightness(it.page.locator("h1"))
-        assert (heading.min(), heading.max(), np.median(heading)) == (0, 255, 255)
-        assert not it.page.locator("nav").is_visible()
-        assert it.page.locator(".tools").count() > 3
-        assert it.page.locator(".tools:visible").count() == 0
-
-
-@pytest.mark.parametrize("name", ["changed", "long", "series"])
-def test_print_cuts_nothing_off(browser: Any, compared: dict[str, Path], name: str) -> None:
-    with opened(browser, compared[name], viewport={"width": 688, "height": 1000}) as it:
-        it.page.emulate_media(media="print")
-        assert it.page.evaluate("document.documentElement.scrollWidth") == 688
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_links_lead_somewhere_ids_are_unique_and_pictures_are_told(browser: Any, compared: dict[str, Path], name: str) -> None:
-    with opened(browser, compared[name]) as it:
-        ids = it.page.locator("[id]").evaluate_all("all => all.map(each => each.id)")
-        targets = it.page.locator("a").evaluate_all("all => all.map(each => each.getAttribute('href'))")
-        told = it.page.locator("img[data-picture]").evaluate_all("all => all.map(each => each.alt)")
-    assert len(ids) == len(set(ids))
-    assert {*targets} <= {f"#{each}" for each in ids}
-    assert all(len(alt) > 15 for alt in told)
 
 
 def test_the_policy_is_strict_and_stops_what_would_be_slipped_in(browser: Any, compared: dict[str, Path], tmp_path: Path) -> None:
@@ -172,24 +211,6 @@ def test_by_keyboard_alone(browser: Any, compared: dict[str, Path], name: str) -
             .filter(each => each.scrollWidth > each.clientWidth && getComputedStyle(each).overflowX === 'auto')
             .map(each => each.tabIndex)""")
         assert set(reach) <= {0}
-
-
-def test_dark_and_light(browser: Any, compared: dict[str, Path]) -> None:
-    corners = {}
-    for scheme in ("light", "dark"):
-        with opened(browser, compared["changed"], color_scheme=scheme) as it:
-            corners[scheme] = brightness(it.page)[0, 0]
-    assert corners["light"] > 240
-    assert corners["dark"] < 40
-
-
-def test_pictures_say_how_large_they_are(browser: Any, compared: dict[str, Path]) -> None:
-    with opened(browser, compared["changed"]) as it:
-        sizes = it.page.locator("img[data-picture]").evaluate_all(
-            "all => all.map(each => ['width', 'height'].map(name => Number(each.getAttribute(name))))"
-        )
-    assert len(sizes) > 30
-    assert all(min(size) > 0 for size in sizes)
 
 
 def test_a_table_is_filtered_and_sorted(browser: Any, compared: dict[str, Path]) -> None:
@@ -222,7 +243,7 @@ def apart(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.abs(one[:height, :width].astype(int) - other[:height, :width]).mean())
 
 
-def test_the_new_picture_slides_over_the_old_by_keyboard(browser: Any, compared: dict[str, Path]) -> None:
+def test_the_new_picture_slides_over_the_old_by_keyboard_and_captions_stay_true(browser: Any, compared: dict[str, Path]) -> None:
     with opened(browser, compared["changed"], viewport={"width": 1280, "height": 900}) as it:
         # the bare heatmaps: four points across, so that it does not matter if a column is a fraction of a pixel wider
         versus = it.page.locator("#attributions .versus").nth(1)
@@ -235,6 +256,12 @@ def test_the_new_picture_slides_over_the_old_by_keyboard(browser: Any, compared:
         assert apart(brightness(before), new) < 2
         it.page.keyboard.press("Home")
         assert apart(brightness(before), old) == 0
+        # the captions stay true meanwhile
+        versus = it.page.locator("#feature_maps .versus").first
+        versus.get_by_role("slider").focus()
+        for key, text in (("ArrowRight", "Left: New. Right: Old"), ("End", "New"), ("Home", "Old")):
+            it.page.keyboard.press(key)
+            assert versus.locator(".old figcaption").inner_text() == text
 
 
 def test_maps_are_enlarged_old_new_and_difference(browser: Any, compared: dict[str, Path]) -> None:
@@ -252,20 +279,10 @@ def test_maps_are_enlarged_old_new_and_difference(browser: Any, compared: dict[s
         assert panel.locator("b").inner_text() == f"Channel {numbers[2]}"
         panel.get_by_role("button", name="Previous").click()
         assert panel.locator("b").inner_text() == f"Channel {numbers[1]}"
-        assert axe_findings(it.page) == []
+        assert axe_findings(it.page, within=".trio:popover-open") == []
         it.page.keyboard.press("Escape")
         assert panel.count() == 0
         assert it.messages == []
-
-
-def test_the_captions_stay_true_while_the_slider_moves(browser: Any, compared: dict[str, Path]) -> None:
-    with opened(browser, compared["changed"], viewport={"width": 1280, "height": 900}) as it:
-        versus = it.page.locator("#feature_maps .versus").first
-        caption, slider = versus.locator(".old figcaption"), versus.get_by_role("slider")
-        slider.focus()
-        for key, text in (("ArrowRight", "Left: New. Right: Old"), ("End", "New"), ("Home", "Old")):
-            it.page.keyboard.press(key)
-            assert caption.inner_text() == text
 
 
 def test_on_a_phone_old_and_new_stand_under_each_other(browser: Any, compared: dict[str, Path]) -> None:

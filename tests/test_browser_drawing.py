@@ -9,9 +9,9 @@ import pytest
 
 from reportgen.page.render import render
 
-from .browser import OPEN_ALL, axe_findings, opened
+from .browser import OPEN_ALL, axe_findings_light_and_dark, opened
+from .drawn_nets import resnet, unet
 from .samples import HOSTILE
-from .test_drawing import resnet, unet
 
 pytestmark = pytest.mark.browser
 
@@ -33,12 +33,10 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", ["deep", "hostile"])
-def test_axe_finds_nothing(browser: Any, request: pytest.FixtureRequest, name: str, scheme: str) -> None:
-    with opened(browser, request.getfixturevalue(name), color_scheme=scheme) as it:
-        it.page.evaluate(OPEN_ALL)
-        assert axe_findings(it.page) == []
+def test_axe_finds_nothing(browser: Any, request: pytest.FixtureRequest, name: str) -> None:
+    with opened(browser, request.getfixturevalue(name)) as it:
+        assert axe_findings_light_and_dark(it.page) == []
         assert it.messages == []
 
 

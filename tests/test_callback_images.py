@@ -15,7 +15,7 @@ from reportgen.backend import tf
 from reportgen.callback.images import shown_images
 from reportgen.errors import ImageError, LabelsError, OptionError, OutputError
 
-from .test_training import X
+from .trainings import X
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,9 @@ from reportgen import Report
 from reportgen.report import FORMAT, LEFT_OUT
 
 from .command import fresh, here
+from .comparable import report_with
 from .fake_probe import f32
 from .test_codec import small_report
-from .test_diff import report_with
 
 
 @cache

@@ -20,8 +20,8 @@ from reportgen.page.diff import render_diff, render_series
 from reportgen.probe import LayerCall
 from reportgen.sections.section import Finding
 
+from .comparable import report_with as with_weights, with_attributions
 from .test_codec import small_report
-from .test_diff import report_with as with_weights, with_attributions
 from .test_truth_answers import report_with, text_of
 
 EVERY = "Every figure and word that changed"

@@ -16,9 +16,9 @@ from reportgen.page.diff import render_series
 from reportgen.version import __version__
 
 from .command import here
+from .comparable import report_with
 from .fake_probe import f32
 from .models import keras
-from .test_diff import report_with
 
 
 @pytest.fixture

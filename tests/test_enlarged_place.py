@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,13 +26,6 @@ def frame(page: Any, name: str) -> list[float]:
     """The box of a frame in the enlarged map's image, in pixels of the input."""
     rect = page.locator(f".tile:popover-open .extra rect.{name}")
     return [float(rect.get_attribute(each)) for each in ("x", "y", "width", "height")]
-
-
-@pytest.fixture
-def page(browser: Any, pages: dict[str, Path]) -> Iterator[Any]:
-    with opened(browser, pages["plain"], viewport={"width": 1280, "height": 900}, reduced_motion="reduce") as it:
-        yield it.page
-        assert it.messages == []
 
 
 def enlarged(page: Any, index: int, channel: int) -> Any:
@@ -127,10 +119,9 @@ def test_buttons_lead_on_and_close(page: Any) -> None:
 
 
 @pytest.mark.browser
-def test_axe_finds_nothing_in_it(browser: Any, pages: dict[str, Path]) -> None:
-    with opened(browser, pages["plain"]) as it:
-        enlarged(it.page, 2, 3)
-        assert axe_findings_light_and_dark(it.page, ":popover-open") == []
+def test_axe_finds_nothing_in_it(page: Any) -> None:
+    enlarged(page, 2, 3)
+    assert axe_findings_light_and_dark(page, ":popover-open") == []
 
 
 @pytest.mark.browser

@@ -10,40 +10,17 @@ import numpy as np
 import pytest
 
 import reportgen
-from reportgen.errors import LabelsError, ModelError, OptionError
+from reportgen.errors import ModelError
 from reportgen.image import with_channels
-from reportgen.inspection.inspect import KerasProbe, inspect
 from reportgen.inspection.listening import listening
-from reportgen.inspection.network import KerasNetwork
 from reportgen.loading.loaded import as_array
 from reportgen.loading.sources import load
-from reportgen.methods.attribution import grad_cam
-from reportgen.options import Options
-from reportgen.probe import LayerCall
 from reportgen.report import Absent
 from reportgen.sections.attributions import Attributions
 from reportgen.sections.feature_maps import ConvolutionMapsTable
 
-from .models import Residual, Subclassed, built, grad_cam_net, keras, layers, tf
-
-PICTURE = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
-
-
-def inspected(model: Any, pixels: np.ndarray = PICTURE, head: str | None = None, **options: Any) -> KerasProbe:
-    loaded = load(model, preprocess="unit")
-    height, width, channels = loaded.input_shape
-    assert pixels.shape[:2] == (height, width)
-    fitting = pixels if pixels.shape[2] == channels else with_channels(pixels, channels)
-    return inspect(KerasNetwork(loaded, head), fitting, pixels, Options(head=head, **options))
-
-
-def row(probe: KerasProbe, path: str) -> LayerCall:
-    (found,) = (call for call in probe.network.layers if call.path == path)
-    return found
-
-
-def digest_of(reference: Any) -> str:
-    return KerasNetwork(load(reference)).digest
+from .inspecting import PICTURE, inspected, row
+from .models import Residual, Subclassed, built, keras, layers, tf
 
 
 @pytest.mark.parametrize("name", ["functional", "subclassed", "mixed_precision", "channels_first"])
@@ -166,133 +143,6 @@ def test_kernels_of_every_kind_of_convolution() -> None:
     }  # fmt: skip
 
 
-def test_grad_cam_on_a_net_worked_out_on_paper() -> None:
-    # one grey channel x (2 x 2) of 0, 51, 102, 255, by unit scaling 0, 0.2, 0.4, 1; the filters (2, -1) give A_0 = 2x, A_1 = -x.
-    # class 0: the logit is 3 times the mean of A_0 plus 2 times that of A_1, so dy/dA = (3 / 4, 2 / 4) everywhere, and
-    #   sum_k a_k A_k = 0.75 * 2x + 0.5 * -x = x
-    # class 1: a = (-3 / 4, -4 / 4), the sum is -0.75 * 2x - 1 * -x = -0.5x, and relu makes it 0
-    pixels = np.array([[0, 51], [102, 255]], np.uint8)[..., None].repeat(3, axis=2)
-    model = grad_cam_net([2, -1], [[3, -3], [2, -4]])
-    heat = grad_cam(explained_of(model, pixels, target=0))
-    np.testing.assert_allclose(heat, [[0, 0.2], [0.4, 1]], rtol=1e-5)
-    np.testing.assert_allclose(grad_cam(explained_of(model, pixels, target=1)), 0, atol=1e-7)
-
-
-def explained_of(model: Any, pixels: np.ndarray, **options: Any) -> Any:
-    return inspected(model, pixels, **options).explained[0]
-
-
-def test_logits_are_differentiated_where_the_softmax_is_sure_of_itself() -> None:
-    # logits so far apart that the probabilities' gradient is exactly 0 in float32
-    pixels = np.full((2, 2, 3), 255, np.uint8)
-    model = grad_cam_net([2, -1], [[300, -300], [0, 0]])
-    explained = explained_of(model, pixels)
-    assert explained.unit == "logit"
-    np.testing.assert_allclose(explained.gradients[..., 0], 75)  # 300 / 4
-
-
-@pytest.mark.parametrize("ending", ["softmax inside", "Softmax layer", "Activation layer", "nested", "float16"])
-def test_keras_leaves_the_logits_on_what_softmax_returns(ending: str) -> None:
-    """Guards the one private attribute that we use; without it the output itself is differentiated."""
-    inputs = keras.Input((4, 4, 3))
-    x = layers.GlobalAveragePooling2D()(layers.Conv2D(2, 3, name="conv")(inputs))
-    x = {
-        "softmax inside": lambda: layers.Dense(3, activation="softmax")(x),
-        "Softmax layer": lambda: layers.Softmax()(layers.Dense(3)(x)),
-        "Activation layer": lambda: layers.Activation("softmax")(layers.Dense(3)(x)),
-        "nested": lambda: keras.Sequential([keras.Input((2,)), layers.Dense(3, activation="softmax")])(x),
-        "float16": lambda: layers.Dense(3, activation="softmax", dtype="float16")(x),
-    }[ending]()
-    assert explained_of(keras.Model(inputs, x), np.resize(PICTURE, (4, 4, 3))).unit == "logit"
-
-
-def test_without_logits_the_output_itself_is_explained() -> None:
-    @keras.saving.register_keras_serializable("tests")
-    class OwnSoftmax(keras.layers.Layer):  # type: ignore[misc]
-        def call(self, x: Any) -> Any:
-            return tf.exp(x) / tf.reduce_sum(tf.exp(x), axis=-1, keepdims=True)
-
-    inputs = keras.Input((4, 4, 3))
-    x = layers.Dense(3)(layers.GlobalAveragePooling2D()(layers.Conv2D(2, 3)(inputs)))
-    explained = explained_of(keras.Model(inputs, OwnSoftmax()(x)), np.resize(PICTURE, (4, 4, 3)))
-    assert explained.unit == "output"
-
-
-@pytest.mark.parametrize("name", ["functional", "sequential", "residual"])
-def test_grad_cam_equals_the_second_model_computation(name: str) -> None:
-    model = built(name)
-    probe = inspected(model, target=1)
-    target = model.get_layer(probe.explained[0].path)
-    head = model.get_layer("head")
-    activation, head.activation = head.activation, keras.activations.linear
-    ends = keras.Model(model.inputs[0], [target.output, model.outputs[0]])
-    with tf.GradientTape() as tape:
-        maps, outputs = ends(PICTURE[None] / np.float32(255))
-        score = outputs[0, 1]
-    gradient = tape.gradient(score, maps)
-    head.activation = activation
-    weights = tf.reduce_mean(gradient, axis=(0, 1, 2))
-    expected = tf.nn.relu(tf.reduce_sum(maps[0] * weights, axis=-1)).numpy()
-    np.testing.assert_allclose(grad_cam(probe.explained[0]), expected, rtol=1e-4, atol=1e-7)
-
-
-@pytest.mark.parametrize(
-    ("name", "path"),
-    [
-        ("nested", "base/conv2"), ("nested_twice", "middle/inner/conv2"), ("called_twice", "both"), ("subclassed", "block"),
-        ("residual", "out"), ("shared_layer", "conv#2"), ("mixed_precision", "conv1"), ("segmentation", "conv1"),
-    ],
-)  # fmt: skip
-def test_the_last_spatial_layer_is_explained(name: str, path: str) -> None:
-    explained = explained_of(built(name), PICTURE)
-    assert explained.path == path
-    assert explained.gradients.any()
-
-
-@pytest.mark.parametrize("name", ["two_heads", "named_heads"])
-def test_models_with_several_heads(name: str) -> None:
-    model = built(name)
-    batch = PICTURE[None] / np.float32(255)
-    answers = dict(zip(("kind", "rotten"), tf.nest.flatten(model(batch)), strict=True))
-    for head, classes in (("kind", 3), ("rotten", 1)):
-        probe = inspected(model, head=head)
-        assert probe.scores is not None
-        assert len(probe.scores) == classes
-        np.testing.assert_allclose(probe.scores, answers[head][0], rtol=1e-6)
-        assert probe.explained[0].path == "conv1"
-    report = reportgen.generate(model, PICTURE, preprocess="unit", skip="feature_visualization")
-    assert report.warnings == ()
-    assert not isinstance(report.other_outputs, Absent)
-    (other,) = report.other_outputs.rows
-    assert other.name == "rotten"
-    assert other.predictions is not None
-    found = other.predictions.all_scores()
-    assert found is not None
-    np.testing.assert_allclose(found, answers["rotten"][0], rtol=1e-6)
-    assert isinstance(reportgen.generate(model, PICTURE, preprocess="unit", head="kind").other_outputs, Absent)
-    with pytest.raises(OptionError, match="expected one of kind, rotten"):
-        inspected(model, head="ripe")
-
-
-def test_the_class_to_explain() -> None:
-    model = built("functional")
-    labels = ("ant", "bee", "cat", "dog", "eel")
-    loaded = load(model, preprocess="unit", labels=labels)
-    asked = {
-        target: inspect(KerasNetwork(loaded), PICTURE, PICTURE, Options(target=target)).explained for target in (3, "3", "DOG")
-    }
-    assert [[each.class_index for each in every] for every in asked.values()] == [[3], [3], [3]]
-    top = inspect(KerasNetwork(loaded), PICTURE, PICTURE, Options())
-    assert top.scores is not None
-    assert top.explained[0].class_index == int(np.argmax(top.scores))
-    with pytest.raises(LabelsError, match="5 classes"):
-        inspect(KerasNetwork(loaded), PICTURE, PICTURE, Options(target=5))
-    with pytest.raises(LabelsError, match="such as dog"):
-        inspect(KerasNetwork(loaded), PICTURE, PICTURE, Options(target="dogg"))
-    with pytest.raises(LabelsError, match="no labels"):
-        inspected(model, target="dog")
-
-
 def test_the_model_and_keras_are_left_as_they_were() -> None:
     original = keras.Operation.__call__
     model = built("functional")
@@ -348,21 +198,6 @@ def test_weights_are_read_without_copying() -> None:
     assert as_array(bfloat).astype(np.float32).sum() == 16
 
 
-def test_digests_follow_weights_and_architecture_and_nothing_else(tmp_path: Path) -> None:
-    model = built("functional")
-    digest = digest_of(model)
-    model.save(tmp_path / "other name.keras")
-    model.save(tmp_path / "legacy.h5")
-    assert digest_of(tmp_path / "other name.keras") == digest
-    assert digest_of(tmp_path / "legacy.h5") == digest
-    kernel, bias = model.get_layer("conv1").get_weights()
-    model.get_layer("conv1").set_weights([kernel, bias + np.float32(1e-6)])
-    assert digest_of(model) != digest
-    changed = built("functional")
-    changed.get_layer("relu2").activation = keras.activations.tanh
-    assert digest_of(changed) != digest
-
-
 def test_weights_that_are_not_numbers_are_warned_of() -> None:
     model = built("functional")
     kernel, bias = model.get_layer("conv1").get_weights()
@@ -388,143 +223,6 @@ def test_reports_are_the_same_twice_and_the_data_hold_no_path(tmp_path: Path) ->
     assert pages[0] == pages[1]
     assert str(tmp_path) not in pages[0]
     assert json.dumps("mine.keras") in pages[0]
-
-
-def test_layers_that_pass_their_input_on_are_told_apart() -> None:
-    inputs = keras.Input((16, 16, 3), name="picture")
-    x = layers.Conv2D(2, 3, name="conv")(inputs)
-    dropped = layers.Dropout(0.5, name="drop")(x)
-    both = layers.Concatenate(name="both")([x, dropped])
-    other = layers.Conv2D(2, 1, name="other")(x)
-    x = layers.GlobalAveragePooling2D(name="gap")(layers.Concatenate(name="all")([both, other]))
-    probe = inspected(keras.Model(inputs, layers.Dense(2, name="head")(x)))
-    assert row(probe, "both").inputs == ("conv", "drop")
-    assert row(probe, "other").inputs == ("conv",)
-
-
-def test_models_that_cast_their_input_have_no_gap_in_what_feeds_what() -> None:
-    inputs = keras.Input((16, 16, 3), name="picture", dtype="uint8")
-    x = layers.Conv2D(2, 3, name="conv", dtype="mixed_float16")(layers.Rescaling(1 / 255, name="scaled")(inputs))
-    x = layers.GlobalAveragePooling2D(name="gap", dtype="mixed_float16")(x)
-    probe = inspected(keras.Model(inputs, layers.Dense(2, name="head")(x)))
-    assert [call.inputs for call in probe.network.layers] == [(), ("picture",), ("scaled",), ("conv",), ("gap",)]
-
-
-def test_bare_operations_between_layers_hide_no_source() -> None:
-    class Bare(keras.Model):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__(name="bare")
-            self.left = layers.Conv2D(2, 3, name="left")
-            self.right = layers.Conv2D(2, 3, name="right")
-            self.head = layers.Dense(2, name="head")
-
-        def call(self, x: Any) -> Any:
-            left = tf.nn.relu(self.left(x / 2))
-            right = self.right(tf.concat([left, left[:, ::-1]], axis=1))
-            return self.head(tf.reduce_mean(left, (1, 2)) * tf.reduce_mean(right, (1, 2)))
-
-    model = Bare()
-    model(np.zeros((1, 16, 16, 3), np.float32))
-    assert [(call.path, call.inputs) for call in inspected(model).network.layers] == [
-        ("input", ()), ("left", ("input",)), ("right", ("left",)), ("head", ("left", "right")),
-    ]  # fmt: skip
-
-
-def test_what_feeds_what_inside_attention_and_recurrent_cells() -> None:
-    inputs = keras.Input((16, 16, 3), name="picture")
-    x = layers.Reshape((16, 6), name="rows")(layers.Conv2D(6, 4, strides=4, name="conv")(inputs))
-    x = layers.MultiHeadAttention(2, 3, name="attention")(x, x)
-    x, *_, cell = layers.LSTM(4, return_state=True, name="lstm")(x)
-    probe = inspected(keras.Model(inputs, layers.Add(name="sum")([x, cell])))
-    inner = tuple(f"attention/{name}" for name in ("query", "key", "value"))
-    assert [row(probe, path).inputs for path in inner] == [("rows",)] * 3
-    assert row(probe, "attention/attention_output").inputs == inner
-    assert row(probe, "lstm/lstm_cell").inputs == ("attention/attention_output",)
-    assert row(probe, "sum").inputs == ("lstm",)
-
-
-def code_of_a_lambda(folder: Path, scale: int) -> Any:
-    folder.mkdir()
-    text = "\n" * scale + f"function = lambda x: x * {scale} if x is not None else [y for y in x if y in {{'a', 'b'}}]"
-    made: dict[str, Any] = {}
-    exec(compile(text, folder / "code.py", "exec"), made)
-    return made["function"]
-
-
-def test_a_lambda_is_the_same_wherever_it_was_written(tmp_path: Path) -> None:
-    def digest(function: Any) -> str:
-        keras.utils.set_random_seed(1)
-        net = [layers.Lambda(function, output_shape=(8, 8, 3), name="own"), layers.Conv2D(2, 3, name="conv")]
-        return digest_of(keras.Sequential([keras.Input((8, 8, 3), name="picture"), *net]))
-
-    here, there, other = (code_of_a_lambda(tmp_path / name, scale) for name, scale in (("here", 2), ("there", 2), ("other", 3)))
-    assert here.__code__.co_filename != there.__code__.co_filename
-    assert digest(here) == digest(there) != digest(other)
-
-
-def test_subclassed_models_of_other_layers_have_other_digests() -> None:
-    class Small(keras.Model):  # type: ignore[misc]
-        def __init__(self, activation: str) -> None:
-            super().__init__(name="small")
-            self.conv = layers.Conv2D(2, 3, activation=activation, name="conv", kernel_initializer="ones")
-
-        def call(self, x: Any) -> Any:
-            return self.conv(x)
-
-    models = [Small("relu"), Small("tanh"), Small("relu")]
-    for model in models:
-        model(np.zeros((1, 16, 16, 3), np.float32))
-    digests = [digest_of(model) for model in models]
-    assert digests[0] == digests[2] != digests[1]
-
-
-def test_unnamed_layers_of_a_file_are_numbered_alike_each_time(tmp_path: Path) -> None:
-    @keras.saving.register_keras_serializable("tests")
-    class Unnamed(keras.Model):  # type: ignore[misc]
-        def __init__(self, **options: Any) -> None:
-            super().__init__(**options)
-            self.conv = layers.Conv2D(2, 3)
-
-        def build(self, shape: Any) -> None:
-            self.conv.build(shape)
-
-        def call(self, x: Any) -> Any:
-            return self.conv(x)
-
-    model = Unnamed(name="unnamed")
-    model(np.zeros((1, 16, 16, 3), np.float32))
-    model.save(tmp_path / "unnamed.keras")
-    pages = [
-        reportgen.render(reportgen.generate(tmp_path / "unnamed.keras", PICTURE, skip="feature_visualization")) for _ in range(2)
-    ]
-    assert pages[0] == pages[1]
-
-
-def test_what_runs_inside_a_tf_function_is_seen_too() -> None:
-    class Compiled(keras.Model):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__(name="compiled")
-            self.conv = layers.Conv2D(2, 3, name="conv")
-
-        @tf.function  # type: ignore[untyped-decorator]
-        def call(self, x: Any) -> Any:
-            return self.conv(x)
-
-    model = Compiled()
-    model(np.zeros((1, 16, 16, 3), np.float32))
-    assert [maps.path for maps in inspected(model).maps] == ["conv"]
-    assert not tf.config.functions_run_eagerly()
-
-
-def test_sigmoids_that_add_up_to_1_are_no_choice() -> None:
-    inputs = keras.Input((4, 4, 3))
-    x = layers.GlobalAveragePooling2D()(layers.Conv2D(2, 3, kernel_initializer="zeros")(inputs))
-    # sigmoid(1) + sigmoid(-1) = 1, but softmax(1, -1) is 0.88, 0.12
-    two = keras.Model(inputs, layers.Dense(2, activation="sigmoid", bias_initializer=keras.initializers.Constant([1, -1]))(x))
-    probe = inspected(two, np.resize(PICTURE, (4, 4, 3)))
-    assert probe.scores is not None
-    assert probe.scores.sum() == pytest.approx(1)
-    assert probe.score_kind == "independent"
 
 
 def test_a_mapping_of_one_input_and_what_a_lambda_has_caught() -> None:
@@ -588,22 +286,3 @@ def test_a_number_for_each_picture_is_one_score() -> None:
 def test_no_output_is_told_in_a_line() -> None:
     with pytest.raises(ModelError, match="giving: the model returned no tensor"):
         inspected(returning(lambda _x: None))
-
-
-def test_a_gradient_that_fails_leaves_the_rest() -> None:
-    @tf.custom_gradient  # type: ignore[untyped-decorator]
-    def broken(x: Any) -> Any:
-        def gradient(_upstream: Any) -> Any:
-            raise ValueError("no gradient")
-
-        return tf.identity(x), gradient
-
-    class Broken(keras.layers.Layer):  # type: ignore[misc]
-        def call(self, x: Any) -> Any:
-            return broken(x)
-
-    inputs = keras.Input((16, 16, 3))
-    x = Broken()(layers.GlobalAveragePooling2D()(layers.Conv2D(2, 3)(inputs)))
-    probe = inspected(keras.Model(inputs, x))
-    assert not probe.explained
-    assert probe.scores is not None

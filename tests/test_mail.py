@@ -6,10 +6,7 @@ import base64
 import io
 import re
 import zipfile
-from collections.abc import Sequence
 from dataclasses import replace
-from email.message import EmailMessage
-from email.policy import SMTP
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +16,6 @@ from PIL import Image
 import reportgen
 from reportgen.errors import OptionError
 from reportgen.mail.addresses import addresses_of
-from reportgen.mail.attachment import size_as_sent
 from reportgen.mail.message import LARGEST_HTML
 from reportgen.metrics import Metric
 from reportgen.report import Report
@@ -30,32 +26,14 @@ from reportgen.summaries.of_site import summary_of_site
 from reportgen.summaries.summary import text_line
 from reportgen.truth import Truth
 
-from .browser import axe_findings, opened
+from .browser import axe_findings_light_and_dark, opened
+from .comparable import report_with
 from .fake_probe import f32
-from .mailing import Run, attachment, page_of, parsed, runner
+from .mailing import TO, Run, attachment, bodies, page_of, parsed, pictures, site_of
 from .samples import HOSTILE, filled, spoiled
 from .test_codec import small_report
-from .test_diff import report_with
 
 HEADERS = ["Subject", "To", "Date", "X-Unsent", "X-Mailer", "MIME-Version", "Content-Type", "Message-ID"]
-TO = ("--to", "a@example.org", "--date", "2026-01-31")
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    return runner(monkeypatch, capsys, tmp_path)
-
-
-def bodies(message: EmailMessage) -> tuple[str, str]:
-    """The plain text and the HTML part, with ordinary spaces."""
-    found = [message.get_body((kind,)) for kind in ("plain", "html")]
-    text, html = (str(each.get_content()).replace("\N{NO-BREAK SPACE}", " ") for each in found if each is not None)
-    return text, html
-
-
-def pictures(message: EmailMessage) -> dict[str, bytes]:
-    """The pictures that come along, by their id."""
-    return {part["Content-ID"].strip("<>"): part.get_content() for part in message.walk() if part["Content-ID"]}
 
 
 def test_a_draft_of_a_report_holds_figures_pictures_and_the_page(cat_report: Report, tmp_path: Path, run: Run) -> None:
@@ -183,24 +161,6 @@ def test_a_comparison_that_cannot_be_summed_up_says_why(tmp_path: Path, run: Run
     assert list(Path.cwd().iterdir()) == []
 
 
-def site_of(folder: Path) -> Path:
-    """A site of two models: one is right on one of two images, the other gave no report of the second."""
-    (folder / "data").mkdir(parents=True)
-    (folder / "data" / "site.json").write_text('{"generator": "reportgen", "format": 1}')
-    facts: dict[str, Any] = {"truth": "cat", "truth_index": 0, "classes": "classification 9 x"}
-    entries = [
-        Entry(model="m", stem="a", model_name="m", image="a.png", class_index=0, label="cat", answer="cat 90.0 %", rank=1,
-              correct=True, **facts),
-        Entry(model="m", stem="b", model_name="m", image="b.png", class_index=1, label="dog", answer="dog 80.0 %", rank=7,
-              correct=False, checks=("warning flat-scores",), **facts),
-        Entry(model="n", stem="a", model_name="n", image="a.png", class_index=1, label="dog", answer="dog 60.0 %", rank=2,
-              correct=False, **facts),
-        Entry(model="n", stem="b", model_name="n", image="b.png", error="b.png: no image"),
-    ]  # fmt: skip
-    write_site(folder, entries)
-    return folder
-
-
 def test_a_site_is_mailed_with_its_accuracy_and_counts(tmp_path: Path, run: Run) -> None:
     site = site_of(tmp_path / "site")
     (tmp_path / "private.html").write_text("secret")
@@ -266,123 +226,6 @@ def test_hostile_comparisons_and_file_names(tmp_path: Path, run: Run) -> None:
     assert "<script" not in bodies(message)[1]
 
 
-@pytest.mark.parametrize("flag", ["--to", "--cc", "--from"])
-@pytest.mark.parametrize(
-    "text",
-    ["", "a", "a@", "@b.org", "a@b org", "a b@c.org", "a@b.org\nBcc: c@d.org", "a@b.org\r\n", "a@b.org\x00",
-     "x: a@b.org, c@d.org;",
-     '"a b"@c.org', "a@[127.0.0.1]", "a@b..org", "a@-b.org", "ä@b.org", "A, B <a@b.org>", "a@b.org,", "a@b.org>", "<a@b.org",
-     "a@b.org (c)@d.org", "-oX/tmp/x@b.org\u2028", "x" * 65 + "@b.org", "a@" + "b." * 130 + "org", "a@\u202eb.org"],
-)  # fmt: skip
-def test_what_is_no_address_is_refused_and_nothing_is_written(flag: str, text: str, tmp_path: Path, run: Run) -> None:
-    page = page_of(small_report(), tmp_path / "a.html")
-    code, out, err = run(page, *TO, flag, text)
-    assert (code, out, err.count("\n")) == (2, "", 1)
-    assert err.startswith(f"reportgen: {flag}")
-    assert list(Path.cwd().iterdir()) == []
-
-
-def test_addresses_with_names_and_of_other_scripts() -> None:
-    found = addresses_of(["a@example.org, B C <b@exämple.org>", '"D, E" <d+e@localhost>', "A@Example.org"], "--to")
-    assert [(each.display_name, each.addr_spec) for each in found] == [
-        ("", "a@example.org"), ("B C", "b@xn--exmple-cua.org"), ("D, E", "d+e@localhost"),
-    ]  # fmt: skip
-
-
-def test_names_and_subjects_arrive_as_given(tmp_path: Path, run: Run) -> None:
-    page = page_of(small_report(), tmp_path / "a.html")
-    subject = "Ein Bericht: Füße, 猫 " + "und mehr " * 15
-    names = ["Jörg Müller-Lüdenscheid", 'The "Q", of <it>', "猫の名前"]
-    to = [each for name in names for each in ("--to", f'"{name}" <a{len(name)}@example.org>'.replace('"Q"', r"\"Q\""))]
-    assert run(page, *to, "--date", "2026-01-31", "--subject", subject.strip(), "--cc", "c@example.org")[0] == 0
-    message = parsed(Path("a.eml"))
-    assert message["Subject"] == subject.strip()
-    assert [each.display_name for each in message["To"].addresses] == names
-    assert message["Cc"] == "c@example.org"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ((), "expected who gets it; name them with --to ADDRESS"),
-        ((*TO, "--subject", "a\r\nBcc: b@c.org"), "--subject a Bcc: b@c.org: expected one line"),
-        ((*TO, "--subject", "a" * 201), "expected at most 200 characters, got 201"),
-        ((*TO, "--subject", " "), "--subject: expected a text"),
-        (("--to", "a@b.org", "--date", "yesterday"), "--date yesterday: expected a date such as 2026-01-31"),
-        (("--to", "a@b.org", "--date", "1969-12-31"), "--date 1969-12-31: expected a date"),
-        ((*TO, "--max-size", "much"), "--max-size much: expected a size such as 20MB"),
-        ((*TO, "--zip", "--no-page"), "--zip and --no-page cannot be combined"),
-        ((*TO, "--smtp", "h:25"), "--smtp can only be used with --send"),
-        ((*TO, "--send"), "--send needs the mail server"),
-        ((*TO, "--send", "--smtp", "h:25"), "--send needs the sender; name it with --from ADDRESS"),
-        ((*TO, "--send", "--smtp", "h:25:3", "--from", "a@b.org"), "--smtp h:25:3: expected HOST:PORT"),
-        ((*TO, "--send", "--smtp", "u:p@h:25", "--from", "a@b.org"), "expected HOST:PORT"),
-        ((*TO, "--send", "--smtp", "h:25\r\nQUIT", "--from", "a@b.org"), "expected HOST:PORT"),
-        ((*TO, "--send", "--smtp", "h:25", "--from", "a@b.org", "-o", "-"), "--output -: a mail that is sent is kept in a file"),
-        ((*TO, "--password", "p"), "--password: there is no such option"),
-        ((*TO, "--templates", "missing"), "--templates missing: expected a folder"),
-    ],
-)  # fmt: skip
-def test_wrong_usage_is_a_line(arguments: Sequence[str], words: str, tmp_path: Path, run: Run) -> None:
-    page = page_of(small_report(), tmp_path / "a.html")
-    code, out, err = run(page, *arguments)
-    assert (code, out, err.count("\n")) == (2, "", 1)
-    assert words in err
-    assert list(Path.cwd().iterdir()) == []
-
-
-def test_what_is_no_report_is_refused(tmp_path: Path, run: Run) -> None:
-    (tmp_path / "a.html").write_text("<!doctype html><p>Nothing")
-    for place, words in (("a.html", "not a report"), ("missing.html", "no such file"), (".", "a folder")):
-        code, _, err = run(tmp_path / place, *TO)
-        assert (code, err.count("\n")) == (2, 1)
-        assert words in err
-    assert list(Path.cwd().iterdir()) == []
-
-
-def test_only_mails_of_ours_are_overwritten(tmp_path: Path, run: Run) -> None:
-    page = page_of(small_report(), tmp_path / "a.html")
-    Path("a.eml").write_text("Subject: mine\r\n\r\nX-Mailer: reportgen 0\r\n")
-    code, _, err = run(page, *TO)
-    assert code == 2
-    assert "a.eml: reportgen did not write this file" in err
-    assert run(page, *TO, "--force")[0] == 0
-    assert run(page, *TO, "--subject", "again")[0] == 0
-    assert parsed(Path("a.eml"))["Subject"] == "again"
-    assert run(page, *TO, "-o", page, "--force")[0] == 2  # the page itself
-
-
-def test_a_mail_that_is_too_large_says_what_would_fit(cat_report: Report, tmp_path: Path, run: Run) -> None:
-    page = page_of(cat_report, tmp_path / "cat.html")
-    sent = size_as_sent(page.stat().st_size)
-    code, _, err = run(page, *TO, "--max-size", str(sent - 1))
-    assert (code, err.count("\n")) == (2, 1)
-    assert "cat.html: the mail would take " in err
-    if "with --zip it takes about" in err:
-        assert run(page, *TO, "--zip", "--max-size", str(sent - 1))[0] == 0
-    code, _, err = run(page, *TO, "--max-size", "400kB")
-    assert "send only the summary with --no-page" in err
-    assert run(page, *TO, "--max-size", "400kB", "--no-page", "-o", "small.eml")[0] == 0
-    small = Path("small.eml")
-    assert small.stat().st_size <= 400_000
-    assert list(parsed(small).iter_attachments()) == []
-    assert "attached" not in bodies(parsed(small))[0]
-    assert run(page, *TO, "--max-size", "1kB", "--no-page", "-o", "none.eml")[0] == 2
-    site = site_of(tmp_path / "site")
-    code, _, err = run(site, *TO, "--max-size", "2kB")
-    assert "site: zipped, it takes more than --max-size 2 kB as sent; mail one of its reports, or send only the summary" in err
-    assert not Path("none.eml").exists()
-    assert not Path("site.eml").exists()
-
-
-@pytest.mark.parametrize("size", [0, 1, 56, 57, 58, 1000, 123_457])
-def test_the_size_as_sent_is_that_of_base64_in_lines(size: int) -> None:
-    message = EmailMessage(policy=SMTP)
-    message.set_content(b"\xff" * size, "application", "zip")
-    body = message.as_bytes().partition(b"\r\n\r\n")[2]
-    assert size_as_sent(size) == len(body)
-
-
 def test_a_zip_holds_the_page_and_is_the_same_each_time(tmp_path: Path, run: Run) -> None:
     page = page_of(small_report(), tmp_path / "a.html")
     assert run(page, *TO, "--zip", "-o", "1.eml")[0] == 0
@@ -423,9 +266,8 @@ def test_a_text_that_is_cut_keeps_its_names_apart() -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("text", ["", HOSTILE, "x" * 300])
-def test_the_html_part_in_a_browser(browser: Any, cat_report: Report, scheme: str, text: str, tmp_path: Path, run: Run) -> None:
+def test_the_html_part_in_a_browser(browser: Any, cat_report: Report, text: str, tmp_path: Path, run: Run) -> None:
     page = page_of(spoiled(filled(cat_report), text) if text else cat_report, tmp_path / "cat.html")
     assert run(page, *TO, "--no-page")[0] == 0
     message = parsed(Path("cat.eml"))
@@ -433,10 +275,10 @@ def test_the_html_part_in_a_browser(browser: Any, cat_report: Report, scheme: st
     for identity, content in pictures(message).items():
         html = html.replace(f"cid:{identity}", f"data:image/jpeg;base64,{base64.b64encode(content).decode()}")
     (tmp_path / "mail.html").write_text(html, "utf-8")
-    with opened(browser, tmp_path / "mail.html", color_scheme=scheme, viewport={"width": 390, "height": 900}) as it:
+    with opened(browser, tmp_path / "mail.html", viewport={"width": 390, "height": 900}) as it:
         assert it.page.evaluate("document.documentElement.scrollWidth") <= 390
         assert it.messages == []
         assert it.page.title() != "pwned"
         assert [url for url in it.requests if url.startswith("http")] == []
         assert it.page.evaluate("[...document.images].every(each => each.naturalWidth > 0)")
-        assert axe_findings(it.page) == []
+        assert axe_findings_light_and_dark(it.page) == []

@@ -10,79 +10,23 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import AuthResult
 
 from reportgen.errors import OptionError
 from reportgen.mail import sending
 from reportgen.mail.sending import Server, server_of
 
-from .mailing import Run, attachment, page_of, parsed, runner
+from .mail_server import Mailbox, context_of, free_port, server, with_password
+from .mailing import Run, attachment, page_of, parsed
 from .test_codec import small_report
 
 SEND = ("--to", "a@example.org", "--cc", "C <c@example.org>", "--from", "Me <me@example.org>", "--date", "2026-01-31", "--send")
 PASSWORD = "REPORTGEN_SMTP_PASSWORD"
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    return runner(monkeypatch, capsys, tmp_path)
-
-
-class Mailbox:
-    """What a server received; it refuses the addresses in `refused`, and `at_data` is called when a mail arrives."""
-
-    def __init__(self, refused: tuple[str, ...] = (), at_data: Callable[[Any], Any] | None = None) -> None:
-        self.envelopes: list[Any] = []
-        self.recipients: list[str] = []
-        self.passwords: list[tuple[str, str]] = []
-        self.encrypted: list[bool] = []
-        self._refused = refused
-        self._at_data = at_data
-
-    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:  # noqa: N802
-        if address in self._refused:
-            return "550 5.1.1 no such\tuser \x1b[31mhere"
-        self.recipients.append(address)
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
-        if self._at_data is not None:
-            self._at_data(server)
-            return "451 gone"
-        self.encrypted.append(session.ssl is not None or server.transport.get_extra_info("sslcontext") is not None)
-        self.envelopes.append(envelope)
-        return "250 OK"
-
-    def authenticate(self, server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> Any:
-        self.passwords.append((data.login.decode(), data.password.decode()))
-        right = data.password == b"secret"
-        return AuthResult(success=right, handled=True) if right else AuthResult(success=False, handled=False)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as it:
-        return int(it.getsockname()[1])
-
-
-@contextmanager
-def server(mailbox: Mailbox, **settings: Any) -> Iterator[str]:
-    """A mail server on this machine: its address."""
-    port = free_port()
-    controller = Controller(mailbox, hostname="127.0.0.1", port=port, **settings)
-    controller.start()
-    try:
-        yield f"localhost:{port}"
-    finally:
-        controller.stop()
 
 
 @pytest.fixture(scope="module")
@@ -99,16 +43,6 @@ def certified(authority: tuple[Any, Path], monkeypatch: pytest.MonkeyPatch) -> s
     """The server's side of TLS, with a certificate that is trusted for the time of the test."""
     monkeypatch.setenv("SSL_CERT_FILE", str(authority[1]))
     return context_of(authority, "localhost")
-
-
-def context_of(authority: tuple[Any, Path], host: str) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority[0].issue_cert(host).configure_cert(context)
-    return context
-
-
-def with_password(mailbox: Mailbox, context: ssl.SSLContext) -> dict[str, Any]:
-    return {"tls_context": context, "require_starttls": True, "authenticator": mailbox.authenticate, "auth_required": True}
 
 
 @pytest.fixture

@@ -124,8 +124,7 @@ def notebook_with(shown: Any, path: Path) -> Path:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("text", ["", NASTY])
+@pytest.mark.parametrize(("text", "scheme"), [("", "light"), (NASTY, "dark")])
 def test_a_report_in_a_browser(browser: Any, cat_report: Report, scheme: str, text: str, tmp_path: Path) -> None:
     report = spoiled(filled(cat_report), text) if text else cat_report
     place = notebook_with(report, tmp_path / "notebook.html")

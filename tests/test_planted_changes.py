@@ -12,37 +12,11 @@ import numpy as np
 import pytest
 
 import reportgen
-from reportgen import Diff, Report
-from reportgen.comparison.provenance import OTHER_SIZE
 from reportgen.report import Absent
-from reportgen.sections.predictions.compare import Answers
 
-LABELS = ("cat", "dog", "bird", "fish")
+from .planted import compared, net, report_of, report_of_net
+
 Change = Callable[[Any], None]
-
-
-def net(*, widths: tuple[int, int] = (8, 12), inserted: bool = False, last: str = "conv2") -> Any:
-    """A small convolutional network; equal weights wherever two of them have a layer of one shape."""
-    inputs = keras.Input((16, 16, 3), name="picture")
-    x = keras.layers.Conv2D(widths[0], 3, activation="relu", name="conv1")(inputs)
-    x = keras.layers.MaxPooling2D(name="pool")(x)
-    if inserted:
-        x = keras.layers.Conv2D(widths[0], 1, name="extra")(x)
-    x = keras.layers.Conv2D(widths[1], 3, activation="relu", name=last)(x)
-    x = keras.layers.GlobalAveragePooling2D(name="average")(x)
-    model = keras.Model(inputs, keras.layers.Dense(4, activation="softmax", name="answer")(x))
-    for layer in model.layers:
-        generator = np.random.default_rng(len(layer.weights) + len(layer.output.shape))
-        layer.set_weights([generator.normal(size=each.shape).astype(np.float32) * 0.3 for each in layer.get_weights()])
-    return model
-
-
-def report_of(model: Any, cat: Path, **options: Any) -> Report:
-    return reportgen.generate(model, cat, **{"labels": LABELS, "preprocess": "unit", "skip": "feature_visualization", **options})
-
-
-def compared(old: Any, new: Any, cat: Path) -> Diff:
-    return reportgen.diff(report_of(old, cat), report_of(new, cat))
 
 
 def with_kernel(model: Any, layer: str, change: Change) -> Any:
@@ -63,14 +37,14 @@ def swap(kernel: np.ndarray) -> None:
 
 
 def test_one_weight_of_the_first_layer(cat: Path) -> None:
-    diff = compared(net(), with_kernel(net(), "conv1", one_weight), cat)
+    diff = compared(None, with_kernel(net(), "conv1", one_weight), cat)
     assert "Same architecture; only the weights of `conv1` (" in diff.verdict
     assert "changed: one weight of its `kernel`, in filter 5." in diff.verdict
     assert not diff.same
 
 
 def test_one_weight_of_a_deeper_layer(cat: Path) -> None:
-    diff = compared(net(), with_kernel(net(), "conv2", one_weight), cat)
+    diff = compared(None, with_kernel(net(), "conv2", one_weight), cat)
     assert "only the weights of `conv2` (" in diff.verdict
     assert "one weight, or very few, of its `kernel`" in diff.verdict
     # a single weight moves a single place of the sketch, so that the estimate is the exact figure
@@ -92,7 +66,7 @@ def test_two_filters_swapped(cat: Path, layer: str) -> None:
 
 
 def test_a_layer_inserted(cat: Path) -> None:
-    diff = compared(net(), net(inserted=True), cat)
+    diff = compared(None, net(inserted=True), cat)
     assert "One layer added (`extra`); the weights of the 3 layers that both have are the same." in diff.verdict
     assert not isinstance(diff.layers, Absent)
     assert [(row.path, row.kinds) for row in diff.layers.changed()] == [("extra", ("added",))]
@@ -103,18 +77,18 @@ def test_a_layer_removed(cat: Path) -> None:
 
 
 def test_a_layer_renamed(cat: Path) -> None:
-    diff = compared(net(), net(last="last_convolution"), cat)
+    diff = compared(None, net(last="last_convolution"), cat)
     assert diff.verdict.endswith("Renamed only: one layer renamed (`conv2` → `last_convolution`); every weight is the same.")
     assert not diff.same
     # the rows of the other sections are matched under the new name
     assert {section.name for section in diff.sections if section.changes} == {"provenance", "layers"}
-    within = reportgen.diff(report_of(net(), cat), report_of(net(last="last_convolution"), cat), ignore_names=True)
+    within = reportgen.diff(report_of_net(cat), report_of(net(last="last_convolution"), cat), ignore_names=True)
     assert within.same
     assert within.verdict.startswith("The same except for names. The answer is `")
 
 
 def test_a_layer_widened(cat: Path) -> None:
-    diff = compared(net(), net(widths=(8, 20)), cat)
+    diff = compared(None, net(widths=(8, 20)), cat)
     assert "layers changed (`conv2`: shape (5, 5, 12) → (5, 5, 20), parameters 876 → 1,460" in diff.verdict
     assert not isinstance(diff.weights, Absent)
     assert "conv2" not in {row.path for row in diff.weights.rows}  # kernels of two shapes have no distance
@@ -130,75 +104,11 @@ def test_a_layer_moved(cat: Path) -> None:
     assert "one layer moved (`" in verdict.lower()
 
 
-def test_another_label_file(cat: Path, tmp_path: Path) -> None:
-    for name, labels in (("old.txt", LABELS), ("new.txt", LABELS[::-1])):
-        (tmp_path / name).write_text("\n".join(labels))
-    old, new = (report_of(net(), cat, labels=str(tmp_path / name)) for name in ("old.txt", "new.txt"))
-    diff = reportgen.diff(old, new)
-    assert diff.verdict.startswith("The labels differ: the answer, class ")
-    assert diff.verdict.endswith("Same architecture; every weight is the same.")
-    assert not diff.same
-
-
-def test_other_labels_of_classes_that_are_not_shown(cat: Path) -> None:
-    many = keras.Sequential([keras.Input((16, 16, 3)), keras.layers.Conv2D(25, 16, name="conv"), keras.layers.Flatten(),
-                             keras.layers.Softmax()])  # fmt: skip
-    labels = [f"label {place}" for place in range(25)]
-    old = report_of(many, cat, labels=labels)
-    assert not isinstance(old.predictions, Absent)
-    worst = next(place for place in range(25) if place not in {row.class_index for row in old.predictions.rows})
-    labels[worst] = "another"
-    diff = reportgen.diff(old, report_of(many, cat, labels=labels))
-    assert "the labels of other classes differ" in diff.verdict
-    assert not diff.same
-
-
-def test_another_image(cat: Path, tmp_path: Path) -> None:
-    from PIL import Image
-
-    other = tmp_path / "other.png"
-    Image.open(cat).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(other)
-    diff = reportgen.diff(report_of(net(), cat), report_of(net(), other))
-    assert diff.verdict == "Another image (`cat.png`, now `other.png`). Same architecture; every weight is the same."
-    assert "different images" in diff.caveats[0]
-    for part in (diff.predictions, diff.attributions, diff.feature_maps):
-        assert part == Absent(diff.caveats[0])
-    assert not diff.same
-
-
-def test_the_same_image_in_another_file_is_the_same(cat: Path, tmp_path: Path) -> None:
-    from PIL import Image
-
-    copy = tmp_path / "copy.bmp"
-    Image.open(cat).convert("RGB").save(copy)
-    diff = reportgen.diff(report_of(net(), cat), report_of(net(), copy))
-    assert diff.same, diff.verdict
-
-
-def test_another_preprocessing(cat: Path) -> None:
-    diff = reportgen.diff(report_of(net(), cat), report_of(net(), cat, preprocess="symmetric"))
-    assert diff.verdict.startswith("The pixels were scaled differently (`unit: ")
-    assert "every weight is the same" in diff.verdict
-    assert "scaled differently" in diff.caveats[0]
-    assert not diff.same
-
-
-def test_a_setting_that_no_table_shows(cat: Path) -> None:
-    def started(initializer: str) -> Any:
-        conv = keras.layers.Conv2D(4, 16, name="conv", kernel_initializer=initializer)
-        model = keras.Sequential([keras.Input((16, 16, 3), name="picture"), conv, keras.layers.Flatten(name="flat")])
-        conv.set_weights([np.full((16, 16, 3, 4), 0.01), np.arange(4)])
-        return model
-
-    verdict = compared(started("zeros"), started("ones"), cat).verdict
-    assert "the models differ in something that the reports do not show" in verdict
-
-
 def test_everything_trained(cat: Path) -> None:
     new = net()
     for layer in new.layers:
         layer.set_weights([each + np.float32(0.1) for each in layer.get_weights()])
-    diff = compared(net(), new, cat)
+    diff = compared(None, new, cat)
     assert (
         "; retrained or trained further: the weights of all 3 layers changed by 35 % overall (a moderate change), each by "
         in diff.verdict
@@ -248,7 +158,7 @@ def test_tolerance(cat: Path) -> None:
     new = net()
     for layer in new.layers:
         layer.set_weights([each * np.float32(1.0001) for each in layer.get_weights()])
-    old, changed = report_of(net(), cat), report_of(new, cat)
+    old, changed = report_of_net(cat), report_of(new, cat)
     assert not reportgen.diff(old, changed).same
     within = reportgen.diff(old, changed, tolerance=0.01)
     assert within.same
@@ -342,61 +252,13 @@ def test_filters_swapped_and_more_are_not_called_swapped(cat: Path) -> None:
         assert "changed places" not in verdict
 
 
-def test_the_same_image_given_otherwise(cat: Path) -> None:
-    cropped = reportgen.diff(report_of(net(), cat), report_of(net(), cat, fit="crop"))
-    assert cropped.verdict == "The image was fitted or resized differently. Same architecture; every weight is the same."
-    assert "--fit" in cropped.caveats[0]
-    wide = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(4, 3, name="conv"),
-                             keras.layers.GlobalAveragePooling2D(), keras.layers.Softmax()])  # fmt: skip
-    sized = reportgen.diff(report_of(wide, cat, size=(20, 20)), report_of(wide, cat, size=(30, 30)))
-    assert sized.verdict.startswith("The image was given at another size. The answer ")
-    assert isinstance(sized.predictions, Answers)
-    assert "The answer" in sized.verdict
-    assert {section.name for section in sized.sections if section.changes} >= {"provenance", "predictions"}
-    assert isinstance(sized.feature_maps, Absent)
-    assert sized.caveats == (OTHER_SIZE,)
-
-
-def test_the_top_class_named_is_the_same_as_not_named(cat: Path) -> None:
-    plain = report_of(net(), cat)
-    assert not isinstance(plain.predictions, Absent)
-    named = report_of(net(), cat, target=plain.predictions.rows[0].class_index)
-    diff = reportgen.diff(plain, named)
-    assert diff.same
-    assert diff.caveats == ()
-    # a class that both explain, among others, is compared; only where there is none, the reader is told
-    second, third = (report_of(net(), cat, target=plain.predictions.rows[place].class_index) for place in (1, 2))
-    among = reportgen.diff(plain, second)
-    assert among.same
-    assert among.caveats == ()
-    assert [row.new_class_index for row in among.attributions.rows] == [plain.predictions.rows[1].class_index]
-    apart = reportgen.diff(second, third)
-    assert "explain different classes" in apart.caveats[0]
-    assert not apart.same
-
-
-def test_another_number_of_classes_is_told(cat: Path) -> None:
-    old = net()
-    body = keras.Model(old.inputs, old.get_layer("average").output)
-    smaller = keras.Model(body.inputs, keras.layers.Dense(3, activation="softmax", name="answer")(body.output))
-    diff = reportgen.diff(report_of(net(), cat), report_of(smaller, cat, labels=LABELS[:3]))
-    assert (
-        "The answers cannot be compared: the old model outputs probabilities of 4 classes, the new one probabilities of 3 classes"
-        in diff.verdict
-    )
-    assert (
-        "unchanged, though not frozen (96.6 % of the new model's weights); the head was replaced: 4 classes, now 3 classes"
-        in diff.verdict
-    )
-
-
 def test_weights_of_another_type_are_told(cat: Path) -> None:
     half = keras.models.clone_model(net())
     for layer in half.layers:
         layer.dtype_policy = keras.DTypePolicy("float16")
     half = keras.Model.from_config(half.get_config())
     half.set_weights([each.astype(np.float16) for each in net().get_weights()])
-    verdict = compared(net(), half, cat).verdict
+    verdict = compared(None, half, cat).verdict
     assert "weights that were `float32` are `float16`" in verdict
 
 
@@ -404,7 +266,7 @@ def test_weights_of_another_type_are_told(cat: Path) -> None:
 def test_quantized_weights_are_told_and_not_measured(cat: Path) -> None:
     quantized = net()
     quantized.quantize("int8")
-    diff = compared(net(), quantized, cat)
+    diff = compared(None, quantized, cat)
     assert "weights that were `float32` are `int8`" in diff.verdict
     assert "do not show" not in diff.verdict
     assert not isinstance(diff.weights, Absent)
@@ -412,19 +274,11 @@ def test_quantized_weights_are_told_and_not_measured(cat: Path) -> None:
     assert not diff.same
 
 
-def test_two_labels_fit_the_one_score_of_a_yes_or_no_answer(cat: Path) -> None:
-    layers = [keras.layers.Conv2D(2, 3), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(1, activation="sigmoid")]
-    model = keras.Sequential([keras.Input((16, 16, 3)), *layers])
-    report = report_of(model, cat, labels=("sound", "cracked"))
-    assert not isinstance(report.predictions, Absent)
-    assert report.predictions.rows[0].label == "cracked"
-
-
 def test_weights_that_are_not_numbers(cat: Path) -> None:
     def broken(kernel: np.ndarray) -> None:
         kernel[0, 0, 0, 0] = np.nan
 
-    diff = compared(net(), with_kernel(net(), "conv1", broken), cat)
+    diff = compared(None, with_kernel(net(), "conv1", broken), cat)
     assert "`conv1` (not finite on one side)" in diff.verdict
     assert not diff.same
-    assert not reportgen.diff(report_of(net(), cat), report_of(with_kernel(net(), "conv1", broken), cat), tolerance=9).same
+    assert not reportgen.diff(report_of_net(cat), report_of(with_kernel(net(), "conv1", broken), cat), tolerance=9).same

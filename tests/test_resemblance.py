@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from .test_kinds_of_change import L, edited, report_of
+from .changed_nets import L, edited, report_of
 
 SIZE, NEXT = (3, 3, 16, 24), (3, 3, 24, 24)
 

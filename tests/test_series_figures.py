@@ -16,9 +16,9 @@ from reportgen.page.diff import render_series
 from reportgen.report import Report, find_sections
 from reportgen.sections.section import FigureLine, FigureTable, largest_first
 
+from .comparable import report_with, with_attributions
 from .fake_probe import FakeNetwork, FakeProbe, call, f32, maps_of
 from .test_codec import small_report
-from .test_diff import report_with, with_attributions
 from .test_truth_answers import text_of
 
 

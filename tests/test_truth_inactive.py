@@ -20,7 +20,7 @@ from reportgen.page.read import read
 from reportgen.page.render import render
 from reportgen.sections.feature_maps.find import ConvolutionMaps
 
-from .test_inspect import inspected
+from .inspecting import inspected
 
 layers = keras.layers
 IMAGE = np.arange(4 * 4 * 3, dtype=np.uint8).reshape(4, 4, 3) * 5  # red is 0, 15, 30, ... 225

@@ -19,7 +19,7 @@ from reportgen.page.markdown import markdown
 from reportgen.sections.feature_maps.compare import MapChangesTable
 from reportgen.sections.weights.drift import WeightDrift
 
-from .test_diff import map_report, maps_between
+from .comparable import map_report, maps_between
 
 layers = keras.layers
 FIRST, SECOND, THIRD = 24, 128, 40

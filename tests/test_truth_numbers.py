@@ -21,9 +21,9 @@ from reportgen.page.render import render
 from reportgen.sections.filters.find import FilterShapes
 from reportgen.tasks import ScoreKind
 
+from .comparable import map_report
 from .fake_probe import f32
 from .test_codec import small_report
-from .test_diff import map_report
 from .test_truth_answers import report_with, text_of
 
 # the scores of the best class in two reports, what kind they are, and how each must be told
@@ -103,7 +103,7 @@ def test_every_figure_that_changed_looks_different() -> None:
 
 
 def test_a_cosine_is_1_only_where_it_is() -> None:
-    from .test_diff import report_with as with_weights
+    from .comparable import report_with as with_weights
 
     old = f32([1.0, 0.0])
     found = diff(with_weights({"a": old}), with_weights({"a": f32([1.0, 0.01])}))

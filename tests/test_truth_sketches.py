@@ -19,8 +19,8 @@ from reportgen.sections.weights.drift import TensorDrift, WeightDrift
 from reportgen.sections.weights.find import SKETCH_ERROR, Weights, find_weights
 from reportgen.tensors import sketch_of
 
+from .comparable import network_with, report_with
 from .fake_probe import FakeNetwork, call, f32
-from .test_diff import network_with, report_with
 
 Shape = tuple[int, ...]
 SHAPES: list[Shape] = [(512, 257), (257, 512), (3, 3, 256, 514), (514, 256), (1, 1, 257, 257), (256, 514), (5, 5, 3, 257)]

@@ -16,7 +16,7 @@ from reportgen.page.two_drawings import Drawings, drawings_of
 from reportgen.probe import LayerCall
 from reportgen.sections.weights.drift import LayerDrift, WeightDrift
 
-from .test_drawing import Net, resnet
+from .drawn_nets import Net, resnet
 
 
 def chain(*names: str, settings: dict[str, tuple[str, ...]] | None = None, size: int = 32) -> Net:

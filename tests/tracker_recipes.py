@@ -1,4 +1,4 @@
-"""The README's recipes for trackers and hosts, run for real, in the environment of `tracker_runs.py`."""
+"""The README's recipes for trackers and hosts, run for real, in the environment of `tracker_runs.py` and `mlflow_runs.py`."""
 
 from __future__ import annotations
 
