@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import field, fields
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from .checks import Checks, joined, run_checks
 from .errors import NotApplicable
 from .formatting import counted
 from .image import ImageFacts
-from .levels import LEVELS, RANDOM_WEIGHTS, Level
+from .levels import LEVELS, Level
 from .matching.align import Marks
 from .metrics import Metric
 from .notebooks import ShownInNotebooks
 from .options import Options
 from .probe import LayerCall, ModelFacts, Probe
+from .problems import OF_RANDOM, Problem, as_one, told_once
 from .records import FORMER_NAMES, record
 from .sections.attributions import SECTION as ATTRIBUTIONS, Attributions
 from .sections.feature_maps import SECTION as FEATURE_MAPS, ConvolutionMapsTable
@@ -34,7 +34,6 @@ from .tensors import tensor_digest
 from .truth import Truth
 
 FORMAT = 2
-OF_RANDOM = ("untrained", "flat-scores")  # checks that find the consequences of random weights
 Data = TypeVar("Data")
 
 
@@ -90,28 +89,6 @@ def _section(section: Section[Any, Any], *former_names: str) -> Any:
     return field(default_factory=lambda: MADE_BEFORE, metadata={"section": section, FORMER_NAMES: former_names})
 
 
-class Problem(NamedTuple):
-    """An error or a warning in words, and what to do about it; `untrained`: that the whole model looks untrained."""
-
-    level: Level
-    text: str
-    advice: str = ""
-    untrained: bool = False
-
-    @property
-    def of_random_weights(self) -> bool:
-        """Whether it says that the weights are random."""
-        return self.text.startswith(RANDOM_WEIGHTS)
-
-
-def told_once(problems: Iterable[Problem]) -> Iterator[str]:
-    """Yield the words of each problem with its advice, unless one before it gave the same."""
-    given = {""}
-    for problem in problems:
-        yield problem.text if problem.advice in given else f"{problem.text} {problem.advice}"
-        given.add(problem.advice)
-
-
 @record(kw_only=True)
 class Report(ShownInNotebooks):
     """Everything found about one model on one image; `warnings` are what a reader must know first."""
@@ -148,7 +125,7 @@ class Report(ShownInNotebooks):
         found = [Problem("warning", text) for text in self.warnings]
         # flat scores, and kernels that look untrained, are what random weights bring about, and their advice is the same
         random = any(problem.of_random_weights for problem in found)
-        found = [*(_as_one(findings, advise=not (random and name in OF_RANDOM)) for (_, name), findings in kinds.items()), *found]
+        found = [*(as_one(findings, advise=not (random and name in OF_RANDOM)) for (_, name), findings in kinds.items()), *found]
         return tuple(sorted(found, key=lambda problem: LEVELS.index(problem.level)))
 
     def notices(self) -> tuple[tuple[Level, str], ...]:
@@ -252,14 +229,6 @@ class Report(ShownInNotebooks):
         """Return the digest of the pixels that the model was given; "" if the report does not have it."""
         overview = present(self.overview)
         return self.provenance.input_digest or ("" if overview is None else tensor_digest(overview.picture.values))
-
-
-def _as_one(findings: Sequence[Finding], advise: bool) -> Problem:
-    """Combine findings of one kind: the first one's text, the number of other layers with the same finding, and its advice."""
-    first, others = findings[0], len(findings) - 1
-    same = f" The same was found in {counted(others, 'other layer')}." if others else ""
-    untrained = first.name == "untrained" and not first.path
-    return Problem(first.level, f"{first.text}{same}", first.advice if advise else "", untrained)
 
 
 # by name, in page order

@@ -28,7 +28,7 @@ FLOORS = {
     "options": 1, "image": 1, "resizing": 1, "arrays": 1, "explained": 1, "probe": 1, "backend": 1,
     "matching": 2, "methods": 2, "truth": 2, "metrics": 2,
     "loading": 3, "inspection": 3, "sections": 3,
-    "checks": 4, "report": 4, "codec": 4,
+    "checks": 4, "problems": 4, "report": 4, "codec": 4,
     "comparison": 5,
     "page": 6, "request": 6, "provenance": 6,
     "reporter": 7,
@@ -48,7 +48,8 @@ BESIDE = {
     ("image", "options"), ("image", "resizing"),
     ("resizing", "options"), ("resizing", "backend"), ("probe", "explained"), ("probe", "options"), ("probe", "arrays"),
     ("inspection", "loading"),
-    ("report", "checks"), ("codec", "report"), ("batching", "site"), ("mail", "site"), ("site_diff", "site"),
+    ("report", "checks"), ("report", "problems"), ("codec", "report"),
+    ("batching", "site"), ("mail", "site"), ("site_diff", "site"),
     ("mail", "summaries"), ("summaries", "site"), ("publishing", "summaries"), ("callback", "batching"), ("callback", "site"),
     ("provenance", "request"), ("__main__", "cli"),
 }  # fmt: skip

@@ -162,7 +162,7 @@ def test_what_is_found_of_many_layers_is_told_in_one_line() -> None:
     told = [text for level, text in report.notices() if level == "error"]
     assert len(told) == 3  # weights, scores, maps
     assert told[0].startswith("The weights of conv1 hold")
-    assert "The same was found in 3 other layers. Go back to a checkpoint" in told[0]
+    assert "The same was found in conv2, bn2 and head. Go back to a checkpoint" in told[0]
     html = reportgen.render(report)
     assert all(text.replace("'", "&#39;") in html for text in told)
     assert "6 errors" in html

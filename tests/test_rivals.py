@@ -188,6 +188,9 @@ def test_it_is_read_back_and_older_reports_have_none() -> None:
     [
         ((0.1, 0.1), "at the upper left"),
         ((0.5, 0.5), "near the centre"),
+        ((0.375, 0.375), "just above and left of the centre"),
+        ((0.5, 0.65), "just right of the centre"),
+        ((0.65, 0.5), "just below the centre"),
         ((0.5, 0.9), "at the right"),
         ((1.0, 0.5), "at the bottom"),
         ((-0.2, 1.3), "at the upper right"),

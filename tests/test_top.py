@@ -188,7 +188,7 @@ def test_advice_that_several_warnings_share_is_given_once() -> None:
     report = small_report(warnings=(), checks=Checks(rows=rows, checked=("c",)))
     assert [text for _, text in report.notices()] == [
         "a is wrong. Do better.",
-        "b is wrong. The same was found in one other layer.",
+        "b is wrong. The same was found in conv_1.",
     ]
 
 

@@ -244,8 +244,11 @@ def test_maps_whose_cells_lie_elsewhere_are_not_subtracted() -> None:
         ([[9, 1, 1], [1, 1, 1], [1, 1, 1]], {}, "at the upper left"),
         ([[1, 1, 1], [1, 9, 1], [1, 1, 1]], {}, "near the centre"),
         ([[1, 1, 1], [1, 1, 9], [1, 1, 1]], {}, "at the right"),
-        # the three rows lie in the lower half of the input, so the first of them is in its middle
-        ([[1, 9, 1], [1, 1, 1], [1, 1, 1]], {"part": (0.5, 0.0, 0.5, 1.0)}, "near the centre"),
+        # the three rows lie in the lower half of the input, so the first of them is just below its middle
+        ([[1, 9, 1], [1, 1, 1], [1, 1, 1]], {"part": (0.5, 0.0, 0.5, 1.0)}, "just below the centre"),
+        ([[1, 1, 1, 1], [1, 9, 1, 1], [1, 1, 1, 1], [1, 1, 1, 1]], {}, "just above and left of the centre"),
+        ([[9, 9, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1]], {}, "at the upper left"),  # two places in one region
+        ([[9] * 9 + [1] * 27] * 2, {}, ""),  # so many that there is no place to name
         ([[1, 1, 1], [1, 1, 1], [1, 9, 1]], {"part": (0.5, 0.0, 0.5, 1.0)}, "at the bottom"),
         ([[9, 1, 1], [1, 1, 1], [1, 1, 1]], {"part": None}, "at the upper left"),
         ([[9, 1, 1], [1, 1, 9], [1, 1, 1]], {}, ""),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..levels import LEVELS, Level
+from ..problems import Problem, told_once
 from ..records import record
-from ..report import Problem, Report, told_once
+from ..report import Report
 
 
 @record

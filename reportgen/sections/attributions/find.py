@@ -20,10 +20,11 @@ from ...probe import Probe, Question, label_of
 from ...records import formerly, record
 from ...tensors import figure
 from .quality import Correlation, Made, Quality, Sanity, correlations_of, quality_of, sanity_of, title_of
-from .rivals import Rivals, on_image, place_of_max, region_of, rivals_of
+from .rivals import Rivals, on_image, place_of, region_of, rivals_of
 from .subjects import asked_of, subjects_of, why_no_layer
 
 SENSES = {"not": "not ", "raised": "what raised ", "lowered": "what lowered "}
+MOST_BRIGHTEST = 16  # cells that share the max of a map whose brightest region is named
 BESIDE = 4  # max maps of other classes that the top of the page shows
 PLACES = 6  # decimals of a position as a fraction of the image: a thousandth of a pixel
 
@@ -102,14 +103,16 @@ class Attribution:
 
     @property
     def brightest(self) -> str:
-        """Where on the model's input the greatest value lies, in words; "" if several places share it, or it is not known.
+        """Where on the model's input the greatest value lies, in words; "" if it lies in several regions, or is not known.
 
         Not told of signed maps, in which the least value says as much.
         """
         values = self.heatmap.values
-        if self.placed is False or self.signed or values.ndim != 2 or np.count_nonzero(values == values.max()) != 1:
+        if self.placed is False or self.signed or values.ndim != 2:
             return ""
-        return region_of(place_of_max(values, Part(*(self.part or WHOLE))))
+        part, cells = Part(*(self.part or WHOLE)), np.argwhere(values == values.max())
+        regions = {region_of(place_of(cell, values.shape, part)) for cell in cells[:MOST_BRIGHTEST]}
+        return regions.pop() if len(regions) == 1 and len(cells) <= MOST_BRIGHTEST else ""
 
     @property
     def title(self) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 
 from ...formatting import name
@@ -13,7 +16,16 @@ from ...tensors import figure
 
 NAMED = 3  # channels on each side
 MOST = float(np.finfo(np.float32).max)
-NINTHS = (("upper left", "top", "upper right"), ("left", "centre", "right"), ("lower left", "bottom", "lower right"))
+NINTHS = (
+    ("at the upper left", "at the top", "at the upper right"),
+    ("at the left", "", "at the right"),
+    ("at the lower left", "at the bottom", "at the lower right"),
+)
+OF_CENTRE = (  # within the ninth in the middle
+    ("just above and left of the centre", "just above the centre", "just above and right of the centre"),
+    ("just left of the centre", "near the centre", "just right of the centre"),
+    ("just below and left of the centre", "just below the centre", "just below and right of the centre"),
+)
 
 
 @record(kw_only=True)
@@ -60,9 +72,18 @@ class Rivals:
 
 
 def region_of(place: tuple[float, float]) -> str:
-    """Return in words in which ninth of the model's input a place (down, across) lies: "at the upper left", "near the centre"."""
-    down, across = (int(min(2, max(0, 3 * at))) for at in place)
-    return f"{'near' if down == across == 1 else 'at'} the {NINTHS[down][across]}"
+    """Return in words in which ninth of the model's input a place (down, across) lies: "at the upper left".
+
+    Of the ninth in the middle it is the ninth of that: "just above the centre".
+    """
+    down, across = (_third(at) for at in place)
+    inner_down, inner_across = (_third(3 * at - 1) for at in place)
+    return NINTHS[down][across] or OF_CENTRE[inner_down][inner_across]
+
+
+def _third(at: float) -> int:
+    """Return in which third of 0..1 a number lies, 0, 1 or 2; what lies beyond belongs to the nearest one."""
+    return int(min(2, max(0, 3 * at)))
 
 
 def rivals_of(probe: Probe) -> Rivals | None:
@@ -140,7 +161,11 @@ def place_of_max(values: np.ndarray, part: Part) -> tuple[float, float]:
 
     `part` says where the positions lie on it, as in `Explained.part`.
     """
-    row, column = np.unravel_index(int(values.argmax()), values.shape)
-    top, left, height, width = part
-    down, across = top + (row + 0.5) / values.shape[0] * height, left + (column + 0.5) / values.shape[1] * width
+    return place_of(np.unravel_index(int(values.argmax()), values.shape), values.shape, part)
+
+
+def place_of(cell: Iterable[Any], shape: tuple[int, ...], part: Part) -> tuple[float, float]:
+    """Return the centre of the cell (row, column) of a map (h, w), as in `place_of_max`."""
+    (row, column), (top, left, height, width) = cell, part
+    down, across = top + (row + 0.5) / shape[0] * height, left + (column + 0.5) / shape[1] * width
     return round(float(down), 6), round(float(across), 6)
