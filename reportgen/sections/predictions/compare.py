@@ -163,8 +163,11 @@ def _two_answers(before: Predictions, after: Predictions) -> str:
 
 
 def _spelling(label: str) -> str:
-    """Return the letters and digits of a label: "Cassette player" and "cassette_player" are one name."""
-    return "".join(filter(str.isalnum, label.casefold())) or label
+    """Return a label with spaces for underscores: "cassette player" and "cassette_player" are one name.
+
+    Nothing else is taken for spelling: "A" and "a", "C" and "C++", "1" and "-1" may be different classes.
+    """
+    return " ".join(label.replace("_", " ").split()) or label
 
 
 def _kind(section: Predictions) -> str:
