@@ -254,6 +254,7 @@ def test_maps_whose_cells_lie_elsewhere_are_not_subtracted() -> None:
         ([[9, 1, 1], [1, 1, 9], [1, 1, 1]], {}, ""),
         ([[0, 0, 0], [0, 0, 0], [0, 0, 0]], {}, ""),
         ([[9, 1, 1], [1, 1, 1], [1, 1, 1]], {"placed": False}, ""),
+        ([[9]], {}, ""),  # a single cell is no brighter than any other
     ],
     ids=str,
 )

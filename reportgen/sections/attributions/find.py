@@ -103,12 +103,12 @@ class Attribution:
 
     @property
     def brightest(self) -> str:
-        """Where on the model's input the greatest value lies, in words; "" if it lies in several regions, or is not known.
+        """Where on the model's input the greatest value lies, in words; "" if in several regions, or not known.
 
         Not told of signed maps, in which the least value says as much.
         """
         values = self.heatmap.values
-        if self.placed is False or self.signed or values.ndim != 2:
+        if self.placed is False or self.signed or values.ndim != 2 or values.min() == values.max():
             return ""
         part, cells = Part(*(self.part or WHOLE)), np.argwhere(values == values.max())
         regions = {region_of(place_of(cell, values.shape, part)) for cell in cells[:MOST_BRIGHTEST]}

@@ -72,9 +72,9 @@ class Rivals:
 
 
 def region_of(place: tuple[float, float]) -> str:
-    """Return in words in which ninth of the model's input a place (down, across) lies: "at the upper left".
+    """Return the ninth of the model's input that holds a place (down, across), in words: "at the upper left".
 
-    Of the ninth in the middle it is the ninth of that: "just above the centre".
+    The ninth in the middle is divided into ninths again: "just above the centre".
     """
     down, across = (_third(at) for at in place)
     inner_down, inner_across = (_third(3 * at - 1) for at in place)
@@ -82,7 +82,7 @@ def region_of(place: tuple[float, float]) -> str:
 
 
 def _third(at: float) -> int:
-    """Return in which third of 0..1 a number lies, 0, 1 or 2; what lies beyond belongs to the nearest one."""
+    """Return which third of 0..1 holds a number: 0, 1 or 2. Numbers outside count to the nearest third."""
     return int(min(2, max(0, 3 * at)))
 
 
