@@ -25,7 +25,7 @@ def colour_net(activation: str = "relu", scheme: str = "unit", factor: float = 1
 
 
 def deep_net() -> KerasNetwork:
-    """Two 3x3 convolutions behind a pooling, at a size of which a step sees only a part; weights drawn at random."""
+    """Two 3x3 convolutions with a pooling between them, random weights, and an input larger than what a step sees."""
     keras.utils.set_random_seed(3)
     net = [
         layers.Conv2D(4, 3, padding="same", activation="relu", name="first"),
