@@ -1,12 +1,14 @@
-"""How large a page is, and how fast it opens in Chromium: MiniVGG and VGG16 by default, and VGG16 with all its 4,224 maps.
+"""How large and long a page is, and how fast it opens in Chromium: three models by default, and VGG16 with all its 4,224 maps.
 
     python -m tests.benchmarks.page_speed [ROUNDS]
 
-Opening is from a fresh window to a picture of what it shows; medians over the rounds, with JavaScript and without.
+Opening is from a fresh window to a picture of what it shows; medians over the rounds, with JavaScript and without. The length
+is that of the page as it opens, 1,280 pixels wide, and that of its print on A4.
 """
 
 from __future__ import annotations
 
+import re
 import statistics
 import sys
 import tempfile
@@ -23,6 +25,7 @@ CAT = ROOT / "sample_images" / "cat.png"
 REPORTS: dict[str, tuple[str, dict[str, Any]]] = {
     "minivgg": ("minivgg", {}),
     "vgg16": ("vgg16", {"weights": "random"}),
+    "resnet50": ("resnet50", {"weights": "random"}),
     "vgg16, all maps": ("vgg16", {"weights": "random", "maps": "all", "layers": "all"}),
 }
 
@@ -35,12 +38,18 @@ def opening(browser: Any, page: Path, javascript: bool) -> float:
         return time.perf_counter() - start
 
 
-def printing(browser: Any, page: Path) -> float:
-    """Seconds until it is a PDF."""
+def length(browser: Any, page: Path) -> int:
+    """Pixels from the top of the page to its end."""
+    with opened(browser, page, viewport={"width": 1280, "height": 900}) as it:
+        return int(it.page.evaluate("document.documentElement.scrollHeight"))
+
+
+def printing(browser: Any, page: Path) -> tuple[float, int]:
+    """Seconds until it is a PDF, and the sheets that it takes."""
     with opened(browser, page) as it:
         start = time.perf_counter()
-        it.page.pdf()
-        return time.perf_counter() - start
+        printed = it.page.pdf(format="A4")
+        return time.perf_counter() - start, len(re.findall(rb"/Type\s*/Page[^s]", printed))
 
 
 def main() -> None:
@@ -54,8 +63,9 @@ def main() -> None:
             page = Path(folder) / "page.html"
             page.write_text(html, "utf-8")
             plain, script = (statistics.median(opening(browser, page, on) for _ in range(rounds)) for on in (False, True))
-            size, printed = page.stat().st_size / 1e6, printing(browser, page)
-            sys.stdout.write(f"{name:16} {size:6.2f} MB  rendered {rendered:.2f} s  printed {printed:.1f} s  ")
+            printed, sheets = printing(browser, page)
+            sys.stdout.write(f"{name:16} {page.stat().st_size / 1e6:6.2f} MB, {length(browser, page):,} px, {sheets} sheets  ")
+            sys.stdout.write(f"rendered {rendered:.2f} s  printed {printed:.1f} s  ")
             sys.stdout.write(f"open {plain:.2f} s without JavaScript, {script:.2f} s with\n")
 
 
