@@ -46,7 +46,7 @@ def test_what_an_initializer_drew_is_known_and_a_step_of_training_is_seen(initia
     )
     network = reportgen.load(model, preprocess="unit")
     (finding,) = untrained(network)
-    assert (finding.level, finding.path) == ("warning", "")
+    assert (finding.level, finding.path, finding.found_below()) == ("warning", "", True)
     assert "All 3 kernels" in finding.text
     # another law: everything half as large again; and the same law, but a bias that moved
     model.get_layer("conv").set_weights([each * 1.5 for each in model.get_layer("conv").get_weights()])
@@ -86,8 +86,11 @@ def test_the_bundled_models_are_told_apart(cat: Path) -> None:
     fresh = keras.models.clone_model(trained.model)
     report = reportgen.generate(fresh, cat, preprocess="unit", skip="feature_visualization")
     assert ("untrained", "warning", "") in [(row.name, row.level, row.path) for row in report.findings()]
+    assert '<td class="number">below 1.63</td>' in reportgen.render(report)
     for name in ("minivgg@early", "minivgg"):
-        assert [row.name for row in reportgen.generate(name, cat, skip="feature_visualization").findings()] == ["inactive-layer"]
+        report = reportgen.generate(name, cat, skip="feature_visualization")
+        assert [(row.name, row.level) for row in report.findings()] == [("inactive-layer", "note")]
+        assert '<td class="number">0.9 or more</td>' in reportgen.render(report)
 
 
 def test_copies_are_found_among_many_filters_and_depthwise_ones_left_alone() -> None:
@@ -210,7 +213,7 @@ def images_seen(*maps: list[float]) -> SeenImages:
 
 def test_channels_that_are_inactive_on_every_image() -> None:
     (finding,) = dead_on_all_images(images_seen([0, 0, 1, 1], [0, 2, 0, 1]))
-    assert (finding.level, finding.value) == ("warning", 0.25)
+    assert (finding.level, finding.value, finding.found_below()) == ("warning", 0.25, False)
     assert "1 of 4 channels is inactive on all 40 images" in finding.text
     assert list(dead_on_all_images(images_seen([0, 1, 1, 1], [1, 0, 1, 1]))) == []
     with pytest.raises(NotApplicable, match="20 images or more; 0 were given"):

@@ -46,6 +46,12 @@ class Finding:
     value: float | None = None
     threshold: float | None = None
 
+    def found_below(self) -> bool:
+        """Return whether figures below the threshold, and not those from it up, are a warning. A note has not reached it."""
+        if self.value is None or self.threshold is None:
+            return False
+        return (self.value < self.threshold) == (self.level != "note")
+
 
 @dataclass(frozen=True)
 class Check:
