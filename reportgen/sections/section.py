@@ -176,7 +176,7 @@ class Comparison(Protocol):
 
     `layers` pairs the layers of the two models. `same_model` says whether both models have the same digest, `same_image` whether
     both saw the same pixels. `maps` is how many channels of a layer are drawn. With `ignore_names` a renamed layer is not a
-    change.
+    change. `untrained` are the layers of the new model that look untrained; "" is the whole model.
     """
 
     @property
@@ -189,6 +189,8 @@ class Comparison(Protocol):
     def maps(self) -> int: ...
     @property
     def ignore_names(self) -> bool: ...
+    @property
+    def untrained(self) -> frozenset[str]: ...
 
     def both(self, section: Section[Data, Any]) -> tuple[Data, Data] | None:
         """Return the section's data in both reports; None if a report lacks it."""

@@ -175,13 +175,16 @@ class Story:
     def fine_tuned(self) -> bool:
         """Whether the first layers are unchanged, and all layers after them moved or the head was replaced.
 
-        Before a new head, some of the later layers may be unchanged: often training leaves their normalizations alone.
+        Before a new head, some of the later layers may be unchanged: often training leaves their normalizations alone. Layers
+        that look untrained were not tuned.
         """
         first = self.first_unchanged
         following = self.body[first:]
         moved = all(row.fate == "changed" and row.moved_whole for row in following)
         partly = bool(self.new_head) and all(row.fate == "same" or "moved" in row.how for row in following)
-        changed = bool(following or self.new_head) and self.precision is None
+        untrained = self.comparison.untrained
+        tuned = {row.path for row in (*following, *self.new_head) if row.fate != "same"} - untrained
+        changed = bool(tuned) and "" not in untrained and self.precision is None
         return self.layers_known and first > 0 and (moved or partly) and changed
 
     def kind(self) -> str:
