@@ -259,6 +259,29 @@ def test_score_cam_weighs_channels_by_the_softmax_of_their_logits(pooled: Any) -
     np.testing.assert_allclose(METHODS["score-cam"].attribute(subject), expected, rtol=1e-4)
 
 
+def test_maps_of_a_layer_reach_the_edges_where_they_are_laid_over_the_image() -> None:
+    keras.utils.set_random_seed(6)
+    inputs = keras.Input((12, 10, 3))
+    x = layers.Conv2D(3, 5, activation="relu", name="last")(
+        inputs
+    )  # unpadded: the cells lie on the pixels from 2 to 2 before the end
+    model = keras.Model(inputs, layers.Dense(2)(layers.Flatten()(x)))
+    (subject,) = subjects(model, target=1, explain_layer="last")
+
+    def laid(cells: np.ndarray) -> np.ndarray:
+        return np.pad(cells, 2, mode="edge")
+
+    activations, image = subject.activations.astype(np.float64), PIXELS / np.float32(255)
+    low, high = activations.min((0, 1)), activations.max((0, 1))
+    seen = [laid(each)[..., None] * image for each in ((activations - low) / (high - low)).transpose(2, 0, 1)]
+    weights = np.exp(np.asarray(model(np.stack(seen).astype(np.float32)), np.float64)[:, 1])
+    expected = np.maximum(activations @ (weights / weights.sum()), 0)
+    np.testing.assert_allclose(METHODS["score-cam"].attribute(subject), expected, rtol=1e-4)
+    guided = METHODS["guided-backprop"].attribute(subject) * laid(grad_cam(subject))
+    np.testing.assert_allclose(METHODS["guided-grad-cam"].attribute(subject), guided, rtol=1e-4, atol=1e-7)
+    assert guided[0].max() > 0
+
+
 def test_every_baseline_is_named_in_pixels() -> None:
     colour = PIXELS.copy()
     assert baseline_words(colour, "black") == "black (0, 0, 0)"
