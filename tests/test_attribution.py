@@ -107,18 +107,6 @@ def test_methods_at_the_input_of_a_linear_net() -> None:
     assert "The model has no ReLU" in reportgen.render(report)
 
 
-def test_guided_backprop_lets_back_only_what_is_positive() -> None:
-    # y = 3 relu(x) - 2 relu(2 x) for x = 0.4: the gradient is 3 - 4; guided, -2 stops at its ReLU, and 3 stays
-    inputs = keras.Input((1, 1, 1))
-    x = layers.Conv2D(2, 1, use_bias=False, activation="relu", name="conv")(inputs)
-    x = layers.Dense(2, use_bias=False, activation="softmax")(layers.Flatten()(x))
-    model = keras.Model(inputs, x)
-    model.set_weights([np.array([[[[1, 2]]]], np.float32), np.array([[3, 0], [-2, 0]], np.float32)])
-    (subject,) = subjects(model, np.full((1, 1, 1), 102, np.uint8), target=0)
-    np.testing.assert_allclose(METHODS["saliency"].attribute(subject), [[1]], rtol=1e-5)
-    np.testing.assert_allclose(METHODS["guided-backprop"].attribute(subject), [[3]], rtol=1e-5)
-
-
 # Against other computations on a net with drawn weights
 
 

@@ -100,7 +100,8 @@ def _gradient(subject: Subject) -> np.ndarray:
 
 
 def _guided(subject: Subject) -> np.ndarray:
-    return subject.once(f"guided {_of(subject)}", lambda: subject.gradient(subject.input[None], guided=True)[0])
+    ask = subject.network.guided_gradient
+    return subject.once(f"guided {_of(subject)}", lambda: ask(subject.input[None], subject.question)[0])
 
 
 def _noisy_gradients(subject: Subject) -> tuple[np.ndarray, np.ndarray]:
