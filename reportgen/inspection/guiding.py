@@ -96,6 +96,8 @@ def guided_gradient(by_class: Any, index: Any, question: Question, target: Any) 
 
 def _has_guided_relus() -> bool:
     """Return whether the graph being traced has ReLUs that pass no negative gradient back."""
-    names = {name.encode() for name in (*GUIDED.values(), *POSITIVE.values())}
-    operations = tf.compat.v1.get_default_graph().get_operations()
-    return any(operation.node_def.attr["_gradient_op_type"].s in names for operation in operations)
+    names = GUIDED | POSITIVE
+    return any(
+        operation.type in names and operation.node_def.attr["_gradient_op_type"].s.decode() == names[operation.type]
+        for operation in tf.compat.v1.get_default_graph().get_operations()
+    )
