@@ -64,9 +64,7 @@ def test_what_speaks_for_no_is_not_what_speaks_for_yes() -> None:
     [
         # -3 at 0.4 stops, -0.4 is closed
         (layers.ReLU(), 0),
-        (layers.ReLU(max_value=6), 0),
         (layers.ReLU(threshold=0.2), 0),
-        (layers.ReLU(threshold=0.2, max_value=6), 0),
         ("relu6", 0),
         # -3 times 1, and 2 times a slope of 0.1 times -1
         (layers.ReLU(negative_slope=0.1), -3.2),

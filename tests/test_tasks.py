@@ -189,7 +189,7 @@ def test_another_kind_of_answer_is_said_plainly() -> None:
     found = diff(yes_no, value)
     told = "the answers are of different kinds: a yes/no answer, now regression: values rather than classes"
     assert told in found.verdict.lower()
-    assert "; it is now `depth` 7" in found.verdict
+    assert ", and is now `depth` 7" in found.verdict
     assert not found.same
 
 

@@ -83,7 +83,7 @@ def guided_gradient(by_class: Any, index: Any, question: Question, target: Any) 
         raise NotApplicable("There is no gradient at the model's input: it or the model's output consists of integers.")
     if not _has_guided_relus():
         raise NotApplicable(
-            "The model has no ReLU (leaky ones do not count); guided backpropagation changes only their gradients."
+            "The model has no ReLU (leaky ones do not count); guided backpropagation only changes the gradients of ReLUs."
         )
     score = tf.gather(by_class, index, axis=1)
     if question.against is not None:

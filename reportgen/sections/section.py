@@ -200,11 +200,13 @@ class Comparison(Protocol):
 class Versions(Protocol):
     """A series of three or more reports, oldest first, as a section sees it.
 
-    `steps` compare each two consecutive reports, and `whole` compares the first with the last.
+    `steps` compare each two consecutive reports, `to_last` each but the last with the last, and `whole` the first with the last.
     """
 
     @property
     def steps(self) -> Sequence[Comparison]: ...
+    @property
+    def to_last(self) -> Sequence[Comparison]: ...
     @property
     def whole(self) -> Comparison: ...
     @property
@@ -244,6 +246,7 @@ class Section(Generic[Data, Compared]):
         "image" if they are found for each image; `find` is given a `Probe`, and reports of different images are not compared.
     find: returns the data; raises `NotApplicable` if the section has nothing to show.
     title_of_two: the heading of the section in a diff, if it differs. noun: what a verdict calls the data if both are the same.
+    kept: of data that changed, what is the same nevertheless, in words; "" if nothing is.
     optional: whether a page omits the section if it has nothing to show, because it applies to few models.
     smaller: returns the data with less detail, to save the given number of bytes of the page, and the bytes saved.
     checks: the checks of the section.
@@ -264,6 +267,7 @@ class Section(Generic[Data, Compared]):
     find: Callable[[Any, Options], Data]
     title_of_two: str = ""
     noun: str = ""
+    kept: Callable[[Any, Comparison], str] = lambda _found, _comparison: ""
     optional: bool = False
     smaller: Callable[[Data, Probe, Options, int], tuple[Data, int]] | None = None
     checks: tuple[Check, ...] = ()

@@ -41,6 +41,14 @@ def tell_weights(weights: WeightDrift, comparison: Comparison) -> Iterator[str]:
     yield from _tell_statistics(story)
 
 
+def kept_weights(weights: WeightDrift, _comparison: Comparison) -> str:
+    """Return the words for the layers in both models if none of their trained weights changed; "" otherwise."""
+    if not weights.layers or weights.moved() or weights.unknown() or weights.partly or weights.retyped:
+        return ""
+    layers = "one layer" if len(weights.layers) == 1 else f"{len(weights.layers):,} layers"
+    return f"trained weights of the {layers} that both models have"
+
+
 def _tell_other_architecture(story: Story) -> Iterator[str]:
     """Yield that the models have almost nothing in common, with their sizes."""
     old, new = (sum(row.values for row in weights.rows) for weights in (story.old, story.new))
