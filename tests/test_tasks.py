@@ -20,6 +20,7 @@ from reportgen.page.diff import render_diff
 from reportgen.page.read import read
 from reportgen.page.render import render
 from reportgen.sections.predictions.find import Predictions
+from reportgen.tasks import Task
 
 from .test_truth_answers import text_of
 from .test_truth_scores import Own, dense, ending, report_of
@@ -145,8 +146,18 @@ def test_a_logit_says_yes_above_zero_and_stays_a_logit() -> None:
     assert section.answer() == "not `cracked`"
     above = report_of(compiled(ending(dense(0.25)), OF_LOGIT), labels=("cracked",))
     assert predictions(above).answer() == "`cracked`"  # 0.25 is above 0, though not above 0.5
-    assert "above 0 the answer is yes" in text_of(render(above))
+    assert "Above 0 the answer is yes" in text_of(render(above))
     assert predictions(report_of(ending(dense(0.25)), labels=("cracked",), task="binary")).answer() == "`cracked`"
+
+
+@pytest.mark.parametrize(("loss", "task"), [("hinge", None), (None, "binary")])
+def test_a_tanh_says_yes_above_zero(loss: str | None, task: Task | None) -> None:
+    for score, answer in ((0.01, "`cracked`"), (-0.01, "not `cracked`")):
+        model = compiled(ending(dense(np.arctanh(score), activation="tanh")), loss)
+        report = report_of(model, labels=("cracked",), task=task)
+        assert predictions(report).answer() == answer
+        assert predictions(report).rows[0].score == pytest.approx(score)
+        assert "Above 0 the answer is yes. The scale shows the sigmoid of the score" in text_of(render(report))
 
 
 def test_of_two_classes_the_second_lies_at_the_right() -> None:
