@@ -72,6 +72,12 @@ def test_other_first_layers(layer: Any, words: str) -> None:
     assert f"Its own first layer {words}" in text_of(reportgen.render(report_on(layer, preprocess="none")))
 
 
+def test_several_first_layers() -> None:
+    front = (keras.layers.Rescaling(1.0, 3.0, name="r"), keras.layers.ZeroPadding2D(1, name="z"))
+    page = text_of(reportgen.render(report_on(*front, preprocess="none")))
+    assert "Of its own first layers, r adds 3 and z pads them with 0, so its first weights, in conv, get 0 to 258." in page
+
+
 def test_layers_that_do_nothing_in_inference_are_not_named_and_others_end_what_is_known() -> None:
     assert scaling_of(report_on(keras.layers.RandomFlip(), keras.layers.Dropout(0.5), preprocess="none")).own == ()
     squared = keras.layers.Lambda(lambda x: x * x, output_shape=(8, 8, 3))
