@@ -162,8 +162,7 @@ class Report(ShownInNotebooks):
         if checks is None or not checks.checked:
             return ""
         if problems:
-            found, them = ("a warning", "it") if len(problems) == 1 else ("warnings", "them")
-            return f"No error, but {found} at the top of the report: read {them} before you rely on {those}."
+            return f"No error, but read what the top of the report warns of before you rely on {those}."
         return f"Nothing that was checked casts doubt on {those}. Whether the answer is right, checks cannot tell."
 
     def in_a_line(self) -> str:

@@ -221,7 +221,7 @@ def test_a_comparison_says_of_each_report_how_far_its_answer_can_be_relied_on() 
     assert [each.whose for each in found.overall] == [(0,), (1,)]
     page = text_of(render_diff(found))
     assert "Can the answers be relied on? Old report: Nothing that was checked casts doubt on" in page
-    assert "New report: No error, but a warning at the top of the report: read it before you rely on" in page
+    assert "New report: No error, but read what the top of the report warns of before you rely on" in page
     assert "Can the answers be relied on? Nothing that was checked" in text_of(render_diff(reportgen.diff(fine, fine)))
 
 
