@@ -194,6 +194,16 @@ def test_a_diff_of_values_says_which_moved_and_how_far() -> None:
     assert "2 values changed, most of all `size` from 5 to 15 (+10)".lower() in diff(old, both).verdict.lower()
 
 
+def test_answers_of_one_kind_in_other_numbers_are_told_by_what_the_models_output() -> None:
+    sigmoid = report_of(ending(dense(0.0, activation="sigmoid")), labels=("cracked",))
+    softmax = report_of(ending(dense(0.0, 1.0, activation="softmax")), labels=("whole", "cracked"))
+    told = diff(sigmoid, softmax).verdict
+    assert "the old model outputs independent scores of one class, the new one probabilities of 2 classes" in told
+    assert "a yes/no answer, now a yes/no answer" not in told
+    one, four = (report_of(compiled(ending(dense(*values)), "mse")) for values in ((1.0,), (1.0, 2.0, 3.0, 4.0)))
+    assert "the old model outputs one value, the new one 4 values" in diff(one, four).verdict
+
+
 def test_another_kind_of_answer_is_said_plainly() -> None:
     yes_no = report_of(ending(dense(0.0, activation="sigmoid")), labels=("cracked",))
     value = report_of(compiled(ending(dense(7.0)), "mse"), labels=("depth",))

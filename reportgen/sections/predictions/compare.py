@@ -95,7 +95,7 @@ def compare_predictions(before: Predictions, after: Predictions, comparison: Com
     if not before.rows or not after.rows:
         raise NotApplicable("One of the reports has no predictions, so these cannot be compared.")
     kind = common_kind([before, after])
-    if not of_one_task([before, after]):
+    if before.read_as != after.read_as and not of_one_task([before, after]):
         raise NotApplicable(
             f"The answers are of different kinds: {TASK_WORDS[before.read_as]}, now {TASK_WORDS[after.read_as]}. "
             f"{_two_answers(before, after)}"
@@ -151,6 +151,8 @@ def _way(section: Predictions) -> str:
 
 
 def _is_another(before: Predictions, after: Predictions) -> bool:
+    if before.no_answer() != after.no_answer():
+        return True
     if after.read_as == "regression":
         return False  # for values, it is described how far each one moved
     if before.answers_by_itself():
@@ -168,6 +170,8 @@ def _two_answers(before: Predictions, after: Predictions) -> str:
 
 
 def _kind(section: Predictions) -> str:
+    if section.read_as == "regression":
+        return counted(section.classes, "value")
     kinds = {"probabilities": "probabilities", "independent": "independent scores", "raw": "raw scores", "unknown": "scores"}
     return f"{kinds[section.kind]} of {counted(section.classes, 'class', 'classes')}"
 
