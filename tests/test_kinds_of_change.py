@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import reportgen
@@ -82,3 +83,18 @@ def test_the_order_of_the_colours_is_told_of_the_first_kernel() -> None:
     new.get_layer("conv0").set_weights([kernel[:, :, ::-1], *others])
     verdict = compared(new).verdict
     assert "%) changed: the same values of its `kernel` in another order." in verdict
+
+
+def test_training_that_diverged_is_not_called_further_training() -> None:
+    broken = edited(net(), lambda value, _: value * np.nan)
+    told = "Same architecture; the weights of all 9 layers changed and hold values that are not finite (nan or infinite);"
+    assert model_sentence(compared(broken)).startswith(told)
+    last = edited(edited(net(), moved(), 0, BEFORE_ANSWER), lambda value, _: value * np.nan, BEFORE_ANSWER)
+    told = model_sentence(compared(last))
+    assert (
+        "the weights of `answer` changed and hold values that are not finite (nan or infinite); those of 8 other layers" in told
+    )
+    assert "raining" not in told
+    found = compared(broken)
+    assert "The answer changed from " in found.verdict
+    assert " to no answer (" in found.verdict

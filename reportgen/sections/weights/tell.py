@@ -15,7 +15,7 @@ from .drift import LayerDrift, WeightDrift
 from .exactly import exactly
 from .resemblance import tell_likeness
 from .story import LayerStory, Story, frozen_among
-from .tell_kinds import tell_cast, tell_narrower, tell_pruned, tell_rounded
+from .tell_kinds import tell_cast, tell_narrower, tell_not_finite, tell_pruned, tell_rounded
 
 ABOUT_EQUAL = 0.8  # if no layer moved less than this share of the furthest, none of them leads
 PAIRS = 3  # max pairs of layers with exchanged weights that a verdict names
@@ -114,6 +114,9 @@ def _tell_moves(story: Story) -> Iterator[str]:
     if not moved:
         trained = "every trained weight is the same" if weights.moved_statistics() else "every weight is the same"
         yield trained if whole else _the_same(weights)
+        return
+    if story.not_finite:
+        yield tell_not_finite(story)
         return
     explained = {row.path for row in story.changed if not {"moved", "zeroed and moved"} & set(row.how)}
     if len(explained) == len(moved):
