@@ -161,10 +161,15 @@ class Report(ShownInNotebooks):
             return f"{found}: do not rely on {those} until {them} explained."
         if checks is None or not checks.checked:
             return ""
+        found, them = ("a warning", "it") if len(problems) == 1 else ("warnings", "them")
+        correct = self.provenance.truth and self.provenance.truth.correct
+        if correct is False:
+            why = f"{found} at the top of the report may tell why" if problems else "nothing that was checked tells why"
+            return f"The prediction is wrong; {why}."
         if problems:
-            found, them = ("a warning", "it") if len(problems) == 1 else ("warnings", "them")
             return f"No error, but {found} at the top of the report: read {them} before you rely on {those}."
-        return f"Nothing that was checked casts doubt on {those}. Whether the answer is right, checks cannot tell."
+        right = "The prediction is right." if correct else "Whether the answer is right, checks cannot tell."
+        return f"Nothing that was checked casts doubt on {those}. {right}"
 
     def in_a_line(self) -> str:
         """Return the title and the model's answer."""
