@@ -161,9 +161,15 @@ class Report(ShownInNotebooks):
             return f"{found}: do not rely on {those} until {them} explained."
         if checks is None or not checks.checked:
             return ""
+        correct = self.provenance.truth and self.provenance.truth.correct
+        warned_of = "what the top of the report warns of"
+        if correct is False:
+            why = f"{warned_of} may tell why" if problems else "nothing that was checked tells why"
+            return f"The prediction is wrong; {why}."
         if problems:
-            return f"No error, but read what the top of the report warns of before you rely on {those}."
-        return f"Nothing that was checked casts doubt on {those}. Whether the answer is right, checks cannot tell."
+            return f"No error, but read {warned_of} before you rely on {those}."
+        right = "The prediction is right." if correct else "Whether the answer is right, checks cannot tell."
+        return f"Nothing that was checked casts doubt on {those}. {right}"
 
     def in_a_line(self) -> str:
         """Return the title and the model's answer."""

@@ -18,6 +18,7 @@ from reportgen.page.environment import unbroken
 from reportgen.report import LEFT_OUT, MADE_BEFORE
 from reportgen.sections.predictions.find import predictions_of
 from reportgen.sections.section import Finding
+from reportgen.truth import Truth
 
 from .browser import opened
 from .test_codec import small_report
@@ -246,3 +247,23 @@ def test_figures_do_not_break_from_their_signs() -> None:
     command = small_report()
     spaced = replace(command, provenance=replace(command.provenance, command='reportgen report x --title "5 % more"'))
     assert "&#34;5 % more&#34;</code>" in render(spaced)  # as it is: it is copied
+
+
+@pytest.mark.parametrize(
+    ("rank", "rows", "told"),
+    [
+        (2, (), "The prediction is wrong; nothing that was checked tells why."),
+        (2, (("warning", "huge-weights", ""),), "The prediction is wrong; what the top of the report warns of may tell why."),
+        (2, (("error", "a", ""),), "There is an error: do not rely on the prediction and its maps until it is explained."),
+        (1, (), "Nothing that was checked casts doubt on the prediction and its maps. The prediction is right."),
+        (None, (), "Nothing that was checked casts doubt on the prediction and its maps. Whether the answer is right, checks "),
+    ],
+)
+def test_checks_do_not_speak_well_of_a_prediction_that_is_wrong(rank: int | None, rows: tuple[Any, ...], told: str) -> None:
+    report = small_report(
+        warnings=(),
+        checks=Checks(rows=tuple(finding(*row) for row in rows), checked=("c",)),
+        predictions=answered([0.9, 0.1], "classification", "probabilities"),
+    )
+    report = replace(report, provenance=replace(report.provenance, truth=Truth("b", 1, rank)))
+    assert report.overall().startswith(told)
