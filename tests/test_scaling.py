@@ -88,6 +88,14 @@ def test_layers_that_do_nothing_in_inference_are_not_named_and_others_end_what_i
     )
 
 
+def test_a_model_without_weights_has_no_first_weights() -> None:
+    inputs = keras.Input((8, 8, 3))
+    model = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(inputs))
+    page = text_of(reportgen.render(reportgen.generate(model, PIXELS, preprocess="none", only="overview")))
+    assert "The model is given values from 0 to 255 here" in page
+    assert "its first weights" not in page
+
+
 def test_a_report_without_it_is_shown_and_compared_as_before() -> None:
     report = report_on(preprocess="none")
     assert not isinstance(report.overview, reportgen.Absent)
