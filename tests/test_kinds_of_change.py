@@ -87,12 +87,12 @@ def test_the_order_of_the_colours_is_told_of_the_first_kernel() -> None:
 
 def test_training_that_diverged_is_not_called_further_training() -> None:
     broken = edited(net(), lambda value, _: value * np.nan)
-    told = "Same architecture; the weights of all 9 layers changed and hold values that are not finite (nan or infinite);"
+    told = "Same architecture; the weights of all 9 layers changed from or to values that are not finite (nan or infinite);"
     assert model_sentence(compared(broken)).startswith(told)
     last = edited(edited(net(), moved(), 0, BEFORE_ANSWER), lambda value, _: value * np.nan, BEFORE_ANSWER)
     told = model_sentence(compared(last))
     assert (
-        "the weights of `answer` changed and hold values that are not finite (nan or infinite); those of 8 other layers" in told
+        "the weights of `answer` changed from or to values that are not finite (nan or infinite); those of 8 other layers" in told
     )
     assert "raining" not in told
     found = compared(broken)

@@ -129,4 +129,4 @@ def tell_not_finite(story: Story) -> str:
     if len(broken) == 1:
         which = name(broken[0].path)
     others = f"; those of {counted(moved - len(broken), 'other layer')} changed" if moved > len(broken) else ""
-    return f"the weights of {which} changed and hold values that are not finite (nan or infinite){others}"
+    return f"the weights of {which} changed from or to values that are not finite (nan or infinite){others}"
