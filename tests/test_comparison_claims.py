@@ -243,3 +243,17 @@ def test_freezing_leaves_the_architecture_as_it_was() -> None:
     widened = tuple(replace(row, trainable=False, output_shape=(9, 9, 9)) for row in rows.rows)
     found = reportgen.diff(old, replace(old, layers=replace(rows, rows=widened)))
     assert "architecture apart from freezing" not in found.unchanged
+
+
+def test_layers_whose_maps_one_report_alone_holds_are_named() -> None:
+    old = small_report()
+    maps: Any = old.feature_maps
+    kept = maps.rows[0]
+    new = replace(old, feature_maps=replace(maps, rows=(kept, *(replace(kept, path=f"more{place}") for place in range(4)))))
+    page = text_of(render_diff(reportgen.diff(old, new)))
+    assert "The maps of 4 other layers are in the new report only." in page
+    page = text_of(
+        render_diff(reportgen.diff(replace(new, feature_maps=replace(maps, rows=(kept, replace(kept, path="more0")))), old))
+    )
+    assert "The maps of more0 are in the old report only." in page
+    assert "report only" not in text_of(render_diff(reportgen.diff(old, replace(old, title="new"))))
