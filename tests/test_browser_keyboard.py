@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .browser import OPEN_ALL, THINNED, opened
+from .browser import OPEN_ALL, THINNED, axe_findings, opened
 
 pytestmark = pytest.mark.browser
 
@@ -28,6 +28,27 @@ def test_a_grid_of_maps_can_be_skipped(page: Any) -> None:
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Statistics of each map of block1_conv2"
+
+
+def test_pictures_of_filters_are_enlarged_from_one_place(page: Any) -> None:
+    figures = page.locator("#feature_visualization .excited figure")
+    layers = page.locator("#feature_visualization h3").all_text_contents()
+    assert page.locator(".enlarge").evaluate_all("all => all.map(each => each.tabIndex)") == [0] + [-1] * (figures.count() - 1)
+    page.locator(".enlarge").first.press("Enter")
+    panel = page.locator(".trio:popover-open")
+    for place in range(figures.count()):
+        figure = figures.nth(place)
+        assert panel.locator("figcaption").inner_text() == figure.locator("figcaption").inner_text()
+        assert panel.locator("image").evaluate_all("all => all.map(each => each.getAttribute('href'))") == figure.locator(
+            "img"
+        ).evaluate_all("all => all.map(each => each.src)")
+        if not place:
+            assert panel.locator("p").inner_text() == layers[0]
+        page.keyboard.press("ArrowRight")
+    assert panel.locator("p").inner_text() == layers[-1]
+    assert axe_findings(page, within=".trio:popover-open") == []
+    page.keyboard.press("Escape")
+    assert panel.count() == 0
 
 
 def test_every_fold_opens_and_closes_by_enter(page: Any) -> None:

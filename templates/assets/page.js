@@ -65,5 +65,6 @@
   all(".versus").forEach(equipVersus);
   all(".versus[data-tiles]").forEach(equipTrio);
   equipEnlarged();
+  all("section:has(.excited)").forEach(equipExcited);
   if (location.hash.includes("?")) document.getElementById(place())?.scrollIntoView();
 })();
