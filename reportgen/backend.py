@@ -32,6 +32,10 @@ with without_native_log(), without_matplotlib():
     except ImportError:  # private in Keras, and only used to save memory
         SymbolicArguments = None
     try:
+        from keras.src.backend.tensorflow import nn as keras_functions
+    except ImportError:  # private in Keras, and only used to tell ReLUs of a model from those that compute a hard sigmoid
+        keras_functions = None
+    try:
         from tensorflow.python.framework import op_callbacks
     except ImportError:  # private in TensorFlow, and only used to find a layer's inputs across bare operations
         op_callbacks = None
@@ -51,6 +55,7 @@ __all__ = [
     "global_state",
     "json_utils",
     "keras",
+    "keras_functions",
     "legacy_h5_format",
     "op_callbacks",
     "saving_lib",

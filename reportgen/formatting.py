@@ -14,7 +14,7 @@ NOT_ASCII = re.compile(r"[^\x00-\x7e]+")
 DEGREES = ((0.01, "tiny"), (0.1, "small"), (0.5, "moderate"), (1.0, "large"))  # relative changes up to a limit, in a word
 DIGITS = 4  # significant digits, unless a number needs more
 MOST_DIGITS = 17  # enough to tell any two floats apart
-ROUNDED = 1e-6  # how far float32 probabilities may exceed 1 by rounding
+ROUNDED = 1e-6  # how far float32 figures that are truly 1 may be from it by rounding
 
 
 def number(value: float, digits: int = DIGITS) -> str:
@@ -136,7 +136,7 @@ def percent(share: float) -> str:
 
 
 def relative_change(value: float, resolution: float = 0.0) -> str:
-    """Format a change relative to the size before: "31 %", "0.02 %"; "100 %" only for exactly that.
+    """Format a change relative to the size before: "31 %", "0.02 %"; "100 %" only for that, but for float32's rounding.
 
     A change below `resolution`, the precision with which it is known, reads like "< 0.5 %".
     """
@@ -152,7 +152,8 @@ def relative_change(value: float, resolution: float = 0.0) -> str:
     if value >= 1e4:
         return f"{value * 100:.2g} %"
     percent = f"{value * 100:.2g}" if value < 0.995 else f"{value * 100:,.0f}"
-    return f"{two_numbers(value * 100, 100.0, 3)[0] if percent == '100' else percent} %"
+    nearly = percent == "100" and abs(value - 1) > ROUNDED
+    return f"{two_numbers(value * 100, 100.0, 3)[0] if nearly else percent} %"
 
 
 def degree(change: float) -> str:

@@ -16,7 +16,7 @@ class Output:
     `task` is the kind of answer, and `reason` a sentence that says how it is known; `assumed` means that it is a guess, so that
     the reader must be told how to correct it. `values` float32 are the output without the batch axis: (k,) for a vector,
     (h, w, channels) for a map whatever its layout, any other shape as it is. `kind` is the kind of the values, known from the
-    operations that computed them. `logits` means that no sigmoid was applied, so that the threshold for yes is 0, not 0.5.
+    operations that computed them. `logits` means that they are not between 0 and 1, so that the threshold for yes is 0, not 0.5.
     `labels` are those of the classes or values; `no_label` is the label of "no" if a single number answers yes or no.
     """
 

@@ -144,6 +144,16 @@ def spread(
     return drawn, covered
 
 
+def spread_everywhere(values: np.ndarray, part: Part, kept: Part, size: tuple[int, int]) -> np.ndarray:
+    """Resample a map as `spread` does, (H, W) float32, and continue its outermost cells to the edges of the image."""
+    drawn, covered = spread(values, part, kept, size)
+    if covered.all() or not covered.any():
+        return drawn
+    rows, columns = (np.flatnonzero(covered.any(axis=axis)) for axis in (1, 0))
+    everywhere = ((rows[0], size[0] - 1 - rows[-1]), (columns[0], size[1] - 1 - columns[-1]))
+    return np.pad(drawn[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], everywhere, mode="edge")
+
+
 def enlarged(values: np.ndarray, height: int, width: int) -> np.ndarray:
     """Resize `values` (h, w) bilinearly to float32 (height, width)."""
     return np.asarray(Image.fromarray(values.astype(np.float32)).resize((width, height), Image.Resampling.BILINEAR))

@@ -170,22 +170,24 @@ class Network(Protocol):
     def logits(self, batch: np.ndarray) -> np.ndarray:
         """Return what `gradient` differentiates, (n, classes) float32: the logits, or the scores if no logits are available."""
 
-    def gradient(self, batch: np.ndarray, class_index: int, at: str = INPUT, *, guided: bool = False) -> np.ndarray:
+    def gradient(self, batch: np.ndarray, class_index: int, at: str = INPUT) -> np.ndarray:
         """Return dy_i/dx_i for every image i, float32, in the shape of x: the batch, or the output of the layer at the path `at`.
 
         y is the class's logit, or the model's output if no logits are available; for an output that is a map, the class's mean
-        over the map. Example: (50, 224, 224, 3) at the input of VGG16, (50, 14, 14, 512) at its block5_conv3. With `guided`,
-        negative gradients stop at every ReLU on their way back (Springenberg et al. 2015).
+        over the map. Example: (50, 224, 224, 3) at the input of VGG16, (50, 14, 14, 512) at its block5_conv3.
 
         Raises `NotApplicable` if there is no gradient from y to x: for a layer beside or after the logits, such as the softmax
-        itself, a layer that is never called, or integers; with `guided` also if there is no ReLU on the way.
+        itself, a layer that is never called, or integers.
+        """
+
+    def guided_gradient(self, batch: np.ndarray, question: Question) -> np.ndarray:
+        """Return the gradient of the question's score at the input, (n, h, w, channels) float32, where ReLUs pass back only
+        its positive part (Springenberg et al. 2015). Raises as `gradient` does, also if the model has no ReLU.
         """
 
     def gradients(self, batch: np.ndarray, class_index: int, paths: Sequence[str]) -> tuple[np.ndarray, ...]:
-        """Return `gradient` at each of several layers, computed in one pass.
-
-        The pass is traced, and the trace is kept for the same layers on the next image. Raises as `gradient` does, also if only
-        one of the layers has no gradient.
+        """Return `gradient` at each of several layers from one pass, whose trace is kept for the next image. Raises as `gradient`
+        does, also if only one of the layers has no gradient.
         """
 
     def excite(self, path: str, channels: tuple[int, ...]) -> tuple[Excited, ...]:
@@ -200,9 +202,7 @@ class Network(Protocol):
 
     def reinitialized(self, seed: int) -> Generator[str]:
         """Draw the weights of each layer anew by its own initializers, from the input upward, and yield its path right after.
-
-        Layers drawn earlier stay as drawn. Statistics that normalizations learned from data are kept. Closing the generator
-        restores all weights.
+        Layers drawn earlier stay as drawn. Statistics that normalizations learned are kept. Closing it restores all weights.
         """
 
 

@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 from .checks import Checks, joined, run_checks
 from .errors import NotApplicable
-from .formatting import counted
 from .image import ImageFacts
 from .levels import LEVELS, Level
 from .matching.align import Marks
@@ -150,21 +149,27 @@ class Report(ShownInNotebooks):
     def overall(self) -> str:
         """Return what findings and warnings mean together for the answer, in a sentence or two; "" if nothing was checked."""
         checks, problems = present(self.checks), self.problems()
-        errors = sum(problem.level == "error" for problem in problems)
+        errors = sum(finding.level == "error" for finding in self.findings())
         those = "the answer and its maps" if self.best_class() is None else "the prediction and its maps"
         if self.random_weights():
             return f"The weights are random: {those} mean nothing. That outweighs all other findings."
         if any(problem.untrained for problem in problems):
             return f"The model looks untrained: do not rely on {those}."
+        # without numbers: the table of checks counts each layer, the notices each kind, and some warnings are of no check
         if errors:
-            them = "it is" if errors == 1 else "they are"
-            return f"{counted(errors, 'error').capitalize()}: do not rely on {those} until {them} explained."
+            found, them = ("There is an error", "it is") if errors == 1 else ("There are errors", "they are")
+            return f"{found}: do not rely on {those} until {them} explained."
         if checks is None or not checks.checked:
             return ""
+        correct = self.provenance.truth and self.provenance.truth.correct
+        warned_of = "what the top of the report warns of"
+        if correct is False:
+            why = f"{warned_of} may tell why" if problems else "nothing that was checked tells why"
+            return f"The prediction is wrong; {why}."
         if problems:
-            which = "a warning: read it" if len(problems) == 1 else f"{len(problems):,} warnings: read them"
-            return f"No error, but {which} before you rely on {those}."
-        return f"Nothing that was checked casts doubt on {those}. Whether the answer is right, checks cannot tell."
+            return f"No error, but read {warned_of} before you rely on {those}."
+        right = "The prediction is right." if correct else "Whether the answer is right, checks cannot tell."
+        return f"Nothing that was checked casts doubt on {those}. {right}"
 
     def in_a_line(self) -> str:
         """Return the title and the model's answer."""

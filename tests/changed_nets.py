@@ -86,7 +86,8 @@ def as_float16(model: Any) -> Any:
 
 
 def report_of(model: Any) -> Report:
-    labels = LABELS[: model.output_shape[-1]]
+    classes = model.output_shape[-1]
+    labels = LABELS[:classes] if classes <= len(LABELS) else None
     return reportgen.generate(
         model, CAT, preprocess="unit", labels=labels, only="overview,predictions,layers,filters,first_filters,weights"
     )

@@ -80,8 +80,11 @@ class FakeNetwork:
     def logits(self, batch: np.ndarray) -> np.ndarray:
         return self.scores(batch)
 
-    def gradient(self, batch: np.ndarray, class_index: int, at: str = INPUT, *, guided: bool = False) -> np.ndarray:
+    def gradient(self, batch: np.ndarray, class_index: int, at: str = INPUT) -> np.ndarray:
         return np.full(batch.shape, class_index / batch[0].size, np.float32)
+
+    def guided_gradient(self, batch: np.ndarray, question: Question) -> np.ndarray:
+        return self.gradient(batch, question.class_index)
 
     def gradients(self, batch: np.ndarray, class_index: int, paths: Sequence[str]) -> tuple[np.ndarray, ...]:
         return tuple(self.gradient(batch, class_index, path) for path in paths)

@@ -107,18 +107,6 @@ def test_methods_at_the_input_of_a_linear_net() -> None:
     assert "The model has no ReLU" in reportgen.render(report)
 
 
-def test_guided_backprop_lets_back_only_what_is_positive() -> None:
-    # y = 3 relu(x) - 2 relu(2 x) for x = 0.4: the gradient is 3 - 4; guided, -2 stops at its ReLU, and 3 stays
-    inputs = keras.Input((1, 1, 1))
-    x = layers.Conv2D(2, 1, use_bias=False, activation="relu", name="conv")(inputs)
-    x = layers.Dense(2, use_bias=False, activation="softmax")(layers.Flatten()(x))
-    model = keras.Model(inputs, x)
-    model.set_weights([np.array([[[[1, 2]]]], np.float32), np.array([[3, 0], [-2, 0]], np.float32)])
-    (subject,) = subjects(model, np.full((1, 1, 1), 102, np.uint8), target=0)
-    np.testing.assert_allclose(METHODS["saliency"].attribute(subject), [[1]], rtol=1e-5)
-    np.testing.assert_allclose(METHODS["guided-backprop"].attribute(subject), [[3]], rtol=1e-5)
-
-
 # Against other computations on a net with drawn weights
 
 
@@ -257,6 +245,29 @@ def test_score_cam_weighs_channels_by_the_softmax_of_their_logits(pooled: Any) -
     weights = np.exp(logits) / np.exp(logits).sum()
     expected = np.maximum((activations[..., chosen] * weights).sum(2), 0)
     np.testing.assert_allclose(METHODS["score-cam"].attribute(subject), expected, rtol=1e-4)
+
+
+def test_maps_of_a_layer_reach_the_edges_where_they_are_laid_over_the_image() -> None:
+    keras.utils.set_random_seed(6)
+    inputs = keras.Input((12, 10, 3))
+    x = layers.Conv2D(3, 5, activation="relu", name="last")(
+        inputs
+    )  # unpadded: the cells lie on the pixels from 2 to 2 before the end
+    model = keras.Model(inputs, layers.Dense(2)(layers.Flatten()(x)))
+    (subject,) = subjects(model, target=1, explain_layer="last")
+
+    def laid(cells: np.ndarray) -> np.ndarray:
+        return np.pad(cells, 2, mode="edge")
+
+    activations, image = subject.activations.astype(np.float64), PIXELS / np.float32(255)
+    low, high = activations.min((0, 1)), activations.max((0, 1))
+    seen = [laid(each)[..., None] * image for each in ((activations - low) / (high - low)).transpose(2, 0, 1)]
+    weights = np.exp(np.asarray(model(np.stack(seen).astype(np.float32)), np.float64)[:, 1])
+    expected = np.maximum(activations @ (weights / weights.sum()), 0)
+    np.testing.assert_allclose(METHODS["score-cam"].attribute(subject), expected, rtol=1e-4)
+    guided = METHODS["guided-backprop"].attribute(subject) * laid(grad_cam(subject))
+    np.testing.assert_allclose(METHODS["guided-grad-cam"].attribute(subject), guided, rtol=1e-4, atol=1e-7)
+    assert guided[0].max() > 0
 
 
 def test_every_baseline_is_named_in_pixels() -> None:

@@ -155,6 +155,18 @@ def test_the_sanity_check_flags_guided_backpropagation_and_passes_grad_cam(sampl
     assert samples[1].sanity == ()
 
 
+def test_why_no_map_was_made_is_told_also_if_none_can_be_recomputed() -> None:
+    broken = mean_net()
+    broken.get_layer("red").kernel.assign(broken.get_layer("red").kernel * np.nan)
+    made = found(
+        reportgen.generate(broken, PIXELS, preprocess="unit", only="attributions", explain="grad-cam,random", sanity=True)
+    )
+    assert [row.method for row in made.rows] == ["random"]
+    assert made.sanity == ()
+    told = [each.reason for each in made.not_made]
+    assert told == ["The feature maps of red, or the gradients there, are not finite (nan or infinite)."]
+
+
 MEASURED: dict[str, Any] = {"only": "attributions", "quality": True, "sanity": True, "explain": "grad-cam,saliency"}
 
 

@@ -114,7 +114,7 @@ def test_the_page_tells_what_was_found_and_what_could_not_run() -> None:
     report = reportgen.generate(changed("conv2", 0, copy_filter), IMAGE, preprocess="unit", skip="feature_visualization")
     page = reportgen.render(report)
     assert (
-        '<dd>One warning <small><a href="#checks">14 checks</a></small><span class="overall">No error, but a warning: read it '
+        '<dd>One warning <small><a href="#checks">14 checks</a></small><span class="overall">No error, but read what the top of '
         in page
     )
     assert "conv2: 2 of 12 filters in the kernel point in the same direction as another" in page

@@ -81,7 +81,7 @@ def test_scores_of_untrained_weights_are_told_beside_the_answer(path: str, told:
         replace(with_findings(), layers=new.layers), replace(new, title="new", predictions=report_of_scores())
     ).verdict
     assert told in verdict
-    assert (verdict.index(told) < verdict.lower().index("answer")) == first
+    assert (verdict.index(told) < verdict.index("The top class")) == first
     assert "replaced after" not in verdict  # the layer is the same in both: nothing speaks for it
 
 
@@ -93,7 +93,7 @@ def test_answers_that_cannot_be_compared_come_with_their_scores() -> None:
     old = report_with([0.25, 0.75], ("a", "b"), "probabilities")
     new = report_with([0.625, 0.125, 0.25], ("a", "b", "c"), "probabilities")
     found = reportgen.diff(old, new)
-    assert "The top class was `b` (75.0 %); it is now `a` (62.5 %)" in found.verdict
+    assert "The top class was `b` (75.0 %), and is now `a` (62.5 %)" in found.verdict
     page = text_of(render_diff(found))
     assert "label c, score 0.25" in page
     assert not re.search(r"\bPrediction\b–|–Prediction\b", page)  # the name of a class in the code
@@ -122,6 +122,7 @@ def test_maps_of_other_classes_are_not_called_the_answer_or_the_same_index() -> 
     old, new = with_attributions({"class_index": 0, "label": "cat"}), with_attributions({"class_index": 4, "label": "ant"})
     old = replace(old, predictions=report_with([0.25, 0.75], ("a", "b"), "probabilities").predictions)
     new = replace(new, predictions=report_with([0.6, 0.1, 0.3], ("a", "b", "c"), "probabilities").predictions)
+    new = replace(new, provenance=replace(new.provenance, model=replace(new.provenance.model, digest="f" * 64)))
     found = reportgen.diff(old, new)
     assert not any("explain different classes" in caveat for caveat in found.caveats)  # their numbers tell nothing of that
     page = text_of(render_diff(found))
@@ -129,7 +130,9 @@ def test_maps_of_other_classes_are_not_called_the_answer_or_the_same_index() -> 
     assert "To choose the class" not in page
     assert "its own prediction" not in page
     paired = reportgen.diff(replace(old, attributions=new.attributions), new)
-    assert any("attribution maps side by side may explain different things" in caveat for caveat in paired.caveats)
+    assert not any("may explain different things" in caveat for caveat in paired.caveats)  # both explain "ant"
+    page = text_of(render_diff(paired))
+    assert "The old map explains" not in page
 
 
 @pytest.mark.parametrize(
@@ -218,7 +221,7 @@ def test_a_comparison_says_of_each_report_how_far_its_answer_can_be_relied_on() 
     assert [each.whose for each in found.overall] == [(0,), (1,)]
     page = text_of(render_diff(found))
     assert "Can the answers be relied on? Old report: Nothing that was checked casts doubt on" in page
-    assert "New report: No error, but a warning: read it before you rely on" in page
+    assert "New report: No error, but read what the top of the report warns of before you rely on" in page
     assert "Can the answers be relied on? Nothing that was checked" in text_of(render_diff(reportgen.diff(fine, fine)))
 
 
@@ -240,3 +243,17 @@ def test_freezing_leaves_the_architecture_as_it_was() -> None:
     widened = tuple(replace(row, trainable=False, output_shape=(9, 9, 9)) for row in rows.rows)
     found = reportgen.diff(old, replace(old, layers=replace(rows, rows=widened)))
     assert "architecture apart from freezing" not in found.unchanged
+
+
+def test_layers_whose_maps_one_report_alone_holds_are_named() -> None:
+    old = small_report()
+    maps: Any = old.feature_maps
+    kept = maps.rows[0]
+    new = replace(old, feature_maps=replace(maps, rows=(kept, *(replace(kept, path=f"more{place}") for place in range(4)))))
+    page = text_of(render_diff(reportgen.diff(old, new)))
+    assert "The maps of 4 other layers are in the new report only." in page
+    page = text_of(
+        render_diff(reportgen.diff(replace(new, feature_maps=replace(maps, rows=(kept, replace(kept, path="more0")))), old))
+    )
+    assert "The maps of more0 are in the old report only." in page
+    assert "report only" not in text_of(render_diff(reportgen.diff(old, replace(old, title="new"))))

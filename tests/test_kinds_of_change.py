@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+import reportgen
 from reportgen import Diff
 
-from .changed_nets import KINDS, compared, compared_once, edited, moved, net
+from .changed_nets import BEFORE_ANSWER, KINDS, compared, compared_once, edited, moved, net, report_of
+from .models import keras
 
 
 def model_sentence(found: Diff) -> str:
@@ -59,3 +62,39 @@ def test_training_that_moves_weights_as_little_is_not_called_rounding() -> None:
     verdict = compared(edited(net(), moved(by))).verdict
     assert "retrained or trained further: the weights of all 9 layers changed by 0.0" in verdict
     assert "rounding" not in verdict
+
+
+def test_a_head_with_random_weights_is_not_called_fine_tuned() -> None:
+    old, new, wider = (net(classes=classes, frozen=BEFORE_ANSWER) for classes in (20, 20, 24))
+    for model in (new, wider):
+        head = model.get_layer("answer")
+        kernel, bias = head.get_weights()
+        head.set_weights([keras.initializers.GlorotUniform(1)(kernel.shape), 0 * bias])
+    for model in (new, wider):
+        found = reportgen.diff(report_of(old), report_of(model))
+        assert "statistically indistinguishable from random initialization" in found.verdict
+        assert "ine-tuned" not in found.verdict
+    assert "The head was replaced: 20 classes, now 24 classes; the weights of the 8 layers " in found.verdict
+
+
+def test_the_order_of_the_colours_is_told_of_the_first_kernel() -> None:
+    new = net()
+    kernel, *others = new.get_layer("conv0").get_weights()
+    new.get_layer("conv0").set_weights([kernel[:, :, ::-1], *others])
+    verdict = compared(new).verdict
+    assert "%) changed: the same values of its `kernel` in another order." in verdict
+
+
+def test_training_that_diverged_is_not_called_further_training() -> None:
+    broken = edited(net(), lambda value, _: value * np.nan)
+    told = "Same architecture; the weights of all 9 layers changed from or to values that are not finite (nan or infinite);"
+    assert model_sentence(compared(broken)).startswith(told)
+    last = edited(edited(net(), moved(), 0, BEFORE_ANSWER), lambda value, _: value * np.nan, BEFORE_ANSWER)
+    told = model_sentence(compared(last))
+    assert (
+        "the weights of `answer` changed from or to values that are not finite (nan or infinite); those of 8 other layers" in told
+    )
+    assert "raining" not in told
+    found = compared(broken)
+    assert "The answer changed from " in found.verdict
+    assert " to no answer (" in found.verdict

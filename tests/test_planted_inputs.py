@@ -119,7 +119,7 @@ def test_another_number_of_classes_is_told(cat: Path) -> None:
     smaller = keras.Model(body.inputs, keras.layers.Dense(3, activation="softmax", name="answer")(body.output))
     diff = reportgen.diff(report_of_net(cat), report_of(smaller, cat, labels=LABELS[:3]))
     assert (
-        "The answers cannot be compared: the old model outputs probabilities of 4 classes, the new one probabilities of 3 classes"
+        "The scores cannot be compared: the old model outputs probabilities of 4 classes, the new one probabilities of 3 classes"
         in diff.verdict
     )
     assert (

@@ -38,6 +38,16 @@ def net(activation: str = "softmax", biases: tuple[float, float, float] = (0.0, 
     return model
 
 
+def normalized() -> Any:
+    """The same with layer normalization behind the pooling, so that the size of its values changes no score."""
+    model = net()
+    pooled = layers.LayerNormalization(epsilon=1e-7, name="normalized")(model.layers[-2].output)
+    scores = layers.Dense(3, activation="softmax", name="scores")(pooled)
+    behind = keras.Model(model.input, scores, name="rivals")
+    behind.get_layer("scores").set_weights(model.get_layer("scores").get_weights())
+    return behind
+
+
 def report(model: Any = None, **options: Any) -> reportgen.Report:
     return reportgen.generate(
         model or net(), PIXELS, **{"only": "attributions,predictions", "labels": ["a", "b", "c"], **options}
@@ -141,6 +151,21 @@ def test_where_biases_decide_it_says_so() -> None:
         "Why b and not a? Not because of kept: what speaks for a there (2.5) outweighs what speaks for b (0.6)"
     )
     assert "so biases or later layers decide" in said
+
+
+def test_ahead_of_layer_normalization_the_sums_say_nothing() -> None:
+    # x . grad f(x) = 0 if f(c x) = f(x): what speaks for a class and what speaks against it are equal, whatever the scores are
+    of = report(normalized())
+    found, predictions = rivals(of), present(of.predictions)
+    assert found is not None
+    assert predictions is not None
+    assert predictions.rows[0].score > 2 * predictions.rows[1].score
+    assert found.cancel_out
+    assert found.favour == pytest.approx(found.oppose, rel=1e-5)
+    said = words(of)
+    assert f"Why {found.label} and not {found.rival}? In kept, what speaks for {found.label} (" in said
+    assert f"these sums do not tell why {found.label} has the higher score." in said
+    assert "outweighs" not in said
 
 
 def test_of_two_classes_that_are_asked_for_the_better_one_comes_first() -> None:

@@ -72,6 +72,12 @@ def test_other_first_layers(layer: Any, words: str) -> None:
     assert f"Its own first layer {words}" in text_of(reportgen.render(report_on(layer, preprocess="none")))
 
 
+def test_several_first_layers() -> None:
+    front = (keras.layers.Rescaling(1.0, 3.0, name="r"), keras.layers.ZeroPadding2D(1, name="z"))
+    page = text_of(reportgen.render(report_on(*front, preprocess="none")))
+    assert "Of its own first layers, r adds 3 and z pads them with 0, so its first weights, in conv, get 0 to 258." in page
+
+
 def test_layers_that_do_nothing_in_inference_are_not_named_and_others_end_what_is_known() -> None:
     assert scaling_of(report_on(keras.layers.RandomFlip(), keras.layers.Dropout(0.5), preprocess="none")).own == ()
     squared = keras.layers.Lambda(lambda x: x * x, output_shape=(8, 8, 3))
@@ -80,6 +86,14 @@ def test_layers_that_do_nothing_in_inference_are_not_named_and_others_end_what_i
     assert "What its first weights get is not followed, because other layers come before them." in text_of(
         reportgen.render(report)
     )
+
+
+def test_a_model_without_weights_has_no_first_weights() -> None:
+    inputs = keras.Input((8, 8, 3))
+    model = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(inputs))
+    page = text_of(reportgen.render(reportgen.generate(model, PIXELS, preprocess="none", only="overview")))
+    assert "The model is given values from 0 to 255 here" in page
+    assert "its first weights" not in page
 
 
 def test_a_report_without_it_is_shown_and_compared_as_before() -> None:

@@ -76,3 +76,29 @@ def test_scaling_by_arithmetic_is_seen_and_scaling_behind_the_weights_is_not() -
     assert load(behind).scheme.name == "unit"
     whole = keras.Input((8, 8, 3), dtype="uint8")
     assert load(keras.Model(whole, layers.Conv2D(2, 3)(whole))).scheme.name == "none"
+
+
+class Centred(layers.Layer):  # type: ignore[misc]
+    def call(self, x: Any) -> Any:
+        return x - 128.0
+
+
+@pytest.mark.parametrize(
+    ("first", "scheme"),
+    [
+        (lambda: layers.Lambda(lambda x: x / 127.5 - 1.0), "none"),
+        (Centred, "none"),
+        (lambda: layers.Lambda(lambda x: keras.ops.flip(x, axis=-1)), "unit"),  # blue, green, red: it scales nothing
+        (lambda: layers.Lambda(lambda x: keras.ops.image.resize(x, (4, 4))), "unit"),
+        (lambda: layers.Lambda(lambda x: keras.ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))), "unit"),
+    ],
+)
+def test_scaling_by_code_of_the_users_own_is_seen_by_what_it_makes_of_white(first: Any, scheme: str) -> None:
+    model = keras.Sequential([keras.Input((None, 8, 3)), first(), layers.Conv2D(2, 3)])
+    assert load(model).scheme.name == scheme
+
+
+def test_scaling_behind_code_of_the_users_own_is_seen() -> None:
+    turned = layers.Lambda(lambda x: keras.ops.flip(x, axis=-1))
+    model = keras.Sequential([keras.Input((8, 8, 3)), turned, layers.Rescaling(1 / 255), layers.Conv2D(2, 3)])
+    assert load(model).scheme.name == "none"

@@ -20,6 +20,7 @@ from reportgen.page.diff import render_diff
 from reportgen.page.read import read
 from reportgen.page.render import render
 from reportgen.sections.predictions.find import Predictions
+from reportgen.tasks import Task
 
 from .test_truth_answers import text_of
 from .test_truth_scores import Own, dense, ending, report_of
@@ -145,8 +146,18 @@ def test_a_logit_says_yes_above_zero_and_stays_a_logit() -> None:
     assert section.answer() == "not `cracked`"
     above = report_of(compiled(ending(dense(0.25)), OF_LOGIT), labels=("cracked",))
     assert predictions(above).answer() == "`cracked`"  # 0.25 is above 0, though not above 0.5
-    assert "above 0 the answer is yes" in text_of(render(above))
+    assert "Above 0 the answer is yes" in text_of(render(above))
     assert predictions(report_of(ending(dense(0.25)), labels=("cracked",), task="binary")).answer() == "`cracked`"
+
+
+@pytest.mark.parametrize(("loss", "task"), [("hinge", None), (None, "binary")])
+def test_a_tanh_says_yes_above_zero(loss: str | None, task: Task | None) -> None:
+    for score, answer in ((0.01, "`cracked`"), (-0.01, "not `cracked`")):
+        model = compiled(ending(dense(np.arctanh(score), activation="tanh")), loss)
+        report = report_of(model, labels=("cracked",), task=task)
+        assert predictions(report).answer() == answer
+        assert predictions(report).rows[0].score == pytest.approx(score)
+        assert "Above 0 the answer is yes. The scale shows the sigmoid of the score" in text_of(render(report))
 
 
 def test_of_two_classes_the_second_lies_at_the_right() -> None:
@@ -183,13 +194,23 @@ def test_a_diff_of_values_says_which_moved_and_how_far() -> None:
     assert "2 values changed, most of all `size` from 5 to 15 (+10)".lower() in diff(old, both).verdict.lower()
 
 
+def test_answers_of_one_kind_in_other_numbers_are_told_by_what_the_models_output() -> None:
+    sigmoid = report_of(ending(dense(0.0, activation="sigmoid")), labels=("cracked",))
+    softmax = report_of(ending(dense(0.0, 1.0, activation="softmax")), labels=("whole", "cracked"))
+    told = diff(sigmoid, softmax).verdict
+    assert "the old model outputs independent scores of one class, the new one probabilities of 2 classes" in told
+    assert "a yes/no answer, now a yes/no answer" not in told
+    one, four = (report_of(compiled(ending(dense(*values)), "mse")) for values in ((1.0,), (1.0, 2.0, 3.0, 4.0)))
+    assert "the old model outputs one value, the new one 4 values" in diff(one, four).verdict
+
+
 def test_another_kind_of_answer_is_said_plainly() -> None:
     yes_no = report_of(ending(dense(0.0, activation="sigmoid")), labels=("cracked",))
     value = report_of(compiled(ending(dense(7.0)), "mse"), labels=("depth",))
     found = diff(yes_no, value)
     told = "the answers are of different kinds: a yes/no answer, now regression: values rather than classes"
     assert told in found.verdict.lower()
-    assert "; it is now `depth` 7" in found.verdict
+    assert ", and is now `depth` 7" in found.verdict
     assert not found.same
 
 

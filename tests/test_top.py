@@ -18,6 +18,7 @@ from reportgen.page.environment import unbroken
 from reportgen.report import LEFT_OUT, MADE_BEFORE
 from reportgen.sections.predictions.find import predictions_of
 from reportgen.sections.section import Finding
+from reportgen.truth import Truth
 
 from .browser import opened
 from .test_codec import small_report
@@ -154,13 +155,17 @@ def test_what_means_nothing_is_grey_and_it_is_said_what_to_do(changes: dict[str,
         (
             (),
             (("warning", "huge-weights", ""),),
-            "No error, but a warning: read it before you rely on the prediction and its maps.",
+            "No error, but read what the top of the report warns of before you rely on the prediction and its maps.",
         ),
-        (("W",), (("warning", "huge-weights", ""),), "No error, but 2 warnings: read them before you rely on "),
-        ((), (("error", "a", ""), ("warning", "b", "")), "One error: do not rely on the prediction and its maps until it is exp"),
-        ((), (("error", "a", ""), ("error", "b", "")), "2 errors: do not rely on the prediction and its maps until they are"),
+        (("W",), (("warning", "huge-weights", ""),), "No error, but read what the top of the report warns of "),
+        ((), (("error", "a", ""), ("warning", "b", "")), "There is an error: do not rely on the prediction and its maps until "),
+        ((), (("error", "a", ""), ("error", "b", "")), "There are errors: do not rely on the prediction and its maps until they"),
         ((), (("warning", "untrained", ""),), "The model looks untrained: do not rely on the prediction and its maps."),
-        ((), (("warning", "untrained", "conv"),), "No error, but a warning: read it before"),
+        ((), (("warning", "untrained", "conv"),), "No error, but read what the top of the report warns of "),
+        # the checks found nothing, or the same in three layers: a number here would contradict theirs
+        (("W",), (), "No error, but read what the top of the report warns of "),
+        ((), tuple(("warning", "zero-filter", path) for path in "abc"), "No error, but read what the top of the report "),
+        ((), tuple(("error", "non-finite-maps", path) for path in "abc"), "There are errors: do not rely on the"),
         (
             (f"{RANDOM_WEIGHTS}: x.",),
             (("error", "a", ""),),
@@ -242,3 +247,23 @@ def test_figures_do_not_break_from_their_signs() -> None:
     command = small_report()
     spaced = replace(command, provenance=replace(command.provenance, command='reportgen report x --title "5 % more"'))
     assert "&#34;5 % more&#34;</code>" in render(spaced)  # as it is: it is copied
+
+
+@pytest.mark.parametrize(
+    ("rank", "rows", "told"),
+    [
+        (2, (), "The prediction is wrong; nothing that was checked tells why."),
+        (2, (("warning", "huge-weights", ""),), "The prediction is wrong; what the top of the report warns of may tell why."),
+        (2, (("error", "a", ""),), "There is an error: do not rely on the prediction and its maps until it is explained."),
+        (1, (), "Nothing that was checked casts doubt on the prediction and its maps. The prediction is right."),
+        (None, (), "Nothing that was checked casts doubt on the prediction and its maps. Whether the answer is right, checks "),
+    ],
+)
+def test_checks_do_not_speak_well_of_a_prediction_that_is_wrong(rank: int | None, rows: tuple[Any, ...], told: str) -> None:
+    report = small_report(
+        warnings=(),
+        checks=Checks(rows=tuple(finding(*row) for row in rows), checked=("c",)),
+        predictions=answered([0.9, 0.1], "classification", "probabilities"),
+    )
+    report = replace(report, provenance=replace(report.provenance, truth=Truth("b", 1, rank)))
+    assert report.overall().startswith(told)

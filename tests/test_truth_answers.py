@@ -128,7 +128,7 @@ def test_two_almost_equal_best_scores_that_change_places_count_within_a_toleranc
 
 def test_answers_of_two_kinds_are_named_as_what_they_are() -> None:
     found = diff(report_with([0.2, 0.3], ("cat", "dog")), report_with([0.2, 0.8], ("cat", "dog"), "probabilities"))
-    assert "The answer was none of the 2 labels; it is now `dog`" in str(found.predictions)
+    assert "The answer was none of the 2 labels, and is now `dog`" in str(found.predictions)
 
 
 def test_what_a_label_holds_is_no_markup() -> None:

@@ -166,3 +166,11 @@ def test_the_bounds(mean: float, std: float, odd: bool) -> None:
 def test_what_is_no_number_is_left_to_other_checks(value: float) -> None:
     with pytest.raises(NotApplicable, match="not all finite"):
         list(input_range(arrived(value, 1)))
+
+
+@pytest.mark.parametrize("size", [1e30, 1e36])
+def test_values_whose_squares_are_beyond_float32(size: float) -> None:
+    model = net(layers.BatchNormalization(name="norm"))
+    model.get_layer("norm").set_weights([np.ones(3), np.zeros(3), np.full(3, 0.5), np.full(3, 0.04)])
+    (found,) = findings(model, size * np.random.default_rng(0).random((24, 24, 3)))
+    assert found.text.startswith("The values that reach norm spread ")

@@ -103,8 +103,12 @@ def test_a_softmax_over_one_class_says_nothing() -> None:
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Keras's own: it warns of the same
-        (text,) = found(report_of(model), "flat-scores")
+        report = report_of(model)
+    (text,) = found(report, "flat-scores")
     assert text == "The output is a softmax over a single class: its score is 1 for every image."
+    page = reportgen.render(report)
+    assert "A softmax over a single class gives it 100 % for every image, so this score says nothing about the image." in page
+    assert "the model is confident" not in page
 
 
 def test_scores_that_are_no_numbers_are_of_the_kind_that_made_them_and_no_answer() -> None:

@@ -33,6 +33,7 @@ YES_OR_NO = "above 50 % the answer is yes"
 A_VALUE = "It is in the model's own unit. There are no classes."
 RAW = "The scores are the model's raw output, not probabilities. Higher means more likely."
 UNKNOWN = "The model's last step does not show whether the scores are meant as probabilities. Higher means more likely."
+ALWAYS = "A softmax over a single class gives it 100 % for every image, so this score says nothing about the image."
 WORDS = {"probabilities": ADD_UP, "independent": FOR_ITSELF, "raw": RAW, "unknown": UNKNOWN}
 
 
@@ -172,8 +173,8 @@ def test_the_kind_of_scores_is_that_of_what_made_them(end: str) -> None:
     assert given is not None
     np.testing.assert_allclose(given, np.array(scores), atol=1e-3)
     page = text_of(render(report)).replace("&#39;", "'")
-    of_one = {"independent": YES_OR_NO, "raw": A_VALUE}.get(kind, WORDS[kind])
-    every = (*WORDS.values(), YES_OR_NO, A_VALUE)
+    of_one = {"independent": YES_OR_NO, "raw": A_VALUE, "probabilities": ALWAYS}.get(kind, WORDS[kind])
+    every = (*WORDS.values(), YES_OR_NO, A_VALUE, ALWAYS)
     assert [words for words in every if words in page] == [of_one if len(scores) == 1 else WORDS[kind]]
     assert read(render(report)) == report
 

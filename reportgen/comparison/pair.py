@@ -35,6 +35,10 @@ class Pair:
         return self.old == self.new
 
     @cached_property
+    def untrained(self) -> frozenset[str]:
+        return frozenset(finding.path for finding in self.new.findings() if finding.name == "untrained")
+
+    @cached_property
     def layers(self) -> Alignment:
         old, new = self.old.layer_calls(), self.new.layer_calls()
         if old is None or new is None:  # a layer table that only one report has is not a difference

@@ -74,7 +74,8 @@ class _Row:
         self.reports = reports
         self.maps = maps
         self.steps = [Pair(old, new, maps, ignore_names) for old, new in pairwise(reports)]
-        self.whole = self.steps[0] if len(self.steps) == 1 else Pair(reports[0], reports[-1], maps, ignore_names)
+        self.to_last = [*(Pair(each, reports[-1], maps, ignore_names) for each in reports[:-2]), self.steps[-1]]
+        self.whole = self.to_last[0]
         self.same_image = all(step.same_image for step in self.steps)
 
     def told(self, name: str) -> Sequence[Told]:

@@ -15,14 +15,16 @@ GIVEN = ("Image", "Preprocessing")  # of what a comparison depends on, what the 
 def find_unchanged(pair: Pair, alike: Sequence[Alike], sections: Sequence[SectionChanges]) -> tuple[str, ...]:
     """Return what is the same in both reports, in words: the image, its preprocessing, and the content of whole sections.
 
-    If scores changed but the predicted class did not, the class is named. Freezing a layer leaves the architecture as it was.
+    Of a section that changed it is what the section says was kept. If scores changed but the predicted class did not, the class
+    is named.
     """
     found = [each.name.lower() for each in alike if each.same and each.name in GIVEN]
     changed = {each.name for each in sections if each.changes}
     found += [noun for called, noun in compared_by_noun(pair) if called not in changed]
-    frozen = pair.layers.changed()
-    if frozen and all(row.only_frozen for row in frozen):
-        found.append("architecture apart from freezing")
+    kept = (
+        SECTIONS[called].kept(pair.found(SECTIONS[called]), pair) for called, _ in compared_by_noun(pair) if called in changed
+    )
+    found += filter(None, kept)
     predicted = pair.new.predicted()
     if predicted and predicted == pair.old.predicted() and pair.same_image and pair.old.answer() != pair.new.answer():
         found.append(f"predicted class ({predicted})")

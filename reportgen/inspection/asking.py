@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import itertools
 import math
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ import numpy as np
 
 from ..backend import deep_models, tf
 from ..errors import NotApplicable, OptionError, ReportgenError, reason_of
+from ..explained import Question
 from ..loading.inputs import image_input
 from ..loading.loaded import Loaded, takes_integers
 from ..probe import INPUT
@@ -84,17 +86,27 @@ class Asking:
 
         return channels_last(heard, self._for_all(f"the output of {heard.row.path}", compute, batch, self._bytes_per_image()))
 
-    def gradient(self, batch: np.ndarray, class_index: int, at: str, guided: bool = False) -> np.ndarray:
+    def gradient(self, batch: np.ndarray, class_index: int, at: str) -> np.ndarray:
         """See `Network.gradient`."""
         heard = self._row(at)
         self._check_class(class_index)
 
         def compute(images: Any, index: Any) -> Any:
-            return self._guided(heard, images, index) if guided else self._gradients((heard,), images, index)[0]
+            return self._gradients((heard,), images, index)[0]
 
-        needed = self._bytes_per_image(heard.row.index)
-        question = f"the {'guided ' if guided else ''}gradient at {_place(heard)}"
+        question, needed = f"the gradient at {_place(heard)}", self._bytes_per_image(heard.row.index)
         return channels_last(heard, self._for_all(question, compute, batch, needed, class_index))
+
+    def guided_gradient(self, batch: np.ndarray, question: Question) -> np.ndarray:
+        """See `Network.guided_gradient`."""
+        heard = self._row(INPUT)
+        self._check_class(question.class_index)
+        sign = "minus " if question.negated else ""
+        against = "" if question.against is None else f" against class {question.against}"
+        score = f"the guided gradient of {sign}the class score{against}"
+
+        compute, needed = functools.partial(self._guided, question), self._bytes_per_image(0)
+        return channels_last(heard, self._for_all(score, compute, batch, needed, question.class_index))
 
     def gradients(self, batch: np.ndarray, class_index: int, paths: Sequence[str]) -> tuple[np.ndarray, ...]:
         """See `Network.gradients`."""
@@ -139,21 +151,13 @@ class Asking:
                 raise NotApplicable(f"There is no gradient at {_place(heard)}: none flows back to it from the class score.")
         return [tf.cast(tf.convert_to_tensor(each), tf.float32) for each in gradients]
 
-    def _guided(self, heard: Heard, images: Any, index: Any) -> Any:
-        """Return the gradient at a row through ReLUs that pass no negative gradient back. Works only inside a trace."""
+    def _guided(self, question: Question, images: Any, index: Any) -> Any:
+        """Return the gradient at the input through ReLUs that pass no negative gradient back. Works only inside a trace."""
         if tf.executing_eagerly():
             raise _OtherWay
-        where = _place(heard)
-        with guided_relus() as seen:
-            output, (found,) = self._forward(images, heard)
-        by_class = differentiated(output, self.structure.channels_first)
-        if by_class is None or not found.dtype.is_floating:
-            raise NotApplicable(f"There is no gradient at {where}: it or the model's output consists of integers.")
-        gradient = guided_gradient(tf.reduce_sum(tf.gather(by_class, index, axis=1)), found)
-        if not seen():
-            raise NotApplicable("The model has no ReLU; guided backpropagation only changes the gradients of ReLUs.")
-        if gradient is None:
-            raise NotApplicable(f"There is no gradient at {where}: none flows back to it from the class score.")
+        with guided_relus():
+            output, (found,) = self._forward(images, self._row(INPUT))
+        gradient = guided_gradient(differentiated(output, self.structure.channels_first), index, question, found)
         return tf.cast(tf.convert_to_tensor(gradient), tf.float32)
 
     def _row(self, path: str) -> Heard:

@@ -3,47 +3,101 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial, wraps
 from typing import Any
 
-from ..backend import tf
+from ..backend import keras, keras_functions, tf
+from ..errors import NotApplicable
+from ..explained import Question
 
-KINDS = ("Relu", "Relu6")  # TensorFlow's operations, whatever layer or activation runs them
-
-
-def _guided(kind: str) -> Callable[[Any, Any], Any]:
-    def gradient(operation: Any, given: Any) -> Any:
-        """Springenberg et al. 2015, section 3: pass back the positive part of the gradient where the ReLU was open."""
-        return tf.where(_open(kind, operation), tf.maximum(given, 0), tf.zeros_like(given))
-
-    return gradient
+RELUS = {"Relu": tf.raw_ops.ReluGrad, "Relu6": tf.raw_ops.Relu6Grad}  # TensorFlow's operations, whatever layer runs them
+GUIDED = {kind: f"ReportgenGuided{kind}" for kind in RELUS}
+ORDINARY = {kind: kind for kind in RELUS}
+POSITIVE = {"Identity": "ReportgenPositive"}
 
 
-def _open(kind: str, operation: Any) -> Any:
-    output = operation.outputs[0]
-    return (output > 0) & (output < 6) if kind == "Relu6" else output > 0
+def _guided(kind: str, operation: Any, given: Any) -> Any:
+    """Springenberg et al. 2015, section 3: pass back the positive part of the gradient where the ReLU was open."""
+    return RELUS[kind](gradients=tf.nn.relu(given), features=operation.outputs[0])
 
 
-NAMES = {kind: f"ReportgenGuided{kind}" for kind in KINDS}
-for _kind, _name in NAMES.items():
-    tf.RegisterGradient(_name)(_guided(_kind))
+for _kind, _name in GUIDED.items():
+    tf.RegisterGradient(_name)(partial(_guided, _kind))
+tf.RegisterGradient(POSITIVE["Identity"])(lambda _operation, given: tf.nn.relu(given))
 
 
 @contextmanager
-def guided_relus() -> Iterator[Callable[[], bool]]:
+def guided_relus() -> Iterator[None]:
     """While this lasts, ReLUs of the graph being traced pass no negative gradient back.
 
-    Yields a function that returns whether the graph has any.
+    Leaky ReLUs, PReLU and hard sigmoids do, though Keras computes them from ReLUs, of -x for example.
     """
-    graph = tf.compat.v1.get_default_graph()
-    with graph.gradient_override_map(NAMES):
-        yield lambda: any(operation.type in KINDS for operation in graph.get_operations())
+    relu, prelu = keras.layers.ReLU, keras.layers.PReLU
+    changed = [(relu, "call", _relu_layer(relu.call)), (prelu, "call", _ordinary(prelu.call))]
+    if hasattr(keras_functions, "hard_sigmoid"):
+        changed.append((keras_functions, "hard_sigmoid", _ordinary(keras_functions.hard_sigmoid)))
+    with ExitStack() as stack:
+        for owner, name, function in changed:
+            stack.callback(setattr, owner, name, getattr(owner, name))
+            setattr(owner, name, function)
+        stack.enter_context(_gradients(GUIDED))
+        yield
 
 
-def guided_gradient(score: Any, target: Any) -> Any:
-    """Return d score / d target in the graph being traced; None if no path leads from one to the other.
+def _relu_layer(call: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    ordinary = _ordinary(call)
 
-    A tape would not do, because it ignores the gradients that a graph overrides.
+    def guided(layer: Any, inputs: Any) -> Any:
+        if layer.negative_slope:
+            return ordinary(layer, inputs)
+        if not layer.threshold:
+            return call(layer, inputs)
+        with _gradients(POSITIVE):  # no ReLU of TensorFlow has a threshold: Keras computes it by a comparison
+            return tf.identity(call(layer, inputs))
+
+    return guided
+
+
+def _ordinary(function: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(function)
+    def ordinary(*args: Any, **kwargs: Any) -> Any:
+        with _gradients(ORDINARY):
+            return function(*args, **kwargs)
+
+    return ordinary
+
+
+def _gradients(names: dict[str, str]) -> Any:
+    """Give the operations of the graph being traced, by their types, the gradients that are registered under these names."""
+    return tf.compat.v1.get_default_graph().gradient_override_map(names)
+
+
+def guided_gradient(by_class: Any, index: Any, question: Question, target: Any) -> Any:
+    """Return d score / d target in the graph being traced.
+
+    by_class: (n, classes), None if integers; index: the question's class, as a tensor. Raises `NotApplicable` if there is no
+    gradient, or no ReLU that would change it. A tape would not do, because it ignores the gradients that a graph overrides.
     """
-    (gradient,) = tf.gradients(score, [target])
+    if by_class is None or not target.dtype.is_floating:
+        raise NotApplicable("There is no gradient at the model's input: it or the model's output consists of integers.")
+    if not _has_guided_relus():
+        raise NotApplicable(
+            "The model has no ReLU (leaky ones do not count); guided backpropagation only changes the gradients of ReLUs."
+        )
+    score = tf.gather(by_class, index, axis=1)
+    if question.against is not None:
+        score -= by_class[:, question.against]
+    (gradient,) = tf.gradients(tf.reduce_sum(-score if question.negated else score), [target])
+    if gradient is None:
+        raise NotApplicable("There is no gradient at the model's input: none flows back to it from the class score.")
     return gradient
+
+
+def _has_guided_relus() -> bool:
+    """Return whether the graph being traced has ReLUs that pass no negative gradient back."""
+    names = GUIDED | POSITIVE
+    return any(
+        operation.type in names and operation.node_def.attr["_gradient_op_type"].s.decode() == names[operation.type]
+        for operation in tf.compat.v1.get_default_graph().get_operations()
+    )

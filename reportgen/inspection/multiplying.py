@@ -11,6 +11,7 @@ from ..backend import tf
 CONVOLVING = {"Conv2D", "Conv3D"}
 TRANSPOSED = {"Conv2DBackpropInput", "Conv3DBackpropInputV2"}  # as layers use them: the input is the third argument
 MATRIX = {"MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"}
+EACH = "_reportgen_products"  # on what a convolution returned: the products of each of its values
 # they run a graph of their own, or a kernel that fuses many operations: what happens inside is not heard
 UNHEARD = {
     "While", "StatelessWhile", "If", "StatelessIf", "PartitionedCall", "StatefulPartitionedCall", "XlaLaunch", "CudnnRNN",
@@ -22,15 +23,20 @@ def multiply_adds(kind: str, inputs: Sequence[Any], attributes: Sequence[Any], o
     """Return the number of products for all images of the batch; None if it is not known.
 
     Each output value of a convolution is a sum of kernel height x kernel width x input channels of its group. An operation that
-    is neither a convolution nor a matrix product has 0.
+    is neither a convolution nor a matrix product has 0. TensorFlow runs a dilated convolution on parts of the image, interleaved
+    and padded to one size, and cuts off what the padding yields: this is taken off again, so that operation has less than 0.
     """
     if kind in UNHEARD:
         return None
     try:
-        if kind in CONVOLVING:
-            return _values(outputs[0]) * math.prod(_sizes(inputs[1])[:-1])
-        if kind == "DepthwiseConv2dNative":
-            return _values(outputs[0]) * math.prod(_sizes(inputs[1])[:2])
+        if kind in CONVOLVING or kind == "DepthwiseConv2dNative":
+            each = math.prod(_sizes(inputs[1])[: -1 if kind in CONVOLVING else 2])
+            setattr(outputs[0], EACH, each)
+            return _values(outputs[0]) * each
+        if kind == "Squeeze" and hasattr(inputs[0], EACH):  # of a convolution of one dimension
+            setattr(outputs[0], EACH, getattr(inputs[0], EACH))
+        if kind == "BatchToSpaceND":
+            return (_values(outputs[0]) - _values(inputs[0])) * getattr(inputs[0], EACH, 0)
         if kind in TRANSPOSED:
             return _values(inputs[2]) * math.prod(_sizes(inputs[1])[:-1])
         if kind in MATRIX:

@@ -16,6 +16,7 @@ import numpy as np
 from ..backend import deep_models, tf
 from ..errors import NotApplicable
 from ..excited import Excited
+from ..explained import Question
 from ..kernels import Kernel, Law
 from ..loading.architecture import architecture
 from ..loading.labels import check_count
@@ -171,8 +172,11 @@ class KerasNetwork:
     def maps(self, path: str, batch: np.ndarray) -> np.ndarray:
         return self._asked().maps(path, batch)
 
-    def gradient(self, batch: np.ndarray, class_index: int, at: str = INPUT, *, guided: bool = False) -> np.ndarray:
-        return self._asked().gradient(batch, class_index, at, guided)
+    def gradient(self, batch: np.ndarray, class_index: int, at: str = INPUT) -> np.ndarray:
+        return self._asked().gradient(batch, class_index, at)
+
+    def guided_gradient(self, batch: np.ndarray, question: Question) -> np.ndarray:
+        return self._asked().guided_gradient(batch, question)
 
     def gradients(self, batch: np.ndarray, class_index: int, paths: Sequence[str]) -> tuple[np.ndarray, ...]:
         return self._asked().gradients(batch, class_index, paths)

@@ -66,7 +66,7 @@ def _output(network: Named, heads: dict[str, Any], name: str, channels_first: bo
         assumed=reading.assumed,
         values=values,
         kind=kind,
-        logits=_are_logits(kind, reading.task, values, loss),
+        logits=_are_logits("raw" if last_step(tensor) == "Tanh" else kind, reading.task, values, loss),  # tanh: from -1 to 1
         labels=labels,
         no_label=network.no_label if labels else "",
     )

@@ -177,15 +177,28 @@ def takes_integers(model: Any) -> bool:
 def scales_its_own_input(model: Any) -> bool:
     """Return whether something scales the pixels before the first layer with weights.
 
-    That is `Rescaling`, `Normalization`, or arithmetic such as `keras.applications.*.preprocess_input` leaves in a functional
-    model.
+    That is `Rescaling`, `Normalization`, arithmetic such as `keras.applications.*.preprocess_input` leaves in a functional model,
+    or code of the user's own that scales white.
     """
     for operation in _behind_the_image(model):
         if isinstance(operation, SCALING_LAYERS) or type(operation).__name__ in ARITHMETIC:
             return True
         if getattr(operation, "weights", None):
             return False
+        own = isinstance(operation, keras.layers.Lambda) or not type(operation).__module__.startswith("keras.")
+        if own and _scales_white(operation):
+            return True
     return False
+
+
+def _scales_white(layer: Any) -> bool:
+    """Return whether a layer without weights scales white pixels, rather than resize, flip or pad them: their max is not 255."""
+    try:
+        shape = tuple(length or ANY_SIZE for length in layer.input.shape[1:])
+        white = np.asarray(layer(np.full((1, *shape), 255, np.float32)))
+        return not np.isclose(white.max(), 255, rtol=0.01)
+    except Exception:  # the user's code may raise anything; whatever is wrong with it, the forward pass will say
+        return False
 
 
 def _behind_the_image(model: Any) -> Iterator[Any]:

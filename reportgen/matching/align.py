@@ -83,6 +83,11 @@ class Alignment:
         """Return the rows with this kind of change."""
         return tuple(row for row in self.rows if kind in row.kinds)
 
+    def freezing(self) -> str:
+        """Return what happened to layers of which nothing else changed: "frozen", "unfrozen", or both; "" if to none."""
+        details = {detail for row in self.changed() if row.only_frozen for detail in row.details}
+        return " or ".join(word for detail, word in zip(FREEZING, ("frozen", "unfrozen"), strict=True) if detail in details)
+
     def without_settings(self) -> tuple[LayerPair, ...]:
         """Return the layers in both models whose settings are unknown in at least one of them."""
         return tuple(row for row in self.rows if row.old and row.new and (row.old.settings is None or row.new.settings is None))

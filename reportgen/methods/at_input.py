@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..formatting import number, percent
-from ..overlay import spread
+from ..overlay import spread_everywhere
 from .at_layer import grad_cam
 from .subject import Subject
 
@@ -83,12 +83,13 @@ def guided_backprop(subject: Subject) -> np.ndarray:
 
 
 def guided_grad_cam(subject: Subject) -> np.ndarray:
-    """max_c |guided gradient_c| times Grad-CAM, which is upsampled bilinearly to the size of the input.
+    """max_c |guided gradient_c| times Grad-CAM, which is upsampled bilinearly to the size of the input,
+    its outermost cells up to the edges.
 
     Selvaraju et al. 2017, section 3.2.
     """
     layer = subject.layer
-    coarse, _ = spread(grad_cam(layer), layer.part, layer.kept, (subject.pixels.shape[0], subject.pixels.shape[1]))
+    coarse = spread_everywhere(grad_cam(layer), layer.part, layer.kept, (subject.pixels.shape[0], subject.pixels.shape[1]))
     heat: np.ndarray = _greatest(_guided(subject)) * np.maximum(coarse, 0)
     return heat
 
@@ -99,7 +100,8 @@ def _gradient(subject: Subject) -> np.ndarray:
 
 
 def _guided(subject: Subject) -> np.ndarray:
-    return subject.once(f"guided {_of(subject)}", lambda: subject.gradient(subject.input[None], guided=True)[0])
+    ask = subject.network.guided_gradient
+    return subject.once(f"guided {_of(subject)}", lambda: ask(subject.input[None], subject.question)[0])
 
 
 def _noisy_gradients(subject: Subject) -> tuple[np.ndarray, np.ndarray]:

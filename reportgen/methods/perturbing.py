@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ..errors import NotApplicable
-from ..overlay import enlarged, spread
+from ..overlay import enlarged, spread_everywhere
 from ..picture import Part
 from .subject import Subject
 
@@ -22,8 +22,9 @@ def score_cam(subject: Subject) -> np.ndarray:
     """relu(sum_k a_k A_k), (h, w), with a = softmax over k of the logit of the image masked by A_k.
 
     Wang et al. 2020, "Score-CAM: Score-Weighted Visual Explanations for Convolutional Neural Networks", equations 5 to 8 and
-    algorithm 1. Each A_k is scaled to 0..1 and upsampled to the input; where it is 0, the image becomes the baseline. Only the
-    `subject.channels` most active channels are used. A constant channel is skipped, because it hides nothing.
+    algorithm 1. Each A_k is scaled to 0..1 and upsampled to the input, its cells at the centres of what they see and its
+    outermost cells up to the edges; where it is 0, the image becomes the baseline. Only the `subject.channels` most active
+    channels are used. A constant channel is skipped, because it hides nothing.
     """
     chosen = active_channels(subject)
     if not len(chosen):
@@ -33,7 +34,7 @@ def score_cam(subject: Subject) -> np.ndarray:
     def seen_through(place: int) -> np.ndarray:
         channel = layer.activations[:, :, chosen[place]].astype(np.float64)
         shown = (channel - channel.min()) / (channel.max() - channel.min())
-        mask, _ = spread(shown, layer.part, layer.kept, (image.shape[0], image.shape[1]))
+        mask = spread_everywhere(shown, layer.part, layer.kept, (image.shape[0], image.shape[1]))
         masked: np.ndarray = start + mask.clip(0, 1)[..., None] * (image - start)
         return masked
 

@@ -99,14 +99,14 @@ class Subject:
         found: Found = self.kept[name]
         return found
 
-    def gradient(self, batch: np.ndarray, at: str = INPUT, *, guided: bool = False) -> np.ndarray:
+    def gradient(self, batch: np.ndarray, at: str = INPUT) -> np.ndarray:
         """Return dy/dx for each image of a batch (n, h, w, channels), at the input or at the layer with the path `at`."""
         question = self.question
         if self.again and len(batch) == 1:
-            return self.gradient(np.repeat(batch, 2, axis=0), at, guided=guided)[:1]
-        found = self.network.gradient(batch, question.class_index, at, guided=guided)
+            return self.gradient(np.repeat(batch, 2, axis=0), at)[:1]
+        found = self.network.gradient(batch, question.class_index, at)
         if question.against is not None:
-            found = found - self.network.gradient(batch, question.against, at, guided=guided)
+            found = found - self.network.gradient(batch, question.against, at)
         return -found if question.negated else found
 
     def score(self, by_class: np.ndarray, sure: float = 0.0) -> np.ndarray:

@@ -23,7 +23,7 @@ class Drawings(NamedTuple):
     `apart`: the models have less than half of their layers in common, so that no layer is marked; `common` counts those that
     they have, and `old` and `new` all layers of each. `weights` says how many of the layers that can be compared have other
     weights; only "some" are marked. `statistics`: moving statistics of batch normalizations changed, which are not marked.
-    `freezing`: some layers were only frozen or unfrozen, which is not marked either.
+    `freezing`: what happened to some layers without any other change, which is not marked either; "" if to none.
     """
 
     shown: tuple[Drawing, ...]
@@ -33,7 +33,7 @@ class Drawings(NamedTuple):
     new: int
     weights: Literal["all", "some", "none", "unknown"]
     statistics: bool
-    freezing: bool = False
+    freezing: str = ""
 
 
 def drawings_of(parts: Mapping[str, Any], longest: int) -> Drawings | None:
@@ -61,7 +61,7 @@ def drawings_of(parts: Mapping[str, Any], longest: int) -> Drawings | None:
     shown = [_drawn(old, "old", marks)] if both else []
     shown.append(_drawn(new, "new" if both else "", marks))
     statistics = drift is not None and bool(drift.moved_statistics())
-    freezing = any(row.only_frozen for row in pairs.changed())
+    freezing = pairs.freezing()
     return Drawings(tuple(each for each in shown if each), apart, common, len(old), len(new), weights, statistics, freezing)
 
 

@@ -176,7 +176,7 @@ class Comparison(Protocol):
 
     `layers` pairs the layers of the two models. `same_model` says whether both models have the same digest, `same_image` whether
     both saw the same pixels. `maps` is how many channels of a layer are drawn. With `ignore_names` a renamed layer is not a
-    change.
+    change. `untrained` are the layers of the new model that look untrained; "" is the whole model.
     """
 
     @property
@@ -189,6 +189,8 @@ class Comparison(Protocol):
     def maps(self) -> int: ...
     @property
     def ignore_names(self) -> bool: ...
+    @property
+    def untrained(self) -> frozenset[str]: ...
 
     def both(self, section: Section[Data, Any]) -> tuple[Data, Data] | None:
         """Return the section's data in both reports; None if a report lacks it."""
@@ -200,11 +202,13 @@ class Comparison(Protocol):
 class Versions(Protocol):
     """A series of three or more reports, oldest first, as a section sees it.
 
-    `steps` compare each two consecutive reports, and `whole` compares the first with the last.
+    `steps` compare each two consecutive reports, `to_last` each but the last with the last, and `whole` the first with the last.
     """
 
     @property
     def steps(self) -> Sequence[Comparison]: ...
+    @property
+    def to_last(self) -> Sequence[Comparison]: ...
     @property
     def whole(self) -> Comparison: ...
     @property
@@ -244,6 +248,7 @@ class Section(Generic[Data, Compared]):
         "image" if they are found for each image; `find` is given a `Probe`, and reports of different images are not compared.
     find: returns the data; raises `NotApplicable` if the section has nothing to show.
     title_of_two: the heading of the section in a diff, if it differs. noun: what a verdict calls the data if both are the same.
+    kept: of data that changed, what is the same nevertheless, in words; "" if nothing is.
     optional: whether a page omits the section if it has nothing to show, because it applies to few models.
     smaller: returns the data with less detail, to save the given number of bytes of the page, and the bytes saved.
     checks: the checks of the section.
@@ -264,6 +269,7 @@ class Section(Generic[Data, Compared]):
     find: Callable[[Any, Options], Data]
     title_of_two: str = ""
     noun: str = ""
+    kept: Callable[[Any, Comparison], str] = lambda _found, _comparison: ""
     optional: bool = False
     smaller: Callable[[Data, Probe, Options, int], tuple[Data, int]] | None = None
     checks: tuple[Check, ...] = ()

@@ -14,7 +14,8 @@ from ...methods.quality import rank_correlation as rank_correlation
 from ...picture import DIVERGING, Picture, difference_picture, quantize
 from ...records import record
 from ...tensors import figure
-from ..predictions import SECTION as PREDICTIONS
+from ..predictions import SECTION as PREDICTIONS, Predictions
+from ..predictions.classes import in_new_numbers, numbers_by_name, same_numbering
 from ..section import Comparison
 from .find import Attribution, Attributions
 
@@ -87,22 +88,45 @@ def compare_attributions(before: Attributions, after: Attributions, comparison: 
     """Compare the maps of every method that both reports have; raises `NotApplicable` if they have no method in common."""
     if not before.rows or not after.rows:
         raise NotApplicable("One of the reports has no attribution maps, so these cannot be compared.")
-    one_set = one_set_of_classes(comparison)
-    pairs = _pairs(before.rows, after.rows)
-    rows = tuple(_change(old, new, (before.laid(old), after.laid(new)), one_set=one_set) for old, new in pairs)
+    others = other_classes(comparison)
+    renumbered = by_new_classes(before, after, others).rows
+    rows = []
+    for place, partner in _pairs(renumbered, after.rows, one_set=others is None):
+        old, new = before.rows[place], after.rows[partner]
+        alike = explained(renumbered[place]) == explained(new)
+        rows.append(_change(old, new, (before.laid(old), after.laid(new)), one_set=others is None, same_question=alike))
     if not rows:
         titles = [", ".join(dict.fromkeys(row.title for row in each.rows)) for each in (before, after)]
         raise NotApplicable(f"The reports have no attribution method in common: {titles[0]}, now {titles[1]}.")
-    return AttributionChanges(rows)
+    return AttributionChanges(tuple(rows))
 
 
-def _pairs(before: Sequence[Attribution], after: Sequence[Attribution]) -> list[tuple[Attribution, Attribution]]:
-    """Pair the rows of each method: first those of the same class at the same layer, then those of the same class.
+def by_new_classes(before: Attributions, after: Attributions, others: tuple[Predictions, Predictions] | None) -> Attributions:
+    """Return the old section with the class indices of the new model, which are matched by name if there are `other_classes`.
 
-    If the reports explain no common class by a method, its rows are paired in order.
+    A class that the new report does not name gets a negative number, which no class has.
+    """
+    if others is None:
+        return before
+    numbers = numbers_by_name([*before.rows, *others[0].rows], [*after.rows, *others[1].rows])
+
+    def moved(row: Any) -> Any:
+        return replace(row, class_index=in_new_numbers(row.class_index, numbers))
+
+    rows = (
+        replace(moved(row), against=None if row.against is None else in_new_numbers(row.against, numbers)) for row in before.rows
+    )
+    return replace(before, rows=tuple(rows), quality=tuple(map(moved, before.quality)), sanity=tuple(map(moved, before.sanity)))
+
+
+def _pairs(before: Sequence[Attribution], after: Sequence[Attribution], *, one_set: bool) -> list[tuple[int, int]]:
+    """Return the places of the rows of each method that belong together: of the same class at the same layer, or at another.
+
+    If the reports explain no common class by a method, its rows are paired in order; of models with different classes only the
+    first ones, as the rest have nothing to do with each other.
     """
     left = dict(enumerate(before))
-    partners: dict[int, Attribution] = {}
+    partners: dict[int, int] = {}
     for fields in (*QUESTION, "path"), QUESTION, ("method",):
         paired = {after[number].method for number in partners}
         for number, new in enumerate(after):
@@ -110,16 +134,20 @@ def _pairs(before: Sequence[Attribution], after: Sequence[Attribution]) -> list[
             place = next(alike, None)
             in_common = fields == ("method",) and new.method in paired
             if number not in partners and place is not None and not in_common:
-                partners[number] = left.pop(place)
-    return [(partners[number], after[number]) for number in sorted(partners)]
+                del left[place]
+                partners[number] = place
+                if fields == ("method",) and not one_set:
+                    paired.add(new.method)
+    return [(partners[number], number) for number in sorted(partners)]
 
 
-def _change(old: Attribution, new: Attribution, overlays: tuple[Picture, Picture], *, one_set: bool) -> AttributionChange:
+def _change(
+    old: Attribution, new: Attribution, overlays: tuple[Picture, Picture], *, one_set: bool, same_question: bool
+) -> AttributionChange:
     if old.heatmap.values.ndim != 2 or new.heatmap.values.ndim != 2:
         raise ReportFileError("the report's data are not as expected at its heatmap.")
     was, now = _numbers(old), _numbers(new)
     # cells at different places cannot be compared one by one; reports of format 1 do not say where their cells lie
-    same_question = all(getattr(old, each) == getattr(new, each) for each in QUESTION)
     alike = same_question and was.shape == now.shape and (old.part == new.part or None in (old.part, new.part))
     either_sign = old.signed or new.signed
     # maps of different classes are not compared place by place, so that each keeps its own scale
@@ -181,12 +209,14 @@ def attribution_changes(
     before: Attributions, after: Attributions, _found: AttributionChanges | None, comparison: Comparison
 ) -> Iterable[Change]:
     """Return all changes for the classes that both reports explain. A class that only one of them explains is not a change."""
+    others = other_classes(comparison)
+    before = by_new_classes(before, after, others)
     in_common = {row.method for row in before.rows for new in after.rows if explained(row) == explained(new)}
     asked = [{explained(row) for row in each.rows} for each in (before, after)]
     both = asked[0] & asked[1]
 
     def kept(row: Attribution) -> bool:
-        return row.method not in in_common or explained(row) in both
+        return (others is None and row.method not in in_common) or explained(row) in both
 
     old, new = (replace(each, rows=tuple(row for row in each.rows if kept(row))) for each in (before, after))
     drawn = {(*explained(row), row.path): row for row in old.rows}
@@ -211,13 +241,10 @@ def explained(row: Attribution) -> tuple[Any, ...]:
     return tuple(getattr(row, each) for each in QUESTION)
 
 
-def one_set_of_classes(comparison: Comparison) -> bool:
-    """Return whether a class index means the same in both reports, as far as known: equal number of classes, equal labels."""
-    both = comparison.both(PREDICTIONS)
-    if both is None:
-        return True
-    digests = {each.labels_digest for each in both} - {None}
-    return both[0].classes == both[1].classes and len(digests) < 2
+def other_classes(comparison: Comparison) -> tuple[Predictions, Predictions] | None:
+    """Return both answers if a class index may mean another class in each; None if it means the same, as far as known."""
+    both = None if comparison.same_model else comparison.both(PREDICTIONS)
+    return None if both is None or same_numbering(*both) else both
 
 
 def attribution_caveats(changes: AttributionChanges, comparison: Comparison) -> Iterator[str]:

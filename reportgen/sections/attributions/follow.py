@@ -7,7 +7,7 @@ from typing import Any
 
 from ...formatting import name, numbers
 from ..section import PictureLine, Versions
-from .compare import AttributionChange
+from .compare import AttributionChange, by_new_classes, other_classes
 from .find import Attribution, Attributions
 
 Question = tuple[int, str, int | None]  # class index, sense, and the class that it is compared against
@@ -21,6 +21,7 @@ def follow_attributions(
     A version in between that does not explain the class has no picture, so its own map stands in a line of its own.
     """
     ends = _ends(versions)
+    sections = _by_last_classes(sections, versions)
     last = next((section for section in reversed(sections) if section and section.rows), None)
     for rows in last.by_method() if last else ():
         method, title = rows[0].method, rows[0].title
@@ -47,6 +48,15 @@ def follow_attributions(
                 cells=known.cells if known else 0,
             )
         yield from _own(sections, method, common)
+
+
+def _by_last_classes(sections: Sequence[Attributions | None], versions: Versions) -> list[Attributions | None]:
+    """Return the sections with the class indices of the last version, matched by name if a number may mean another class."""
+    last = sections[-1]
+    if last is None:
+        return list(sections)
+    earlier = zip(sections[:-1], versions.to_last, strict=True)
+    return [*(section and by_new_classes(section, last, other_classes(step)) for section, step in earlier), last]
 
 
 def _own(sections: Sequence[Attributions | None], method: str, common: Sequence[Question]) -> Iterator[PictureLine]:
@@ -80,11 +90,7 @@ def _ends(versions: Versions) -> dict[tuple[str, int, str], AttributionChange]:
     from . import SECTION  # imported here because SECTION refers to `follow_attributions`
 
     found = versions.whole.found(SECTION)
-    alike = (
-        [row for row in found.rows if (row.old_class_index, row.old_label) == (row.new_class_index, row.new_label)]
-        if found
-        else []
-    )
+    alike = [row for row in found.rows if row.same_question] if found else []
     return {(row.method, row.new_class_index, row.new_label): row for row in alike}
 
 

@@ -9,7 +9,6 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from ...curves import Line, Panel
-from ...errors import NotApplicable
 from ...methods.attribution import METHODS, Method
 from ...methods.quality import PERCENTS, STEPS, Figures, measured, on_input, rank_correlations
 from ...methods.sanity import ALIKE, cascade
@@ -204,13 +203,13 @@ def correlations_of(made: Sequence[Made]) -> tuple[Correlation, ...]:
 def sanity_of(made: Sequence[Made], label: Label) -> tuple[Sanity, ...]:
     """Return the sanity check of each method's map for the first class.
 
-    The random map is left out, because it does not depend on the weights. Raises `NotApplicable` if no map can be recomputed.
+    The random map is left out, because it does not depend on the weights. Empty if no map can be recomputed.
     """
     first = [each for each in made if each.subject is made[0].subject and each.method.name != RANDOM]
     if first and first[0].subject.explained is not None and first[0].subject.explained.into:
         first = [each for each in first if each.method.needs == "input"]
     if not first:
-        raise NotApplicable("None of these methods' maps can be recomputed with random weights.")
+        return ()
     subject = first[0].subject
     named, sense = label(subject.question)
     attributes = [each.method.attribute for each in first]

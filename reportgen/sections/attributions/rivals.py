@@ -15,6 +15,7 @@ from ...records import record
 from ...tensors import figure
 
 NAMED = 3  # channels on each side
+CANCELLED = 1e-3  # relative; sums closer than this read the same in four digits
 MOST = float(np.finfo(np.float32).max)
 NINTHS = (
     ("at the upper left", "at the top", "at the upper right"),
@@ -59,6 +60,15 @@ class Rivals:
     place: tuple[float, float] | None = None
     layer: Picture | None = None
     coarse: bool = False
+
+    @property
+    def cancel_out(self) -> bool:
+        """Whether the contributions for and against add up to next to nothing, and so do not tell why one score is higher.
+
+        They always do where layer normalization follows: scaling the layer's output then changes no score, and a function f that
+        scaling does not change has x * grad f(x) = 0 in sum (Euler's theorem on homogeneous functions).
+        """
+        return abs(self.favour - self.oppose) <= CANCELLED * max(self.favour, self.oppose)
 
     @property
     def where(self) -> str:

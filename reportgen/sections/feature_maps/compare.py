@@ -82,9 +82,9 @@ class MapChanges:
         return sum(row.was is not None for row in self.rows)
 
 
-@record
+@record(kw_only=True)
 class MapChangesTable:
-    """The changes of all convolutions, in layer order.
+    """The changes of all convolutions, in layer order. `only_old` and `only_new` are layers whose maps one report alone holds.
 
     `more_inactive` is the total increase of inactive channels over the layers that have more of them than before, and
     `fewer_inactive` the total decrease over those that have fewer, including layers that are not shown. Only the counts are
@@ -96,6 +96,8 @@ class MapChangesTable:
     more_inactive: int
     fewer_inactive: int
     zeros_only: bool
+    only_old: tuple[str, ...] = ()
+    only_new: tuple[str, ...] = ()
 
     def turned(self) -> tuple[MapChanges, ...]:
         """Return the layers whose number of inactive channels changed."""
@@ -107,7 +109,15 @@ def compare_feature_maps(before: ConvolutionMapsTable, after: ConvolutionMapsTab
     zeros_only = any(row.inactive_values is None for row in (*before.rows, *after.rows))
     rows = tuple(_rows(before, after, zeros_only, comparison.layers, comparison.maps))
     more = [row.new_inactive - row.old_inactive for row in rows]
-    return MapChangesTable(rows, sum(max(0, each) for each in more), sum(max(0, -each) for each in more), zeros_only)
+    old, new = ({row.path for row in each.rows} for each in (before, after))
+    return MapChangesTable(
+        rows=rows,
+        more_inactive=sum(max(0, each) for each in more),
+        fewer_inactive=sum(max(0, -each) for each in more),
+        zeros_only=zeros_only,
+        only_old=tuple(row.path for row in before.rows if comparison.layers.new_path(row.path) not in new),
+        only_new=tuple(row.path for row in after.rows if comparison.layers.old_path(row.path) not in old),
+    )
 
 
 def _rows(

@@ -2,7 +2,7 @@
 
 from ...matching.align import Alignment
 from ..section import Section
-from .compare import compare_layers, layer_caveats, layer_changes, layer_table, tell_layers
+from .compare import compare_layers, kept_layers, layer_caveats, layer_changes, layer_table, tell_layers
 from .find import Layers, find_layers
 
 __all__ = ["SECTION", "Layers"]
@@ -11,6 +11,7 @@ SECTION: Section[Layers, Alignment] = Section(
     title="Layers",
     title_of_two="Architecture",
     noun="architecture",
+    kept=kept_layers,
     about="model",
     find=find_layers,
     compare=compare_layers,

@@ -31,6 +31,11 @@ def layer_changes(old: Layers, new: Layers, pairs: Alignment | None, comparison:
         yield Change(f"rows[{row.path}]", *_in_words(row), None)
 
 
+def kept_layers(pairs: Alignment, _comparison: Comparison) -> str:
+    """Return the words for an architecture of which layers were only frozen or unfrozen; "" if anything else changed."""
+    return "architecture apart from freezing" if all(row.only_frozen for row in pairs.changed()) else ""
+
+
 def _in_words(row: LayerPair) -> tuple[str | None, str | None]:
     if row.old and row.new:
         renamed = f"{row.old.path}, " if row.old.path != row.new.path else ""

@@ -52,7 +52,8 @@ def input_range(probe: Probe) -> Iterator[Finding]:
         raise NotApplicable("The values that reach the first weights are not known: the layers before them do more than scale.")
     if not all(np.isfinite((each.mean, each.std)).all() for each in arrivals):
         raise NotApplicable("The values that reach the first weights are not all finite.")
-    contrast, pixels_mean, first = float(probe.given.std()), float(probe.given.mean()), arrivals[0]
+    given, first = probe.given.astype(np.float64), arrivals[0]  # the squares of large float32 values overflow
+    contrast, pixels_mean = float(given.std()), float(given.mean())
     if probe.network.ranges is not None:  # values may have any unit, so a step of a pixel means nothing
         contrast = np.inf if contrast > 0 else 0.0
     memories = [(each, _memory(probe.network.weights(each.index))) for each in arrivals]

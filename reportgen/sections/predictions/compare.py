@@ -14,6 +14,7 @@ from ...records import equal, record
 from ...tasks import TASK_WORDS, ScoreKind, Task
 from ...tensors import figure
 from ..section import Comparison
+from .classes import one_name, renumbered
 from .find import BOUNDED, Prediction, Predictions
 from .variation import total_variation
 
@@ -48,6 +49,7 @@ class Answers:
     scores are not a distribution, or if not all are known. `largest_change` is the largest absolute change of any known score.
     `answer_changed`: another class is the best now or, for independent scores, others are above the threshold. `old_words` and
     `new_words` are the answers in words, as in `Predictions.answer`. `labels_changed`: the labels of the two reports differ.
+    `reordered`: their names say that classes have other numbers now, so all are compared by name, under their new numbers.
     """
 
     kind: ScoreKind
@@ -62,6 +64,7 @@ class Answers:
     total_variation: float | None
     largest_change: float
     labels_changed: bool
+    reordered: bool
     old_labels_digest: str | None
     new_labels_digest: str | None
 
@@ -92,18 +95,19 @@ def compare_predictions(before: Predictions, after: Predictions, comparison: Com
     if not before.rows or not after.rows:
         raise NotApplicable("One of the reports has no predictions, so these cannot be compared.")
     kind = common_kind([before, after])
-    if not of_one_task([before, after]):
+    if before.read_as != after.read_as and not of_one_task([before, after]):
         raise NotApplicable(
             f"The answers are of different kinds: {TASK_WORDS[before.read_as]}, now {TASK_WORDS[after.read_as]}. "
             f"{_two_answers(before, after)}"
         )
     if before.classes != after.classes or kind is None:
         raise NotApplicable(
-            f"The answers cannot be compared: the old model outputs {_kind(before)}, the new one {_kind(after)}. "
-            f"{_two_answers(before, after)}"
+            f"{_two_answers(before, after)} The scores cannot be compared: the old model outputs {_kind(before)}, "
+            f"the new one {_kind(after)}."
         )
-    old_scores, new_scores = before.all_scores(), after.all_scores()
-    rows = tuple(_rows(before, after, old_scores, new_scores))
+    old = renumbered(before, after, comparison.same_model)
+    old_scores, new_scores = old.all_scores(), after.all_scores()
+    rows = tuple(_rows(old, after, old_scores, new_scores))
     return Answers(
         kind=kind,
         task=after.read_as if after.task else before.read_as,
@@ -112,11 +116,12 @@ def compare_predictions(before: Predictions, after: Predictions, comparison: Com
         new_answer=after.rows[0],
         old_words=before.answer(),
         new_words=after.answer(),
-        answer_changed=_is_another(before, after),
+        answer_changed=_is_another(old, after),
         rows=rows,
         total_variation=_total_variation(kind, old_scores, new_scores),
         largest_change=_largest_change(rows, old_scores, new_scores),
         labels_changed=before.labels_digest != after.labels_digest,
+        reordered=old is not before,
         old_labels_digest=before.labels_digest,
         new_labels_digest=after.labels_digest,
     )
@@ -146,6 +151,8 @@ def _way(section: Predictions) -> str:
 
 
 def _is_another(before: Predictions, after: Predictions) -> bool:
+    if before.no_answer() != after.no_answer():
+        return True
     if after.read_as == "regression":
         return False  # for values, it is described how far each one moved
     if before.answers_by_itself():
@@ -157,20 +164,14 @@ def _two_answers(before: Predictions, after: Predictions) -> str:
     """Return a sentence with two answers that cannot be compared, each with its score."""
     if all(each.read_as in ("classification", "binary") and not each.answers_by_itself() for each in (before, after)):
         was, now = (f"{each.answer()} ({each.worded([each.rows[0].score])[0]})" for each in (before, after))
-        same = _spelling(before.rows[0].label) == _spelling(after.rows[0].label)
-        return f"The top class was {was}; it is now {now}{', by its name the same class' if same else ''}."
-    return f"The answer was {before.in_a_line()}; it is now {after.in_a_line()}."
-
-
-def _spelling(label: str) -> str:
-    """Return a label with spaces for underscores: "cassette player" and "cassette_player" are one name.
-
-    Nothing else is taken for spelling: "A" and "a", "C" and "C++", "1" and "-1" may be different classes.
-    """
-    return " ".join(label.replace("_", " ").split()) or label
+        same = one_name(before.rows[0], after.rows[0])
+        return f"The top class was {was}, and is now {now}{', by its name the same class' if same else ''}."
+    return f"The answer was {before.in_a_line()}, and is now {after.in_a_line()}."
 
 
 def _kind(section: Predictions) -> str:
+    if section.read_as == "regression":
+        return counted(section.classes, "value")
     kinds = {"probabilities": "probabilities", "independent": "independent scores", "raw": "raw scores", "unknown": "scores"}
     return f"{kinds[section.kind]} of {counted(section.classes, 'class', 'classes')}"
 

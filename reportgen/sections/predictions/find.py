@@ -178,7 +178,7 @@ class Predictions:
 
     def all_scores(self) -> np.ndarray | None:
         """Return the scores of all classes (classes,) float32; None if the report does not hold them."""
-        if not self.scores and self.classes > MOST_SCORES:
+        if not self.scores:
             return None
         return unpacked(self.scores, self.classes, "the scores").astype(np.float32)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ...formatting import counted, name, numbers, probabilities, scores
 from ..section import FigureLine, FigureTable, Versions
+from .classes import renumbered
 from .compare import Answers, common_kind, of_one_task, standing
 from .find import Predictions
 
@@ -27,6 +28,8 @@ def follow_predictions(
         reason = "kinds" if len(known) == len(sections) else "missing"
         yield FigureTable(name="answers", title=title, reason=reason, kind="scores", lines=())
         return
+    last = known.pop()
+    known = [*(renumbered(each, last, step.same_model) for each, step in zip(known, versions.to_last, strict=True)), last]
     rows = [{row.class_index: row for row in section.rows} for section in known]
     every_score = [section.all_scores() for section in known]
     labels = {index: row.label for table in rows for index, row in table.items() if 0 <= index < known[0].classes}

@@ -28,7 +28,9 @@ def tell_predictions(answers: Answers, comparison: Comparison) -> Iterator[str]:
     else:
         of = "" if answers.new_words == name(new.label) else f"{name(new.label)} "
         yield f"the answer is still {answers.new_words} ({of}{was} → {now})"
-    if answers.labels_changed and old.label == new.label:
+    if answers.reordered:
+        yield "the classes are in another order, so they are compared by name"
+    elif answers.labels_changed and old.label == new.label:
         yield "the labels of other classes differ"
 
 

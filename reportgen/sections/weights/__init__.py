@@ -6,7 +6,7 @@ from .compare import compare_weights, weight_caveats, weight_changes
 from .drift import WeightDrift
 from .find import Weights, find_weights
 from .follow import follow_weights, tell_weights_of_all
-from .tell import tell_weights, weight_table
+from .tell import kept_weights, tell_weights, weight_table
 from .untrained import untrained
 
 __all__ = ["SECTION", "Weights"]
@@ -14,6 +14,7 @@ __all__ = ["SECTION", "Weights"]
 SECTION: Section[Weights, WeightDrift] = Section(
     title="Weights",
     noun="weights",
+    kept=kept_weights,
     about="model",
     find=find_weights,
     checks=tuple(

@@ -20,8 +20,9 @@ def exactly(path: str, weights: WeightDrift, comparison: Comparison) -> str:
         return f": {swapped}"
     filters = comparison.found(FIRST_FILTERS)
     moved = filters.rows if filters and filters.path == path else ()
-    if all(row.rearranged for row in rows):
-        return ": the same values in another order"
+    if changed and all(row.rearranged for row in changed):
+        of = f" of its {name(changed[0].weight)}" if len(changed) == 1 < len(rows) else ""
+        return f": the same values{of} in another order"
     if len(changed) == 1 and changed[0].places_changed == 1 and (changed[0].relative_change or 0) > TELLING:
         count = "one weight" if changed[0].weights_changed == 1 else "one weight, or very few,"
         where = f", in filter {moved[0].filter}" if len(moved) == 1 else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Literal
@@ -11,7 +12,7 @@ from ...probe import LayerCall
 from ...records import record
 from ..layers import SECTION as LAYERS
 from ..section import Comparison
-from .drift import How, Precision, TensorDrift, WeightDrift
+from .drift import How, LayerDrift, Precision, TensorDrift, WeightDrift
 from .find import Weights, WeightTensor
 from .precision import PRECISIONS
 
@@ -165,23 +166,32 @@ class Story:
             return None
         return next((each for each in PRECISIONS if changed and all(each in row.precisions for row in changed)), None)
 
+    @cached_property
+    def not_finite(self) -> tuple[LayerDrift, ...]:
+        """The layers that changed and hold values that are not finite, so that it is not known how far, nor by what."""
+        return tuple(layer for layer in self.drift.moved() if math.isnan(layer.relative_change or 0.0))
+
     @property
     def retrained(self) -> bool:
         """Whether all learned weights moved in the same architecture, and not only by pruning or rounding."""
         moved = all(row.fate == "changed" and row.moved_whole and "moved" in row.how for row in self.rows)
-        return self.layers_known and bool(self.rows) and moved and self.one_architecture and self.precision is None
+        changed = bool(self.rows) and self.precision is None and not self.not_finite
+        return self.layers_known and moved and self.one_architecture and changed
 
     @property
     def fine_tuned(self) -> bool:
         """Whether the first layers are unchanged, and all layers after them moved or the head was replaced.
 
-        Before a new head, some of the later layers may be unchanged: often training leaves their normalizations alone.
+        Before a new head, some of the later layers may be unchanged: often training leaves their normalizations alone. Layers
+        that look untrained were not tuned.
         """
         first = self.first_unchanged
         following = self.body[first:]
         moved = all(row.fate == "changed" and row.moved_whole for row in following)
         partly = bool(self.new_head) and all(row.fate == "same" or "moved" in row.how for row in following)
-        changed = bool(following or self.new_head) and self.precision is None
+        untrained = self.comparison.untrained
+        tuned = {row.path for row in (*following, *self.new_head) if row.fate != "same"} - untrained
+        changed = bool(tuned) and "" not in untrained and self.precision is None and not self.not_finite
         return self.layers_known and first > 0 and (moved or partly) and changed
 
     def kind(self) -> str:

@@ -15,7 +15,7 @@ from .drift import LayerDrift, WeightDrift
 from .exactly import exactly
 from .resemblance import tell_likeness
 from .story import LayerStory, Story, frozen_among
-from .tell_kinds import tell_cast, tell_narrower, tell_pruned, tell_rounded
+from .tell_kinds import tell_cast, tell_narrower, tell_not_finite, tell_pruned, tell_rounded
 
 ABOUT_EQUAL = 0.8  # if no layer moved less than this share of the furthest, none of them leads
 PAIRS = 3  # max pairs of layers with exchanged weights that a verdict names
@@ -39,6 +39,14 @@ def tell_weights(weights: WeightDrift, comparison: Comparison) -> Iterator[str]:
     yield from (*kind, *architecture) if leads else (*architecture, *kind)
     yield from _tell_exchanged(weights)
     yield from _tell_statistics(story)
+
+
+def kept_weights(weights: WeightDrift, _comparison: Comparison) -> str:
+    """Return the words for the layers in both models if none of their trained weights changed; "" otherwise."""
+    if not weights.layers or weights.moved() or weights.unknown() or weights.partly or weights.retyped:
+        return ""
+    layers = "one layer" if len(weights.layers) == 1 else f"{len(weights.layers):,} layers"
+    return f"trained weights of the {layers} that both models have"
 
 
 def _tell_other_architecture(story: Story) -> Iterator[str]:
@@ -106,6 +114,9 @@ def _tell_moves(story: Story) -> Iterator[str]:
     if not moved:
         trained = "every trained weight is the same" if weights.moved_statistics() else "every weight is the same"
         yield trained if whole else _the_same(weights)
+        return
+    if story.not_finite:
+        yield tell_not_finite(story)
         return
     explained = {row.path for row in story.changed if not {"moved", "zeroed and moved"} & set(row.how)}
     if len(explained) == len(moved):

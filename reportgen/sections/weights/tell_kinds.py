@@ -120,3 +120,13 @@ def _kept_filters(story: Story) -> str:
         f"; the {counted(len(new), 'filter')} left in {name(both[1].path)} are among its old ones, unchanged; "
         "for the other layers the reports do not show this"
     )
+
+
+def tell_not_finite(story: Story) -> str:
+    """Return which layers hold values that are not finite, as after training that diverged, and how many others changed."""
+    broken, moved, all_of = story.not_finite, len(story.drift.moved()), len(story.drift.layers)
+    which = f"{len(broken)} of {all_of} layers" if len(broken) < all_of else f"all {all_of} layers"
+    if len(broken) == 1:
+        which = name(broken[0].path)
+    others = f"; those of {counted(moved - len(broken), 'other layer')} changed" if moved > len(broken) else ""
+    return f"the weights of {which} changed from or to values that are not finite (nan or infinite){others}"

@@ -1,0 +1,146 @@
+"""Two models whose labels differ: a class is known by its name, and a number alone is not taken for the same class."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import reportgen
+from reportgen.backend import keras
+from reportgen.sections.predictions.classes import numbers_by_name
+from reportgen.sections.predictions.find import Prediction
+
+NAMES = ("red", "green", "blue", "grey")
+
+
+def colours(order: tuple[int, ...], grey: float = 0.3) -> Any:
+    """Four classes that count red, green, blue and `grey` of all colours, in the given order."""
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 3), name="image"),
+            keras.layers.Conv2D(4, 1, name="conv"),
+            keras.layers.GlobalAveragePooling2D(name="pool"),
+            keras.layers.Dense(len(order), activation="softmax", name="answer"),
+        ]
+    )
+    kernel = np.concatenate([np.eye(3), np.full((3, 1), grey)], 1).astype(np.float32)[None, None]
+    model.get_layer("conv").set_weights([kernel, np.zeros(4, np.float32)])
+    model.get_layer("answer").set_weights([np.eye(4, dtype=np.float32)[:, list(order)], np.zeros(len(order), np.float32)])
+    return model
+
+
+def report(image: Path, order: tuple[int, ...] = (0, 1, 2, 3), labels: list[str] | None = None, **more: float) -> Any:
+    named = [NAMES[index] for index in order] if labels is None else labels
+    return reportgen.generate(colours(order, **more), image, preprocess="unit", labels=named or None, layers="all")
+
+
+@pytest.fixture(scope="module")
+def orange(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from PIL import Image
+
+    pixels = np.full((8, 8, 3), (200, 120, 10), np.uint8)
+    pixels[2:5, 3:7] = (255, 60, 0)
+    path = tmp_path_factory.mktemp("orange") / "orange.png"
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def test_classes_in_another_order_are_compared_by_name(orange: Path) -> None:
+    old, new = report(orange), report(orange, (2, 0, 3, 1))
+    found = reportgen.diff(old, new)
+    answers = found.predictions
+    assert found.verdict.startswith("The answer is `red`")
+    assert "in both; the classes are in another order, so they are compared by name" in found.verdict
+    assert answers.total_variation == pytest.approx(0, abs=1e-6)
+    by_name = {row.label: (row.old_score, row.new_score) for row in answers.rows}
+    was = {row.label: row.score for row in old.predictions.rows}
+    assert by_name == {label: (pytest.approx(score), pytest.approx(was[label])) for label, score in was.items()}
+    labels = next(row for row in found.alike if row.name == "Labels")
+    assert (labels.same, labels.how) == (False, "not in the same order, so classes are compared by name")
+    explained = next(row for row in found.alike if row.name == "Classes explained")
+    assert explained.same is True
+    for row in found.attributions.rows:
+        assert (row.same_question, row.old_label, row.rank_correlation) in (
+            (True, row.new_label, 1.0),
+            (True, row.new_label, None),
+        )
+        assert row.difference is None or not row.difference.numbers().any()
+
+
+def test_a_number_of_another_class_explains_nothing(orange: Path) -> None:
+    """Both explain class 0, but under the names of two different classes."""
+    old, new = report(orange), report(orange, (0, 1, 2, 3), ["cat", "dog", "bird", "frog"], grey=0.31)
+    found = reportgen.diff(old, new)
+    (row,) = found.attributions.rows  # the best of each; the others have nothing to do with each other
+    assert (row.old_class_index, row.new_class_index, row.same_question) == (0, 0, False)
+    assert (row.difference, row.overlap, row.rank_correlation) == (None, None, None)
+    html = reportgen.render_diff(found)
+    assert "What raises the score of" not in html
+    assert "The models have different classes, so no difference is shown." in html
+
+
+def test_a_class_that_both_name_is_compared_although_the_others_differ(orange: Path) -> None:
+    old, new = report(orange), report(orange, (3, 0, 1), ["lamp", "red_", "leaf"])
+    found = reportgen.diff(old, new)
+    (row,) = found.attributions.rows
+    assert (row.old_label, row.old_class_index, row.new_label, row.new_class_index) == ("red", 0, "red_", 1)
+    assert row.same_question
+    assert "by its name the same class" in found.verdict
+    explained = next(row for row in found.alike if row.name == "Classes explained")
+    assert explained.same is False
+    assert "compared on `red_`" in explained.how
+
+
+def test_classes_without_names_are_not_the_same_class_in_models_with_different_classes(orange: Path) -> None:
+    old, new = report(orange, labels=[]), report(orange, (0, 1, 2), labels=[])
+    found = reportgen.diff(old, new)
+    assert (old.predictions.rows[0].label, new.predictions.rows[0].label) == ("class 0", "class 0")
+    assert "by its name" not in found.verdict
+    assert not found.attributions.rows[0].same_question
+
+
+def test_one_model_keeps_its_classes_whatever_they_are_called(orange: Path) -> None:
+    old, new = report(orange), report(orange, labels=list(NAMES[::-1]))
+    found = reportgen.diff(old, new)
+    assert found.verdict.startswith("The labels differ: the answer, class 0, was `red` and is `grey`")
+    assert not found.predictions.reordered
+    assert all(row.same_question and row.old_class_index == row.new_class_index for row in found.attributions.rows)
+    table = next(each for each in reportgen.series([old, new, new]).tables if each.name == "answers")
+    for line in table.lines:
+        assert line.values == pytest.approx([line.values[0]] * 3)
+
+
+def test_a_series_follows_classes_by_name(orange: Path) -> None:
+    reports = [report(orange), report(orange, (2, 0, 3, 1)), report(orange, (1, 2, 0, 3))]
+    found = reportgen.series(reports)
+    table = next(each for each in found.tables if each.name == "answers")
+    was = {row.label: row.score for row in reports[0].predictions.rows}
+    for line in table.lines:
+        assert line.values == pytest.approx([was[line.label]] * 3)
+    assert found.verdict.startswith("The answer is `red` in all 3 versions")
+    lines = [line for line in found.pictures if line.name == "attributions"]
+    assert [line.changed for line in lines] == [""] * len(lines)
+
+
+def test_scores_that_cannot_all_be_matched_are_not_summed(orange: Path) -> None:
+    """A name that only one report holds: the others are compared, and nothing is said of all."""
+    found = reportgen.diff(report(orange), report(orange, (1, 0, 2, 3), ["green", "red", "blue", "silver"]))
+    answers = found.predictions
+    assert answers.total_variation is None
+    assert {row.label: row.change is None for row in answers.rows} == {
+        "red": False,
+        "green": False,
+        "blue": False,
+        "silver": True,
+    }
+    assert not answers.answer_changed
+
+
+def test_names_by_hand() -> None:
+    old = [Prediction(1, 4, "crane", 0.5), Prediction(2, 7, "crane", 0.3), Prediction(3, 2, "class 2", 0.1)]
+    new = [Prediction(1, 1, "crane", 0.5), Prediction(2, 2, "class 2", 0.3), Prediction(3, 3, "tape_player", 0.2)]
+    assert numbers_by_name(old, new) == {}  # two cranes, and a number
+    assert numbers_by_name([Prediction(1, 9, "tape player", 1.0)], new) == {9: 3}
