@@ -41,7 +41,7 @@ class Encoder:
     def __init__(self) -> None:
         self.pictures: Pictures = {}
         self.colormaps: dict[str, None] = {}  # the pictures' colormaps, in order of first use
-        self._ids: dict[int, str] = {}
+        self.ids: dict[int, str] = {}
 
     def encode(self, value: Any) -> Any:
         """Return `value` as JSON values."""
@@ -65,13 +65,13 @@ class Encoder:
 
     def identify(self, picture: Picture) -> str:
         """Return the picture's id; its PNG is made only once."""
-        if id(picture) not in self._ids:
+        if id(picture) not in self.ids:
             png = to_png(picture)
             identity = hashlib.sha256(png).hexdigest()[:16]
             self.pictures[identity] = png
             self.colormaps[picture.colormap] = None
-            self._ids[id(picture)] = identity
-        return self._ids[id(picture)]
+            self.ids[id(picture)] = identity
+        return self.ids[id(picture)]
 
 
 def _number(value: float) -> float | str:

@@ -35,6 +35,7 @@ from .reinitializing import reinitialized
 from .remembering import key_of, may_be_kept, remember, remembered
 from .running import Structure, run
 from .settings import SettingsReader
+from .variables import Arrays
 
 
 class KerasNetwork:
@@ -146,7 +147,7 @@ class KerasNetwork:
         return tuple(each.row.path for each in heard if any(variable not in assigned for variable in each.variables))
 
     def weights(self, index: int) -> Mapping[str, np.ndarray]:
-        return {name: as_array(variable) for name, variable in self._named(index).items()}
+        return Arrays(self._named(index))
 
     def figures(self, index: int, name: str) -> TensorFigures:
         variable = self._named(index)[name]

@@ -1,9 +1,32 @@
-"""The layers inside a layer, and the variables that are its own."""
+"""The layers inside a layer, the variables that are its own, and their values."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+import numpy as np
+
+from ..loading.loaded import as_array
+
+
+class Arrays(Mapping[str, np.ndarray]):
+    """The values of variables by name. Each is read when it is looked up, because most callers want a few, or only the names."""
+
+    def __init__(self, variables: Mapping[str, Any]) -> None:
+        self._variables = variables
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return as_array(self._variables[name])
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._variables
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._variables)
+
+    def __len__(self) -> int:
+        return len(self._variables)
 
 
 def paths_below(layer: Any, holders: str = "") -> Iterator[tuple[str, Any]]:

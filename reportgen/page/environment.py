@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from collections.abc import Callable
 from functools import cache
@@ -199,6 +201,22 @@ def has_template(environment: jinja2.Environment, name: str) -> bool:
 def asset_of(environment: jinja2.Environment, name: str) -> str:
     """Return the page's style sheet or script, with the files that it includes by lines such as `/* include maps.js */`."""
     return INCLUDED.sub(lambda found: source_of(environment, f"assets/{found[1]}"), source_of(environment, f"assets/{name}"))
+
+
+def inlined(environment: jinja2.Environment, name: str, kind: str) -> dict[str, str]:
+    """Return the style sheet or the script as variables of a template, with its hash for the page's content security policy.
+
+    kind: "style" or "script". Ours do not change, so they are read only once.
+    """
+    return (_inlined if environment.auto_reload else _ours_inlined)(environment, name, kind)
+
+
+def _inlined(environment: jinja2.Environment, name: str, kind: str) -> dict[str, str]:
+    text = asset_of(environment, name)
+    return {kind: Markup(text), f"{kind}_hash": base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}
+
+
+_ours_inlined = cache(_inlined)
 
 
 def source_of(environment: jinja2.Environment, name: str) -> str:

@@ -1,14 +1,16 @@
-"""Keeps the HTML of sections about the model alone, which is the same on every page of a model, so that it is rendered once."""
+"""Keeps the data and the HTML of sections about the model alone, which are the same on every page of a model: made once."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from ..report import SECTIONS
+from ..codec import Encoder
+from ..report import SECTIONS, Report
 
 
 class _Fragment(NamedTuple):
@@ -27,14 +29,39 @@ class _Fragment(NamedTuple):
     drawn: Mapping[str, bytes]
 
 
+class _Encoded(NamedTuple):
+    """A section's data, and the encoder that made them, with its pictures."""
+
+    section: Any
+    data: Any
+    encoder: Encoder
+
+
 class Fragments:
-    """The HTML of a model's sections, for all pages made with our own templates; those of a user may show anything.
+    """The data and the HTML of a model's sections, for all pages made with our own templates; those of a user may show anything.
 
     All these pages hold their pictures, or all of them are folders.
     """
 
     def __init__(self) -> None:
         self._kept: dict[str, _Fragment] = {}
+        self._encoded: dict[str, _Encoded] = {}
+
+    def encode(self, report: Report, encoder: Encoder) -> Any:
+        """Return a report as JSON values, as `encoder` would, and hand the pictures to it."""
+        return {each.name: self._encode(each.name, getattr(report, each.name), encoder) for each in fields(report)}
+
+    def _encode(self, name: str, value: Any, encoder: Encoder) -> Any:
+        if name not in SECTIONS or SECTIONS[name].about != "model":
+            return encoder.encode(value)
+        kept = self._encoded.get(name)
+        if kept is None or kept.section is not value:
+            own = Encoder()
+            kept = self._encoded[name] = _Encoded(value, own.encode(value), own)
+        encoder.pictures |= kept.encoder.pictures
+        encoder.colormaps |= kept.encoder.colormaps
+        encoder.ids |= kept.encoder.ids
+        return kept.data
 
     def find(self, name: str, section: Any, drawing: Any, names: Counter[str]) -> _Fragment | None:
         """Return a section's HTML if it would be rendered to the very same; None if it must be rendered."""

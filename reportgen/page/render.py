@@ -27,7 +27,7 @@ from ..sections.section import FigureTable
 from .charts import Pair, distribution_charts, extent
 from .curves import curves_png
 from .drawing import Drawing, drawing_of
-from .environment import FILTERS, TESTS, asset_of, environment_with
+from .environment import FILTERS, TESTS, asset_of, environment_with, inlined
 from .folder import INDEX, SCRIPT, STYLE, picture_name
 from .fragments import Fragments
 from .lines import COLOURS, MOST_LINES, dashes_of, lines
@@ -57,11 +57,10 @@ def render_folder(
 
 
 def _report_with(composer: Composer, report: Report, site: Markup = NO_SITE) -> str:
-    data = composer.encoder.encode(report)
     composer.drawing = drawing_of(report)
     return composer.compose(
         "report.html.j2",
-        data=data,
+        data=composer.data(report),  # before `colormaps`, which are those of the pictures
         report=report,
         site=site,
         drawing=composer.drawing,
@@ -139,13 +138,16 @@ class Composer:
         self._names: Counter[str] = Counter()
         self.environment = environment_with(templates)
 
+    def data(self, report: Report) -> Any:
+        """Return the report's data as JSON values."""
+        return self.encoder.encode(report) if self._fragments is None else self._fragments.encode(report, self.encoder)
+
     def compose(self, template: str, **variables: Any) -> str:
         """Render `template` with `variables`; raises `OptionError` if a template of the user's fails."""
         composing = COMPOSING.set(self)
         try:
-            html = self.environment.get_template(template).render(
-                **variables, **self._inline(STYLE), **self._inline(SCRIPT), data_id=DATA_ID, linked=self._linked
-            )
+            inline = {**inlined(self.environment, STYLE, "style"), **inlined(self.environment, SCRIPT, "script")}
+            html = self.environment.get_template(template).render(**variables, **inline, data_id=DATA_ID, linked=self._linked)
         except Exception as error:
             if self._templates is None or isinstance(error, OptionError):
                 raise
@@ -154,18 +156,16 @@ class Composer:
             raise OptionError(f"--templates {self._templates}: {reason}") from error
         finally:
             COMPOSING.reset(composing)
-        # a name from outside may hold a lone surrogate, which cannot be encoded
-        return html.encode("utf-8", "replace").decode()
+        try:
+            html.encode()
+        except UnicodeEncodeError:  # a name from outside may hold a lone surrogate
+            return html.encode("utf-8", "replace").decode()
+        return html
 
     def folder(self, html: str) -> dict[str, bytes]:
         """Return a `linked` page and the files it needs beside it, by name."""
         pictures = {picture_name(identity): png for identity, png in self.encoder.pictures.items()}
         return {INDEX: html.encode(), **{name: asset_of(self.environment, name).encode() for name in (STYLE, SCRIPT)}, **pictures}
-
-    def _inline(self, name: str) -> dict[str, str]:
-        """Return the style sheet or the script for a template, and its hash for the page's content security policy."""
-        text, kind = asset_of(self.environment, name), "style" if name == STYLE else "script"
-        return {kind: Markup(text), f"{kind}_hash": base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}
 
     def shown(self, picture: Picture) -> ShownPicture:
         """Return the picture with its URL in the page."""

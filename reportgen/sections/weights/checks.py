@@ -57,11 +57,14 @@ def huge_weights(network: Network) -> Iterator[Finding]:
     reach a million in good models, and biases and scales are single numbers that may have any unit, so these are not judged.
     """
     for call in _with_weights(network):
-        for name, values in network.weights(call.index).items():
+        weights = network.weights(call.index)
+        for name in weights:
             figures = network.figures(call.index, name).statistics
             greatest = max(figures.min, figures.max, key=abs)
-            is_code = values.dtype.kind in "iub"  # an integer code of a quantized weight, to be multiplied by a scale
-            if values.ndim > 1 and name not in MOVING and not is_code and HUGE < abs(greatest) < math.inf:
+            if name in MOVING or not HUGE < abs(greatest) < math.inf:
+                continue
+            is_code = weights[name].dtype.kind in "iub"  # an integer code of a quantized weight, to be multiplied by a scale
+            if weights[name].ndim > 1 and not is_code:
                 yield Finding(
                     level="warning",
                     path=call.path,

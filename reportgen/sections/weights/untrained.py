@@ -30,12 +30,14 @@ def untrained(network: Network) -> Iterator[Finding]:
     model must still have their initial values, the same number everywhere. A model without any such weights is not judged.
     """
     kernels = [(call, _laws(network, call)) for call in network.layers]
-    touched = [each for call, laws in kernels for each in _witnesses(network, call, laws)]
+    witnesses = {call.index: _witnesses(network, call, laws) for call, laws in kernels}
+    touched = [each for found in witnesses.values() for each in found]
+    normalizations = _normalizations(network)
     judged, fresh = 0, []
-    for call, laws in kernels:
-        own = _witnesses(network, call, laws)
-        own += [each for row in _normalizations(network, call) for each in _witnesses(network, row, {})]
-        if not laws or not (own or touched):
+    for call, laws in ((call, laws) for call, laws in kernels if laws):
+        own = [*witnesses[call.index]]
+        own += [each for row in normalizations.get(call.path, ()) for each in _witnesses(network, row, {})]
+        if not (own or touched):
             continue
         judged += 1
         weights = network.weights(call.index)
@@ -61,8 +63,9 @@ def untrained(network: Network) -> Iterator[Finding]:
 
 def _laws(network: Network, call: LayerCall) -> dict[str, tuple[Law, ...]]:
     """Return the initializer distributions of those weights of a layer that are large enough to be judged."""
-    large = [name for name, values in network.weights(call.index).items() if values.size >= FEWEST]
-    return {name: laws for name in large if (laws := network.initial_laws(call.index, name))}
+    weights = network.weights(call.index)
+    known = {name: network.initial_laws(call.index, name) for name in weights}
+    return {name: laws for name, laws in known.items() if laws and weights[name].size >= FEWEST}
 
 
 def _witnesses(network: Network, call: LayerCall, kernels: Mapping[str, Any]) -> list[bool]:
@@ -77,8 +80,13 @@ def _witnesses(network: Network, call: LayerCall, kernels: Mapping[str, Any]) ->
     return [each.min != each.max or (size == 1 and each.min not in (0, 1)) for each, size in figures]
 
 
-def _normalizations(network: Network, call: LayerCall) -> Iterator[LayerCall]:
-    return (row for row in network.layers if row.inputs == (call.path,) and "Normalization" in row.type)
+def _normalizations(network: Network) -> dict[str, list[LayerCall]]:
+    """Return the normalizations that take the output of a layer and nothing else, by its path."""
+    found: dict[str, list[LayerCall]] = {}
+    for row in network.layers:
+        if len(row.inputs) == 1 and "Normalization" in row.type:
+            found.setdefault(row.inputs[0], []).append(row)
+    return found
 
 
 def _distance(values: np.ndarray, law: Law) -> float:
