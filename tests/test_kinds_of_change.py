@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 
 import reportgen
 from reportgen import Diff
+from reportgen.sections.weights.drift import WeightDrift
 
 from .changed_nets import BEFORE_ANSWER, KINDS, compared, compared_once, edited, moved, net, report_of
 from .models import keras
+from .test_truth_answers import text_of
 
 
 def model_sentence(found: Diff) -> str:
@@ -98,3 +103,19 @@ def test_training_that_diverged_is_not_called_further_training() -> None:
     found = compared(broken)
     assert "The answer changed from " in found.verdict
     assert " to no answer (" in found.verdict
+
+
+def test_weights_are_said_to_be_kept_only_if_all_can_be_compared() -> None:
+    found = reportgen.diff(report_of(net()), report_of(net(classes=7, answer="head")))  # the same body, and another head
+    weights = found.weights
+    assert isinstance(weights, WeightDrift)
+    assert weights.all_kept()
+    said, kept = "No trained weight changed in the layers that both models have.", "layers that have any in both models"
+    page = text_of(reportgen.render_diff(found))
+    assert said in page
+    assert f"trained weights of the {len(weights.layers)} {kept}" in page
+    doubts: tuple[dict[str, Any], ...] = ({"retyped": 1}, {"partly": ("conv1",)}, {"layers": ()})
+    for doubt in doubts:
+        changed = replace(weights, **doubt)
+        assert not changed.all_kept()
+        assert said not in text_of(reportgen.render_diff(replace(found, parts={**found.parts, "weights": changed})))

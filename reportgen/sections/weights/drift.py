@@ -112,6 +112,10 @@ class WeightDrift:
         """Return the layers that changed."""
         return tuple(layer for layer in self.layers if layer.changed)
 
+    def all_kept(self) -> bool:
+        """Return whether every layer in both models has the trained weights that it had; not if some cannot be compared."""
+        return bool(self.layers) and not (self.moved() or self.unknown() or self.partly or self.retyped)
+
     def moved_statistics(self) -> tuple[LayerDrift, ...]:
         """Return the normalizations whose moving statistics changed."""
         return tuple(layer for layer in self.statistics if layer.changed)

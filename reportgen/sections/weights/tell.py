@@ -43,10 +43,10 @@ def tell_weights(weights: WeightDrift, comparison: Comparison) -> Iterator[str]:
 
 def kept_weights(weights: WeightDrift, _comparison: Comparison) -> str:
     """Return the words for the layers in both models if none of their trained weights changed; "" otherwise."""
-    if not weights.layers or weights.moved() or weights.unknown() or weights.partly or weights.retyped:
+    if not weights.all_kept():
         return ""
-    layers = "one layer" if len(weights.layers) == 1 else f"{len(weights.layers):,} layers"
-    return f"trained weights of the {layers} that both models have"
+    layers = "one layer that has" if len(weights.layers) == 1 else f"{len(weights.layers):,} layers that have"
+    return f"trained weights of the {layers} any in both models"
 
 
 def _tell_other_architecture(story: Story) -> Iterator[str]:
