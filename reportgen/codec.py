@@ -41,7 +41,7 @@ class Encoder:
     def __init__(self) -> None:
         self.pictures: Pictures = {}
         self.colormaps: dict[str, None] = {}  # the pictures' colormaps, in order of first use
-        self.ids: dict[int, str] = {}
+        self._ids: dict[int, str] = {}
 
     def encode(self, value: Any) -> Any:
         """Return `value` as JSON values."""
@@ -51,12 +51,8 @@ class Encoder:
         if isinstance(value, tuple):
             return [self.encode(item) for item in value]
         if kind is Picture:
-            return {
-                "picture": self.identify(value),
-                "low": _number(value.low),
-                "high": _number(value.high),
-                "colormap": value.colormap,
-            }
+            low, high = _number(value.low), _number(value.high)
+            return {"picture": self.identify(value), "low": low, "high": high, "colormap": value.colormap}
         if is_dataclass(value):
             return {name: self.encode(getattr(value, name)) for name in _hints(kind)}
         if isinstance(value, Mapping):
@@ -65,13 +61,19 @@ class Encoder:
 
     def identify(self, picture: Picture) -> str:
         """Return the picture's id; its PNG is made only once."""
-        if id(picture) not in self.ids:
+        if id(picture) not in self._ids:
             png = to_png(picture)
             identity = hashlib.sha256(png).hexdigest()[:16]
             self.pictures[identity] = png
             self.colormaps[picture.colormap] = None
-            self.ids[id(picture)] = identity
-        return self.ids[id(picture)]
+            self._ids[id(picture)] = identity
+        return self._ids[id(picture)]
+
+    def take_over(self, other: Encoder) -> None:
+        """Take over the pictures of another encoder, so that their PNGs are not made again."""
+        self.pictures |= other.pictures
+        self.colormaps |= other.colormaps
+        self._ids |= other._ids
 
 
 def _number(value: float) -> float | str:

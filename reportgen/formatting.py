@@ -136,7 +136,7 @@ def percent(share: float) -> str:
 
 
 def relative_change(value: float, resolution: float = 0.0) -> str:
-    """Format a change relative to the size before: "31 %", "0.02 %"; "100 %" only for that, but for float32's rounding.
+    """Format a change relative to the size before: "31 %", "0.02 %"; "100 %" only if it is that within the rounding of float32.
 
     A change below `resolution`, the precision with which it is known, reads like "< 0.5 %".
     """
@@ -170,7 +170,7 @@ def signed(value: float) -> str:
 
 
 def shape(sizes: tuple[Any, ...] | None) -> str:
-    """Format a shape as Python does, such as "(3, 3, 3, 64)"; a dash if there is none."""
+    """Return a shape as Python writes it, such as "(3, 3, 3, 64)", or a dash if there is none."""
     return "–" if sizes is None or sizes == () else str(tuple(sizes))
 
 

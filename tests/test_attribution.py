@@ -250,9 +250,7 @@ def test_score_cam_weighs_channels_by_the_softmax_of_their_logits(pooled: Any) -
 def test_maps_of_a_layer_reach_the_edges_where_they_are_laid_over_the_image() -> None:
     keras.utils.set_random_seed(6)
     inputs = keras.Input((12, 10, 3))
-    x = layers.Conv2D(3, 5, activation="relu", name="last")(
-        inputs
-    )  # unpadded: the cells lie on the pixels from 2 to 2 before the end
+    x = layers.Conv2D(3, 5, activation="relu", name="last")(inputs)  # its outermost cells lie 2 pixels from the edges
     model = keras.Model(inputs, layers.Dense(2)(layers.Flatten()(x)))
     (subject,) = subjects(model, target=1, explain_layer="last")
 

@@ -270,7 +270,7 @@ def test_maps_are_enlarged_old_new_and_difference(browser: Any, compared: dict[s
         numbers = versus.locator(".old .lines text").all_text_contents()
         assert numbers == [each.split("|")[0] for each in versus.get_attribute("data-tiles").split(";")[1:]]
         versus.locator(".tiles button").nth(1).press("Enter")
-        panel = it.page.locator(".trio:popover-open")
+        panel = it.page.locator(".turning:popover-open")
         assert panel.locator("figcaption").all_inner_texts() == ["Old", "New", "New minus old"]
         assert panel.locator("b").inner_text() == f"Channel {numbers[1]}"
         boxes = panel.locator("svg").evaluate_all("all => all.map(each => each.getAttribute('viewBox'))")
@@ -279,7 +279,7 @@ def test_maps_are_enlarged_old_new_and_difference(browser: Any, compared: dict[s
         assert panel.locator("b").inner_text() == f"Channel {numbers[2]}"
         panel.get_by_role("button", name="Previous").click()
         assert panel.locator("b").inner_text() == f"Channel {numbers[1]}"
-        assert axe_findings(it.page, within=".trio:popover-open") == []
+        assert axe_findings(it.page, within=".turning:popover-open") == []
         it.page.keyboard.press("Escape")
         assert panel.count() == 0
         assert it.messages == []

@@ -35,7 +35,7 @@ def test_pictures_of_filters_are_enlarged_from_one_place(page: Any) -> None:
     layers = page.locator("#feature_visualization h3").all_text_contents()
     assert page.locator(".enlarge").evaluate_all("all => all.map(each => each.tabIndex)") == [0] + [-1] * (figures.count() - 1)
     page.locator(".enlarge").first.press("Enter")
-    panel = page.locator(".trio:popover-open")
+    panel = page.locator(".turning:popover-open")
     for place in range(figures.count()):
         figure = figures.nth(place)
         assert panel.locator("figcaption").inner_text() == figure.locator("figcaption").inner_text()
@@ -46,7 +46,7 @@ def test_pictures_of_filters_are_enlarged_from_one_place(page: Any) -> None:
             assert panel.locator("p").inner_text() == layers[0]
         page.keyboard.press("ArrowRight")
     assert panel.locator("p").inner_text() == layers[-1]
-    assert axe_findings(page, within=".trio:popover-open") == []
+    assert axe_findings(page, within=".turning:popover-open") == []
     page.keyboard.press("Escape")
     assert panel.count() == 0
 

@@ -29,7 +29,7 @@ def test_every_map_can_be_enlarged_and_inactive_ones_are_crossed(
         buttons = it.page.locator(".tiles button").evaluate_all(
             "all => all.map(each => [each.ariaLabel, each.popoverTargetElement.id])"
         )
-        texts = it.page.locator(".tile[popover]:not(.trio)").all_text_contents()
+        texts = it.page.locator(".tile[popover]:not(.turning)").all_text_contents()
         crosses = it.page.locator(".inactive").evaluate_all(
             "all => all.map(each => each.getAttribute('d').split('M').length - 1)"
         )

@@ -161,7 +161,7 @@ class Asking:
         return tf.cast(tf.convert_to_tensor(gradient), tf.float32)
 
     def _row(self, path: str) -> Heard:
-        """Return the row at `path`, or that of the input.
+        """Return the row at `path`; at `INPUT`, the row of the model's input.
 
         Raises `OptionError` for an unknown path, and `NotApplicable` for a layer that is never called or is the model itself.
         """
@@ -263,7 +263,7 @@ class Asking:
         return [size for size in ways if (question, size) not in self._untraceable]
 
     def _traced(self, question: str, compute: Compute, images: Any, index: Any) -> np.ndarray:
-        """Return the answer for a batch, from a trace that is made if there is none yet.
+        """Return the answer for a batch. The trace that computes it is made once for each question and batch size.
 
         Raises `_OtherWay` if the layer does not return one row per image.
         """

@@ -214,7 +214,7 @@ class KerasNetwork:
 
     @property
     def structure(self) -> Structure:
-        """What a pass reveals about the model: that of the first image, or else of a black one."""
+        """What a pass of the first image reveals about the model, or one of a black image if there was none yet."""
         if self._structure is None:
             with deep_models():
                 black, placing = np.zeros((1, *self.loaded.input_shape), np.uint8), Placing()
@@ -241,7 +241,7 @@ class KerasNetwork:
         self._replay = options, replay
 
     def replay_for(self, options: Options) -> Any:
-        """Return the trace of a pass that was made with these options; None if there is none."""
+        """Return the trace of a pass with these options, or None if no such pass was made."""
         return self._replay[1] if self._replay is not None and self._replay[0] == options else None
 
     def _forget(self) -> None:

@@ -58,9 +58,7 @@ class Fragments:
         if kept is None or kept.section is not value:
             own = Encoder()
             kept = self._encoded[name] = _Encoded(value, own.encode(value), own)
-        encoder.pictures |= kept.encoder.pictures
-        encoder.colormaps |= kept.encoder.colormaps
-        encoder.ids |= kept.encoder.ids
+        encoder.take_over(kept.encoder)
         return kept.data
 
     def find(self, name: str, section: Any, drawing: Any, names: Counter[str]) -> _Fragment | None:

@@ -1,4 +1,4 @@
-/* Old and new pictures are laid over each other; maps that are compared and pictures of filters are enlarged. */
+/* Old and new pictures are laid over each other, and maps that are compared are enlarged. */
 /** Of a picture old and new: the new one laid over the old, as far as a slider says. */
 const equipVersus = (versus) => {
   const [before, after] = [".old img", ".new img"].map((each) => versus.querySelector(each));
@@ -18,32 +18,6 @@ const equipVersus = (versus) => {
   show();
 };
 
-/** A panel that shows one of `count` things, with buttons and keys to the previous and the next; `contents` makes what it shows. */
-const inTurn = (count, contents) => {
-  const panel = element("div", { className: "tile trio", popover: "auto" });
-  let at = 0;
-  const show = () => {
-    const buttons = [["‹ Previous", -1], ["Next ›", 1]].map(([words, by]) => {
-      const button = element("button", { type: "button" }, words);
-      button.addEventListener("click", () => turn(by));
-      return button;
-    });
-    const close = element("button", { type: "button" }, "Close");
-    close.addEventListener("click", () => panel.hidePopover());
-    panel.replaceChildren(...contents(at), element("div", { className: "tools foot" }, element("span", {}, ...buttons, close)));
-  };
-  const turn = (by) => {
-    at = clamped(at + by, count - 1);
-    show();
-    panel.querySelector("button").focus();
-  };
-  panel.addEventListener("keydown", (event) => {
-    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (by) { event.preventDefault(); turn(by); }
-  });
-  return { panel, open: (place) => { at = place; show(); panel.showPopover(); panel.querySelector("button").focus(); } };
-};
-
 /** Maps that are compared are enlarged, too: old, new and difference of a channel beside each other. */
 const equipTrio = (versus) => {
   const tiles = versus.dataset.tiles.split(";").slice(1).map((each) => each.split("|"));
@@ -57,7 +31,7 @@ const equipTrio = (versus) => {
       const words = { old: "Old", new: "New", difference: "New minus old" }[figure.className];
       return element("figure", {}, againImage(img, `${words}: channel ${channel}, enlarged`, part), element("figcaption", {}, words));
     });
-    return [element("div", { className: "three" }, ...figures),
+    return [element("div", { className: "abreast" }, ...figures),
       element("p", {}, element("b", {}, `Channel ${channel}`), ` Old and new from ${low} to ${high}`)];
   });
   const lines = Array.from({ length: rows }, (_, row) => element("div", {},
@@ -71,22 +45,4 @@ const equipTrio = (versus) => {
   const box = element("div", { className: "tiles", role: "group", ariaLabel: "To enlarge a map" }, ...lines);
   versus.querySelector(".old .stack").append(box);
   versus.after(panel);
-};
-
-/** What excites a filter is enlarged, with the filter's map on the image beside it. */
-const equipExcited = (section) => {
-  const figures = all(".excited figure", section);
-  const { panel, open } = inTurn(figures.length, (at) => {
-    const images = all("img", figures[at]).map((img) => element("figure", {}, againImage(img, img.alt)));
-    const layer = figures[at].closest(".excited").previousElementSibling.textContent;
-    const words = figures[at].querySelector("figcaption").cloneNode(true);
-    return [element("div", { className: "three" }, ...images), element("p", {}, layer), words];
-  });
-  figures.forEach((figure, place) => {
-    const button = element("button", { type: "button", className: "enlarge", ariaLabel: `Enlarge: ${figure.querySelector("img").alt}` });
-    if (place) button.tabIndex = -1; // Tab reaches the first, from which "Next" leads to the others
-    button.addEventListener("click", () => open(place));
-    figure.querySelector(".both").append(button);
-  });
-  section.append(panel);
 };

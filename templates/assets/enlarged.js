@@ -1,4 +1,4 @@
-/* An enlarged map has the image beside it, and below it its values and the filter itself. */
+/* An enlarged map has the image beside it, and below it its values and the filter itself. Other pictures are enlarged in turn. */
 const step = (tile, by) => {
   const buttons = all(".tiles button", tile.parentElement);
   const next = buttons[buttons.findIndex((each) => each.popoverTargetElement === tile) + by];
@@ -103,4 +103,46 @@ const equipEnlarged = () => {
     event.preventDefault();
     if (event.shiftKey) open?.move(rows, columns); else step(tile, columns);
   });
+};
+/** A panel that shows one of `count` things, with buttons and keys to the previous and the next; `contents` makes what it shows. */
+const inTurn = (count, contents) => {
+  const panel = element("div", { className: "tile turning", popover: "auto" });
+  let at = 0;
+  const show = () => {
+    const buttons = [["‹ Previous", -1], ["Next ›", 1]].map(([words, by]) => {
+      const button = element("button", { type: "button" }, words);
+      button.addEventListener("click", () => turn(by));
+      return button;
+    });
+    const close = element("button", { type: "button" }, "Close");
+    close.addEventListener("click", () => panel.hidePopover());
+    panel.replaceChildren(...contents(at), element("div", { className: "tools foot" }, element("span", {}, ...buttons, close)));
+  };
+  const turn = (by) => {
+    at = clamped(at + by, count - 1);
+    show();
+    panel.querySelector("button").focus();
+  };
+  panel.addEventListener("keydown", (event) => {
+    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (by) { event.preventDefault(); turn(by); }
+  });
+  return { panel, open: (place) => { at = place; show(); panel.showPopover(); panel.querySelector("button").focus(); } };
+};
+/** What excites a filter is enlarged, with the filter's map on the image beside it. */
+const equipExcited = (section) => {
+  const figures = all(".excited figure", section);
+  const { panel, open } = inTurn(figures.length, (at) => {
+    const images = all("img", figures[at]).map((img) => element("figure", {}, againImage(img, img.alt)));
+    const layer = figures[at].closest(".excited").previousElementSibling.textContent;
+    const words = figures[at].querySelector("figcaption").cloneNode(true);
+    return [element("div", { className: "abreast" }, ...images), element("p", {}, layer), words];
+  });
+  figures.forEach((figure, place) => {
+    const button = element("button", { type: "button", className: "enlarge", ariaLabel: `Enlarge: ${figure.querySelector("img").alt}` });
+    if (place) button.tabIndex = -1; // Tab reaches the first, from which "Next" leads to the others
+    button.addEventListener("click", () => open(place));
+    figure.querySelector(".both").append(button);
+  });
+  section.append(panel);
 };

@@ -21,6 +21,7 @@ def follow_attributions(
     A version in between that does not explain the class has no picture, so its own map stands in a line of its own.
     """
     ends = _ends(versions)
+    numbered = sections[-1] is not None or not any(map(other_classes, versions.steps))  # else the numbers of classes tell nothing
     sections = _by_last_classes(sections, versions)
     last = next((section for section in reversed(sections) if section and section.rows), None)
     for rows in last.by_method() if last else ():
@@ -28,7 +29,9 @@ def follow_attributions(
         having = [each for each in sections if each and each.by(method)]
         # the classes that the first and the last version with the method explain; if there are none, the first class of each
         questions = list(dict.fromkeys(map(_question, rows)))
-        common = [each for each in questions if all(_map_of(section, method, each) for section in (having[0], having[-1]))]
+        common = [
+            each for each in questions if numbered and all(_map_of(every, method, each) for every in (having[0], having[-1]))
+        ]
         for question in common or (None,):
             maps = [(section, _map_of(section, method, question)) if section else None for section in sections]
             labels = [each[1].label_in_full for each in maps if each and each[1]]
