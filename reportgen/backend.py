@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from .errors import ModelError
+from .garbage import without_collection
 from .quiet import without_matplotlib, without_native_log
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -19,7 +20,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 if os.environ["KERAS_BACKEND"] != "tensorflow" and "keras" not in sys.modules:
     raise ModelError(f"KERAS_BACKEND is {os.environ['KERAS_BACKEND']}; expected tensorflow. Set it to tensorflow, or unset it.")
 
-with without_native_log(), without_matplotlib():
+with without_native_log(), without_matplotlib(), without_collection():
     import keras
     import tensorflow as tf
     from keras.src.backend.common import global_state

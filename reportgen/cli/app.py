@@ -17,6 +17,7 @@ import typer
 
 from ..errors import OutputError, ReportgenError
 from ..formatting import printable
+from ..garbage import process_is_ours
 from ..progress import watching
 from ..quiet import keep_matplotlib_from_the_folder
 from ..version import __version__
@@ -41,6 +42,7 @@ app = typer.Typer(
 
 def run() -> NoReturn:
     """The entry point: run `main`, then exit immediately. Python would take a second to unload TensorFlow."""
+    process_is_ours()
     try:
         main()
     except SystemExit as ended:
