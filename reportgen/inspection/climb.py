@@ -140,9 +140,8 @@ class Climb:
     def _back(self, slope: np.ndarray, shades: np.ndarray) -> np.ndarray:
         """Return the gradient at the coefficients, given that at the canvas, with a root mean square of 1."""
         # divided by its max first, because squares may leave the range of float32; nan and infinity are not hidden by this
-        of_pictures = (*self.canvas, BATCH, self.channels)
-        slope = slope.reshape(of_pictures) / _or_1(np.abs(slope).reshape(of_pictures).max((0, 1, 3)))[:, None]
-        slope = slope.reshape(shades.shape) * (1 - shades * shades)
+        greatest = np.abs(slope).max((0, 1)).reshape(BATCH, -1).max(1)
+        slope = slope / np.repeat(_or_1(greatest), self.channels) * (1 - shades * shades)
         slope = slope if self.colours is None else slope @ self.colours.T
         waves = np.fft.rfft2(slope, axes=(0, 1), norm="forward").view(np.float32) * self.weights_back
         squares = np.einsum("hwk,hwk->k", waves, waves).reshape(BATCH, -1).sum(1) / (waves.size / BATCH)
