@@ -44,8 +44,14 @@ def test_nothing_is_collected_while_tensorflow_is_imported(before: str, ours: st
 def test_the_collector_is_as_it_was_even_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(garbage, "_ours", True)
     before = gc.get_freeze_count()
-    with pytest.raises(ImportError), without_collection():
-        assert not gc.isenabled()
-        raise ImportError
-    assert gc.isenabled()
+    states = []
+
+    def importing() -> None:
+        with without_collection():
+            states.append(gc.isenabled())
+            raise ImportError
+
+    with pytest.raises(ImportError):
+        importing()
+    assert [*states, gc.isenabled()] == [False, True]
     assert gc.get_freeze_count() == before
