@@ -13,7 +13,7 @@ from pathlib import Path
 
 import reportgen
 from reportgen.cache import PLACE
-from reportgen.codec import schema
+from reportgen.codec.schema import schema
 from reportgen.report import FORMAT
 
 FOLDER = Path(__file__).parent / "gold"

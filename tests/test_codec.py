@@ -14,7 +14,8 @@ import jsonschema
 import numpy as np
 import pytest
 
-from reportgen.codec import MOST_PIXELS, Encoder, decode_report, schema
+from reportgen.codec import MOST_PIXELS, Encoder, decode_report
+from reportgen.codec.schema import schema
 from reportgen.errors import ReportFileError
 from reportgen.image import ImageFacts
 from reportgen.options import Options

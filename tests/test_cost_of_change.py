@@ -57,7 +57,8 @@ LINES = {  # each goes behind one of `report.py`
 TRY_SECTION = """
 from dataclasses import replace
 import numpy as np
-from reportgen.codec import Encoder, schema
+from reportgen.codec import Encoder
+from reportgen.codec.schema import schema
 
 cat, gold = sys.argv[1:]
 noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 import reportgen
-from reportgen.codec import schema
+from reportgen.codec.schema import schema
 from reportgen.report import FORMAT, SECTIONS, Absent, present
 from reportgen.sections.weights.drift import WeightDrift
 

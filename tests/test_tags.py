@@ -15,6 +15,12 @@ from reportgen.page.tags import TagReader
 
 from .test_codec import small_report
 
+WANTED = ("script", "style", "img", "image")
+
+
+class FewTags(TagReader):
+    TAGS = ("img", "image")
+
 
 def heard(reader: Any, html: str) -> list[Any]:
     """What a reader hands on: tags, and the text of scripts and style sheets."""
@@ -68,6 +74,27 @@ def test_sound_pages_are_read_as_by_the_standard_library(html: str) -> None:
 def test_a_whole_report_is_read_as_by_the_standard_library() -> None:
     html = render(small_report(title="</script><img src=x onerror=alert(1)> & \"quotes\" 'both'"))
     assert heard(TagReader, html) == heard(HTMLParser, html)
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<b title='<img src=x>'>y</b><img src='y'>",
+        "<!-- <img src=x> --><IMG src=y><imgs src=z><img-a src=z>",
+        "<script>'<img src=x>'</script><style><img></style><scripts><img src=y>",
+        "<b a='<script>'><img src=x></b><svg><image href=a></svg></image>",
+        "<b <img src=x><i title='> <img src=y>",
+    ],
+)
+def test_a_reader_that_names_its_tags_hears_the_same_of_them(html: str) -> None:
+    assert heard(FewTags, html) == [each for each in heard(TagReader, html) if isinstance(each, str) or each[1] in WANTED]
+
+
+def test_a_reader_that_names_its_tags_hears_the_same_of_a_whole_report() -> None:
+    html = render(small_report(title="</script><img src=x onerror=alert(1)> & \"quotes\" 'both'"))
+    told = heard(FewTags, html)
+    assert told == [each for each in heard(TagReader, html) if isinstance(each, str) or each[1] in WANTED]
+    assert any(each[1] == "img" for each in told)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,8 @@ def data(
     ] = None,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of the data instead.")] = False,
 ) -> None:
-    from ..codec import Encoder, schema as data_schema
+    from ..codec import Encoder
+    from ..codec.schema import schema as data_schema
     from ..formatting import json_text
     from ..page.read import read
     from ..site.data import site_data

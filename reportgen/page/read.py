@@ -119,6 +119,8 @@ def _refuse_constant(name: str) -> float:
 class _Island(TagReader):
     """Collects the text of the data script and the PNG of every picture; reads at most `room` bytes of pictures from `folder`."""
 
+    TAGS = ("img", "image")
+
     def __init__(self, folder: Path | None, room: int) -> None:
         super().__init__()
         self.text: list[str] = []

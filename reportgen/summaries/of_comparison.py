@@ -95,6 +95,8 @@ def _table(stored: dict[str, Any]) -> SummaryTable:
 class _Page(TagReader):
     """Collects the headline, and the source and the description of the first pictures."""
 
+    TAGS = ("img",)
+
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self.text: list[str] = []

@@ -1,4 +1,4 @@
-"""Converts the report's records to and from JSON values by their type hints, and gives the JSON Schema of the result.
+"""Converts the report's records to and from JSON values by their type hints.
 
     record           {"field": ..}          tuple       [..]
     mapping          {name: ..}
@@ -15,23 +15,22 @@ import math
 import re
 import types
 import typing
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import MISSING, fields, is_dataclass, replace
 from functools import cache
 from typing import Any, Literal, get_args, get_origin
 
-import numpy as np
-
-from .errors import ReportFileError
-from .picture import RGB, Picture, is_colormap, to_png, values_from_png
-from .records import BEFORE, FORMER_NAMES, FORMER_VALUES
-from .report import FORMAT, Absent, Report
+from ..errors import ReportFileError
+from ..picture import RGB, Picture, is_colormap, to_png, values_from_png
+from ..records import BEFORE, FORMER_NAMES, FORMER_VALUES
+from ..report import FORMAT, Absent, Report
 
 Pictures = dict[str, bytes]
 MOST_PIXELS = 1_000_000_000  # bytes of all pictures unpacked; all maps of EfficientNetB7 take a quarter of this
 VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){0,3}(?:(?:a|b|rc|\.dev)[0-9]{1,4})?")
 LARGEST_INTEGER = 2**63 - 1  # NumPy's limit; no integer in a report is negative
 PLAIN = frozenset((float, int, str, bool, type(None)))
+RECORD = "record"
 NON_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
@@ -54,7 +53,7 @@ class Encoder:
             low, high = _number(value.low), _number(value.high)
             return {"picture": self.identify(value), "low": low, "high": high, "colormap": value.colormap}
         if is_dataclass(value):
-            return {name: self.encode(getattr(value, name)) for name in _hints(kind)}
+            return {name: self.encode(getattr(value, name)) for name in hints_of(kind)}
         if isinstance(value, Mapping):
             return {name: self.encode(item) for name, item in value.items()}
         return _number(value) if isinstance(value, float) else value  # NumPy's float64, for one
@@ -122,29 +121,34 @@ class _Decoder:
         self.pixels = 0
 
     def decode(self, hint: Any, data: Any, where: str) -> Any:
-        origin = get_origin(hint)
+        if hint is float:  # first, because nearly all of ten thousand values are
+            return self._float(data, where)
+        if hint is int:
+            return _checked(data, type(data) is int and 0 <= data <= LARGEST_INTEGER, where)
+        if hint is str:
+            return _checked(data, type(data) is str, where)
         if hint is Picture:
             return self._picture(data, where)
-        if is_dataclass(hint):
+        origin, arguments = parts_of(hint)
+        if origin is RECORD:
             return self._record(hint, data, where)
-        if origin in (typing.Union, types.UnionType):
-            return self._any_of(get_args(hint), data, where)
+        if origin is typing.Union:
+            return self._any_of(arguments, data, where)
         if origin is tuple:
-            return self._tuple(get_args(hint), data, where)
+            return self._tuple(arguments, data, where)
         if origin is Literal:
-            return _checked(data, data in get_args(hint) and type(data) is str, where)
-        if hint is float:
-            return self._float(data, where)
-        _checked(data, type(data) is hint, where)
-        return _checked(data, hint is not int or 0 <= data <= LARGEST_INTEGER, where)
+            return _checked(data, type(data) is str and data in arguments, where)
+        return _checked(data, type(data) is hint, where)
 
     def _record(self, hint: Any, data: Any, where: str) -> Any:
         _checked(data, self._could_be(hint, data), where)
-        hints, values = _hints(hint), self._values(hint, data)
+        hints, values = hints_of(hint), self._values(hint, data)
         return hint(**{name: self.decode(hints[name], values[name], f"{where}.{name}") for name in values})
 
     def _values(self, hint: Any, data: dict[str, Any]) -> dict[str, Any]:
         """Return the values of a record's fields by their current names, leaving out fields missing from the data."""
+        if not self.older and data.keys() == hints_of(hint).keys():
+            return data
         values = {}
         for each in fields(hint):
             names = (each.name, *(each.metadata.get(FORMER_NAMES, ()) if self.older else ()))
@@ -170,19 +174,20 @@ class _Decoder:
             return type(data) is dict and "picture" in data
         if hint is Absent:  # sections have a `reason` field, too: a section that lost its other fields is not absent
             return type(data) is dict and data.keys() == {"reason"}
-        if is_dataclass(hint):
-            return type(data) is dict and self._has_fields_of(hint, data)
-        if get_origin(hint) is tuple:
-            return type(data) is list
-        if get_origin(hint) is Literal:
-            return type(data) is str and data in get_args(hint)
         if hint is float:
             return type(data) in (int, float) or (type(data) is str and data in NON_FINITE)
+        origin, arguments = parts_of(hint)
+        if origin is RECORD:
+            return type(data) is dict and self._has_fields_of(hint, data)
+        if origin is tuple:
+            return type(data) is list
+        if origin is Literal:
+            return type(data) is str and data in arguments
         return type(data) is hint
 
     def _has_fields_of(self, hint: Any, data: dict[str, Any]) -> bool:
-        if not self.older and not data.keys() <= _hints(hint).keys():
-            return False
+        if not self.older and not data.keys() < hints_of(hint).keys():
+            return data.keys() == hints_of(hint).keys()
         known = self._values(hint, data).keys()
         needed = {each.name for each in fields(hint) if each.default is MISSING and each.default_factory is MISSING}
         return needed <= known and bool(known) == bool(data)
@@ -234,67 +239,17 @@ def _mismatch(where: str) -> ReportFileError:
 
 
 @cache
-def _hints(record: Hashable) -> dict[str, Any]:
+def parts_of(hint: Hashable) -> tuple[Any, tuple[Any, ...]]:
+    """Return what a hint is (`RECORD`, `typing.Union`, `tuple`, `Literal`, or None for a plain type) and its arguments."""
+    if is_dataclass(hint):
+        return RECORD, ()
+    origin = get_origin(hint)
+    return typing.Union if origin is types.UnionType else origin, get_args(hint)
+
+
+@cache
+def hints_of(record: Hashable) -> dict[str, Any]:
+    """Return the type hints of a record's fields by name."""
     kind: Any = record
     hints = typing.get_type_hints(kind)
     return {field.name: hints[field.name] for field in fields(kind)}
-
-
-def schema() -> dict[str, Any]:
-    """Return the JSON Schema (2020-12) of the output of `reportgen data`."""
-    definitions: dict[str, Any] = {}
-    root = _schema_of(Report, definitions)
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "reportgen report data",
-        **root,
-        "$defs": dict(sorted(definitions.items())),
-    }
-
-
-def _schema_of(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:
-    origin = get_origin(hint)
-    if is_dataclass(hint):
-        return _record_schema(hint, definitions)
-    if origin in (typing.Union, types.UnionType):
-        return {"anyOf": [_schema_of(each, definitions) for each in get_args(hint)]}
-    if origin is tuple:
-        return _tuple_schema(get_args(hint), definitions)
-    if origin is Literal:
-        return {"enum": list(get_args(hint))}
-    if hint is float:
-        return {"anyOf": [{"type": "number"}, {"enum": list(NON_FINITE)}]}
-    names = {int: "integer", str: "string", bool: "boolean", type(None): "null"}
-    return {"type": names[hint]}
-
-
-def _record_schema(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:
-    if hint.__name__ not in definitions:
-        definitions[hint.__name__] = {}  # reserves the name, so that a record that contains itself would not recurse forever
-        properties = dict(_properties(hint, definitions))
-        definitions[hint.__name__] = {
-            "type": "object",
-            "properties": properties,
-            "required": list(properties),
-            "additionalProperties": False,
-        }
-    return {"$ref": f"#/$defs/{hint.__name__}"}
-
-
-def _properties(hint: Any, definitions: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    if hint is Picture:
-        yield "picture", {"type": "string"}
-    for name, each in _hints(hint).items():
-        if each is not np.ndarray:
-            yield name, _schema_of(each, definitions)
-
-
-def _tuple_schema(hints: tuple[Any, ...], definitions: dict[str, Any]) -> dict[str, Any]:
-    if len(hints) == 2 and hints[1] is Ellipsis:
-        return {"type": "array", "items": _schema_of(hints[0], definitions)}
-    return {
-        "type": "array",
-        "prefixItems": [_schema_of(hint, definitions) for hint in hints],
-        "items": False,
-        "minItems": len(hints),
-    }
