@@ -15,7 +15,7 @@ from ..page.folder import PICTURE, SCRIPT, STYLE
 from .layout import REPORTS, write_in
 
 # in a page of ours, a name within quotes cannot come from a text: there, quotes are escaped
-NAMED = re.compile(rb'(?:src|href)="((?:pictures/[0-9a-f]{16}\.png)|page\.css|page\.js)"')
+NAMED = re.compile(rb'="(?:(?<=src=")|(?<=href="))(pictures/[0-9a-f]{16}\.png|page\.css|page\.js)"')
 
 
 def beside(html: bytes) -> list[str]:
