@@ -32,6 +32,7 @@ from .two_sites import (
     compared,
     make,
     only,
+    report_file,
 )
 
 pytestmark = pytest.mark.usefixtures("one_core")
@@ -199,3 +200,11 @@ def test_the_page_in_a_browser(browser: Any, page: Path) -> None:
         assert "16 mended" in text
         assert "p = 0.001312" in text
         assert it.page.evaluate("[...document.images].filter(each => each.naturalWidth > 0).length") >= 6
+
+
+def test_what_holds_for_one_image_is_no_caveat_of_the_sites(work: Path, tmp_path: Path) -> None:
+    asked: dict[str, Any] = {"images": "few", "only": ("predictions", "attributions", "weights")}
+    old, new = (make(work, tmp_path / colour, "epoch1", target=colour, **asked) for colour in ("red", "blue"))
+    reports = [reportgen.read(report_file(site, "green")) for site in (old, new)]
+    assert "explain different classes" in " ".join(reportgen.diff(*reports).caveats)
+    assert compared(old, new).caveats == ()

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from reportgen.sections.predictions.variation import total_variation
+from reportgen.site_diff.facts import _layer
 from reportgen.site_diff.statistics import EXACT, linear_cka, mcnemar
 
 
@@ -93,3 +94,12 @@ def test_cka_of_what_is_the_same_on_every_image_is_none() -> None:
     assert linear_cka(constant, np.arange(150.0).reshape(50, 3)) is None
     with pytest.raises(ValueError, match="four or more"):
         linear_cka(np.eye(3), np.eye(3))
+
+
+def test_inactive_channels_do_not_stand_for_a_layer_without_maps() -> None:
+    row: dict[str, Any] = {"shape": [2, 2, 3], "inactive": [1], "inactive_values": [0.5], "channels": []}
+    assert _layer(row).known.tolist() == []  # so that CKA is refused, not taken from one channel that is the same everywhere
+    shown = _layer({**row, "channels": [{"channel": 2, "mean": 4.0}]})
+    assert (shown.known.tolist(), shown.means.tolist()) == ([1, 2], [0.5, 4.0])
+    whole = _layer({**row, "inactive": [0, 1, 2], "inactive_values": [1, 0, 2]})  # maps of a single cell, for one
+    assert (whole.known.tolist(), whole.zero.tolist()) == ([0, 1, 2], [1])

@@ -50,7 +50,7 @@ def diff_of(pair: Pair, tolerance: float, files: Files) -> Diff:
     return Diff(
         same=same,
         verdict=find_verdict(pair, sections, same, tolerance, checks),
-        caveats=tuple(_caveats(pair)),
+        caveats=tuple(caveats_of(pair)),
         comparable=comparable(alike),
         better=better([each.metrics for each in made], [each.truth for each in made], pair.same_model),
         alike=alike,
@@ -72,11 +72,12 @@ def _in_order() -> list[tuple[str, Section[Any, Any]]]:
     return sorted(SECTIONS.items(), key=lambda item: item[1].topic == "detail")
 
 
-def _caveats(pair: Pair) -> Iterator[str]:
+def caveats_of(pair: Pair, *, of_image: bool = True) -> Iterator[str]:
+    """Yield what a reader of the comparison must know first; without `of_image`, leave out what holds for this image alone."""
     yield from provenance_caveats(pair.old, pair.new)
     for section in SECTIONS.values():
         found = pair.found(section)
-        if found is not None and section.caveats:
+        if found is not None and section.caveats and (of_image or section.about == "model"):
             yield from section.caveats(found, pair)
     for name, section in SECTIONS.items():
         held = [present(getattr(report, name)) is not None for report in (pair.old, pair.new)]

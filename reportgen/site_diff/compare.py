@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..comparison.command import comparison_command
-from ..comparison.diff import diff_of
+from ..comparison.diff import caveats_of, diff_of
 from ..comparison.pair import Pair
 from ..comparison.result import Diff
 from ..errors import ReportFileError
@@ -139,7 +139,7 @@ def _compare_models(sites: Sites, old: Sequence[Entry], new: Sequence[Entry], pr
         pair=diff,
         pair_reason=reason,
         model_same=diff is not None and _model_same(diff, sites.asked.tolerance),
-        caveats=tuple(_caveats(images, diff)),
+        caveats=tuple(_caveats(images, pair)),
     )
 
 
@@ -213,7 +213,7 @@ def _shift_reason(reasons: dict[str, int], images: int) -> str:
     return f"Not computed{' ' if of else ''}{of}: {most}."
 
 
-def _caveats(images: Sequence[ComparedImage], diff: Diff | None) -> list[str]:
+def _caveats(images: Sequence[ComparedImage], pair: Pair | None) -> list[str]:
     """Return what a reader must know first: what differs in how the answers were made, and what could not be told."""
     found = []
     for which in ("old", "new"):
@@ -227,4 +227,4 @@ def _caveats(images: Sequence[ComparedImage], diff: Diff | None) -> list[str]:
     apart = sum(bool(each.old.truth and each.new.truth) and not truths_agree(each.old, each.new) for each in images)
     if apart:
         found.append(f"The sites give another truth for {counted(apart, 'image')}; these do not count in the accuracy.")
-    return [*found, *(diff.caveats if diff is not None else ())]
+    return [*found, *(caveats_of(pair, of_image=False) if pair is not None else ())]

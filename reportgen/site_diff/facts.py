@@ -83,8 +83,8 @@ def _layer(row: dict[str, Any]) -> LayerFacts:
     zero = inactive[values == 0] if len(values) else inactive if row["inactive_values"] is None else inactive[:0]
     shown = _numbers([each["channel"] for each in row["channels"]], channels)
     means = np.array([each["mean"] for each in row["channels"]], np.float64)
-    # an inactive channel has one value everywhere, which is also its mean
-    if len(values):
+    # an inactive channel has one value everywhere, which is also its mean; alone, such channels do not stand for a layer
+    if len(values) and (len(shown) or len(inactive) == channels):
         shown, means = np.concatenate([shown, inactive]), np.concatenate([means, values])
     known, places = np.unique(shown, return_index=True)
     return LayerFacts(channels, zero, known, means[places].astype(np.float32))
