@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -85,6 +88,32 @@ def test_a_picture_does_not_hang_on_which_others_are_made() -> None:
     again = colour_net().excite("conv", (2, 0, 1, 0))
     assert again[2] == alone
     assert again[1] == again[3]
+
+
+IN_EACH_PLACE = """
+import numpy as np
+from reportgen.backend import tf
+from reportgen.inspection.climb import BATCH, Climb, Sizes
+
+climb = Climb(lambda pixels: tf.reduce_mean(pixels, (1, 2)), Sizes((48, 40), (40, 32)), 3)
+random = np.random.default_rng(7)
+waves, slopes = (random.normal(size=(*shape[:2], BATCH, 3, *rest)).astype(np.float32)
+                 for shape, rest in ((climb.start.shape, (2,)), (climb.canvas, ())))
+shown = []
+for place in range(BATCH):
+    moved, canvas = (np.roll(each, place, axis=2).reshape(*each.shape[:2], -1) for each in (waves, slopes))
+    shades = climb._shades(moved)
+    parts = shades, climb._back(canvas, shades)
+    shown.append([np.roll(part.reshape(*part.shape[:2], BATCH, -1), -place, axis=2) for part in parts])
+print([all(np.array_equal(*pair) for pair in zip(shown[0], each)) for each in shown])
+"""
+
+
+def test_a_picture_does_not_hang_on_its_place_among_the_others() -> None:
+    # products of matrices by this processor's instructions round by the place of a row; the name is ignored where it is unknown
+    environment = {**os.environ, "OPENBLAS_CORETYPE": "Haswell"}
+    ran = subprocess.run([sys.executable, "-c", IN_EACH_PLACE], env=environment, capture_output=True, text=True, check=False)
+    assert ran.stdout.strip() == str([True] * 8), ran.stderr
 
 
 def test_layers_side_by_side_give_what_each_gives_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,7 @@ TURN = math.radians(10)
 ZOOM = 0.1
 # lucid's directions of colour variation in photographs; brightness varies most
 COLOURS = np.array([[0.26, 0.09, 0.02], [0.27, 0.0, -0.05], [0.27, -0.09, 0.03]], np.float32)
+COLOURS /= np.linalg.norm(COLOURS, axis=0).max()
 
 Respond = Callable[[Any], Any]  # maps pixels (n, h, w, channels) to how much they excite each filter of a layer, (n, filters)
 
@@ -64,9 +65,7 @@ class Climb:
         # all but the first and, of an even width, the last column stand for their mirror image, too
         columns = np.arange(width // 2 + 1)[:, None]
         self.weights_back = (weights * np.where((columns == 0) | (2 * columns == width), 1, 2)).astype(np.float32)
-        colours = COLOURS / np.linalg.norm(COLOURS, axis=0).max()
-        # of all pictures of a batch at once; None if their channels are no colours
-        self.colours = np.kron(np.eye(BATCH), colours.T).astype(np.float32) if channels == 3 else None
+        self.coloured = channels == 3
         taps = 4 * math.prod(sizes.window)
         self.gradient = tf.function(lambda *given: self._gradient(respond, *given), autograph=False).get_concrete_function(
             tf.TensorSpec((height, width, BATCH * channels), tf.float32),
@@ -135,14 +134,14 @@ class Climb:
         Coefficients are (h, w // 2 + 1, n channels 2), with real and imaginary parts in turn.
         """
         values = np.fft.irfft2((waves * self.weights).view(np.complex64), s=self.canvas, axes=(0, 1))
-        return np.tanh((values if self.colours is None else values @ self.colours) / 2)
+        return np.tanh((_mixed(values, COLOURS) if self.coloured else values) / 2)
 
     def _back(self, slope: np.ndarray, shades: np.ndarray) -> np.ndarray:
         """Return the gradient at the coefficients, given that at the canvas, with a root mean square of 1."""
         # divided by its max first, because squares may leave the range of float32; nan and infinity are not hidden by this
         greatest = np.abs(slope).max((0, 1)).reshape(BATCH, -1).max(1)
         slope = slope / np.repeat(_or_1(greatest), self.channels) * (1 - shades * shades)
-        slope = slope if self.colours is None else slope @ self.colours.T
+        slope = _mixed(slope, COLOURS.T) if self.coloured else slope
         waves = np.fft.rfft2(slope, axes=(0, 1), norm="forward").view(np.float32) * self.weights_back
         squares = np.einsum("hwk,hwk->k", waves, waves).reshape(BATCH, -1).sum(1) / (waves.size / BATCH)
         gradient: np.ndarray = waves / np.repeat(_or_1(np.sqrt(squares)), 2 * self.channels)
@@ -167,6 +166,15 @@ class Climb:
         taps[..., 0] = np.arange(len(taps))[:, None]
         taps[..., 1] = np.where(inside, y * width + x, 0)
         return taps.reshape(-1, 2), shares.ravel().astype(np.float32)
+
+
+def _mixed(values: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Return values of three channels, (h, w, n 3), mixed by `shares`, (3, 3), one row for each channel that is returned.
+
+    Not a product of matrices: how BLAS rounds depends on where a picture is in its batch, and the steps make that visible.
+    """
+    first, second, third = np.ascontiguousarray(values.reshape(-1, 3).T)
+    return np.stack([a * first + b * second + c * third for a, b, c in shares], axis=-1).reshape(values.shape)
 
 
 def _or_1(divisors: np.ndarray) -> np.ndarray:
