@@ -38,9 +38,9 @@ def palette_png(indices: np.ndarray, colours: bytes) -> bytes:
 
 
 def with_opacities(png: bytes, opacities: bytes) -> bytes:
-    """Return a PNG of this module, with 256 colours and no opacities yet, with an opacity for each of them."""
+    """Return a PNG of this module, with 256 colours, with an opacity for each of them, in the place of those that it has."""
     palette_end = len(SIGNATURE) + 12 + 13 + 12 + 3 * 256  # the chunks IHDR and PLTE
-    return png[:palette_end] + _chunk(b"tRNS", opacities) + png[palette_end:]
+    return png[:palette_end] + _chunk(b"tRNS", opacities) + png[png.index(b"IDAT", palette_end) - 4 :]
 
 
 def paeth(pixels: np.ndarray) -> np.ndarray:

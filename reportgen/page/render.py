@@ -21,7 +21,7 @@ from ..codec import Encoder
 from ..curves import Panel
 from ..errors import OptionError, reason_of
 from ..overlay import opacity
-from ..picture import CLASSES, RGB, Picture, palette, to_png, with_opacity
+from ..picture import CLASSES, RGB, Picture, palette, with_opacity
 from ..report import LEFT_OUT, MADE_BEFORE, SECTIONS, Absent, Report
 from ..sections.section import FigureTable
 from .charts import Pair, distribution_charts, extent
@@ -182,7 +182,7 @@ class Composer:
     def laid(self, layer: Picture) -> ShownPicture:
         """Return an overlay with its URL in the page; the weaker its values, the more the picture below shows through."""
         identity = self.encoder.identify(layer)
-        png = with_opacity(to_png(layer), opacity(layer))
+        png = with_opacity(self.encoder.pictures[identity], opacity(layer))
         self.encoder.pictures[identity] = self._drawn[identity] = png
         return self.shown(layer)
 

@@ -14,7 +14,7 @@ from ...methods.attribution import METHODS, Method
 from ...methods.subject import Subject
 from ...options import Options
 from ...overlay import COARSE, laid_over
-from ...palettes import QUICK_SAMPLE, few_colours
+from ...palettes import few_colours
 from ...picture import DIVERGING, RGB, WHOLE, Part, Picture, finite_range, quantize
 from ...probe import Probe, Question, label_of
 from ...records import formerly, record
@@ -225,7 +225,7 @@ def find_attributions(probe: Probe, options: Options) -> Attributions:
     return Attributions(
         rows=tuple(_rows(made, probe, options)),
         not_made=tuple(not_made),
-        image=Picture(few_colours(probe.original, QUICK_SAMPLE), 0.0, 255.0, RGB),
+        image=Picture(few_colours(probe.original, quick=True), 0.0, 255.0, RGB),
         quality=quality_of(made, label) if options.quality else (),
         correlations=correlations_of(made) if options.quality else (),
         sanity=sanity_of(made, label) if options.sanity else (),
