@@ -148,6 +148,12 @@ def test_an_archive_that_claims_more_than_it_holds(tmp_path: Path) -> None:
         given_image(path)
 
 
+def test_an_archive_without_arrays_is_told(tmp_path: Path) -> None:
+    np.savez(tmp_path / "empty.npz")
+    with pytest.raises(ImageError, match=r"expected one array .*, got none"):
+        given_image(tmp_path / "empty.npz")
+
+
 @pytest.mark.parametrize(
     ("tag", "value", "reason"),
     [

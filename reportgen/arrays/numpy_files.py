@@ -15,7 +15,7 @@ from ..errors import ImageError
 from ..formatting import plain, shape
 from ..image import STANDARD_INPUT
 
-NPY_MARK, ZIP_MARK = b"\x93NUMPY", b"PK\x03\x04"
+NPY_MARK, ZIP_MARKS = b"\x93NUMPY", (b"PK\x03\x04", b"PK\x05\x06")  # the latter begins an archive without members
 MOST_VALUES = 30_000_000  # of an array: 120 MB as float32, next to 240 MB of doubles
 MOST_MEMBERS = 1000  # of a .npz
 AT_ONCE = 1_000_000  # values read at a time: the raw bytes are never held as a whole next to the array
@@ -56,7 +56,7 @@ def is_numpy(path: Path) -> bool:
     """Return whether the file is a NumPy file, by its first bytes; raises `ImageError` if it cannot be read."""
     start = _start(path)
     return start.startswith(NPY_MARK) or (
-        start.startswith(ZIP_MARK) and (path.suffix.lower() == ".npz" or path.name == STANDARD_INPUT)
+        start.startswith(ZIP_MARKS) and (path.suffix.lower() == ".npz" or path.name == STANDARD_INPUT)
     )
 
 
