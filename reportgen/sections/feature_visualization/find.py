@@ -21,6 +21,10 @@ PER_LAYER = 8  # filters
 AFFORDABLE = 300_000_000  # multiply-adds of a forward pass
 LARGEST_MAP = 128  # pixels
 NONE_RAISED = "None of the filters looked at raised the score on this image."
+NOT_FINITE = (
+    "It is not known which filters raised the score on this image: the contributions of some are not finite (nan or infinite), "
+    "and no other is positive."
+)
 
 Chosen = Literal["contribution", "activity", "request"]
 
@@ -208,7 +212,8 @@ def _found(
     rows: list[FilterPicture] = []
     failed = []
     for path, channels in filters.items():
-        found = made[path] if channels else NotApplicable(NONE_RAISED)
+        known = np.isfinite((contributions or {}).get(path, 0.0)).all()
+        found = made[path] if channels else NotApplicable(NONE_RAISED if known else NOT_FINITE)
         if isinstance(found, NotApplicable):
             failed.append(NoPictures(path, str(found)))
         else:
