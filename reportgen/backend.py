@@ -37,6 +37,10 @@ with without_native_log(), without_matplotlib(), without_collection():
     except ImportError:  # private in Keras, and only used to tell ReLUs of a model from those that compute a hard sigmoid
         keras_functions = None
     try:
+        from keras.src.activations import activations as keras_activations
+    except ImportError:  # private in Keras, and only used to tell ReLUs from leaky ones that are computed from them
+        keras_activations = None
+    try:
         from tensorflow.python.framework import op_callbacks
     except ImportError:  # private in TensorFlow, and only used to find a layer's inputs across bare operations
         op_callbacks = None
@@ -56,6 +60,7 @@ __all__ = [
     "global_state",
     "json_utils",
     "keras",
+    "keras_activations",
     "keras_functions",
     "legacy_h5_format",
     "op_callbacks",

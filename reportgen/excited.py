@@ -14,7 +14,8 @@ STEPS = 64  # of gradient ascent
 class Excited:
     """A picture that maximizes a filter's activation: uint8 (h, w, channels), unscaled pixels.
 
-    `activation` is the mean of the channel over its map before the activation function; `start` is the same on a grey picture.
+    `activation` is the mean of the channel over its map, before the activation function of a convolution or dense layer; `start`
+    is the same on a grey picture.
     """
 
     channel: int

@@ -212,8 +212,8 @@ def test_a_value_is_explained_in_the_words_of_values() -> None:
         model, PIXELS, preprocess="unit", task="regression", explain="all", only="predictions,attributions"
     )
     text = text_of(reportgen.render(report))
-    assert "no place at this layer raised the value" in text
-    assert "no place at this layer lowered the value" not in text
+    assert "found no place at this layer that raised the value" in text
+    assert "no place at this layer that lowered the value" not in text
     assert "Here the score is the value for what raised it, and minus the value for what lowered it." in text
     assert "No metric given add one with --metric NAME=VALUE" in text
     for each in ("this class", "every class", "Accuracy"):

@@ -17,6 +17,8 @@ from reportgen.backend import tf
 from reportgen.errors import NotApplicable, OptionError
 from reportgen.excited import OUTPUT
 from reportgen.inspection.climb import Climb, Sizes
+from reportgen.inspection.network import KerasNetwork
+from reportgen.loading.sources import load
 from reportgen.progress import watching
 
 from .ascent_nets import colour_net, deep_net
@@ -37,6 +39,19 @@ def test_the_picture_of_a_hand_set_filter_has_its_colour_behind_a_shut_relu(sche
         assert red.activation == pytest.approx((colour[0] - colour[1]) / 255 - 5, abs=3e-5)  # summed in float32
         assert red.start == pytest.approx(-5, abs=1e-5)
         assert (dead.activation, dead.start) == (-2, -2)
+
+
+@pytest.mark.parametrize("activation", ["relu", "sigmoid"])
+def test_a_unit_of_a_dense_layer_is_raised_before_its_activation(activation: str) -> None:
+    inputs = keras.Input((8, 8, 3))
+    x = layers.GlobalAveragePooling2D()(inputs)
+    model = keras.Model(inputs, layers.Dense(2)(layers.Dense(1, activation=activation, name="hidden")(x)))
+    model.get_layer("hidden").set_weights([np.array([[1], [-1], [0]]), np.array([-5])])
+    (made,) = KerasNetwork(load(model, preprocess="unit")).excite("hidden", (0,))
+    colour = made.picture.reshape(-1, 3).mean(axis=0)
+    assert made.start == pytest.approx(-5, abs=1e-5)
+    assert made.activation == pytest.approx((colour[0] - colour[1]) / 255 - 5, abs=3e-5)
+    assert colour[0] - colour[1] > 40
 
 
 def test_the_scale_of_a_filter_does_not_change_its_picture() -> None:

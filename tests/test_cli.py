@@ -170,6 +170,14 @@ def test_warnings_go_to_standard_error_and_not_with_quiet(folder: Path) -> None:
     assert here("report", "cat.png", "-m", "no_convolution.keras", "-q", cwd=folder).stderr == ""
 
 
+def test_tensorflow_says_nothing_of_compiling_a_grouped_convolution(folder: Path) -> None:
+    built("all_convolutions").save(folder / "grouped.keras")
+    explained = ("--preprocess", "unit", "--only", "attributions", "--explain", "occlusion")
+    result = fresh("report", "cat.png", "-m", "grouped.keras", *explained, cwd=folder)
+    said = [line for line in result.stderr.splitlines()[:-1] if not line.startswith("Warning: ")]
+    assert (result.returncode, said) == (0, [])
+
+
 def test_a_users_template_goes_before_ours(folder: Path) -> None:
     template = folder / "mine" / "sections" / "layers" / "report.html.j2"
     template.parent.mkdir(parents=True)

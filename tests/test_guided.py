@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
-from reportgen.backend import keras, tf
+from reportgen.backend import keras, keras_activations, tf
 from reportgen.errors import NotApplicable
 from reportgen.inspection.guiding import guided_relus
 from reportgen.methods.attribution import METHODS
 
 from .attributed import subjects
 
-layers = keras.layers
+layers, relu = keras.layers, keras.activations.relu
 
 PIXEL = np.full((1, 1, 1), 102, np.uint8)  # 0.4 as the model takes it
 
@@ -70,6 +71,11 @@ def test_what_speaks_for_no_is_not_what_speaks_for_yes() -> None:
         (layers.ReLU(negative_slope=0.1), -3.2),
         (layers.ReLU(negative_slope=0.1, max_value=6), -3.2),
         (layers.ReLU(negative_slope=0.1, threshold=0.2), -3.2),
+        (partial(relu, threshold=0.2), 0),
+        (partial(relu, negative_slope=0.1), -3.2),
+        (partial(relu, negative_slope=0.1, max_value=6), -3.2),
+        (partial(relu, negative_slope=0.1, threshold=0.2), -3.2),
+        (layers.Activation(partial(relu, negative_slope=0.1, max_value=6)), -3.2),
         (layers.LeakyReLU(0.1), -3.2),
         (layers.PReLU(keras.initializers.Constant(0.1)), -3.2),
         # slopes of 1 / 6; x (x + 3) / 6 has slopes of 3.8 / 6 and 2.2 / 6
@@ -95,14 +101,14 @@ def test_leaky_relus_alone_are_not_guided(activation: Any) -> None:
 
 
 def test_keras_is_as_before_after_an_error() -> None:
-    before = layers.ReLU.call, layers.PReLU.call
+    before = vars(keras_activations.ReLU)["static_call"], layers.PReLU.call
 
     def fail_inside() -> None:
         with tf.Graph().as_default(), guided_relus():
-            assert (layers.ReLU.call, layers.PReLU.call) != before
+            assert layers.PReLU.call != before[1]
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fail_inside()
-    assert (layers.ReLU.call, layers.PReLU.call) == before
+    assert (vars(keras_activations.ReLU)["static_call"], layers.PReLU.call) == before
     assert float(keras.activations.hard_sigmoid(np.float32(0))) == 0.5

@@ -29,6 +29,7 @@ MARGIN = 24  # pixels beyond the receptive field, so that enough cells see none 
 LARGEST = 128  # pixels, a side of a picture: doubling it takes four times as long and shows the same
 SHARE = 0.75  # of a picture's sides are seen in a step: in half the time, the picture becomes smoother, not worse
 SMALLEST = 48  # pixels: a side of a picture that is no longer is seen whole
+DENSE = (keras.layers.Dense, keras.layers.EinsumDense)
 AT_ONCE = 100_000_000  # bytes of a network's outputs up to which two layers' pictures are made at once
 
 
@@ -199,7 +200,8 @@ def _without_activation(layer: Any) -> Iterator[None]:
 
     A closed ReLU passes no gradient back, so the picture would stay grey.
     """
-    if not _activates(layer) or "activation" not in vars(layer) or not hasattr(layer, "kernel_size"):
+    activates_last = hasattr(layer, "kernel_size") or isinstance(layer, DENSE)
+    if not _activates(layer) or "activation" not in vars(layer) or not activates_last:
         yield
         return
     before = vars(layer)["activation"]

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial, wraps
 from typing import Any
 
-from ..backend import keras, keras_functions, tf
+from ..backend import keras, keras_activations, keras_functions, tf
 from ..errors import NotApplicable
 from ..explained import Question
 
@@ -33,28 +33,33 @@ def guided_relus() -> Iterator[None]:
 
     Leaky ReLUs, PReLU and hard sigmoids do, though Keras computes them from ReLUs, of -x for example.
     """
-    relu, prelu = keras.layers.ReLU, keras.layers.PReLU
-    changed = [(relu, "call", _relu_layer(relu.call)), (prelu, "call", _ordinary(prelu.call))]
+    prelu = keras.layers.PReLU
+    changed = [(prelu, "call", _ordinary(prelu.call))]
+    # Keras's layer, its activation function and the operation that stands for it in a functional model all call this
+    keras_relu: Any = getattr(keras_activations, "ReLU", None)
+    if hasattr(keras_relu, "static_call"):
+        changed.append((keras_relu, "static_call", staticmethod(_relu(keras_relu.static_call))))
     if hasattr(keras_functions, "hard_sigmoid"):
         changed.append((keras_functions, "hard_sigmoid", _ordinary(keras_functions.hard_sigmoid)))
     with ExitStack() as stack:
         for owner, name, function in changed:
-            stack.callback(setattr, owner, name, getattr(owner, name))
+            stack.callback(setattr, owner, name, vars(owner)[name])
             setattr(owner, name, function)
         stack.enter_context(_gradients(GUIDED))
         yield
 
 
-def _relu_layer(call: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+def _relu(call: Callable[..., Any]) -> Callable[..., Any]:
     ordinary = _ordinary(call)
 
-    def guided(layer: Any, inputs: Any) -> Any:
-        if layer.negative_slope:
-            return ordinary(layer, inputs)
-        if not layer.threshold:
-            return call(layer, inputs)
+    def guided(inputs: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
+        settings = {"negative_slope": negative_slope, "max_value": max_value, "threshold": threshold}
+        if negative_slope:
+            return ordinary(inputs, **settings)
+        if not threshold:
+            return call(inputs, **settings)
         with _gradients(POSITIVE):  # no ReLU of TensorFlow has a threshold: Keras computes it by a comparison
-            return tf.identity(call(layer, inputs))
+            return tf.identity(call(inputs, **settings))
 
     return guided
 

@@ -6,12 +6,14 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from ..backend import keras, tf
 from ..errors import ModelError, reason_of
 from ..loading.loaded import Loaded
 from ..probe import Shape
+from ..quiet import without_native_log
 from .answer import chosen_head, count_classes, heads_of
 from .bounding import HeldMemory
 from .freeing import freeing
@@ -158,9 +160,17 @@ def compiled(run: Callable[[], Any]) -> Callable[[], Any]:
 
     def call() -> Any:
         with functions_run(eagerly=False):
+            _compile_once()
             return run()
 
     return call
+
+
+@cache
+def _compile_once() -> None:
+    """Compile something small, because TensorFlow says on standard error when it does so for the first time in a process."""
+    with tf.init_scope(), without_native_log():
+        tf.function(lambda: tf.zeros(1), jit_compile=True)()
 
 
 def cannot_run(loaded: Loaded, reason: str) -> str:

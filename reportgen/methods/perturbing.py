@@ -28,7 +28,9 @@ def score_cam(subject: Subject) -> np.ndarray:
     """
     chosen = active_channels(subject)
     if not len(chosen):
-        raise NotApplicable("Score-CAM masks the image with the layer's feature maps, but each of them is constant.")
+        finite = np.isfinite(subject.activations).all()
+        why = "constant" if finite else "constant or has values that are not finite (nan or infinite)"
+        raise NotApplicable(f"Score-CAM masks the image with the layer's feature maps, but each of them is {why}.")
     image, start, layer = subject.input, subject.without, subject.layer
 
     def seen_through(place: int) -> np.ndarray:

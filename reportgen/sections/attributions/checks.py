@@ -19,7 +19,8 @@ def zero_attribution(probe: Probe) -> Iterator[Finding]:
         yield Finding(
             level="note",
             path=explained.path,
-            text=f"The attribution map of {explained.path} is zero everywhere: nothing at this layer raises the explained score.",
+            text=f"The Grad-CAM map of {explained.path} is zero everywhere: by its gradients, averaged over the image, nothing "
+            "at this layer raises the explained score.",
             advice="Explain another class with --class, or see the checks above.",
             value=0.0,
         )

@@ -118,7 +118,8 @@ class SanityStep:
 class Sanity:
     """How a method's map for one class changes as the weights are randomized; `passed` says whether it changes enough.
 
-    At the last step all weights are random.
+    At the last step all weights are random. There are no steps if there is nothing to compare: the map has the same absolute
+    value everywhere or is not finite, or the model has no weights to randomize.
     """
 
     KEY: ClassVar = ("method", "class_index", "sense")
@@ -134,6 +135,11 @@ class Sanity:
     def title(self) -> str:
         """The method's name as in its paper."""
         return title_of(self.method)
+
+    @property
+    def checked(self) -> bool:
+        """Whether there was something to compare; earlier reports list steps without a figure if there was not."""
+        return bool(self.steps)
 
     @property
     def last(self) -> float | None:
@@ -212,9 +218,11 @@ def sanity_of(made: Sequence[Made], label: Label) -> tuple[Sanity, ...]:
         return ()
     subject = first[0].subject
     named, sense = label(subject.question)
-    attributes = [each.method.attribute for each in first]
-    every = [each.method.cost in ("", "1 gradient") for each in first]
-    cascades = cascade(subject, attributes, [each.heat for each in first], every)
+    comparable = [each for each in first if _varies(each.heat)]
+    attributes = [each.method.attribute for each in comparable]
+    every = [each.method.cost in ("", "1 gradient") for each in comparable]
+    cascades = cascade(subject, attributes, [each.heat for each in comparable], every) if comparable else []
+    steps_of = dict(zip((each.method.name for each in comparable), cascades, strict=True))
     return tuple(
         Sanity(
             method=each.method.name,
@@ -222,7 +230,13 @@ def sanity_of(made: Sequence[Made], label: Label) -> tuple[Sanity, ...]:
             label=named,
             sense=sense,
             steps=tuple(SanityStep(path, alike) for path, alike in steps),
-            passed=not steps or steps[-1][1] is None or steps[-1][1] < ALIKE,
+            passed=bool(steps) and (steps[-1][1] is None or steps[-1][1] < ALIKE),
         )
-        for each, steps in zip(first, cascades, strict=True)
+        for each, steps in ((each, steps_of.get(each.method.name, ())) for each in first)
     )
+
+
+def _varies(heat: np.ndarray) -> bool:
+    """Return whether a map has ranks that can be compared."""
+    values = np.abs(heat)
+    return bool(np.isfinite(values).all() and values.max() > values.min())

@@ -21,6 +21,10 @@ PER_LAYER = 8  # filters
 AFFORDABLE = 300_000_000  # multiply-adds of a forward pass
 LARGEST_MAP = 128  # pixels
 NONE_RAISED = "None of the filters looked at raised the score on this image."
+NOT_FINITE = (
+    "It is not known which filters raised the score on this image: the contributions of some are not finite (nan or infinite), "
+    "and no other is positive."
+)
 
 Chosen = Literal["contribution", "activity", "request"]
 
@@ -29,10 +33,11 @@ Chosen = Literal["contribution", "activity", "request"]
 class FilterPicture:
     """A filter, or a class if the path is "", and the picture that maximizes its activation.
 
-    `activation` is the mean of the channel over its map, before the activation function, when the model sees `picture`. `start`
-    is the same for the grey picture from which the gradient ascent of `steps` steps started. For a class both are its logit.
-    `map` is the filter's feature map on this report's image, after the activation function, and `greatest` is its max; both are
-    None if the layer's feature maps are not known. `contribution` is the sum over the map of each value times the gradient of
+    `activation` is the mean of the channel over its map when the model sees `picture`, before the activation function of a
+    convolution or dense layer; of any other layer, such as a ReLU, it is that of the output. `start` is the same for the grey
+    picture from which the gradient ascent of `steps` steps started. For a class both are its logit. `map` is the filter's
+    feature map on this report's image, after the activation function, and `greatest` is its max; both are None if the layer's
+    feature maps are not known. `contribution` is the sum over the map of each value times the gradient of
     the explained score; None if the filter was chosen in another way.
     """
 
@@ -208,7 +213,8 @@ def _found(
     rows: list[FilterPicture] = []
     failed = []
     for path, channels in filters.items():
-        found = made[path] if channels else NotApplicable(NONE_RAISED)
+        known = np.isfinite((contributions or {}).get(path, 0.0)).all()
+        found = made[path] if channels else NotApplicable(NONE_RAISED if known else NOT_FINITE)
         if isinstance(found, NotApplicable):
             failed.append(NoPictures(path, str(found)))
         else:
