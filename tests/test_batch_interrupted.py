@@ -123,13 +123,16 @@ def wait_for(condition: Any, seconds: float = 60) -> None:
         time.sleep(0.002)
 
 
-def test_ctrl_c_while_workers_draw_writes_the_index_and_leaves_no_process(server: Server, folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])  # Ctrl-C, and what schedulers and containers send
+def test_a_signal_while_workers_draw_writes_the_index_and_leaves_no_process(
+    ending: signal.Signals, server: Server, folder: Path, tmp_path: Path
+) -> None:
     assert IMAGES > WORTH  # workers draw
     site = tmp_path / "site"
     group = server.start(*command(folder, site), errors=tmp_path / "errors")
     wait_for(lambda: len(pages(site)) >= 3)
     assert len(alive_in(group)) > 1 or len(os.sched_getaffinity(0)) == 1
-    os.killpg(group, signal.SIGINT)  # as a terminal does, to every process
+    os.killpg(group, ending)  # as a terminal does, to every process
     assert server.answer() == "130"
     assert alive_in(group) == []
     errors = (tmp_path / "errors").read_text()

@@ -115,6 +115,7 @@ def test_bad_usage_is_a_line_and_writes_nothing(
         ((sites[0], report), "is a site, and"),
         ((report, sites[0]), "give two sites, or reports."),
         ((sites[0],), "expected two sites"),
+        ((*sites, "--markdown", "d.md"), "there is no site d.md; --markdown takes no file, it prints to standard output"),
         ((*sites, few[0]), "expected two sites, the older one first; got 3."),
         ((*sites, "--fail-on", "error"), "--fail-on error: expected flips, broken or accuracy."),
         ((*sites, "-o", sites[1] / "index.html"), "which is not changed"),

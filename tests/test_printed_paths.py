@@ -103,3 +103,12 @@ def test_a_reader_that_stops_is_no_error(tmp_path: Path) -> None:
         it.stdout.close()
         assert it.stderr.read() == b""
     assert it.returncode == 0
+
+
+def test_a_failed_image_is_told_in_one_line_whatever_its_name(tmp_path: Path) -> None:
+    (tmp_path / "a\nb\x1b[31m.png").write_text("no image")
+    result = here("batch", ".", "--only", "predictions", "-o", "site", cwd=tmp_path)
+    assert result.returncode == 1
+    assert "\x1b" not in result.stderr
+    lines = result.stderr.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["Failed", "0 reports made, 0 kept, 1 failed"]

@@ -136,6 +136,22 @@ def test_the_figures_of_a_model_worked_out_on_paper() -> None:
     assert [each.stem for each in figures.confidently_wrong] == ["3", "1"]
 
 
+def test_accuracy_stands_beside_confidence_only_where_the_truth_is_known() -> None:
+    facts: dict[str, Any] = {
+        "classes": "classification 10 ",
+        "answer": "cat",
+        "class_index": 3,
+        "label": "cat",
+        "confidence": 0.5,
+    }
+    truths: tuple[dict[str, Any], ...] = ({}, {"truth": "cat", "truth_index": 3, "rank": 1, "correct": True})
+    for truth in truths:
+        page = site_pages([entry("a", **facts, **truth)])["model-m.html"].decode()
+        assert page.count(">Accuracy</th>") == page.count("accuracy (dot)") == bool(truth)
+        head, first = page.split('<th scope="col">Confidence</th>')[1].split("</tr>")[:2]
+        assert head.count("<th ") + 1 == first.count("<th ") + first.count("<td ")
+
+
 def test_rows_beyond_a_thousand_reports_stand_on_further_pages() -> None:
     pages = site_pages([entry(f"{place:05}") for place in range(REPORTS_A_PAGE + 5)])
     assert pages["index.html"].count(b"<tr id=") == REPORTS_A_PAGE

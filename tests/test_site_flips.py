@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reportgen import batch, diff_sites, render_site_diff
+from reportgen.page.environment import breakable
 from reportgen.site.entries import Entry
 from reportgen.site_diff.answers import answer_changed, shared_truth
+from reportgen.site_diff.verdict import changed
+
+from .models import built
 
 
 def entry(answer: str, classes: str = "classification 3 x", index: int | None = 0, **facts: Any) -> Entry:
@@ -48,3 +55,43 @@ def test_a_truth_counts_only_where_both_sites_give_the_same() -> None:
     assert shared_truth(entry("cat", **right), entry("cat", **{**right, "truth": "Cat"})) == "Cat"
     assert shared_truth(entry("cat", **right), entry("cat", **{**right, "truth": "dog", "truth_index": 1})) == ""
     assert shared_truth(entry("cat", **right), entry("cat")) == ""
+
+
+def test_values_are_not_said_to_be_answers_that_did_not_change(tmp_path: Path, cat: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    for name in ("a.png", "b.png"):
+        (tmp_path / "photos" / name).write_bytes(cat.read_bytes())
+    for which, seed in (("old", 1), ("new", 2)):
+        (tmp_path / f"of-{which}").mkdir()
+        models = [tmp_path / f"of-{which}" / f"{name}.keras" for name in ("regression", "softmax_layer")]
+        for model in models:
+            built(model.stem, seed).save(model)
+        batch(
+            [str(each) for each in models], str(tmp_path / "photos"), tmp_path / which, only=("predictions",), preprocess="unit"
+        )
+    found = diff_sites(tmp_path / "old", tmp_path / "new")
+    assert re.search(r"`regression`: 2 of 2 answers changed, by at most [0-9.]+; the answers are not classes\.", found.verdict)
+    assert "none of 2 answers" not in found.verdict.split("`softmax_layer`")[0]
+    # a caveat about one of several models names it
+    assert [each for each in found.caveats if "no flips" in each] == [
+        "`regression`: The answers are not classes, so no flips can be counted."
+    ]
+    page = render_site_diff(found, tmp_path / "old", tmp_path / "new")
+    assert "No answer changed" not in page.split("softmax_layer</h2>")[0]
+    alone = changed(next(each for each in diff_sites(tmp_path / "old", tmp_path / "old").models if each.model == "regression"))
+    assert alone == "none of 2 answers is known to have changed; the answers are not classes"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("english_springer/dog_3.jpg", "english_<wbr>springer/<wbr>dog_<wbr>3<wbr>.jpg"),
+        ("a&b.png", "a&amp;b<wbr>.png"),
+        ("<i>.x", "&lt;i&gt;<wbr>.x"),
+        (".jpg", ".jpg"),
+        ("a.b c", "a.b c"),
+        ("dir/.jpg", "dir/<wbr>.jpg"),
+    ],
+)
+def test_a_name_breaks_between_its_words_first(name: str, shown: str) -> None:
+    assert breakable(name) == shown

@@ -226,3 +226,14 @@ def test_what_python_gives_is_kept_as_the_report_keeps_it(cat: Path) -> None:
 def test_names_that_no_file_can_have_are_refused(name: str) -> None:
     with pytest.raises(ModelError):
         find_reference(name)
+
+
+def test_a_file_cut_short_is_said_to_be_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "model.keras"
+    built("grey").save(path)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ModelError, match="the file is damaged or truncated"):
+        load(str(path))
+    path.write_bytes(b"text")
+    with pytest.raises(ModelError, match="not a model that Keras saved"):
+        load(str(path))

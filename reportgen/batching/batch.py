@@ -140,22 +140,26 @@ def _connected(dask: Any, luggage: Mapping[str, Luggage], progress: Progress) ->
 
 @contextmanager
 def _stopping() -> Iterator[threading.Event]:
-    """Yield an event that the first Ctrl-C sets; a second Ctrl-C interrupts as usual."""
+    """Yield an event that the first Ctrl-C sets, or SIGTERM; a second Ctrl-C interrupts as usual."""
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
 
-    def on_signal(*_: object) -> None:
-        if stop.is_set():
+    def on_signal(number: int, _: object) -> None:
+        # SIGTERM may come twice at once: `timeout` sends it to the process and to its group
+        if stop.is_set() and number == signal.SIGINT:
             raise KeyboardInterrupt
         stop.set()
 
-    before = signal.signal(signal.SIGINT, on_signal)
+    # schedulers and containers end a job by SIGTERM; a program with a handler of its own keeps it
+    ending = [signal.SIGINT, *([signal.SIGTERM] if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL else [])]
+    before = {each: signal.signal(each, on_signal) for each in ending}
     try:
         yield stop
     finally:
-        signal.signal(signal.SIGINT, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 class _Run:

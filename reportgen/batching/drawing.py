@@ -175,7 +175,8 @@ def serve() -> None:
     """Draw pages until standard input ends; the main program of a worker."""
     import signal
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the one that started this one ends it
+    for number in (signal.SIGINT, signal.SIGTERM):  # may reach every process; the one that started this one ends it
+        signal.signal(number, signal.SIG_IGN)
     answers, sys.stdout = sys.stdout.buffer, sys.stderr  # nothing else may be written between the answers
     fragments, known = Fragments(), dict[str, Any]()
     with contextlib.suppress(EOFError, OSError):

@@ -77,10 +77,20 @@ def _in_folder(folder: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _walked(folder: Path) -> Iterator[Path]:
-    """Yield the files in a folder and its subfolders, sorted by name; links to folders are not followed."""
-    for where, folders, names in os.walk(folder):
+    """Yield the files in a folder and its subfolders, sorted by name; links to folders are not followed.
+
+    Raises `ImageError` for a folder that cannot be listed: its images would be missing without a word.
+    """
+    for where, folders, names in os.walk(folder, onerror=_refuse):
         folders[:] = sorted(each for each in folders if not each.startswith("."))
         yield from (Path(where, name) for name in sorted(names) if not name.startswith("."))
+
+
+def _refuse(error: OSError) -> None:
+    told = (
+        f"{error.filename}: the folder cannot be read ({error.strerror}); check its permissions, or name the images themselves."
+    )
+    raise ImageError(told) from error
 
 
 def _fitting(pattern: str) -> Iterator[tuple[Path, str]]:

@@ -15,6 +15,8 @@ from .gathering import Source
 
 FOLDERS = "folders"
 COLUMNS = ("image", "label")
+DELIMITERS = (",", ";", "\t")
+LONGEST_HEADER = 100_000  # characters of the first line that are looked at
 LARGEST_TABLE = 500_000_000  # bytes
 NAMED = 3  # labels listed in an error
 
@@ -79,17 +81,40 @@ def _rows(table: Path) -> list[tuple[int, str, str]]:
         raise LabelsError(f"{table}: larger than {LARGEST_TABLE // 1_000_000} MB; expected a smaller table of labels.")
     try:
         with table.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, skipinitialspace=True, strict=True)
-            names = {(name or "").strip().lower(): name for name in reader.fieldnames or ()}
-            missing = [column for column in COLUMNS if column not in names]
-            if missing:
-                raise LabelsError(f"{table}: there is no column {' or '.join(missing)}; expected the header line image,label.")
+            delimiter = _delimiter_of(file.readline(LONGEST_HEADER))
+            file.seek(0)
+            reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True, strict=True)
+            places = _places_of(next(reader, []), table)
             rows = []
             for row in reader:
-                image, label = ((row[names[column]] or "").strip() for column in COLUMNS)
+                if not row:
+                    continue
+                image, label = (row[place].strip() if place < len(row) else "" for place in places)
                 if not image or not label:
                     raise LabelsError(f"{table}, line {reader.line_num}: expected an image and its label.")
                 rows.append((reader.line_num, image, label))
             return rows
-    except (UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        raise LabelsError(
+            f"{table}: not in UTF-8; expected a CSV file in UTF-8 with the columns image and label.\n"
+            'Save it again as UTF-8, which spreadsheets call "CSV UTF-8".'
+        ) from error
+    except csv.Error as error:
         raise LabelsError(f"{table}: expected a CSV file in UTF-8 with the columns image and label ({error}).") from error
+
+
+def _delimiter_of(header: str) -> str:
+    """Return what separates the columns: spreadsheets write a semicolon where the comma is the decimal point, or a tab."""
+    return max(DELIMITERS, key=lambda each: (header.count(each), each == ","))
+
+
+def _places_of(header: Sequence[str], table: Path) -> list[int]:
+    """Return where the columns image and label stand; raises `LabelsError` if one is missing or stands twice."""
+    names = [name.strip().lower() for name in header]
+    missing = [column for column in COLUMNS if column not in names]
+    if missing:
+        raise LabelsError(f"{table}: there is no column {' or '.join(missing)}; expected the header line image,label.")
+    twice = next((column for column in COLUMNS if names.count(column) > 1), None)
+    if twice:
+        raise LabelsError(f"{table}: there are {names.count(twice)} columns {twice}; expected one.")
+    return [names.index(column) for column in COLUMNS]

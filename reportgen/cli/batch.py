@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from ..errors import ReportgenError
-from ..formatting import counted
+from ..formatting import counted, printable
 from ..options import Options, options_of
 from .app import app, say, showing_progress, tell
 from .options import IMAGE, MODEL, OUTPUT, CommandWithOptions, complete_model, with_options
@@ -181,7 +181,7 @@ def _log(event: dict[str, Any]) -> None:
 
 def _tell(made: Batch) -> None:
     for failed in made.failures[:LISTED]:
-        tell(f"Failed: {failed.model} on {failed.image}: {failed.error}")
+        tell(f"Failed: {failed.model} on {printable(failed.image)}: {failed.error}")
     if len(made.failures) > LISTED:
         tell(f"... and {len(made.failures) - LISTED:,} more; the index lists all.")
     for warning in made.warnings:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ..site_diff.output import FailOn
     from ..site_diff.result import SiteDiff
 
+FORMS = {".md": "--markdown", ".json": "--json"}  # flags that print, by the end of a file's name
+
 
 @record(kw_only=True)
 class Wanted:
@@ -45,6 +47,10 @@ def are_sites(given: Sequence[Path]) -> bool:
         return False
     other = next((path for path in given if path not in sites), None)
     if other is not None:
+        form = FORMS.get(other.suffix.lower())
+        if form and len(given) > 2 and not other.exists():
+            told = f"{form} takes no file, it prints to standard output: {form} > {other}"
+            raise OptionError(f"diff: there is no site {other}; {told}")
         raise OptionError(f"diff: {sites[0]} is a site, and {other} is not; give two sites, or reports.")
     if len(given) != 2:
         raise OptionError(f"diff: expected two sites, the older one first; got {len(given)}.")

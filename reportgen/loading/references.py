@@ -26,6 +26,7 @@ SUFFIXES = (".keras", ".h5", ".hdf5")
 HUB, HUB_PACKAGE = "hf://", "huggingface_hub"
 SAVED_MODEL = ("saved_model.pb", "saved_model.pbtxt")
 ANY_FILE = 64_000_000  # bytes that any file may unpack to, however small it is
+ZIP_START = b"PK\x03\x04"
 MOST_COMPRESSION = 100  # times; zip compresses zeros a thousandfold, weights hardly at all
 # Keras goes by these names, whatever the files hold
 ARCHIVE, SHARDED, WEIGHTS, NUMPY_WEIGHTS = ".keras", ".weights.json", "model.weights.h5", "model.weights.npz"
@@ -117,7 +118,7 @@ def check_model_file(path: Path, cache: Path | None = None) -> Checked:
         return Checked(state, _check_archive(path))
     declared = _check_if_hdf5(path)
     if declared is None:
-        raise ModelError(f"{path}: not a model that Keras saved; expected a .keras or .h5 file, made by model.save(...).")
+        raise _not_a_model(path)
     return Checked(state, declared)
 
 
@@ -180,6 +181,15 @@ def _check_hdf5(path: Path) -> int:
     return _check_declared(path, path)
 
 
+def _not_a_model(path: Path) -> ModelError:
+    """Return the error for a file without a model. A zip lists its members at its end, so one cut short only begins as a zip."""
+    with path.open("rb") as file:
+        begins_as_zip = file.read(len(ZIP_START)) == ZIP_START
+    if begins_as_zip and not zipfile.is_zipfile(path):
+        return ModelError(f"{path}: the file is damaged or truncated: it begins as a zip and has no end. Copy or save it again.")
+    return ModelError(f"{path}: not a model that Keras saved; expected a .keras or .h5 file, made by model.save(...).")
+
+
 def _check_numpy(content: Path | IO[bytes] | Section, path: Path) -> int:
     """Return the bytes of NumPy's archive of weights, which Keras reads in place of HDF5; 0 if it is no archive."""
     if not zipfile.is_zipfile(content):
@@ -201,7 +211,7 @@ def _check_archive(path: Path) -> int:
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         members = {}
     if "config.json" not in members:
-        raise ModelError(f"{path}: not a model that Keras saved; expected a .keras or .h5 file, made by model.save(...).")
+        raise _not_a_model(path)
     for name in members:
         if name.startswith(("/", "\\")) or ".." in PurePosixPath(name.replace("\\", "/")).parts:
             raise UnsafeModelError(f"{path}: the archive would write outside its folder ({name[:100]!r}); it was not opened.")

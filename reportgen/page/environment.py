@@ -26,13 +26,14 @@ from .compiled import CompiledTemplates
 LARGEST_TEMPLATE = 10_000_000  # bytes
 OPEN_TO_TEMPLATES = {"builtins", "reportgen", "jinja2", "markupsafe"}  # packages whose objects a template may inspect
 INCLUDED = re.compile(r"^ *\/\* include ([a-z_]+\.(?:css|js)) \*\/\n", re.MULTILINE)
+BREAKS = re.compile(r"(?<=[_/])|(?<=[^./])(?=\.[A-Za-z0-9]{1,5}$)")  # where a name may be broken first
 NO_BREAK = "\N{NO-BREAK SPACE}"
 BROKEN = re.compile(r"(?<=[0-9]) (?=%)|(?<=[0-9]) [×±] (?=[0-9])")
 
 
 def breakable(text: str) -> Markup:
-    """Return a name that a browser breaks after an underscore before it breaks it anywhere else."""
-    return Markup(str(escape(text)).replace("_", "_<wbr>"))
+    """Return a name that a browser breaks after an underscore or a slash, or before its extension, and else anywhere."""
+    return Markup("<wbr>").join(map(escape, BREAKS.split(text)))
 
 
 FILTERS = {

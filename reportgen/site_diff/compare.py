@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +24,7 @@ from .channels import Gathered
 from .pairing import FAILED_IN_BOTH, OTHER_IMAGE, matched_images, models_of, pair_models, unlisted
 from .result import Accuracy, ComparedImage, McNemar, ModelDiff, NotCompared, Shift, SiteDiff
 from .statistics import mcnemar
-from .verdict import find_verdict
+from .verdict import find_verdict, listed
 
 Progress = Callable[[str], None]
 MOST_TRIED = 5  # images whose two reports are tried for the diff of the models
@@ -64,7 +64,7 @@ def compare_sites(old: Path, new: Path, asked: ComparisonOptions, progress: Prog
     return SiteDiff(
         same=same,
         verdict=find_verdict(models, same, asked.tolerance, (only_old, only_new)),
-        caveats=tuple(dict.fromkeys([*missing, *(caveat for model in models for caveat in model.caveats)])),
+        caveats=(*missing, *_caveats_of_all(models)),
         tolerance=asked.tolerance,
         old=old.resolve().name,
         new=new.resolve().name,
@@ -81,6 +81,13 @@ def _unlisted(which: str, count: int) -> list[str]:
         return []
     told = "One report is" if count == 1 else f"{count:,} reports are"
     return [f"{told} in the folder of the {which} site, but not in its journal; rebuild it with reportgen index."]
+
+
+def _caveats_of_all(models: Sequence[ModelDiff]) -> Iterator[str]:
+    """Yield the caveats of all models, each once; one that does not hold for all models names those that it is about."""
+    for caveat in dict.fromkeys(caveat for model in models for caveat in model.caveats):
+        about = [model.name for model in models if caveat in model.caveats]
+        yield caveat if len(about) == len(models) else f"{listed(about)}: {caveat}"
 
 
 def _is_same(model: ModelDiff, tolerance: float) -> bool:

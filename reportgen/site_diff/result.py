@@ -36,6 +36,16 @@ class ComparedImage:
         """Return whether the answer changed."""
         return self.change != ""
 
+    @property
+    def of_classes(self) -> bool:
+        """Return whether either answer is a class, or several: only then can the answer flip."""
+        return bool(self.old.classes or self.new.classes)
+
+    @property
+    def differs(self) -> bool:
+        """Return whether an answer that is not a class differs, as far as its values or its words tell."""
+        return self.old.answer != self.new.answer if self.moved is None else self.moved > 0
+
 
 @record
 class NotCompared:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..formatting import counted, name, number, one_line, probabilities
-from .result import Accuracy, ModelDiff
+from .result import Accuracy, ComparedImage, ModelDiff
 
 NAMED = 3  # images that a sentence names
 
@@ -56,6 +56,8 @@ def accuracies(accuracy: Accuracy) -> str:
 
 def changed(model: ModelDiff) -> str:
     """Return how many answers changed, in words: "5 of 60 answers changed: 4 mended, 1 broken"."""
+    if model.images and not any(each.of_classes for each in model.images):
+        return _values(model.images)
     flips, images = len(model.flips()), len(model.images)
     count = f"{flips:,} of {counted(images, 'answer')}" if flips else f"none of {counted(images, 'answer')}"
     if not flips or model.count("unknown") == flips:
@@ -68,14 +70,25 @@ def changed(model: ModelDiff) -> str:
     return f"{count.replace('of one answer', 'of 1 answer')} changed: {kinds}"
 
 
+def _values(images: Sequence[ComparedImage]) -> str:
+    """Return how many answers that are not classes changed, such as the values of a regression, which cannot flip."""
+    differing = [each for each in images if each.differs]
+    of = counted(len(images), "answer").replace("one answer", "1 answer")
+    if not differing:
+        return f"none of {of} is known to have changed; the answers are not classes"
+    moved = [each.moved for each in differing if each.moved is not None]
+    most = f", by at most {number(max(moved))}" if len(moved) == len(differing) else ""
+    return f"{len(differing):,} of {of} changed{most}; the answers are not classes"
+
+
 def _moved(model: ModelDiff) -> Iterator[str]:
     """Yield what changed where no answer did: otherwise a verdict of "different" would be a riddle."""
     if model.flips():
         return
-    moved = [each.moved for each in model.images if each.moved]
+    moved = [each.moved for each in model.images if each.moved and each.of_classes]
     if moved:
         yield f"the scores of {counted(len(moved), 'image')} moved, by at most {number(max(moved))}"
-    elif any(each.moved is None and each.old.answer != each.new.answer for each in model.images):
+    elif any(each.of_classes for each in model.images) and any(each.differs for each in model.images if not each.of_classes):
         yield "answers that are not classes changed"
     if not model.model_same:
         yield "the models are not the same" if model.pair else "whether the models are the same is not known"
