@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from markupsafe import Markup
 
 from reportgen import batch, diff_sites, render_site_diff
 from reportgen.page.environment import breakable
@@ -88,6 +89,7 @@ def test_values_are_not_said_to_be_answers_that_did_not_change(tmp_path: Path, c
         ("english_springer/dog_3.jpg", "english_<wbr>springer/<wbr>dog_<wbr>3<wbr>.jpg"),
         ("a&b.png", "a&amp;b<wbr>.png"),
         ("<i>.x", "&lt;i&gt;<wbr>.x"),
+        (Markup("a_&lt;b"), "a_<wbr>&lt;b"),
         (".jpg", ".jpg"),
         ("a.b c", "a.b c"),
         ("dir/.jpg", "dir/<wbr>.jpg"),

@@ -33,7 +33,8 @@ BROKEN = re.compile(r"(?<=[0-9]) (?=%)|(?<=[0-9]) [×±] (?=[0-9])")
 
 def breakable(text: str) -> Markup:
     """Return a name that a browser breaks after an underscore or a slash, or before its extension, and else anywhere."""
-    return Markup("<wbr>").join(map(escape, BREAKS.split(text)))
+    # escaped first, because what a macro returns is escaped already; no break falls into an entity
+    return Markup("<wbr>".join(BREAKS.split(str(escape(text)))))
 
 
 FILTERS = {
