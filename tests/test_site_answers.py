@@ -180,7 +180,7 @@ def test_a_name_of_no_image_is_one_line(name: str, tmp_path: Path) -> None:
 
 def test_an_index_beyond_the_classes_of_a_named_model_is_told_before_anything_is_made(work: Path, tmp_path: Path) -> None:
     (tmp_path / "truth.csv").write_text("image,label\nred.png,10\n")
-    with pytest.raises(LabelsError, match="minivgg does not have the class 10; it has 10 classes"):
+    with pytest.raises(LabelsError, match="minivgg does not have the class 10; it has 10 classes, counted from 0, such as"):
         reportgen.batch("minivgg", str(work / "photos"), tmp_path / "site", truth=tmp_path / "truth.csv", **ONLY)
     assert not (tmp_path / "site").exists()
 

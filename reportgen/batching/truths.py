@@ -43,9 +43,9 @@ def check_labels(truths: Truths, labels: Sequence[str] | None, classes: int, mod
     if unknown:
         named = ", ".join(map(plain, unknown[:NAMED]))
         more = f" and {len(unknown) - NAMED:,} more" if len(unknown) > NAMED else ""
-        known = f"such as {', '.join(map(plain, labels[:NAMED]))}" if labels else "counted from 0 (--labels names them)"
+        examples = f", such as {', '.join(map(plain, labels[:NAMED]))}" if labels else " (--labels names them)"
         which = counted(classes, "class", "classes") if classes else "other classes"
-        raise LabelsError(f"--truth: {model} does not have the class {named}{more}; it has {which}, {known}.")
+        raise LabelsError(f"--truth: {model} does not have the class {named}{more}; it has {which}, counted from 0{examples}.")
 
 
 def _is_class(said: str, labels: Sequence[str], classes: int) -> bool:
