@@ -66,7 +66,7 @@ def test_a_diff_says_of_no_method_that_it_shows_what_raises_the_score() -> None:
     """Saliency shows either direction, and Eigen-CAM is the same for every class."""
     asked: dict[str, Any] = {"target": 0, "explain": "saliency,eigen-cam", **EXPLAINED}
     pixels = np.random.default_rng(1).integers(0, 256, (2, 2, 3), np.uint8)
-    old, new = (reportgen.generate(net(1, head), pixels, **asked) for head in ([1, 2, 3, 4], [4, 1, 1, 1]))
+    old, new = (reportgen.generate(net(1, head), pixels, **asked) for head in ([1.0, 2, 3, 4], [4.0, 1, 1, 1]))
     page = reportgen.render_diff(reportgen.diff(old, new))
     assert "What raises the score" not in page
     assert 'Saliency for <strong dir="auto">class 0</strong> at the input.' in page
