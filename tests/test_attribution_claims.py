@@ -62,6 +62,17 @@ def test_contributions_that_are_not_finite_are_not_said_to_raise_nothing() -> No
     assert "are not finite (nan or infinite)" in report.feature_visualization.reason
 
 
+def test_a_diff_says_of_no_method_that_it_shows_what_raises_the_score() -> None:
+    """Saliency shows either direction, and Eigen-CAM is the same for every class."""
+    asked: dict[str, Any] = {"target": 0, "explain": "saliency,eigen-cam", **EXPLAINED}
+    pixels = np.random.default_rng(1).integers(0, 256, (2, 2, 3), np.uint8)
+    old, new = (reportgen.generate(net(1, head), pixels, **asked) for head in ([1.0, 2, 3, 4], [4.0, 1, 1, 1]))
+    page = reportgen.render_diff(reportgen.diff(old, new))
+    assert "What raises the score" not in page
+    assert 'Saliency for <strong dir="auto">class 0</strong> at the input.' in page
+    assert "<p>Eigen-CAM at <" in page
+
+
 def test_maps_of_nan_are_not_said_to_be_constant() -> None:
     (subject, *_) = subjects(net(np.nan, [1, 2, 3, 4]), PIXELS[:2, :2])
     with pytest.raises(NotApplicable, match="constant or has values that are not finite"):

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...errors import NotApplicable, ReportFileError
 from ...matching.changes import Change, changes_between
+from ...methods.attribution import METHODS
 from ...methods.quality import rank_correlation as rank_correlation
 from ...picture import DIVERGING, Picture, difference_picture, quantize
 from ...records import record
@@ -70,6 +71,11 @@ class AttributionChange:
     cover_image: bool
     old_brightest: str
     new_brightest: str
+
+    @property
+    def by_class(self) -> bool:
+        """Whether the maps depend on the class."""
+        return self.method not in METHODS or METHODS[self.method].by_class
 
     @property
     def cells(self) -> int:
