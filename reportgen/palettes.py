@@ -15,6 +15,8 @@ FEWER_COLOURS = 48  # of a small picture that is only viewed: a report has dozen
 SAMPLE = 4_000  # pixels whose colours are looked at: using all of a photograph takes 20 times as long and looks no better
 QUICK_SAMPLE = 1_000  # for a picture that is made for each of many images: five times as fast, and looks nearly as good
 QUICK_MOVES = 40  # pixels of the sample that may still change their colour when its palette is done
+FACTORS = np.arange(1, 41, 2, dtype=np.uint32) * np.uint32(0x9E3779B1)  # odd multiples of 2**32 over the golden ratio
+HASHED = np.uint32(16)  # bits of a hash that are left out
 LARGEST_PALETTE = 30_000_000  # values: searching more for their colours takes longer than writing them
 
 
@@ -47,4 +49,20 @@ def in_palette(pixels: np.ndarray) -> bytes | None:
         return None
     numbers = np.sort(_as_numbers(np.array([colour for _, colour in colours], np.uint8)))
     palette = np.stack([numbers >> 16, numbers >> 8 & 255, numbers & 255], axis=1).astype(np.uint8)
-    return palette_png(np.searchsorted(numbers, _as_numbers(pixels)).astype(np.uint8), palette.tobytes())
+    return palette_png(_places(_as_numbers(pixels), numbers), palette.tobytes())
+
+
+def _places(pixels: np.ndarray, colours: np.ndarray) -> np.ndarray:
+    """Return the place of each pixel's colour among `colours` (n,), n up to 256, as uint8.
+
+    By a multiplicative hash (Knuth, "The Art of Computer Programming", volume 3, section 6.4) in which no two colours share a
+    place: in a quarter of the time that a search takes, which is left for colours without such a hash.
+    """
+    for factor in FACTORS:
+        hashes = colours * factor >> HASHED
+        if len(np.unique(hashes)) == len(colours):
+            places = np.zeros(1 << 32 - int(HASHED), np.uint8)
+            places[hashes] = np.arange(len(colours))
+            found: np.ndarray = places[pixels * factor >> HASHED]
+            return found
+    return np.searchsorted(colours, pixels).astype(np.uint8)

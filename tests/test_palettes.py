@@ -10,7 +10,7 @@ from matplotlib import colormaps
 from PIL import Image
 
 from reportgen.colormaps import TABLES
-from reportgen.palettes import FEW_COLOURS, few_colours, in_palette
+from reportgen.palettes import FEW_COLOURS, _places, few_colours, in_palette
 from reportgen.picture import RGB, Picture, to_png, values_from_png
 
 COFFEE = Path(__file__).parent.parent / "sample_images" / "coffee.png"
@@ -44,3 +44,15 @@ def test_a_photograph_takes_a_third_of_the_room_and_looks_the_same() -> None:
 def test_the_colours_of_a_colormap_are_those_of_matplotlib(name: str) -> None:
     colours = colormaps[name](np.arange(256), bytes=True)
     assert TABLES[name] == colours[:, :3].tobytes()
+
+
+@pytest.mark.parametrize("count", [1, 2, 72, 256])
+@pytest.mark.parametrize("known", [True, False], ids=["hashed", "searched"])
+def test_each_pixel_gets_the_place_of_its_colour(monkeypatch: pytest.MonkeyPatch, count: int, known: bool) -> None:
+    if not known:  # colours for which no hash is known
+        monkeypatch.setattr("reportgen.palettes.FACTORS", np.zeros(1 if count > 1 else 0, np.uint32))
+    random = np.random.default_rng(count)
+    colours = np.sort(random.choice(1 << 24, count, replace=False)).astype(np.uint32)
+    colours[-1] = (1 << 24) - 1
+    places = random.integers(0, count, (40, 30))
+    assert np.array_equal(_places(colours[places], colours), places)
