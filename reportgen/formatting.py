@@ -13,7 +13,6 @@ FILE_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) ?([KMG]?I?B|)", re.IGNOR
 NOT_ASCII = re.compile(r"[^\x00-\x7e]+")
 DEGREES = ((0.01, "tiny"), (0.1, "small"), (0.5, "moderate"), (1.0, "large"))  # relative changes up to a limit, in a word
 DIGITS = 4  # significant digits, unless a number needs more
-MISLEADING = ("0", "-0", "1", "-1", "inf", "-inf")  # what a rounded number must not read as
 MOST_DIGITS = 17  # enough to tell any two floats apart
 ROUNDED = 1e-6  # how far float32 figures that are truly 1 may be from it by rounding
 
@@ -24,7 +23,8 @@ def number(value: float, digits: int = DIGITS) -> str:
         return "0" if value == 0 else str(value)
     for count in range(digits, MOST_DIGITS + 1):
         text = f"{value:.{count}g}"
-        if text not in MISLEADING or float(text) == value:
+        told = float(text)
+        if told == value or abs(told) not in (0, 1, math.inf):
             break
     return text
 

@@ -29,7 +29,7 @@ Pictures = dict[str, bytes]
 MOST_PIXELS = 1_000_000_000  # bytes of all pictures unpacked; all maps of EfficientNetB7 take a quarter of this
 VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){0,3}(?:(?:a|b|rc|\.dev)[0-9]{1,4})?")
 LARGEST_INTEGER = 2**63 - 1  # NumPy's limit; no integer in a report is negative
-EXACT = frozenset((int, str, bool, type(None)))  # JSON has them all
+PLAIN = frozenset((float, int, str, bool, type(None)))
 RECORD = "record"
 NON_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
@@ -45,14 +45,14 @@ class Encoder:
     def encode(self, value: Any) -> Any:
         """Return `value` as JSON values."""
         kind: Any = type(value)
-        if kind in EXACT or (kind is float and math.isfinite(value)):  # first, because nearly all of ten thousand values are
-            return value
+        if kind in PLAIN:  # first, because nearly all of ten thousand values are
+            return value if kind is not float else _number(value)
         if isinstance(value, tuple):
-            return list(map(self.encode, value))
+            return [self.encode(item) for item in value]
         if kind is Picture:
             low, high = _number(value.low), _number(value.high)
             return {"picture": self.identify(value), "low": low, "high": high, "colormap": value.colormap}
-        if is_record(kind):
+        if is_dataclass(value):
             return {name: self.encode(getattr(value, name)) for name in hints_of(kind)}
         if isinstance(value, Mapping):
             return {name: self.encode(item) for name, item in value.items()}
@@ -245,12 +245,6 @@ def parts_of(hint: Hashable) -> tuple[Any, tuple[Any, ...]]:
         return RECORD, ()
     origin = get_origin(hint)
     return typing.Union if origin is types.UnionType else origin, get_args(hint)
-
-
-@cache
-def is_record(kind: Hashable) -> bool:
-    """Return whether values of a type are records."""
-    return is_dataclass(kind)
 
 
 @cache
