@@ -13,12 +13,16 @@ FILE_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) ?([KMG]?I?B|)", re.IGNOR
 NOT_ASCII = re.compile(r"[^\x00-\x7e]+")
 DEGREES = ((0.01, "tiny"), (0.1, "small"), (0.5, "moderate"), (1.0, "large"))  # relative changes up to a limit, in a word
 DIGITS = 4  # significant digits, unless a number needs more
+PLAIN = 1e-300, 1e300  # with three digits, no number between these reads as 0 or infinite
+NEARLY_ONE = 0.99, 1.01  # and none outside these as 1
 MOST_DIGITS = 17  # enough to tell any two floats apart
 ROUNDED = 1e-6  # how far float32 figures that are truly 1 may be from it by rounding
 
 
 def number(value: float, digits: int = DIGITS) -> str:
     """Format a number with four significant digits, or with more if four would wrongly read as 0, 1, -1 or infinite."""
+    if digits > 2 and PLAIN[0] < abs(value) < PLAIN[1] and not NEARLY_ONE[0] < abs(value) < NEARLY_ONE[1]:
+        return f"{value:.{digits}g}"  # nearly all numbers: reading the text takes as long as making it
     if value == 0 or not math.isfinite(value):
         return "0" if value == 0 else str(value)
     for count in range(digits, MOST_DIGITS + 1):

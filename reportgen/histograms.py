@@ -9,6 +9,7 @@ import numpy as np
 
 from .records import record
 
+PAIRS = 1 << 16  # of places: for fewer, adding up the counts of all pairs takes longer than counting
 BINS = 32
 SPREAD = 4.0  # standard deviations on each side of the mean that the bins cover: one outlier must not flatten the rest
 ORDINARY = (1e-30, 1e30)  # bin widths for which single precision neither overflows nor loses digits
@@ -112,7 +113,9 @@ def histogram_of(values: np.ndarray, mean: float, std: float, low: float, high: 
 
 
 def _counted(places: np.ndarray) -> np.ndarray:
-    """Return how often each place (n,) uint8 occurs; pairs are counted at once, as 16-bit numbers."""
+    """Return how often each place (n,) uint8 occurs; in large arrays pairs are counted at once, as 16-bit numbers."""
+    if places.size < PAIRS:
+        return np.bincount(places, minlength=BINS)
     even = places.size // 2 * 2
     pairs = np.bincount(places[:even].view(np.uint16), minlength=1 << 16).reshape(256, 256)
     found: np.ndarray = (pairs.sum(axis=0) + pairs.sum(axis=1))[:BINS]

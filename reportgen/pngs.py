@@ -29,6 +29,11 @@ def map_png(indices: np.ndarray, colours: bytes, opacities: bytes = b"") -> byte
     return _png(indices, colours, opacities, found)
 
 
+def chart_png(indices: np.ndarray, colours: bytes, opacities: bytes = b"") -> bytes:
+    """Return a PNG of a chart (h, w) uint8, which consists of areas of one colour: PNG's filters make its file larger."""
+    return _png(indices, colours, opacities, _packed(_unfiltered(indices), level=9, strategy=zlib.Z_RLE))
+
+
 def palette_png(indices: np.ndarray, colours: bytes) -> bytes:
     """Return a PNG of indices (h, w) uint8 that are unrelated to each other, for which PNG's filters make files larger.
 

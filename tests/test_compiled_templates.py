@@ -9,7 +9,7 @@ from pathlib import Path
 import jinja2
 import pytest
 
-import reportgen.page.render  # noqa: F401 - which adds the filters that our templates use
+import reportgen.page.composer  # noqa: F401 - which adds the filters that our templates use
 from reportgen.page import compiled
 from reportgen.page.compiled import CompiledTemplates
 from reportgen.page.environment import environment_with
@@ -48,7 +48,9 @@ def rendered(place: Path, monkeypatch: pytest.MonkeyPatch) -> Render:
     def render(source: str) -> str:
         (ours / name).write_text(source)
         monkeypatch.setattr(CompiledTemplates, "loaded", {})
-        environment = jinja2.Environment(loader=jinja2.FileSystemLoader(ours), bytecode_cache=CompiledTemplates(ours))
+        environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(ours), bytecode_cache=CompiledTemplates(ours, sandboxed=False)
+        )
         return environment.get_template(name).render(who="<cat>")
 
     return render
@@ -130,7 +132,7 @@ def mine(folder: Path, text: str) -> Path:
     return folder
 
 
-def test_of_two_users_folders_each_has_its_own_template_and_ours_are_compiled_once(
+def test_of_two_users_folders_each_has_its_own_template_and_ours_are_compiled_once_for_the_sandbox_and_once_without(
     fresh: Path, compilations: list[str], tmp_path: Path
 ) -> None:
     names = ("diff/warned.html.j2", "macros.html.j2")
@@ -139,8 +141,9 @@ def test_of_two_users_folders_each_has_its_own_template_and_ours_are_compiled_on
         environment = environment_with(folder)
         texts[folder], _ = (environment.get_template(name) for name in names)
     assert [str(template.render()) for folder, template in texts.items() if folder] == ["A", "B"]
-    assert compilations == [*names, "diff/warned.html.j2", "diff/warned.html.j2"]  # A, macros, B, and ours
-    assert sorted(file.name.split(".", 2)[2] for file in files(fresh)) == ["diff.warned.html.j2", "macros.html.j2"]
+    assert compilations == [*names, "diff/warned.html.j2", *names]  # A and macros for the sandbox, B, and ours
+    kept = ["diff.warned.html.j2", "macros.html.j2", "sandboxed.macros.html.j2"]
+    assert sorted(file.name.split(".", 2)[2] for file in files(fresh)) == kept
 
 
 @pytest.mark.usefixtures("fresh")

@@ -17,7 +17,7 @@ from reportgen.batching.drawing import Drawer, draw
 from reportgen.batching.gathering import Source
 from reportgen.batching.tasks import Job, Task
 from reportgen.page.fragments import Fragments
-from reportgen.page.render import render, render_folder
+from reportgen.page.render import render, render_folder, render_page
 from reportgen.report import SECTIONS
 from reportgen.request import check_options
 from reportgen.site.links import Neighbours
@@ -79,13 +79,13 @@ def test_kept_sections_give_the_same_pages() -> None:
     reporter, fragments, beside = reportgen.Reporter(net("softmax"), **OPTIONS), Fragments(), Fragments()
     for image in IMAGES:
         report = reporter.report(image)
-        assert render(report, fragments=fragments) == render(report)
+        assert render_page(report, fragments=fragments).decode() == render(report)
         assert render_folder(report, fragments=beside) == render_folder(report)
     assert set(fragments._kept) <= {name for name, section in SECTIONS.items() if section.about == "model"}
     assert {"layers", "weights"} <= set(fragments._kept) == set(beside._kept)
     assert any(each.drawn for each in beside._kept.values())  # charts, which a folder needs as files
     other = reportgen.Reporter(net("binary"), **OPTIONS).report(IMAGES[0])
-    assert render(other, fragments=fragments) == render(other)
+    assert render_page(other, fragments=fragments).decode() == render(other)
 
 
 def drawing(tmp_path: Path) -> tuple[Job, Task, reportgen.Report]:

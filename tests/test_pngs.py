@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reportgen.pngs import BAND, map_png, paeth, palette_png, with_opacities
+from reportgen.pngs import BAND, chart_png, map_png, paeth, palette_png, with_opacities
 
 COLOURS = bytes(range(256)) * 3
 RANDOM = np.random.default_rng(5)
@@ -46,7 +46,7 @@ def test_each_pixel_is_predicted_as_the_specification_says(values: int) -> None:
 def test_pictures_of_any_shape_come_back(shape: tuple[int, int]) -> None:
     """Those wider than a band of the filter, too, and those whose last band is not full."""
     pixels = RANDOM.integers(0, 256, shape, np.uint8)
-    for png in (map_png(pixels, COLOURS), palette_png(pixels, COLOURS)):
+    for png in (map_png(pixels, COLOURS), chart_png(pixels, COLOURS), palette_png(pixels, COLOURS)):
         assert np.array_equal(opened(png, "P"), pixels)
 
 

@@ -14,9 +14,10 @@ import pytest
 from reportgen.comparison.diff import diff
 from reportgen.comparison.series import series
 from reportgen.errors import OptionError, OutputError
+from reportgen.page.composer import Composer
 from reportgen.page.diff import render_diff, render_series
 from reportgen.page.environment import copy_templates, environment_with, our_templates
-from reportgen.page.render import Composer, render
+from reportgen.page.render import render
 from reportgen.picture import Picture
 from reportgen.report import Absent, Report, present
 from reportgen.sections.attributions.rivals import Rivals
@@ -92,7 +93,7 @@ def page_of(name: str, templates: Path) -> str:
         return pages["model-m.html" if name in of_model else "index.html"].decode()
     if name.startswith("email"):
         given = {"summary": summary_of_report(small_report()), "attached": "a.html", "opens": ""}
-        return Composer(templates).compose(name, **given)
+        return Composer(templates).compose(name, **given).decode()
     if name == "series.html.j2":
         return render_series(series([small_report()] * 3), templates)
     # one picture leads a page: those of sections that come first give way

@@ -24,7 +24,7 @@ from markupsafe import Markup
 from ..errors import ReportgenError, reason_of
 from ..page.folder import INDEX
 from ..page.fragments import Fragments
-from ..page.render import render, render_folder
+from ..page.render import render_folder, render_page
 from ..report import LEFT_OUT, SECTIONS, Report
 from ..site.beside import beside, digest_of_contents
 from ..site.entries import Entry, entry_of
@@ -78,7 +78,7 @@ def draw(job: Job, task: Task, report: Report, fragments: Fragments) -> Drawn:
 def _page(job: Job, report: Report, block: Markup, fragments: Fragments) -> tuple[bytes, dict[str, bytes]]:
     """Return a report's page, and the files beside it by name."""
     if not job.folder:
-        return render(report, job.templates, site=block, fragments=fragments).encode(), {}
+        return render_page(report, job.templates, site=block, fragments=fragments), {}
     files = render_folder(report, job.templates, site=block, fragments=fragments)
     page = files.pop(INDEX)
     needed = set(beside(page))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..errors import OptionError
 from ..formatting import file_size, plain
-from ..page.render import Composer
+from ..page.composer import Composer
 from ..records import record
 from ..summaries.summary import Summary, without_marks
 from ..version import __version__
@@ -108,8 +108,8 @@ def message_of(summary: Summary, envelope: Envelope, attached: Attachment | None
 def _texts(summary: Summary, attached: Attachment | None, templates: Path | None) -> tuple[str, str]:
     """Return the plain text and the HTML part."""
     given = {"summary": summary, "attached": attached.name if attached else "", "opens": attached.opens if attached else ""}
-    text = BLANK_LINES.sub("\n\n", Composer(templates).compose("email.txt.j2", **given)).strip() + "\n"
-    html = Composer(templates).compose("email.html.j2", **given)
+    text = BLANK_LINES.sub("\n\n", Composer(templates).compose("email.txt.j2", **given).decode()).strip() + "\n"
+    html = Composer(templates).compose("email.html.j2", **given).decode()
     if len(html.encode()) > LARGEST_HTML:
         raise OptionError(
             f"--templates {templates}: the HTML part takes {file_size(len(html.encode()))}; expected at most "

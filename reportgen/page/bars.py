@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import cache
+
+from markupsafe import Markup
 
 from ..picture import CLASSES, palette
 
@@ -24,10 +27,13 @@ def signed_bar(score: float | None, scores: Iterable[float | None]) -> tuple[flo
     return round(100 * (begin - low) / (high - low), 2), round(100 * (end - begin) / (high - low), 2)
 
 
-def colour_stops(colormap: str) -> list[str]:
-    """Return nine colours along a colormap, as "#rrggbb", from its low end to its high end."""
-    colours = palette(colormap)
-    return ["#" + colours[3 * place : 3 * place + 3].hex() for place in [*range(0, 256, 32), 255]]
+@cache
+def gradient(colormap: str) -> Markup:
+    """Return an SVG gradient's stops: nine colours along a colormap, from its low end to its high end."""
+    colours, places = palette(colormap), [*range(0, 256, 32), 255]
+    shown = (colours[3 * place : 3 * place + 3].hex() for place in places)
+    last = len(places) - 1
+    return Markup("".join(f'<stop offset="{place / last}" stop-color="#{colour}"/>' for place, colour in enumerate(shown)))
 
 
 def class_colour(place: int) -> str:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..histograms import Histogram
-from ..pngs import map_png
+from ..pngs import chart_png
 
 WIDTH, HEIGHT = 160, 30  # of a chart, in pixels of the page
 GAP = 2  # between charts, so that a chart does not bleed into its neighbour
@@ -59,7 +59,7 @@ def distribution_charts(pairs: Sequence[Pair]) -> DistributionCharts:
         pixels[top : top + HEIGHT * sharp, left : left + WIDTH * sharp] = _drawn(pairs[place], frame)
     colours = b"".join(LEVELS * bytes.fromhex(colour[1:]) for colour in (AXIS, NEW, OLD))
     shares = bytes(round(255 * level / LEVELS) for level in range(1, LEVELS + 1))
-    png = map_png(pixels, bytes(3) + colours, bytes(1) + 3 * shares)
+    png = chart_png(pixels, bytes(3) + colours, bytes(1) + 3 * shares)
     return DistributionCharts(png, boxes, width, height)
 
 

@@ -27,6 +27,8 @@ DIGEST = hashlib.sha256().digest_size
 class CompiledTemplates(jinja2.BytecodeCache):
     """Compiled templates of the folder `ours`; those of any other folder, which are a user's own, are compiled each time.
 
+    sandboxed: whether the templates run in a sandbox, for which Jinja compiles them differently.
+
     What one environment of a process has loaded or compiled serves the next one. For further processes there is one file per
     template in the `__pycache__` of this package; whoever can write there can change our modules, too. Like Python, it does not
     write where `sys.dont_write_bytecode` is set, and does without where it cannot write.
@@ -34,8 +36,9 @@ class CompiledTemplates(jinja2.BytecodeCache):
 
     loaded: ClassVar[dict[tuple[str, str], CodeType]] = {}  # by the key and the checksum of a template
 
-    def __init__(self, ours: Path) -> None:
+    def __init__(self, ours: Path, *, sandboxed: bool) -> None:
         self._ours = ours.resolve()
+        self._prefix = "sandboxed." if sandboxed else ""
 
     def get_bucket(self, environment: jinja2.Environment, name: str, filename: str | None, source: str) -> Bucket:
         """Return the compiled template in a bucket, which is empty and has no key for a template that is not ours."""
@@ -50,7 +53,7 @@ class CompiledTemplates(jinja2.BytecodeCache):
 
     def get_cache_key(self, name: str, filename: str | None = None) -> str:
         """Return a template's name as a name for its file."""
-        return name.replace("/", ".")
+        return self._prefix + name.replace("/", ".")
 
     def get_source_checksum(self, source: str) -> str:
         """Return a digest of the source and of everything else that the compiled code depends on."""

@@ -7,9 +7,9 @@ from pathlib import Path
 from ..comparison.pair import NOT_IN_BOTH
 from ..comparison.result import Diff, Series
 from ..report import SECTIONS
+from .composer import Composer
 from .environment import has_template
 from .headline import HEADLINE_ID, headline_of
-from .render import Composer
 from .two_drawings import drawings_of
 
 LISTED = 100  # max changes of a section that the page lists; the JSON has all of them
@@ -18,12 +18,12 @@ LONGEST = 2000  # max rows of a table; a browser takes seconds to lay out tens o
 
 def render_diff(diff: Diff, templates: Path | None = None) -> str:
     """Return the comparison as one self-contained HTML page; `templates` as for `render`."""
-    return _page_with(Composer(templates), diff)
+    return _page_with(Composer(templates), diff).decode()
 
 
 def render_series(series: Series, templates: Path | None = None) -> str:
     """Return the comparison of three or more versions as one HTML page."""
-    return _page_with(Composer(templates), series)
+    return _page_with(Composer(templates), series).decode()
 
 
 def render_comparison_folder(found: Diff | Series, templates: Path | None = None) -> dict[str, bytes]:
@@ -32,7 +32,7 @@ def render_comparison_folder(found: Diff | Series, templates: Path | None = None
     return composer.folder(_page_with(composer, found))
 
 
-def _page_with(composer: Composer, found: Diff | Series) -> str:
+def _page_with(composer: Composer, found: Diff | Series) -> bytes:
     stored = {"headline": headline_of(found), "headline_id": HEADLINE_ID}
     if isinstance(found, Series):
         return composer.compose("series.html.j2", series=found, longest=LONGEST, **stored)

@@ -1,4 +1,4 @@
-"""The Jinja environment: our templates, overridden by the user's, in a sandbox because a user's templates may be untrusted."""
+"""The Jinja environment: our templates, overridden by the user's, and then in a sandbox, because those may be untrusted."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from .. import formatting
 from ..errors import OptionError, OutputError
 from ..files import is_folder
 from ..report import Absent
-from .bars import bar_width, class_colour, colour_stops, signed_bar
+from .bars import bar_width, class_colour, gradient, signed_bar
 from .compiled import CompiledTemplates
+from .stored import json_text
 
 LARGEST_TEMPLATE = 10_000_000  # bytes
 OPEN_TO_TEMPLATES = {"builtins", "reportgen", "jinja2", "markupsafe"}  # packages whose objects a template may inspect
@@ -59,7 +60,7 @@ FILTERS = {
     "breakable": breakable,
     "bar": bar_width,
     "signed_bar": signed_bar,
-    "stops": colour_stops,
+    "gradient": gradient,
     "class_colour": class_colour,
 }
 TESTS: dict[str, Callable[[Any], bool]] = {"absent": lambda value: isinstance(value, Absent)}
@@ -143,17 +144,19 @@ def environment_with(templates: Path | None) -> jinja2.Environment:
     """
     check_templates(templates)
     theirs = [FolderOfTemplates(templates)] if templates else []
-    environment = Sandbox(
+    kind: type[jinja2.Environment] = Sandbox if templates else jinja2.Environment
+    environment = kind(
         loader=jinja2.ChoiceLoader([*theirs, jinja2.FileSystemLoader(our_templates())]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         finalize=unbroken,
-        bytecode_cache=CompiledTemplates(our_templates()),
+        bytecode_cache=CompiledTemplates(our_templates(), sandboxed=kind.sandboxed),
         auto_reload=templates is not None,  # ours do not change, and looking at each file for every page takes a while
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.policies["json.dumps_function"] = json_text
     environment.policies["json.dumps_kwargs"] = {
         "sort_keys": False,
         "allow_nan": False,

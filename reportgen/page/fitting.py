@@ -9,7 +9,7 @@ from ..errors import OptionError
 from ..formatting import file_size
 from ..probe import Probe
 from ..report import SECTIONS, Report, present
-from .render import render
+from .render import render_page
 
 
 def fitted(report: Report, probe: Probe, most: int, templates: Path | None = None) -> Report:
@@ -17,7 +17,7 @@ def fitted(report: Report, probe: Probe, most: int, templates: Path | None = Non
 
     Raises `OptionError` if the page is too large even with all detail given up.
     """
-    while (size := len(render(report, templates).encode())) > most:
+    while (size := len(render_page(report, templates))) > most:
         # one pass is not always enough: the page also says what it shows smaller, and a user's template may add more text
         smaller = _with_less(report, probe, size - most)
         if smaller == report:

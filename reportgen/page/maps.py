@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -34,7 +34,7 @@ def for_each_map(
     these words, @share@ stands for the share of active values, and @row@ and @column@ for the place of the peak.
     """
     # the piece was escaped when it was rendered
-    parts = PLACE.split(str(piece if isinstance(piece, Markup) else escape(piece)))
+    filled, names = _parsed(str(piece if isinstance(piece, Markup) else escape(piece)))
     columns, still = max(1, row.columns), set(row.inactive)
     first = 0 if line is None else line * columns
     shown = row.channels[first : None if line is None else first + columns]
@@ -50,10 +50,16 @@ def for_each_map(
         "state": lambda: [still_so if each.channel in still else _active(moving, each.active) for each in shown],
         "peak": lambda: [_peak(at_peak, each.peak) for each in shown],
     }
-    made = {name: texts[name]() for name in set(parts[1::2])}
-    filled = "%s".join(part.replace("%", "%%") for part in parts[::2])
-    rows = zip(*[made[name] for name in parts[1::2]], strict=True) if made else [()] * len(shown)
+    made = {name: texts[name]() for name in set(names)}
+    rows = zip(*[made[name] for name in names], strict=True) if made else [()] * len(shown)
     return Markup("".join(filled % row for row in rows))  # figures alone were filled in
+
+
+@lru_cache(1 << 8)
+def _parsed(piece: str) -> tuple[str, tuple[str, ...]]:
+    """Return a piece with "%s" in the place of each name, and the names in order."""
+    parts = PLACE.split(piece)
+    return "%s".join(part.replace("%", "%%") for part in parts[::2]), tuple(parts[1::2])
 
 
 def _active(words: str, share: float) -> str:
@@ -76,9 +82,18 @@ def _worded(*values: float) -> tuple[str, ...]:
     return tuple(numbers(values))
 
 
-def inactive_tiles(row: Any, across: int, down: int) -> Iterator[tuple[int, int]]:
-    """Template filter: the corner (x, y) of the tile of each inactive map that is shown."""
+def gaps(picture: Any, columns: int, rows: int, across: int, down: int) -> Markup:
+    """Template filter: the lines between the tiles of a grid, as an SVG path; a tile and its gap take `across` x `down`."""
+    upright = [f"M{place * across - 0.5} 0V{picture.height}" for place in range(1, columns)]
+    level = [f"M0 {place * down - 0.5}H{picture.width}" for place in range(1, rows)]
+    return Markup("".join((*upright, *level)))
+
+
+def crosses(row: Any, across: int, down: int) -> Markup:
+    """Template filter: a cross in the tile of each inactive map that is shown, as an SVG path; a tile is as for `gaps`."""
     still, columns = set(row.inactive), max(1, row.columns)
-    for place, each in enumerate(row.channels):
-        if each.channel in still:
-            yield place % columns * across, place // columns * down
+    corners = [(n % columns * across, n // columns * down) for n, each in enumerate(row.channels) if each.channel in still]
+    width, height = across - 1, down - 1
+    right, lower = round(width * 0.4, 1), round(height * 0.4, 1)
+    cross = f"l{right} {lower}m0 {round(-height * 0.4, 1)}l{round(-width * 0.4, 1)} {lower}"
+    return Markup("".join(f"M{round(x + width * 0.3, 1)} {round(y + height * 0.3, 1)}{cross}" for x, y in corners))

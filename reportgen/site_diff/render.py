@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 from PIL import Image
 
+from ..page.composer import Composer
 from ..page.folder import picture_name
-from ..page.render import Composer
 from ..site.entries import Entry
 from ..site.layout import check_site
 from ..site.thumbnails import SIDE
@@ -88,14 +88,14 @@ class SitePage:
 
     def html(self, diff: SiteDiff) -> str:
         """Return the page as one self-contained HTML text."""
-        return self._compose(Composer(self._templates), diff, linked=False)
+        return self._compose(Composer(self._templates), diff, linked=False).decode()
 
     def folder(self, diff: SiteDiff) -> dict[str, bytes]:
         """Return the page as the files of a folder, by name, for servers that forbid inline content."""
         composer = Composer(self._templates, linked=True)
         return composer.folder(self._compose(composer, diff, linked=True))
 
-    def _compose(self, composer: Composer, diff: SiteDiff, *, linked: bool) -> str:
+    def _compose(self, composer: Composer, diff: SiteDiff, *, linked: bool) -> bytes:
         pictures = composer.encoder.pictures if linked else None
         room = MOST_FLIPS
         models = []

@@ -102,7 +102,7 @@ def against_the_least() -> None:
 
     import reportgen
     from reportgen.page.fragments import Fragments
-    from reportgen.page.render import render
+    from reportgen.page.render import render_page
 
     reporter, fragments = reportgen.Reporter("vgg16", weights="random", skip="feature_visualization"), Fragments()
     reporter.expect(100)
@@ -124,7 +124,7 @@ def against_the_least() -> None:
 
     traced = tf.function(bare, autograph=False)
     ways: dict[str, Callable[[np.ndarray], object]] = {
-        "report and page": lambda image: render(reporter.report(image), fragments=fragments),
+        "report and page": lambda image: render_page(reporter.report(image), fragments=fragments),
         "bare pass and gradient": lambda image: traced(tf.constant(image[None], tf.float32)),
     }
     rows: dict[str, list[float]] = {name: [] for name in ways}
