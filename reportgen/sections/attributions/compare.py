@@ -37,7 +37,8 @@ class AttributionChange:
     Difference, overlap and correlation are None if a map is constant, if the maps differ in size or place, or if they explain
     different classes (`same_question`). `old_overlay` and `new_overlay` are laid over the image, each on the scale of its own
     report, which all maps of the method share: `old_scale` and `new_scale`. `cover_image`: the cells of both cover the whole
-    image. `one_set`: a class index means the same in both reports, as far as known. `old_brightest` and `new_brightest` are as
+    image. `one_set`: a class index means the same in both reports, as far as known. `of_classes`: what they
+    explain are classes, not the outputs of a regression. `old_brightest` and `new_brightest` are as
     in `Attribution.brightest`.
     """
 
@@ -68,6 +69,7 @@ class AttributionChange:
     bright: tuple[int, int, int]
     same_question: bool
     one_set: bool
+    of_classes: bool
     cover_image: bool
     old_brightest: str
     new_brightest: str
@@ -96,11 +98,13 @@ def compare_attributions(before: Attributions, after: Attributions, comparison: 
         raise NotApplicable("One of the reports has no attribution maps, so these cannot be compared.")
     others = other_classes(comparison)
     renumbered = by_new_classes(before, after, others).rows
+    of_classes = things_explained(comparison) == "classes"
     rows = []
     for place, partner in _pairs(renumbered, after.rows, one_set=others is None):
         old, new = before.rows[place], after.rows[partner]
         alike = explained(renumbered[place]) == explained(new)
-        rows.append(_change(old, new, (before.laid(old), after.laid(new)), one_set=others is None, same_question=alike))
+        overlays = before.laid(old), after.laid(new)
+        rows.append(_change(old, new, overlays, one_set=others is None, of_classes=of_classes, same_question=alike))
     if not rows:
         titles = [", ".join(dict.fromkeys(row.title for row in each.rows)) for each in (before, after)]
         raise NotApplicable(f"The reports have no attribution method in common: {titles[0]}, now {titles[1]}.")
@@ -148,7 +152,13 @@ def _pairs(before: Sequence[Attribution], after: Sequence[Attribution], *, one_s
 
 
 def _change(
-    old: Attribution, new: Attribution, overlays: tuple[Picture, Picture], *, one_set: bool, same_question: bool
+    old: Attribution,
+    new: Attribution,
+    overlays: tuple[Picture, Picture],
+    *,
+    one_set: bool,
+    of_classes: bool,
+    same_question: bool,
 ) -> AttributionChange:
     if old.heatmap.values.ndim != 2 or new.heatmap.values.ndim != 2:
         raise ReportFileError("the report's data are not as expected at its heatmap.")
@@ -185,6 +195,7 @@ def _change(
         bright=_bright(was, now) if alike else (0, 0, 0),
         same_question=same_question,
         one_set=one_set,
+        of_classes=of_classes,
         cover_image=old.covers_image and new.covers_image,
         old_brightest=old.brightest,
         new_brightest=new.brightest,
@@ -253,10 +264,17 @@ def other_classes(comparison: Comparison) -> tuple[Predictions, Predictions] | N
     return None if both is None or same_numbering(*both) else both
 
 
+def things_explained(comparison: Comparison) -> str:
+    """Return what maps explain: "outputs" if either model gives values, else "classes"."""
+    both = comparison.both(PREDICTIONS)
+    return "outputs" if both is not None and any(each.read_as == "regression" for each in both) else "classes"
+
+
 def attribution_caveats(changes: AttributionChanges, comparison: Comparison) -> Iterator[str]:
-    """Yield a warning if two maps side by side explain different classes."""
+    """Yield a warning if two maps side by side explain different classes or outputs."""
     if any(row.old_class_index != row.new_class_index for row in changes.rows):
-        yield "The reports explain different classes, so the attribution maps do not answer the same question."
+        things = things_explained(comparison)
+        yield f"The reports explain different {things}, so the attribution maps do not answer the same question."
 
 
 def overlap(old: np.ndarray, new: np.ndarray) -> float | None:
