@@ -135,6 +135,16 @@ def test_what_a_check_found_about_the_model_is_told_once() -> None:
     assert ['data-state=" checks"' in cell for cell in cells] == [False, True, True, False]
 
 
+@pytest.mark.parametrize(("right", "said"), [(1, True), (3, False)])
+def test_checks_that_found_nothing_do_not_speak_well_of_wrong_answers(right: int, said: bool) -> None:
+    entries = [
+        entry(f"i{place}", truth="x", truth_index=0, correct=place < right, classes="k 9", class_index=0) for place in range(4)
+    ]
+    page = site_pages(entries)["model-m.html"].decode()
+    assert "The checks that ran found nothing on any report." in page
+    assert ("most of those whose truth is known are wrong" in page) is said
+
+
 def test_the_reason_why_a_model_has_no_report_is_told_once() -> None:
     entries = [
         *(entry(stem, error="m: no such model") for stem in ("a", "b")),
