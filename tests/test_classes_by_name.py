@@ -199,3 +199,27 @@ def test_the_values_of_regressions_are_called_outputs_not_classes(orange: Path) 
     assert "The models have different outputs, so no difference is shown." in reportgen.render_diff(apart)
     through = reportgen.series([old, old, regression(orange, ["x", "y"], grey=0.31)])
     assert "`x` is" not in through.verdict
+
+
+def test_a_map_that_is_the_same_for_every_class_is_compared_whatever_the_classes(orange: Path) -> None:
+    asked: dict[str, Any] = {"preprocess": "unit", "layers": "all", "explain": "grad-cam,eigen-cam"}
+    old = reportgen.generate(colours((0, 1, 2, 3)), orange, labels=list(NAMES), **asked)
+    new = reportgen.generate(colours((1, 0, 2, 3), 0.31), orange, labels=list(NAMES), **asked)
+    other = reportgen.generate(colours((0, 1, 2, 3), 0.31), orange, labels=["cat", "dog", "bird", "frog"], **asked)
+    for after in (new, other):  # another class is the best, or all have other names
+        found = reportgen.diff(old, after)
+        row = next(row for row in found.attributions.rows if row.method == "eigen-cam")
+        assert row.old_label != row.new_label
+        assert row.same_question
+        assert row.rank_correlation == 1.0
+        section = reportgen.render_diff(found).split('id="attributions"')[1].split("</section>")[0]
+        assert "<h3>Eigen-CAM</h3>" in section
+        assert "<p>Eigen-CAM at <" in section
+        explained = next(each for each in found.alike if each.name == "Classes explained")
+        assert row.old_label in explained.how
+        changed = next(each for each in found.sections if each.name == "attributions")
+        assert not any("eigen-cam" in change.where and change.where.endswith("label") for change in changed.changes)
+    line = next(each for each in reportgen.series([old, new, other]).pictures if "Eigen-CAM" in each.title)
+    assert (line.title, line.of, line.changed) == ("Where it looked: Eigen-CAM", "", "")
+    assert line.rank_correlation == 1.0
+    assert all(line.pictures)

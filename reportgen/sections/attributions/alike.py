@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ...formatting import name
 from ..section import Alike, Comparison
-from .compare import AttributionChanges, attribution_caveats, by_new_classes, explained, other_classes, things_explained
+from .compare import AttributionChanges, attribution_caveats
 from .find import Attributions
+from .questions import by_new_classes, explained, other_classes, things_explained
 
 
 def alike_attributions(old: Attributions, new: Attributions, comparison: Comparison) -> Iterator[Alike]:
     """Yield whether the reports explain the same classes or, for a regression, the same outputs, and which."""
+    # a map that is the same for every class explains none
+    old, new = (replace(each, rows=tuple(row for row in each.rows if row.by_class)) for each in (old, new))
     if not old.rows or not new.rows:
         return
     others = other_classes(comparison)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -15,12 +15,10 @@ from ...methods.quality import rank_correlation as rank_correlation
 from ...picture import DIVERGING, Picture, difference_picture, quantize
 from ...records import record
 from ...tensors import figure
-from ..predictions import SECTION as PREDICTIONS, Predictions
-from ..predictions.classes import in_new_numbers, numbers_by_name, same_numbering
 from ..section import Comparison
 from .find import Attribution, Attributions
+from .questions import by_new_classes, explained, other_classes, things_explained, under_new_class
 
-QUESTION = ("method", "class_index", "sense", "against")  # what a map explains, whatever its layer
 UPPER = 0.2  # the fraction of places in "the upper fifth"
 
 
@@ -111,24 +109,6 @@ def compare_attributions(before: Attributions, after: Attributions, comparison: 
     return AttributionChanges(tuple(rows))
 
 
-def by_new_classes(before: Attributions, after: Attributions, others: tuple[Predictions, Predictions] | None) -> Attributions:
-    """Return the old section with the class indices of the new model, which are matched by name if there are `other_classes`.
-
-    A class that the new report does not name gets a negative number, which no class has.
-    """
-    if others is None:
-        return before
-    numbers = numbers_by_name([*before.rows, *others[0].rows], [*after.rows, *others[1].rows])
-
-    def moved(row: Any) -> Any:
-        return replace(row, class_index=in_new_numbers(row.class_index, numbers))
-
-    rows = (
-        replace(moved(row), against=None if row.against is None else in_new_numbers(row.against, numbers)) for row in before.rows
-    )
-    return replace(before, rows=tuple(rows), quality=tuple(map(moved, before.quality)), sanity=tuple(map(moved, before.sanity)))
-
-
 def _pairs(before: Sequence[Attribution], after: Sequence[Attribution], *, one_set: bool) -> list[tuple[int, int]]:
     """Return the places of the rows of each method that belong together: of the same class at the same layer, or at another.
 
@@ -137,16 +117,16 @@ def _pairs(before: Sequence[Attribution], after: Sequence[Attribution], *, one_s
     """
     left = dict(enumerate(before))
     partners: dict[int, int] = {}
-    for fields in (*QUESTION, "path"), QUESTION, ("method",):
+    keys: tuple[Callable[[Attribution], Any], ...] = (lambda row: (explained(row), row.path), explained, lambda row: row.method)
+    for key in keys:
         paired = {after[number].method for number in partners}
+        in_order = key is keys[-1]
         for number, new in enumerate(after):
-            alike = (place for place, old in left.items() if all(getattr(old, each) == getattr(new, each) for each in fields))
-            place = next(alike, None)
-            in_common = fields == ("method",) and new.method in paired
-            if number not in partners and place is not None and not in_common:
+            place = next((place for place, old in left.items() if key(old) == key(new)), None)
+            if number not in partners and place is not None and not (in_order and new.method in paired):
                 del left[place]
                 partners[number] = place
-                if fields == ("method",) and not one_set:
+                if in_order and not one_set:
                     paired.add(new.method)
     return [(partners[number], number) for number in sorted(partners)]
 
@@ -236,8 +216,9 @@ def attribution_changes(
         return (others is None and row.method not in in_common) or explained(row) in both
 
     old, new = (replace(each, rows=tuple(row for row in each.rows if kept(row))) for each in (before, after))
-    drawn = {(*explained(row), row.path): row for row in old.rows}
-    alike = tuple(_drawn_as(drawn.get((*explained(row), row.path)), row) for row in new.rows)
+    old = replace(old, rows=tuple(under_new_class(row, new) for row in old.rows))
+    drawn = {(explained(row), row.path): row for row in old.rows}
+    alike = tuple(_drawn_as(drawn.get((explained(row), row.path)), row) for row in new.rows)
     return changes_between(old, replace(new, rows=alike), comparison.layers.new_paths())
 
 
@@ -253,26 +234,9 @@ def _drawn_as(old: Attribution | None, new: Attribution) -> Attribution:
     return replace(new, heatmap=old.heatmap) if apart <= step / 2 * (1 + 1e-6) else new
 
 
-def explained(row: Attribution) -> tuple[Any, ...]:
-    """Return what a map explains: method, class, sense, and the class that it is compared against."""
-    return tuple(getattr(row, each) for each in QUESTION)
-
-
-def other_classes(comparison: Comparison) -> tuple[Predictions, Predictions] | None:
-    """Return both answers if a class index may mean another class in each; None if it means the same, as far as known."""
-    both = None if comparison.same_model else comparison.both(PREDICTIONS)
-    return None if both is None or same_numbering(*both) else both
-
-
-def things_explained(comparison: Comparison) -> str:
-    """Return what maps explain: "outputs" if either model gives values, else "classes"."""
-    both = comparison.both(PREDICTIONS)
-    return "outputs" if both is not None and any(each.read_as == "regression" for each in both) else "classes"
-
-
 def attribution_caveats(changes: AttributionChanges, comparison: Comparison) -> Iterator[str]:
     """Yield a warning if two maps side by side explain different classes or outputs."""
-    if any(row.old_class_index != row.new_class_index for row in changes.rows):
+    if any(row.by_class and row.old_class_index != row.new_class_index for row in changes.rows):
         things = things_explained(comparison)
         yield f"The reports explain different {things}, so the attribution maps do not answer the same question."
 
