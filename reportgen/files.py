@@ -25,9 +25,17 @@ def check_readable(path: Path, error: type[ReportgenError], wanted: str) -> None
             if not file.read(1):
                 raise error(f"{path}: the file is empty; expected {wanted}.")
     except (FileNotFoundError, NotADirectoryError) as cause:
-        raise error(f"{path}: no such file; expected {wanted}.") from cause
+        raise error(f"{path}: {how_missing(path)}; expected {wanted}.") from cause
     except (OSError, ValueError) as cause:
         raise error(f"{path}: cannot be read ({getattr(cause, 'strerror', None) or cause}).") from cause
+
+
+def how_missing(path: Path) -> str:
+    """Return in words that a file does not exist; of a symbolic link, what it leads to does not."""
+    try:
+        return f"a link to a missing file ({path.readlink()})"
+    except (OSError, ValueError):
+        return "no such file"
 
 
 def is_folder(path: Path) -> bool:

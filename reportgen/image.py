@@ -15,6 +15,7 @@ import numpy as np
 from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 
 from .errors import ImageError
+from .files import how_missing
 from .image_bounds import STANDARD_INPUT as STANDARD_INPUT, check_bounds, check_no_address, pillow_silent
 from .image_colours import Turn, in_mode, into_srgb
 from .options import Fit, Resample
@@ -119,7 +120,7 @@ def check_image(path: Path) -> None:
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: not a possible file name
-        raise ImageError(f"{path}: no such file; check the name.") from error
+        raise ImageError(f"{path}: {how_missing(path)}; check the {'link' if path.is_symlink() else 'name'}.") from error
     except OSError as error:
         raise ImageError(f"{path}: cannot be read ({error.strerror}); check the file and its permissions.") from error
     if not stat.S_ISREG(status.st_mode):  # a pipe or a device could block forever

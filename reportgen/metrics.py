@@ -18,6 +18,7 @@ HIGHER = frozenset({
     "accuracy", "acc", "auc", "auroc", "precision", "recall", "sensitivity", "specificity", "f1", "fbeta", "iou", "miou", "dice",
     "jaccard", "r2", "kappa", "mcc", "top1", "top5", "psnr", "ssim",
 })  # fmt: skip
+ACCURACY = frozenset({"accuracy", "acc", "top1"})
 WORDS = re.compile(r"[a-z0-9]+")
 
 
@@ -69,6 +70,17 @@ def metric_changes(old: Iterable[Metric], new: Iterable[Metric]) -> tuple[Metric
         for metric in new
         if metric.name.lower() in before
     )
+
+
+def stated_accuracy(metrics: Iterable[Metric]) -> float | None:
+    """Return the accuracy (0..1) that metrics state, the lowest of several; None if none does.
+
+    Only values on validation data (`val_`) count if there are any. A value above 1 is a percentage.
+    """
+    named = [each for each in metrics if ACCURACY & set(WORDS.findall(each.name.lower())) and each.lower_is_better is False]
+    decisive = [each for each in named if each.name.lower().startswith("val_")] or named
+    shares = [each.value if each.value <= 1 else each.value / 100 for each in decisive if 0 <= each.value <= 100]
+    return min(shares, default=None)
 
 
 def grouped(names: Iterable[str]) -> list[tuple[str, ...]]:

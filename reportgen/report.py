@@ -7,10 +7,11 @@ from typing import Any, TypeVar
 
 from .checks import Checks, joined, run_checks
 from .errors import NotApplicable
+from .formatting import percent
 from .image import ImageFacts
 from .levels import LEVELS, Level
 from .matching.align import Marks
-from .metrics import Metric
+from .metrics import Metric, stated_accuracy
 from .notebooks import ShownInNotebooks
 from .options import Options
 from .probe import LayerCall, ModelFacts, Probe
@@ -168,6 +169,10 @@ class Report(ShownInNotebooks):
             return f"The prediction is wrong; {why}."
         if problems:
             return f"No error, but read {warned_of} before you rely on {those}."
+        accuracy = stated_accuracy(self.provenance.metrics)
+        if accuracy is not None and accuracy < 0.5 and self.best_class() is not None:
+            often = f"with an accuracy of {percent(accuracy)} the model is wrong more often than right"
+            return f"The prediction is right, but {often}." if correct else f"The checks found no reason for doubt, but {often}."
         right = "The prediction is right." if correct else "Whether the answer is right, checks cannot tell."
         return f"Nothing that was checked casts doubt on {those}. {right}"
 

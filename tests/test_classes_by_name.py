@@ -151,3 +151,75 @@ def test_names_by_hand() -> None:
     new = [Prediction(1, 1, "crane", 0.5), Prediction(2, 2, "class 2", 0.3), Prediction(3, 3, "tape_player", 0.2)]
     assert numbers_by_name(old, new) == {}  # two cranes, and a number
     assert numbers_by_name([Prediction(1, 9, "tape player", 1.0)], new) == {9: 3}
+
+
+def regression(image: Path, labels: list[str] | None, grey: float = 0.3) -> Any:
+    model = colours((0, 1), grey)
+    model.layers[-1].activation = keras.activations.linear
+    return reportgen.generate(model, image, preprocess="unit", labels=labels, task="regression", layers="all")
+
+
+def test_labels_without_one_in_common_match_no_class(orange: Path) -> None:
+    old, new = report(orange), report(orange, (0, 1, 2, 3), ["cat", "dog", "bird", "frog"], grey=0.31)
+    found = reportgen.diff(old, new)
+    assert isinstance(found.predictions, reportgen.Absent)
+    assert found.verdict.startswith("The top class was `red` (")
+    assert "The classes cannot be matched: the models have different labels, and no label is in both reports." in found.verdict
+    labels = next(row for row in found.alike if row.name == "Labels")
+    assert (labels.same, labels.how) == (False, "not the same, and none is in both reports")
+    table = next(each for each in reportgen.series([old, old, new]).tables if each.name == "answers")
+    assert (table.reason, table.lines) == ("labels", ())
+
+
+def test_classes_without_labels_are_compared_by_number_and_this_is_said(orange: Path) -> None:
+    found = reportgen.diff(report(orange), report(orange, labels=[], grey=0.31))
+    labels = next(row for row in found.alike if row.name == "Labels")
+    assert (labels.same, labels.how) == (None, "the new report has none, so classes are compared by index")
+    assert "class 0" in found.verdict
+    html = reportgen.render_diff(found)
+    assert "by its number the same class" in html
+    assert "class 0</strong> in both" not in html
+    values = reportgen.diff(regression(orange, ["age", "height"]), regression(orange, None, grey=0.31))
+    assert values.verdict.startswith("The labels differ: the answer, compared by number, was `age` ")
+
+
+def test_the_values_of_regressions_are_called_outputs_not_classes(orange: Path) -> None:
+    old = regression(orange, ["age", "height"])
+    for labels in (["x", "y"], ["height", "y"]):
+        found = reportgen.diff(old, regression(orange, labels, grey=0.31))
+        assert any(row.name == "Outputs explained" for row in found.alike)
+        html = reportgen.render_diff(found)
+        assert "different classes" not in html
+        assert "Classes explained" not in html
+        assert not any("classes" in caveat for caveat in found.caveats)
+    apart = reportgen.diff(old, regression(orange, ["x", "y"], grey=0.31))
+    assert "The values cannot be matched" in apart.verdict
+    assert "in both" not in apart.verdict.split(". ")[0]
+    assert apart.caveats == ("The models have different outputs, so attribution maps side by side may explain different things.",)
+    assert "The models have different outputs, so no difference is shown." in reportgen.render_diff(apart)
+    through = reportgen.series([old, old, regression(orange, ["x", "y"], grey=0.31)])
+    assert "`x` is" not in through.verdict
+
+
+def test_a_map_that_is_the_same_for_every_class_is_compared_whatever_the_classes(orange: Path) -> None:
+    asked: dict[str, Any] = {"preprocess": "unit", "layers": "all", "explain": "grad-cam,eigen-cam"}
+    old = reportgen.generate(colours((0, 1, 2, 3)), orange, labels=list(NAMES), **asked)
+    new = reportgen.generate(colours((1, 0, 2, 3), 0.31), orange, labels=list(NAMES), **asked)
+    other = reportgen.generate(colours((0, 1, 2, 3), 0.31), orange, labels=["cat", "dog", "bird", "frog"], **asked)
+    for after in (new, other):  # another class is the best, or all have other names
+        found = reportgen.diff(old, after)
+        row = next(row for row in found.attributions.rows if row.method == "eigen-cam")
+        assert row.old_label != row.new_label
+        assert row.same_question
+        assert row.rank_correlation == 1.0
+        section = reportgen.render_diff(found).split('id="attributions"')[1].split("</section>")[0]
+        assert "<h3>Eigen-CAM</h3>" in section
+        assert "<p>Eigen-CAM at <" in section
+        explained = next(each for each in found.alike if each.name == "Classes explained")
+        assert row.old_label in explained.how
+        changed = next(each for each in found.sections if each.name == "attributions")
+        assert not any("eigen-cam" in change.where and change.where.endswith("label") for change in changed.changes)
+    line = next(each for each in reportgen.series([old, new, other]).pictures if "Eigen-CAM" in each.title)
+    assert (line.title, line.of, line.changed) == ("Where it looked: Eigen-CAM", "", "")
+    assert line.rank_correlation == 1.0
+    assert all(line.pictures)

@@ -106,7 +106,10 @@ def test_markdown(folder: Path) -> None:
     assert result.stdout.startswith(
         "### Different: `v1.html: net on cat` → `v2.html: net on cat`\n\nThe answer is `b` 50.0 % in both; the mask is the same "
     )
-    assert "| Layer | Weights | Change | Cosine |\n| --- | --- | --- | --- |\n| `conv` | 2 | 80 % | 0.6 |" in result.stdout
+    assert (
+        "| Layer | Weights | Change, ‖new − old‖ / ‖old‖ | Cosine |\n| --- | --- | --- | --- |\n| `conv` | 2 | 80 % | 0.6 |"
+        in result.stdout
+    )
     assert (folder / "page.html").exists()
 
 

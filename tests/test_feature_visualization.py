@@ -94,6 +94,31 @@ def test_what_it_does_not_take(value: Any) -> None:
         check_options(visualize=value)
 
 
+def test_the_page_says_that_a_normalization_may_make_a_max_negative() -> None:
+    net = [layers.Conv2D(1, 1, activation="relu", name="conv"), layers.BatchNormalization(), layers.GlobalAveragePooling2D()]
+    model = keras.Sequential([keras.Input((8, 8, 3)), *net])
+    model.get_layer("conv").set_weights([np.ones((1, 1, 3, 1)), np.zeros(1)])
+    model.layers[1].set_weights([np.ones(1), np.full(1, -50.0), np.zeros(1), np.ones(1)])
+    pixels = np.random.default_rng(5).integers(0, 256, (8, 8, 3)).astype(np.uint8)
+    report = reportgen.generate(model, pixels, only="feature_visualization", preprocess="unit", visualize="conv:0")
+    found = present(report.feature_visualization)
+    assert found is not None
+    assert found.rows[0].greatest == pytest.approx((pixels / 255).sum(axis=2).max() / np.sqrt(1.001) - 50, rel=1e-4)
+    page = render(report)
+    assert "after the activation function" not in page
+    assert "after the normalization and activation that directly follow the layer" in page
+
+
+@pytest.mark.parametrize(("asked", "of"), [("classes", "classes"), ("conv:0", "filters")])
+def test_gradients_of_nan_are_those_of_what_was_asked(asked: str, of: str) -> None:
+    net = [layers.Conv2D(2, 1, name="conv"), layers.GlobalAveragePooling2D(), layers.Softmax()]
+    model = keras.Sequential([keras.Input((8, 8, 3)), *net])
+    model.set_weights([np.full((1, 1, 3, 2), np.nan), np.zeros(2)])
+    given: dict[str, Any] = {"only": "feature_visualization", "preprocess": "unit", "visualize": asked}
+    found = reportgen.generate(model, np.zeros((8, 8, 3), np.uint8), **given).feature_visualization
+    assert found == Absent(f"The {of}' gradients are not finite (nan or infinite).")
+
+
 def test_contributions_are_how_fast_the_logit_grows_with_a_map() -> None:
     """By a forward pass in NumPy, with one map after another 1 + e times as strong; behind the last they add up to the logit."""
     random = np.random.default_rng(5)

@@ -17,8 +17,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reportgen.errors import ImageError
+from reportgen.batching.gathering import gather
+from reportgen.errors import ImageError, ModelError
 from reportgen.image import LARGEST_FILE, LARGEST_IMAGE, LARGEST_OF_FORMAT, load_image
+from reportgen.loading.references import find_reference
 
 from .image_files import QUARTERS, RED, WHITE, one_pixel, png, saved
 
@@ -143,6 +145,17 @@ def test_no_such_file(tmp_path: Path, path: str) -> None:
     (tmp_path / "file.txt").write_text("text")
     with pytest.raises(ImageError, match=r"\.png: no such file; check the name\.$"):
         load_image(tmp_path / path)
+
+
+def test_a_link_to_a_missing_file_is_called_that(tmp_path: Path) -> None:
+    (tmp_path / "link.png").symlink_to("gone.png")
+    with pytest.raises(ImageError, match=r"link\.png: a link to a missing file \(gone\.png\); check the link\.$"):
+        load_image(tmp_path / "link.png")
+    Image.new("RGB", (8, 8)).save(tmp_path / "there.png")
+    for given in (tmp_path, tmp_path / "*.png"):  # a pattern does not leave it out without a word
+        assert [source.name for source in gather([str(given)])] == ["link.png", "there.png"]
+    with pytest.raises(ModelError, match=r"link\.png: a link to a missing file \(gone\.png\); expected a \.keras"):
+        find_reference(tmp_path / "link.png")
 
 
 @pytest.mark.parametrize("address", ["https://example.com/cat.png", "HTTP://example.com/cat.png", "s3://bucket/cat.png"])

@@ -15,7 +15,7 @@ from reportgen.codec import Encoder, decode_report
 from reportgen.comparison.right import best, better
 from reportgen.errors import OptionError
 from reportgen.loading.references import bundled_file
-from reportgen.metrics import Metric, metric_changes, metrics_of
+from reportgen.metrics import Metric, metric_changes, metrics_of, stated_accuracy
 from reportgen.options import Options, options_of, read_options
 from reportgen.truth import Truth
 
@@ -184,3 +184,20 @@ def test_which_version_is_best_is_answered_as_far_as_metrics_tell() -> None:
     right, wrong = (Truth(label="cat", class_index=0, rank=rank) for rank in (1, 2))
     assert best([()] * 3, [wrong, right, right], False).endswith(" On this one image, the answer of versions 2 and 3 is right.")
     assert "this one image" not in best([()] * 3, [right] * 3, False)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (("accuracy=0.3",), 0.3),
+        (("val_acc=62", "loss=0.1"), 0.62),
+        (("accuracy=0.9", "val_accuracy=0.3"), 0.3),
+        (("accuracy=0.3", "val_accuracy=0.9"), 0.9),
+        (("CIFAR-10 test accuracy=0.87", "top1=0.8"), 0.8),
+        (("accuracy error=0.3", "loss=0.2", "f1=0.1", "accuracy=300", "accuracy of sorts=-1"), None),
+        (("accuracy=nan",), None),
+        ((), None),
+    ],
+)
+def test_the_accuracy_that_metrics_state(given: tuple[str, ...], expected: float | None) -> None:
+    assert stated_accuracy(metrics_of(given)) == (None if expected is None else pytest.approx(expected))

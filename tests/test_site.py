@@ -116,6 +116,46 @@ def test_what_matters_comes_first() -> None:
     assert [row.stem for row in rows if row.disagree] == ["e-torn"]
 
 
+def test_what_a_check_found_about_the_model_is_told_once() -> None:
+    entries = [
+        entry("a", checks=("note dead-in-training", "warning untrained")),
+        entry("b", checks=("warning flat-scores", "warning untrained")),
+        entry("a", "n", checks=("warning untrained",)),  # of two models of one name: it does not hold for all reports
+        entry("b", "n"),
+    ]
+    figures = [figures_of_model([each for each in entries if each.model == model]) for model in ("m", "n")]
+    assert [each.of_model for each in figures] == [("warning untrained",), ()]
+    assert figures[0].checks[0] == ("warning untrained", 2)
+    index = site_pages(entries)["index.html"].decode()
+    models, images = index.split('<section id="images">')
+    assert models.count("Warning: untrained") == 1
+    cells = [cell.split("</td>")[0] for cell in images.split("<td ")[1:]]
+    assert ["Warning: untrained" in cell for cell in cells] == [False, True, False, False]
+    assert ["Warning: flat-scores" in cell for cell in cells] == [False, False, True, False]
+    assert ['data-state=" checks"' in cell for cell in cells] == [False, True, True, False]
+
+
+@pytest.mark.parametrize(("right", "said"), [(1, True), (3, False)])
+def test_checks_that_found_nothing_do_not_speak_well_of_wrong_answers(right: int, said: bool) -> None:
+    entries = [
+        entry(f"i{place}", truth="x", truth_index=0, correct=place < right, classes="k 9", class_index=0) for place in range(4)
+    ]
+    page = site_pages(entries)["model-m.html"].decode()
+    assert "The checks that ran found nothing on any report." in page
+    assert ("most of those whose truth is known are wrong" in page) is said
+
+
+def test_the_reason_why_a_model_has_no_report_is_told_once() -> None:
+    entries = [
+        *(entry(stem, error="m: no such model") for stem in ("a", "b")),
+        *(entry(stem, "n", error=f"{stem}: cut short") for stem in ("a", "b")),
+    ]
+    index = site_pages(entries)["index.html"].decode()
+    assert index.count("m: no such model") == 1
+    assert index.count("No report</span>") == 4
+    assert index.count("a: cut short") == index.count("b: cut short") == 1
+
+
 def test_the_figures_of_a_model_worked_out_on_paper() -> None:
     # confidence 0.95 twice (one right), 0.65 once (right), 1.0 once (wrong): bins 0.9-1 (3 images, mean 2.9 / 3, accuracy 1 / 3)
     # and 0.6-0.7 (1 image); ECE = 3/4 |1/3 - 2.9/3| + 1/4 |1 - 0.65| = 0.475 + 0.0875

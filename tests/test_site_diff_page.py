@@ -134,6 +134,14 @@ def test_the_page_shows_every_flip_and_links_to_both_reports(page: Path) -> None
         reportgen.read(page)
 
 
+def test_a_relative_change_is_explained_where_it_stands(page: Path) -> None:
+    html = page.read_text("utf-8")
+    shown = re.sub(r"<details.*?</details>", "", html[html.index("<h2>Weights</h2>") :], flags=re.DOTALL)  # what is not folded
+    assert "Taken together, the weights of" in shown
+    assert "A relative change is ‖new − old‖ / ‖old‖" in shown
+    assert "Above 100 %, that distance is larger than the old weights themselves." in unescape(shown)
+
+
 def test_links_never_pass_by_the_root(tmp_path: Path) -> None:
     assert relative_link(tmp_path / "a b" / "<r>.html", tmp_path / "c") == "../a%20b/%3Cr%3E.html"
     assert relative_link(Path("/nowhere/r.html"), tmp_path) == ""

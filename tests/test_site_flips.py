@@ -40,6 +40,8 @@ def entry(answer: str, classes: str = "classification 3 x", index: int | None = 
         (entry("cat"), entry("the cat"), False),  # the same class under a longer name
         (entry("cat"), entry("cat", "classification 9 y", 7), False),  # other classes: by label
         (entry("cat"), entry("dog", "classification 9 y", 0), True),
+        (entry("cat"), entry("class 0", "classification 3 "), False),  # without labels: by number
+        (entry("cat"), entry("class 1", "classification 3 ", 1), True),
         (entry("a and b", "multilabel 3 x"), entry("a", "multilabel 3 x"), True),  # the best label is the same
         (entry("a", "multilabel 3 x"), entry("a", "multilabel 3 x", 1), False),
         (entry("cat"), entry("no answer", "", None), True),
@@ -97,3 +99,24 @@ def test_values_are_not_said_to_be_answers_that_did_not_change(tmp_path: Path, c
 )
 def test_a_name_breaks_between_its_words_first(name: str, shown: str) -> None:
     assert breakable(name) == shown
+
+
+def test_classes_whose_labels_have_none_in_common_are_not_compared(tmp_path: Path, cat: Path) -> None:
+    model = tmp_path / "net.keras"
+    built("softmax_layer", 1).save(model)
+    other = tmp_path / "other" / "net.keras"
+    other.parent.mkdir()
+    built("softmax_layer", 2).save(other)
+    count = built("softmax_layer", 1).output_shape[-1]
+    for which, path, names in (("a", model, "abc"), ("x", other, "xyz"), ("none", other, "")):
+        labels = [f"{names[place % 3]}{place}" for place in range(count)] if names else None
+        batch(str(path), str(cat), tmp_path / which, only=("predictions",), preprocess="unit", labels=labels)
+    apart = diff_sites(tmp_path / "a", tmp_path / "x")
+    assert "The answers to one image cannot be compared, as the models have no label in common." in apart.verdict
+    assert any(each.startswith("The classes cannot be matched: ") for each in apart.caveats)
+    assert not apart.same
+    by_number = diff_sites(tmp_path / "a", tmp_path / "none")
+    (image,) = by_number.models[0].images
+    assert image.flipped == (image.old.class_index != image.new.class_index)
+    assert image.moved is not None
+    assert "Only one of the models has labels, so classes are compared by their numbers." in by_number.caveats

@@ -13,6 +13,7 @@ import pytest
 from reportgen import Absent, Report, read, render
 from reportgen.checks import Checks
 from reportgen.levels import RANDOM_WEIGHTS
+from reportgen.metrics import Metric
 from reportgen.outputs import Output
 from reportgen.page.environment import unbroken
 from reportgen.report import LEFT_OUT, MADE_BEFORE
@@ -266,4 +267,26 @@ def test_checks_do_not_speak_well_of_a_prediction_that_is_wrong(rank: int | None
         predictions=answered([0.9, 0.1], "classification", "probabilities"),
     )
     report = replace(report, provenance=replace(report.provenance, truth=Truth("b", 1, rank)))
+    assert report.overall().startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "rank", "told"),
+    [
+        (
+            0.3,
+            None,
+            "The checks found no reason for doubt, but with an accuracy of 30.0 % the model is wrong more often than right.",
+        ),
+        (0.3, 1, "The prediction is right, but with an accuracy of 30.0 % the model is wrong more often than right."),
+        (0.3, 2, "The prediction is wrong; nothing that was checked tells why."),
+        (0.5, None, "Nothing that was checked casts doubt on the prediction and its maps."),
+    ],
+)
+def test_a_model_of_low_accuracy_is_not_beyond_doubt(accuracy: float, rank: int | None, told: str) -> None:
+    report = small_report(
+        warnings=(), checks=Checks(rows=(), checked=("c",)), predictions=answered([0.9, 0.1], "classification", "probabilities")
+    )
+    truth = None if rank is None else Truth("b", 1, rank)
+    report = replace(report, provenance=replace(report.provenance, truth=truth, metrics=(Metric("accuracy", accuracy),)))
     assert report.overall().startswith(told)

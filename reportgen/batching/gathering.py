@@ -96,7 +96,7 @@ def _refuse(error: OSError) -> None:
 def _fitting(pattern: str) -> Iterator[tuple[Path, str]]:
     front = [part for part in Path(pattern).parts if not PATTERN.search(part)]
     fitting = sorted(path for path in map(Path, glob.iglob(pattern, recursive=True)) if path.suffix.lower() in SUFFIXES)  # noqa: PTH207
-    found = [path for path in fitting if path.is_file()]
+    found = [path for path in fitting if path.is_file() or (path.is_symlink() and not path.exists())]  # a broken link is told of
     if not found:
         raise ImageError(f"{pattern}: no image matches this pattern; check the pattern.")
     base = Path(*front) if front else Path()

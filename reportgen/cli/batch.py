@@ -21,7 +21,7 @@ from .usage import Command
 if TYPE_CHECKING:
     from ..batching.batch import Batch
 
-LISTED = 10  # failures listed on the terminal; the index has all
+LISTED = 10  # lines about failures on the terminal; the index has all
 BATCH_HELP = """Make reports of one or more models on many images, and a site that lists them.
 
 Run it again to resume: reports that are up to date are kept. Exits with 1 if an image or a model failed.
@@ -180,10 +180,14 @@ def _log(event: dict[str, Any]) -> None:
 
 
 def _tell(made: Batch) -> None:
-    for failed in made.failures[:LISTED]:
-        tell(f"Failed: {failed.model} on {printable(failed.image)}: {failed.error}")
-    if len(made.failures) > LISTED:
-        tell(f"... and {len(made.failures) - LISTED:,} more; the index lists all.")
+    causes: dict[tuple[str, str], list[str]] = {}  # a model that cannot be opened fails on every image, for one reason
+    for failed in made.failures:
+        causes.setdefault((failed.model, failed.error), []).append(failed.image)
+    for (model, error), images in list(causes.items())[:LISTED]:
+        tell(f"Failed: {model} on {printable(images[0]) if len(images) == 1 else counted(len(images), 'image')}: {error}")
+    if len(causes) > LISTED:
+        more = sum(len(images) for images in list(causes.values())[LISTED:])
+        tell(f"... and {more:,} more; the index lists all.")
     for warning in made.warnings:
         tell(f"Warning: {warning}")
     tell(f"{counted(made.made, 'report')} made, {made.kept:,} kept, {len(made.failures):,} failed")

@@ -52,8 +52,9 @@ class Climb:
     without a trace.
     """
 
-    def __init__(self, respond: Respond, sizes: Sizes, channels: int) -> None:
-        """Trace the gradient; `channels` is the number of channels of a picture."""
+    def __init__(self, respond: Respond, sizes: Sizes, channels: int, of: str = "filters") -> None:
+        """Trace the gradient; `channels` is the number of channels of a picture, `of` says what the pictures excite."""
+        self.of = of
         self.sizes = sizes
         self.channels = channels
         self.done = 0
@@ -107,7 +108,7 @@ class Climb:
         middle = (slice(self.room, self.room + side) for side in self.sizes.picture)
         pixels = GREY + GREY * self._shades(waves).reshape(*self.canvas, BATCH, self.channels)[*middle].transpose(2, 0, 1, 3)
         if not np.isfinite(pixels).all():
-            raise NotApplicable("The filters' gradients are not finite (nan or infinite).")
+            raise NotApplicable(f"The {self.of}' gradients are not finite (nan or infinite).")
         whole: np.ndarray = np.rint(pixels).astype(np.uint8)
         return whole
 

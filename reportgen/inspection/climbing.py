@@ -47,7 +47,7 @@ class Climber:
             try:
                 grey = np.full((*sizes.picture, self.depth), GREY, np.float32)
                 self.starts = responses(self.respond(sizes.picture), grey, self.channels)
-                self.climb = Climb(self.respond(sizes.window), sizes, self.depth)
+                self.climb = Climb(self.respond(sizes.window), sizes, self.depth, "filters" if self.path else "classes")
             except NotApplicable:
                 raise
             except Exception as error:  # whatever the user's code raises for a picture of another size

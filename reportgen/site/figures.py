@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from ..metrics import Metric, metrics_of
 from ..records import record
+from ..report import checks_about
 from ..sections.predictions.find import NO_ANSWER
 from .entries import Entry
 
@@ -53,7 +54,8 @@ class ModelFigures:
     `known` is how many of the `made` images have a known truth that is a class of the model; `top1` and `top5` are shares of
     these, None if there are none, for which `no_truth` is the reason. `ece` is the expected calibration error (Guo et al. 2017,
     equation 3): the mean over the bins of |accuracy - mean confidence|, weighted by their counts; None if no confidence or no
-    truth is known.
+    truth is known. `why_failed` is the one reason why none of several reports could be made; "" if there is a report, or more
+    than one reason. `of_model` are the findings that checks of the model itself made in every report, as "LEVEL NAME".
     """
 
     key: str
@@ -74,6 +76,8 @@ class ModelFigures:
     checks: tuple[tuple[str, int], ...]
     metrics: tuple[Metric, ...] = ()
     no_truth: str = ""
+    why_failed: str = ""
+    of_model: tuple[str, ...] = ()
 
 
 def figures_of_model(entries: Sequence[Entry]) -> ModelFigures:
@@ -103,7 +107,21 @@ def figures_of_model(entries: Sequence[Entry]) -> ModelFigures:
         checks=tuple(sorted(checks.items(), key=lambda each: (-each[1], each[0]))),
         metrics=metrics_of(text for text in made[0].metrics if all(text in each.metrics for each in made)) if made else (),
         no_truth=why_no_truth(made),
+        why_failed=_why_failed(entries),
+        of_model=_of_model(made),
     )
+
+
+def _why_failed(entries: Sequence[Entry]) -> str:
+    reasons = {each.error for each in entries}
+    return entries[0].error if len(entries) > 1 and len(reasons) == 1 else ""
+
+
+def _of_model(made: Sequence[Entry]) -> tuple[str, ...]:
+    """Return the findings about the model that every report has; the reports of a site may be of several models of one name."""
+    names = {each.name for each in checks_about("model")}
+    everywhere = set.intersection(*(set(each.checks) for each in made)) if made else set()
+    return tuple(sorted(each for each in everywhere if each.partition(" ")[2] in names))
 
 
 def why_no_truth(made: Sequence[Entry]) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -70,6 +71,12 @@ class Row:
         return " ".join(word for word, holds in words.items() if holds)
 
 
+def about_images(entries: Sequence[Entry], figures: Iterable[ModelFigures]) -> list[Entry]:
+    """Return the entries without the findings that are about their model: these are told once, with the model."""
+    told = {each.key: each.of_model for each in figures}
+    return [replace(each, checks=tuple(one for one in each.checks if one not in told[each.model])) for each in entries]
+
+
 def rows_of(entries: Sequence[Entry], models: Sequence[str]) -> list[Row]:
     """Return a row for each image, the most important first: failures, then models that disagree, wrong answers (the most
     confident first), findings of checks, and the rest by name.
@@ -118,7 +125,7 @@ def site_pages(
     models = sorted({each.model for each in entries}, key=natural)
     figures = [figures_of_model([each for each in entries if each.model == model]) for model in models]
     trainings = trainings_in(site, entries, figures) if site is not None else ()
-    rows = rows_of(entries, models)
+    rows = rows_of(about_images(entries, figures), models)
     size = max(1, REPORTS_A_PAGE // max(1, len(models)))
     parts = [rows[start : start + size] for start in range(0, len(rows), size)] or [[]]
     common: dict[str, Any] = {

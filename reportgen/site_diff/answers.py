@@ -45,8 +45,14 @@ def shared_truth(old: Entry, new: Entry) -> str:
 
 def truths_agree(old: Entry, new: Entry) -> bool:
     """Return whether two sites give an image the same truth: the same label or, of the same classes, the same class index."""
-    same_classes = old.classes == new.classes and old.truth_index is not None
+    same_classes = one_numbering(old, new) and old.truth_index is not None
     return old.truth == new.truth or (same_classes and old.truth_index == new.truth_index)
+
+
+def one_numbering(old: Entry, new: Entry) -> bool:
+    """Return whether a class index means the same in both, as far as known: equal number of classes, no different labels."""
+    was, now = ([*each.classes.split(" "), "", ""] for each in (old, new))
+    return was[:2] == now[:2] and (was[2] == now[2] or not was[2] or not now[2])
 
 
 def answer_changed(old: Entry, new: Entry) -> bool:
@@ -58,7 +64,7 @@ def answer_changed(old: Entry, new: Entry) -> bool:
         return False
     if not old.classes or not new.classes:  # one has no answer, or one of another kind
         return True
-    if old.classes != new.classes:
+    if not one_numbering(old, new):
         return old.label != new.label
     if not new.classes.startswith("multilabel"):
         return old.class_index != new.class_index
@@ -83,14 +89,15 @@ def _moved(old: Entry, new: Entry, before: ReportFacts, after: ReportFacts) -> f
         with np.errstate(invalid="ignore"):
             change = np.where(same, 0.0, np.abs(second - first))
         return float(np.nan_to_num(change, nan=math.inf).max(initial=0.0))
-    same_class = old.class_index is not None and old.class_index == new.class_index and old.classes == new.classes
+    same_class = old.class_index is not None and old.class_index == new.class_index and one_numbering(old, new)
     if same_class and old.score is not None and new.score is not None:
         return abs(new.score - old.score)
     return None
 
 
 def _same_classes(old: ReportFacts, new: ReportFacts) -> bool:
-    return (old.kind, old.classes, old.labels_digest) == (new.kind, new.classes, new.labels_digest)
+    known = {old.labels_digest, new.labels_digest} - {""}
+    return (old.kind, old.classes) == (new.kind, new.classes) and len(known) < 2
 
 
 def why_no_variation(old: ReportFacts, new: ReportFacts) -> str:

@@ -17,9 +17,10 @@ from ..formatting import counted
 from ..options import ComparisonOptions, read_options
 from ..page.read import read
 from ..report import SECTIONS
+from ..sections.predictions.classes import numbers_by_name
 from ..site.entries import Entry
 from ..version import __version__
-from .answers import compared, truths_agree, why_no_variation
+from .answers import compared, one_numbering, truths_agree, why_no_variation
 from .channels import Gathered
 from .pairing import FAILED_IN_BOTH, OTHER_IMAGE, matched_images, models_of, pair_models, unlisted
 from .result import Accuracy, ComparedImage, McNemar, ModelDiff, NotCompared, Shift, SiteDiff
@@ -146,6 +147,7 @@ def _compare_models(sites: Sites, old: Sequence[Entry], new: Sequence[Entry], pr
         pair=diff,
         pair_reason=reason,
         model_same=diff is not None and _model_same(diff, sites.asked.tolerance),
+        unmatched=_unmatched(images, pair),
         caveats=tuple(_caveats(images, pair)),
     )
 
@@ -220,6 +222,21 @@ def _shift_reason(reasons: dict[str, int], images: int) -> str:
     return f"Not computed{' ' if of else ''}{of}: {most}."
 
 
+def _unmatched(images: Sequence[ComparedImage], pair: Pair | None) -> bool:
+    """Return whether the labels of the models differ, and none is known to be in both."""
+    answered = [each for each in images if each.old.classes and each.new.classes]
+    if not answered or any(one_numbering(each.old, each.new) for each in answered):
+        return False
+    both = pair.both(SECTIONS["predictions"]) if pair is not None else None
+    if both is not None and numbers_by_name(both[0].rows, both[1].rows):
+        return False
+    was, now = (
+        {each.label for each in entries} | {each.truth for each in entries if each.truth_index is not None}
+        for entries in ([each.old for each in answered], [each.new for each in answered])
+    )
+    return not was & now
+
+
 def _caveats(images: Sequence[ComparedImage], pair: Pair | None) -> list[str]:
     """Return what a reader must know first: what differs in how the answers were made, and what could not be told."""
     found = []
@@ -227,8 +244,15 @@ def _caveats(images: Sequence[ComparedImage], pair: Pair | None) -> list[str]:
         digests = {getattr(each, which).model_digest for each in images}
         if len(digests) > 1:
             found.append(f"The reports of the {which} site were made of {len(digests)} different models under one name.")
-    if any(each.old.classes != each.new.classes for each in images if each.old.classes and each.new.classes):
+    answered = [each for each in images if each.old.classes and each.new.classes]
+    if _unmatched(images, pair):
+        found.append(
+            "The classes cannot be matched: the models have no label in common, so the label of every answer is another."
+        )
+    elif not all(one_numbering(each.old, each.new) for each in answered):
         found.append("The models do not have the same classes, or name them differently; answers are compared by their labels.")
+    elif any(each.old.classes != each.new.classes for each in answered):
+        found.append("Only one of the models has labels, so classes are compared by their numbers.")
     if not any(each.old.classes or each.new.classes for each in images):
         found.append("The answers are not classes, so no flips can be counted.")
     apart = sum(bool(each.old.truth and each.new.truth) and not truths_agree(each.old, each.new) for each in images)

@@ -58,6 +58,8 @@ def changed(model: ModelDiff) -> str:
     """Return how many answers changed, in words: "5 of 60 answers changed: 4 mended, 1 broken"."""
     if model.images and not any(each.of_classes for each in model.images):
         return _values(model.images)
+    if model.unmatched:
+        return f"the answers to {counted(len(model.images), 'image')} cannot be compared, as the models have no label in common"
     flips, images = len(model.flips()), len(model.images)
     count = f"{flips:,} of {counted(images, 'answer')}" if flips else f"none of {counted(images, 'answer')}"
     if not flips or model.count("unknown") == flips:

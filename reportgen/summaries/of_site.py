@@ -10,7 +10,7 @@ from ..formatting import counted, name, percent
 from ..site.entries import Entry, read_entries
 from ..site.figures import ModelFigures, figures_of_model
 from ..site.layout import check_site
-from ..site.pages import Row, rows_of
+from ..site.pages import Row, about_images, rows_of
 from .pictures import MOST_PICTURES, picture_from_file
 from .summary import Fact, Summary, SummaryPicture, SummaryTable, text_line
 
@@ -30,13 +30,13 @@ def summary_of_site(site: Path) -> Summary:
         raise ReportFileError(f"{site}: the site holds no report yet; run reportgen batch, or reportgen index.")
     models = sorted({each.model for each in entries})
     figures = [figures_of_model([each for each in entries if each.model == model]) for model in models]
-    rows = rows_of(entries, models)
+    rows = rows_of(about_images(entries, figures), models)
     return Summary(
         kind="site",
         title=f"{counted(len(models), 'model')} on {counted(len(rows), 'image')}",
         lead_name="Accuracy",
         lead=_accuracy(figures),
-        warnings=tuple(_warnings(entries)),
+        warnings=tuple(_warnings(entries, figures)),
         facts=tuple(_facts(entries, rows)),
         tables=(_table_of_models(figures), *_attention(rows)),
         pictures=tuple(_pictures(site, rows)),
@@ -51,7 +51,12 @@ def _accuracy(figures: Sequence[ModelFigures]) -> str:
     return ", ".join(told) + (f", and {len(known) - 3} models more" if len(known) > 3 else "")
 
 
-def _warnings(entries: Sequence[Entry]) -> Iterator[str]:
+def _warnings(entries: Sequence[Entry], figures: Sequence[ModelFigures]) -> Iterator[str]:
+    for each in figures:
+        found = [check.split(" ", 1) for check in each.of_model]
+        serious = [f"{level} {check}" for level, check in found if level != "note"]
+        if serious:
+            yield f"{name(each.key)}, on every image: {', '.join(serious)}."
     failed = sum(bool(each.error) for each in entries)
     if failed:
         yield f"{counted(failed, 'report')} could not be made; the index says why."

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ...formatting import name
 from ..section import Alike, Comparison
-from .compare import AttributionChanges, attribution_caveats, by_new_classes, explained, other_classes
+from .compare import AttributionChanges, attribution_caveats
 from .find import Attributions
+from .questions import by_new_classes, explained, other_classes, things_explained
 
 
 def alike_attributions(old: Attributions, new: Attributions, comparison: Comparison) -> Iterator[Alike]:
-    """Yield whether the reports explain the same classes, and which."""
+    """Yield whether the reports explain the same classes or, for a regression, the same outputs, and which."""
+    # a map that is the same for every class explains none
+    old, new = (replace(each, rows=tuple(row for row in each.rows if row.by_class)) for each in (old, new))
     if not old.rows or not new.rows:
         return
     others = other_classes(comparison)
@@ -20,20 +24,22 @@ def alike_attributions(old: Attributions, new: Attributions, comparison: Compari
     shared = asked[0] & asked[1]
     labels = list(dict.fromkeys(row.label for row in new.rows if explained(row)[1:] in shared))
     was, now = (", ".join(name(label) for label in dict.fromkeys(row.label for row in each.rows)) for each in (old, new))
+    things = things_explained(comparison)
+    title = f"{things.capitalize()} explained"
     if not shared and others:
-        yield Alike("Classes explained", None, f"they cannot be matched, as the models have different classes: {was} → {now}")
+        yield Alike(title, None, f"they cannot be matched, as the models have different {things}: {was} → {now}")
     elif asked[0] == asked[1]:
-        yield Alike("Classes explained", True, ", ".join(map(name, labels)))
+        yield Alike(title, True, ", ".join(map(name, labels)))
     elif shared:
-        how = f"{was} → {now} (compared on {', '.join(map(name, labels))})"
-        yield Alike("Classes explained", False, how, "some attribution maps")
+        yield Alike(title, False, f"{was} → {now} (compared on {', '.join(map(name, labels))})", "some attribution maps")
     else:
-        yield Alike("Classes explained", False, f"{was} → {now}", "the attribution maps")
+        yield Alike(title, False, f"{was} → {now}", "the attribution maps")
 
 
 def class_caveats(changes: AttributionChanges, comparison: Comparison) -> Iterator[str]:
-    """Yield a warning if two maps side by side explain different classes."""
+    """Yield a warning if two maps side by side explain different classes or outputs."""
     if other_classes(comparison) is None:
         yield from attribution_caveats(changes, comparison)
     elif not all(row.same_question for row in changes.rows):
-        yield "The models have different classes, so attribution maps side by side may explain different things."
+        things = things_explained(comparison)
+        yield f"The models have different {things}, so attribution maps side by side may explain different things."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -15,12 +15,10 @@ from ...methods.quality import rank_correlation as rank_correlation
 from ...picture import DIVERGING, Picture, difference_picture, quantize
 from ...records import record
 from ...tensors import figure
-from ..predictions import SECTION as PREDICTIONS, Predictions
-from ..predictions.classes import in_new_numbers, numbers_by_name, same_numbering
 from ..section import Comparison
 from .find import Attribution, Attributions
+from .questions import by_new_classes, explained, other_classes, things_explained, under_new_class
 
-QUESTION = ("method", "class_index", "sense", "against")  # what a map explains, whatever its layer
 UPPER = 0.2  # the fraction of places in "the upper fifth"
 
 
@@ -37,7 +35,8 @@ class AttributionChange:
     Difference, overlap and correlation are None if a map is constant, if the maps differ in size or place, or if they explain
     different classes (`same_question`). `old_overlay` and `new_overlay` are laid over the image, each on the scale of its own
     report, which all maps of the method share: `old_scale` and `new_scale`. `cover_image`: the cells of both cover the whole
-    image. `one_set`: a class index means the same in both reports, as far as known. `old_brightest` and `new_brightest` are as
+    image. `one_set`: a class index means the same in both reports, as far as known. `of_classes`: what they
+    explain are classes, not the outputs of a regression. `old_brightest` and `new_brightest` are as
     in `Attribution.brightest`.
     """
 
@@ -68,6 +67,7 @@ class AttributionChange:
     bright: tuple[int, int, int]
     same_question: bool
     one_set: bool
+    of_classes: bool
     cover_image: bool
     old_brightest: str
     new_brightest: str
@@ -96,33 +96,17 @@ def compare_attributions(before: Attributions, after: Attributions, comparison: 
         raise NotApplicable("One of the reports has no attribution maps, so these cannot be compared.")
     others = other_classes(comparison)
     renumbered = by_new_classes(before, after, others).rows
+    of_classes = things_explained(comparison) == "classes"
     rows = []
     for place, partner in _pairs(renumbered, after.rows, one_set=others is None):
         old, new = before.rows[place], after.rows[partner]
         alike = explained(renumbered[place]) == explained(new)
-        rows.append(_change(old, new, (before.laid(old), after.laid(new)), one_set=others is None, same_question=alike))
+        overlays = before.laid(old), after.laid(new)
+        rows.append(_change(old, new, overlays, one_set=others is None, of_classes=of_classes, same_question=alike))
     if not rows:
         titles = [", ".join(dict.fromkeys(row.title for row in each.rows)) for each in (before, after)]
         raise NotApplicable(f"The reports have no attribution method in common: {titles[0]}, now {titles[1]}.")
     return AttributionChanges(tuple(rows))
-
-
-def by_new_classes(before: Attributions, after: Attributions, others: tuple[Predictions, Predictions] | None) -> Attributions:
-    """Return the old section with the class indices of the new model, which are matched by name if there are `other_classes`.
-
-    A class that the new report does not name gets a negative number, which no class has.
-    """
-    if others is None:
-        return before
-    numbers = numbers_by_name([*before.rows, *others[0].rows], [*after.rows, *others[1].rows])
-
-    def moved(row: Any) -> Any:
-        return replace(row, class_index=in_new_numbers(row.class_index, numbers))
-
-    rows = (
-        replace(moved(row), against=None if row.against is None else in_new_numbers(row.against, numbers)) for row in before.rows
-    )
-    return replace(before, rows=tuple(rows), quality=tuple(map(moved, before.quality)), sanity=tuple(map(moved, before.sanity)))
 
 
 def _pairs(before: Sequence[Attribution], after: Sequence[Attribution], *, one_set: bool) -> list[tuple[int, int]]:
@@ -133,22 +117,28 @@ def _pairs(before: Sequence[Attribution], after: Sequence[Attribution], *, one_s
     """
     left = dict(enumerate(before))
     partners: dict[int, int] = {}
-    for fields in (*QUESTION, "path"), QUESTION, ("method",):
+    keys: tuple[Callable[[Attribution], Any], ...] = (lambda row: (explained(row), row.path), explained, lambda row: row.method)
+    for key in keys:
         paired = {after[number].method for number in partners}
+        in_order = key is keys[-1]
         for number, new in enumerate(after):
-            alike = (place for place, old in left.items() if all(getattr(old, each) == getattr(new, each) for each in fields))
-            place = next(alike, None)
-            in_common = fields == ("method",) and new.method in paired
-            if number not in partners and place is not None and not in_common:
+            place = next((place for place, old in left.items() if key(old) == key(new)), None)
+            if number not in partners and place is not None and not (in_order and new.method in paired):
                 del left[place]
                 partners[number] = place
-                if fields == ("method",) and not one_set:
+                if in_order and not one_set:
                     paired.add(new.method)
     return [(partners[number], number) for number in sorted(partners)]
 
 
 def _change(
-    old: Attribution, new: Attribution, overlays: tuple[Picture, Picture], *, one_set: bool, same_question: bool
+    old: Attribution,
+    new: Attribution,
+    overlays: tuple[Picture, Picture],
+    *,
+    one_set: bool,
+    of_classes: bool,
+    same_question: bool,
 ) -> AttributionChange:
     if old.heatmap.values.ndim != 2 or new.heatmap.values.ndim != 2:
         raise ReportFileError("the report's data are not as expected at its heatmap.")
@@ -185,6 +175,7 @@ def _change(
         bright=_bright(was, now) if alike else (0, 0, 0),
         same_question=same_question,
         one_set=one_set,
+        of_classes=of_classes,
         cover_image=old.covers_image and new.covers_image,
         old_brightest=old.brightest,
         new_brightest=new.brightest,
@@ -225,8 +216,9 @@ def attribution_changes(
         return (others is None and row.method not in in_common) or explained(row) in both
 
     old, new = (replace(each, rows=tuple(row for row in each.rows if kept(row))) for each in (before, after))
-    drawn = {(*explained(row), row.path): row for row in old.rows}
-    alike = tuple(_drawn_as(drawn.get((*explained(row), row.path)), row) for row in new.rows)
+    old = replace(old, rows=tuple(under_new_class(row, new) for row in old.rows))
+    drawn = {(explained(row), row.path): row for row in old.rows}
+    alike = tuple(_drawn_as(drawn.get((explained(row), row.path)), row) for row in new.rows)
     return changes_between(old, replace(new, rows=alike), comparison.layers.new_paths())
 
 
@@ -242,21 +234,11 @@ def _drawn_as(old: Attribution | None, new: Attribution) -> Attribution:
     return replace(new, heatmap=old.heatmap) if apart <= step / 2 * (1 + 1e-6) else new
 
 
-def explained(row: Attribution) -> tuple[Any, ...]:
-    """Return what a map explains: method, class, sense, and the class that it is compared against."""
-    return tuple(getattr(row, each) for each in QUESTION)
-
-
-def other_classes(comparison: Comparison) -> tuple[Predictions, Predictions] | None:
-    """Return both answers if a class index may mean another class in each; None if it means the same, as far as known."""
-    both = None if comparison.same_model else comparison.both(PREDICTIONS)
-    return None if both is None or same_numbering(*both) else both
-
-
 def attribution_caveats(changes: AttributionChanges, comparison: Comparison) -> Iterator[str]:
-    """Yield a warning if two maps side by side explain different classes."""
-    if any(row.old_class_index != row.new_class_index for row in changes.rows):
-        yield "The reports explain different classes, so the attribution maps do not answer the same question."
+    """Yield a warning if two maps side by side explain different classes or outputs."""
+    if any(row.by_class and row.old_class_index != row.new_class_index for row in changes.rows):
+        things = things_explained(comparison)
+        yield f"The reports explain different {things}, so the attribution maps do not answer the same question."
 
 
 def overlap(old: np.ndarray, new: np.ndarray) -> float | None:

@@ -7,10 +7,12 @@ from typing import Any
 
 from ...formatting import name, numbers
 from ..section import PictureLine, Versions
-from .compare import AttributionChange, by_new_classes, other_classes
+from .compare import AttributionChange
 from .find import Attribution, Attributions
+from .questions import by_new_classes, explained, other_classes
 
-Question = tuple[int, str, int | None]  # class index, sense, and the class that it is compared against
+# class index, sense, and the class that it is compared against; no class index for a map that is the same for every class
+Question = tuple[int | None, str, int | None]
 
 
 def follow_attributions(
@@ -30,7 +32,9 @@ def follow_attributions(
         # the classes that the first and the last version with the method explain; if there are none, the first class of each
         questions = list(dict.fromkeys(map(_question, rows)))
         common = [
-            each for each in questions if numbered and all(_map_of(every, method, each) for every in (having[0], having[-1]))
+            each
+            for each in questions
+            if (numbered or each[0] is None) and all(_map_of(every, method, each) for every in (having[0], having[-1]))
         ]
         for question in common or (None,):
             maps = [(section, _map_of(section, method, question)) if section else None for section in sections]
@@ -40,7 +44,7 @@ def follow_attributions(
             yield PictureLine(
                 name="attributions",
                 title=f"Where it looked: {title}{of_class}",
-                of=", ".join(dict.fromkeys(labels)),
+                of=", ".join(dict.fromkeys(labels)) if rows[0].by_class else "",
                 changed="classes" if question is None else "signed" if rows[0].signed else "",
                 pictures=tuple(each[0].laid(each[1]) if each and each[1] else None for each in maps),
                 notes=tuple(_note(each[1], question is None) if each and each[1] else "" for each in maps),
@@ -78,7 +82,8 @@ def _own(sections: Sequence[Attributions | None], method: str, common: Sequence[
 
 
 def _question(row: Attribution) -> Question:
-    return row.class_index, row.sense, row.against
+    _, class_index, sense, against = explained(row)
+    return class_index, sense, against
 
 
 def _note(row: Attribution, with_class: bool) -> str:
@@ -88,13 +93,13 @@ def _note(row: Attribution, with_class: bool) -> str:
     return f"{scale}; brightest {row.brightest}" if row.brightest else scale
 
 
-def _ends(versions: Versions) -> dict[tuple[str, int, str], AttributionChange]:
+def _ends(versions: Versions) -> dict[tuple[str, int | None, str], AttributionChange]:
     """Return how the maps of the first version and those of the last differ, by method, class and words for what both explain."""
     from . import SECTION  # imported here because SECTION refers to `follow_attributions`
 
     found = versions.whole.found(SECTION)
     alike = [row for row in found.rows if row.same_question] if found else []
-    return {(row.method, row.new_class_index, row.new_label): row for row in alike}
+    return {(row.method, row.new_class_index if row.by_class else None, row.new_label): row for row in alike}
 
 
 def _map_of(section: Attributions, method: str, question: Question | None) -> Attribution | None:

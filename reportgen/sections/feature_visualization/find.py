@@ -36,9 +36,9 @@ class FilterPicture:
     `activation` is the mean of the channel over its map when the model sees `picture`, before the activation function of a
     convolution or dense layer; of any other layer, such as a ReLU, it is that of the output. `start` is the same for the grey
     picture from which the gradient ascent of `steps` steps started. For a class both are its logit. `map` is the filter's
-    feature map on this report's image, after the activation function, and `greatest` is its max; both are None if the layer's
-    feature maps are not known. `contribution` is the sum over the map of each value times the gradient of
-    the explained score; None if the filter was chosen in another way.
+    feature map on this report's image, after the normalization and activation that directly follow the layer, and `greatest` is
+    its max; both are None if the layer's feature maps are not known. `contribution` is the sum over the map of each value times
+    the gradient of the explained score; None if the filter was chosen in another way.
     """
 
     KEY: ClassVar = ("path", "channel")

@@ -59,6 +59,13 @@ def renumbered(old: Predictions, new: Predictions, same_model: bool) -> Predicti
     return replace(old, rows=rows, scores=moved)
 
 
+def unmatched(old: Predictions, new: Predictions, same_model: bool) -> bool:
+    """Return whether nothing says which class is which: the labels differ, and none names a class in both reports."""
+    if same_model or same_numbering(old, new) or old.classes != new.classes:
+        return False
+    return not numbers_by_name(old.rows, new.rows)
+
+
 def one_name(old: Named, new: Named) -> bool:
     """Return whether two classes have the same name, whatever their numbers."""
     return bool(numbers_by_name([old], [new]))

@@ -14,7 +14,7 @@ from ...records import equal, record
 from ...tasks import TASK_WORDS, ScoreKind, Task
 from ...tensors import figure
 from ..section import Comparison
-from .classes import one_name, renumbered
+from .classes import one_name, renumbered, unmatched
 from .find import BOUNDED, Prediction, Predictions
 from .variation import total_variation
 
@@ -91,7 +91,7 @@ class Answers:
 
 
 def compare_predictions(before: Predictions, after: Predictions, comparison: Comparison) -> Answers:
-    """Compare two answers; raises `NotApplicable` if they differ in kind or number of classes."""
+    """Compare two answers; raises `NotApplicable` if they differ in kind or number of classes, or have no label in common."""
     if not before.rows or not after.rows:
         raise NotApplicable("One of the reports has no predictions, so these cannot be compared.")
     kind = common_kind([before, after])
@@ -104,6 +104,12 @@ def compare_predictions(before: Predictions, after: Predictions, comparison: Com
         raise NotApplicable(
             f"{_two_answers(before, after)} The scores cannot be compared: the old model outputs {_kind(before)}, "
             f"the new one {_kind(after)}."
+        )
+    if unmatched(before, after, comparison.same_model):
+        things = "values" if after.read_as == "regression" else "classes"
+        raise NotApplicable(
+            f"{_two_answers(before, after)} The {things} cannot be matched: the models have different labels, and no label is in "
+            f"both reports. If the {things} are the same, make both reports with the same --labels."
         )
     old = renumbered(before, after, comparison.same_model)
     old_scores, new_scores = old.all_scores(), after.all_scores()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ...formatting import counted, name, numbers, probabilities, scores
 from ..section import FigureLine, FigureTable, Versions
-from .classes import renumbered
+from .classes import renumbered, unmatched
 from .compare import Answers, common_kind, of_one_task, standing
 from .find import Predictions
 
@@ -19,7 +19,7 @@ def follow_predictions(
 ) -> Iterator[FigureTable]:
     """Yield the table of classes that are among the top classes of any version, sorted by their rank in the last version.
 
-    The table is empty if the answers are of several kinds, or if a version has none.
+    The table is empty if the answers are of several kinds, if a version has none, or if no label says which class is which.
     """
     known = [section for section in sections if section is not None]
     title = "What they answered"
@@ -27,6 +27,9 @@ def follow_predictions(
     if len(known) < len(sections) or not alike:
         reason = "kinds" if len(known) == len(sections) else "missing"
         yield FigureTable(name="answers", title=title, reason=reason, kind="scores", lines=())
+        return
+    if _unmatched(known, versions):
+        yield FigureTable(name="answers", title=title, reason="labels", kind="scores", lines=())
         return
     last = known.pop()
     known = [*(renumbered(each, last, step.same_model) for each, step in zip(known, versions.to_last, strict=True)), last]
@@ -51,7 +54,7 @@ def tell_predictions_of_all(
         return
     known = [section for section in sections if section is not None]
     if any(section.read_as == "regression" for section in known):
-        if of_one_task(known) and len({section.classes for section in known}) == 1:
+        if of_one_task(known) and len({section.classes for section in known}) == 1 and not _unmatched(known, versions):
             yield from _tell_values(known)
         return
     runs: list[tuple[str, int, int]] = []  # the answer, and the first and last version that gave it
@@ -75,6 +78,11 @@ def tell_predictions_of_all(
     more = f", and {counted(len(named) - RUNS, 'more change')}" if len(named) > RUNS else ""
     times = {2: "once", 3: "twice"}.get(len(runs), f"{len(runs) - 1:,} times")
     yield f"the answer changed {times}: {', then '.join(named[:RUNS])}{more}"
+
+
+def _unmatched(known: Sequence[Predictions], versions: Versions) -> bool:
+    """Return whether the classes of any version cannot be matched with those of the last."""
+    return any(unmatched(each, known[-1], step.same_model) for each, step in zip(known, versions.to_last, strict=False))
 
 
 def _tell_values(known: Sequence[Predictions]) -> Iterator[str]:

@@ -53,6 +53,8 @@ def _tell_values(answers: Answers) -> str:
     """Return the sentence for a regression: which values changed, and how far."""
     moved = [row for row in answers.rows if row.change is not None and row.change != 0]
     if not answers.largest_change or not moved:
+        if answers.old_words != answers.new_words:
+            return f"the labels differ: the answer, compared by number, was {answers.old_words} and is {answers.new_words}"
         return f"the answer is {answers.new_words} in both"
     most = max(moved, key=lambda row: abs(row.change or 0))
     was, now = two_numbers(most.old_score or 0.0, most.new_score or 0.0)

@@ -284,7 +284,7 @@ def _the_same(weights: WeightDrift) -> str:
 def weight_table(weights: WeightDrift) -> Table | None:
     """Return the table of how far each layer moved, largest change first; None if none moved."""
     rows = tuple((name(row.path), f"{row.values:,}", *_estimated(row)) for row in weights.moved())
-    return Table(("Layer", "Weights", "Change", "Cosine"), rows) if rows else None
+    return Table(("Layer", "Weights", "Change, ‖new − old‖ / ‖old‖", "Cosine"), rows) if rows else None
 
 
 def _estimated(row: LayerDrift) -> tuple[str, str]:
