@@ -17,9 +17,9 @@ from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 from .errors import ImageError
 from .files import how_missing
 from .image_bounds import STANDARD_INPUT as STANDARD_INPUT, check_bounds, check_no_address, pillow_silent
-from .image_colours import Turn, in_mode, into_srgb
+from .image_colours import in_mode, into_srgb
+from .image_depth import BAND, bands_of, into_eight_bits
 from .options import Fit, Resample
-from .picture import finite_range, quantize
 from .quiet import without_native_log
 from .records import record
 from .resizing import fit as fit, fitted as _fitted
@@ -27,7 +27,6 @@ from .resizing import fit as fit, fitted as _fitted
 LARGEST_FILE = 500_000_000  # bytes
 LARGEST_IMAGE = 100_000_000  # pixels; this many take 0.4 to 0.8 GB of memory while they are read
 LARGEST_OF_FORMAT = {"WEBP": 50_000_000, "AVIF": 50_000_000}  # their decoders take twice as much
-BAND = 2_000_000  # pixels converted at a time: a copy of a whole large image for every step would not fit in a gigabyte
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "PPM")
 TURNED_NOTE = "The image was turned upright by its EXIF orientation."
 WHITE_NOTE = "Transparent areas were filled with white, for the model and on the page."
@@ -204,8 +203,8 @@ def _channels(image: Image.Image, notes: list[str]) -> tuple[np.ndarray, np.ndar
         notes.append(TURNED_NOTE)
     upright = (image.width, image.height) if orientation > 4 else (image.height, image.width)
     colours, alpha = np.empty((*upright, 3), np.uint8), None
-    in_eight_bits, in_srgb = _depth(image, notes), into_srgb(image, notes)
-    for rows, band in _bands(image):
+    in_eight_bits, in_srgb = into_eight_bits(image, notes), into_srgb(image, notes)
+    for rows, band in bands_of(image):
         shallow = in_eight_bits(band)
         as_stored(colours, orientation)[rows] = np.asarray(in_srgb(shallow))
         opacity = in_mode(shallow, "RGBA").getchannel("A") if shallow.has_transparency_data else None
@@ -238,46 +237,6 @@ def as_stored(upright: np.ndarray, orientation: int) -> np.ndarray:
     view = upright.swapaxes(0, 1) if orientation in (5, 6, 7, 8) else upright
     rows, columns = orientation in (3, 4, 6, 7), orientation in (2, 3, 7, 8)  # which of them are reversed
     return view[:: -1 if rows else 1, :: -1 if columns else 1]
-
-
-def _bands(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
-    height = max(1, BAND // image.width)
-    for top in range(0, image.height, height):
-        bottom = min(top + height, image.height)
-        yield slice(top, bottom), image.crop((0, top, image.width, bottom))
-
-
-def _depth(image: Image.Image, notes: list[str]) -> Turn:
-    """Return what converts greys that Pillow would clip to 8 bits: unsigned 16 bits by upper byte, others by their own range."""
-    _narrow_transparency(image)
-    if not image.mode.startswith(("I", "F")):
-        return lambda band: band
-    if image.mode.startswith("I;") or (image.mode, image.format) == ("I", "PPM"):
-        return _upper_byte
-    low, high = _number_range(image)
-    notes.append(f"The image's values were scaled by their own range: {low:.6g} is black, {high:.6g} white.")
-    return lambda band: Image.fromarray(quantize(np.asarray(band), low, high))
-
-
-def _narrow_transparency(image: Image.Image) -> None:
-    """Reduce the transparent colour of a 16-bit PNG to 8 bits: Pillow reduces the pixels but not this colour."""
-    mark = image.info.get("transparency")
-    if isinstance(mark, int) and image.mode.startswith("I"):
-        image.info["transparency"] = mark >> 8
-    elif isinstance(mark, tuple) and max(mark) > 0xFF:
-        image.info["transparency"] = tuple(part >> 8 for part in mark)
-
-
-def _number_range(image: Image.Image) -> tuple[float, float]:
-    numbers = (np.asarray(band).astype(float) for _, band in _bands(image))
-    ranges = [finite_range(values) for values in numbers if np.isfinite(values).any()] or [(0.0, 0.0)]
-    return min(low for low, _ in ranges), max(high for _, high in ranges)
-
-
-def _upper_byte(band: Image.Image) -> Image.Image:
-    shallow = Image.fromarray((np.asarray(band) >> 8).astype(np.uint8))
-    shallow.info = band.info
-    return shallow
 
 
 def _rounded(values: np.ndarray) -> np.ndarray:

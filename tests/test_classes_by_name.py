@@ -167,8 +167,11 @@ def test_labels_without_one_in_common_match_no_class(orange: Path) -> None:
     assert "The classes cannot be matched: the models have different labels, and no label is in both reports." in found.verdict
     labels = next(row for row in found.alike if row.name == "Labels")
     assert (labels.same, labels.how) == (False, "not the same, and none is in both reports")
-    table = next(each for each in reportgen.series([old, old, new]).tables if each.name == "answers")
+    three = reportgen.series([old, old, new])
+    table = next(each for each in three.tables if each.name == "answers")
     assert (table.reason, table.lines) == ("labels", ())
+    assert "different labels, so whether it changed cannot be told." in three.verdict
+    assert "answer changed" not in three.verdict
 
 
 def test_classes_without_labels_are_compared_by_number_and_this_is_said(orange: Path) -> None:

@@ -23,7 +23,7 @@ PACKAGE = Path(reportgen.__file__).parent
 FLOORS = {
     "errors": 0, "records": 0, "version": 0, "files": 0, "folders": 0, "tensors": 0, "formatting": 0, "picture": 0, "palettes": 0,
     "pngs": 0, "quiet": 0, "image_bounds": 0, "image_colours": 0, "kernels": 0, "levels": 0, "histograms": 0, "overlay": 0,
-    "curves": 0, "progress": 0, "notebooks": 0, "colormaps": 0, "garbage": 0,
+    "image_depth": 0, "curves": 0, "progress": 0, "notebooks": 0, "colormaps": 0, "garbage": 0,
     "cache": 0, "excited": 0, "layer_calls": 0, "traces": 0, "tasks": 0, "outputs": 0,
     "options": 1, "image": 1, "resizing": 1, "arrays": 1, "explained": 1, "probe": 1, "backend": 1,
     "matching": 2, "methods": 2, "truth": 2, "metrics": 2,
@@ -41,7 +41,8 @@ BESIDE = {
     ("outputs", "tasks"), ("files", "errors"), ("folders", "errors"), ("folders", "files"), ("tensors", "errors"),
     ("tensors", "histograms"), ("tensors", "traces"), ("histograms", "records"),
     ("layer_calls", "records"), ("excited", "records"), ("notebooks", "formatting"), ("cache", "errors"), ("cache", "files"),
-    ("image_bounds", "errors"), ("kernels", "records"), ("picture", "errors"), ("picture", "records"), ("picture", "tensors"),
+    ("image_bounds", "errors"), ("image_depth", "image_colours"), ("image_depth", "picture"),
+    ("kernels", "records"), ("picture", "errors"), ("picture", "records"), ("picture", "tensors"),
     ("picture", "colormaps"),
     ("picture", "palettes"), ("picture", "pngs"), ("palettes", "pngs"), ("overlay", "errors"), ("overlay", "picture"),
     ("arrays", "image"), ("arrays", "options"), ("arrays", "resizing"),

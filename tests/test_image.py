@@ -109,13 +109,18 @@ def test_bands_share_one_range_and_say_a_note_once(tmp_path: Path) -> None:
     numbers = np.full((3000, 1000), np.nan, np.float32)
     numbers[-1] = np.linspace(5, 7, 1000)
     photograph = load_image(saved(tmp_path / "a.tif", Image.fromarray(numbers)))
-    assert photograph.notes_for(3) == ("The image's values were scaled by their own range: 5 is black, 7 white.",)
+    assert photograph.notes_for(3) == (SCALED.format(5, 7), f"2,999,000 pixels are {BROKEN}")
     assert photograph.pixels[-1, [0, -1], 0].tolist() == [0, 255]
     clear = Image.new("RGBA", (1000, 3000), (0, 0, 0, 0))
     assert load_image(saved(tmp_path / "a.png", clear, compress_level=1)).notes_for(3) == (WHITE_NOTE,)
 
 
 # Depths and modes
+
+SCALED, BROKEN = (
+    "The image's values were scaled by their own range: {} is black, {} white.",
+    "nan or infinite in the file; nan became black.",
+)
 
 
 @pytest.mark.parametrize(
@@ -172,19 +177,20 @@ def test_16_bit_pgm_by_its_upper_byte(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "expected", "note"),
+    ("values", "expected", "notes"),
     [
         # 255 / (3 - -1) = 63.75 a unit: 0, 63.75, 127.5 (to the even 128), 255
-        (np.array([-1, 0, 1, 3], np.float32), [0, 64, 128, 255], "-1 is black, 3 white"),
-        (np.array([np.nan, np.inf, -np.inf, 2], np.float32), [0, 0, 0, 0], "2 is black, 2 white"),
-        (np.array([np.nan, np.inf, 1, 2], np.float32), [0, 255, 0, 255], "1 is black, 2 white"),
-        (np.array([np.nan] * 4, np.float32), [0, 0, 0, 0], "0 is black, 0 white"),
-        (np.array([-100_000, 0, 0, 100_000], np.int32), [0, 128, 128, 255], "-100000 is black, 100000 white"),
+        (np.array([-1, 0, 1, 3], np.float32), [0, 64, 128, 255], [SCALED.format(-1, 3)]),
+        (np.array([np.nan, np.inf, -np.inf, 2], np.float32), [0, 0, 0, 0], [SCALED.format(2, 2), f"3 pixels are {BROKEN}"]),
+        (np.array([np.nan, np.inf, 1, 2], np.float32), [0, 255, 0, 255], [SCALED.format(1, 2), f"2 pixels are {BROKEN}"]),
+        (np.array([np.nan, 1, 2, 3], np.float32), [0, 0, 128, 255], [SCALED.format(1, 3), f"One pixel is {BROKEN}"]),
+        (np.array([np.nan, np.inf], np.float32), [0, 0], ["No value of the image is a finite number, so the image is black."]),
+        (np.array([-100_000, 0, 0, 100_000], np.int32), [0, 128, 128, 255], [SCALED.format(-100000, 100000)]),
     ],
 )
-def test_numbers_of_any_range_by_their_own(tmp_path: Path, values: np.ndarray, expected: list[int], note: str) -> None:
+def test_numbers_of_any_range_by_their_own(tmp_path: Path, values: np.ndarray, expected: list[int], notes: list[str]) -> None:
     photograph = load_image(saved(tmp_path / "a.tif", Image.fromarray(values[None])))
-    assert photograph.notes_for(3) == (f"The image's values were scaled by their own range: {note}.",)
+    assert photograph.notes_for(3) == tuple(notes)
     assert photograph.pixels[0, :, 0].tolist() == expected
 
 

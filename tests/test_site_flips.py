@@ -13,8 +13,10 @@ from reportgen import batch, diff_sites, render_site_diff
 from reportgen.page.environment import breakable
 from reportgen.site.entries import Entry
 from reportgen.site_diff.answers import answer_changed, shared_truth
+from reportgen.site_diff.output import data_of, junit_of
 from reportgen.site_diff.verdict import changed
 
+from .command import here
 from .models import built
 
 
@@ -115,6 +117,15 @@ def test_classes_whose_labels_have_none_in_common_are_not_compared(tmp_path: Pat
     assert "The answers to one image cannot be compared, as the models have no label in common." in apart.verdict
     assert any(each.startswith("The classes cannot be matched: ") for each in apart.caveats)
     assert not apart.same
+    assert apart.flips() == ()
+    page = render_site_diff(apart, tmp_path / "a", tmp_path / "x")
+    assert "The answers to one image cannot be compared, as the models have no label in common, so none is shown here." in page
+    assert data_of(apart)["models"][0]["flips"] is None
+    assert b'skipped="1"' in junit_of(apart, "flips")
+    for fail_on in ("flips", "broken", "accuracy"):
+        refused = here("diff", "a", "x", "--fail-on", fail_on, "--json", cwd=tmp_path)
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert "the classes of net cannot be matched" in refused.stderr
     by_number = diff_sites(tmp_path / "a", tmp_path / "none")
     (image,) = by_number.models[0].images
     assert image.flipped == (image.old.class_index != image.new.class_index)

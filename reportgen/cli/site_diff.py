@@ -118,9 +118,15 @@ def _check_outside(path: Path, *sites: Path) -> None:
 
 
 def _failed(found: SiteDiff, fail_on: FailOn) -> bool:
-    """Return whether the command fails; raises `OptionError` if that cannot be decided because no truth is known."""
+    """Return whether the command fails; raises `OptionError` if nothing can be told of the answers."""
     if not fail_on:
         return not found.same
+    unmatched = next((model for model in found.models if model.unmatched), None)
+    if unmatched is not None:
+        raise OptionError(
+            f"--fail-on {fail_on}: the classes of {plain(unmatched.name)} cannot be matched, as its labels in the two sites "
+            "have none in common; make both with the same labels (--labels)."
+        )
     if fail_on == "flips":
         return bool(found.flips())
     unknown = next((model for model in found.models if model.accuracy is None), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -131,6 +132,9 @@ def _compare_models(sites: Sites, old: Sequence[Entry], new: Sequence[Entry], pr
         _refuse(sites, old[0].model, new[0].model, others, left)
     progress("Weights")
     pair, diff, reason = _models_of(sites, images)
+    unmatched = _unmatched(images, pair)
+    if unmatched:
+        images = [replace(each, change="") if _answered(each) else each for each in images]
     return ModelDiff(
         model=new[0].model,
         old_model=old[0].model,
@@ -147,8 +151,8 @@ def _compare_models(sites: Sites, old: Sequence[Entry], new: Sequence[Entry], pr
         pair=diff,
         pair_reason=reason,
         model_same=diff is not None and _model_same(diff, sites.asked.tolerance),
-        unmatched=_unmatched(images, pair),
-        caveats=tuple(_caveats(images, pair)),
+        unmatched=unmatched,
+        caveats=tuple(_caveats(images, pair, unmatched)),
     )
 
 
@@ -222,9 +226,13 @@ def _shift_reason(reasons: dict[str, int], images: int) -> str:
     return f"Not computed{' ' if of else ''}{of}: {most}."
 
 
+def _answered(image: ComparedImage) -> bool:
+    return bool(image.old.classes and image.new.classes)
+
+
 def _unmatched(images: Sequence[ComparedImage], pair: Pair | None) -> bool:
     """Return whether the labels of the models differ, and none is known to be in both."""
-    answered = [each for each in images if each.old.classes and each.new.classes]
+    answered = [each for each in images if _answered(each)]
     if not answered or any(one_numbering(each.old, each.new) for each in answered):
         return False
     both = pair.both(SECTIONS["predictions"]) if pair is not None else None
@@ -237,17 +245,17 @@ def _unmatched(images: Sequence[ComparedImage], pair: Pair | None) -> bool:
     return not was & now
 
 
-def _caveats(images: Sequence[ComparedImage], pair: Pair | None) -> list[str]:
+def _caveats(images: Sequence[ComparedImage], pair: Pair | None, unmatched: bool) -> list[str]:
     """Return what a reader must know first: what differs in how the answers were made, and what could not be told."""
     found = []
     for which in ("old", "new"):
         digests = {getattr(each, which).model_digest for each in images}
         if len(digests) > 1:
             found.append(f"The reports of the {which} site were made of {len(digests)} different models under one name.")
-    answered = [each for each in images if each.old.classes and each.new.classes]
-    if _unmatched(images, pair):
+    answered = [each for each in images if _answered(each)]
+    if unmatched:
         found.append(
-            "The classes cannot be matched: the models have no label in common, so the label of every answer is another."
+            "The classes cannot be matched: the models have no label in common, so which answers changed cannot be told."
         )
     elif not all(one_numbering(each.old, each.new) for each in answered):
         found.append("The models do not have the same classes, or name them differently; answers are compared by their labels.")

@@ -60,7 +60,7 @@ def _model(model: ModelDiff) -> dict[str, Any]:
         "model": model.model,
         "old_model": model.old_model,
         "images": len(model.images),
-        "flips": len(model.flips()),
+        "flips": None if model.unmatched else len(model.flips()),
         "only_in_old": model.only_old,
         "only_in_new": model.only_new,
         "other_images": model.other_images,
@@ -159,6 +159,9 @@ def junit_of(diff: SiteDiff, fail_on: FailOn) -> bytes:
         for image in model.images:
             told = f"{plain(answer_of(image.old))} → {plain(answer_of(image.new))}"
             kind: str = image.change if is_failure(image, fail_on) else ""
+            if model.unmatched and not kind:
+                cases.append((model.name, image.image, "skipped", f"{told}: the classes of the models cannot be matched"))
+                continue
             truth = f", truth {plain(image.truth)}" if image.truth else ""
             cases.append((model.name, image.image, kind, f"{told}{truth}" if image.flipped else ""))
         cases += [(model.name, each.image, "skipped", each.reason) for each in model.not_compared]

@@ -140,7 +140,8 @@ class ModelDiff:
     image under the same name, `failed` those without a report in either site, and `not_compared` all others. `shift_reason` says
     why there is no `shift`. `pair` is the diff of the two reports of the first image, which tells how the models themselves
     differ, and `model_same` whether it found them to be the same; None if no report could be read as a whole (`pair_reason`).
-    `unmatched`: the labels differ and none was seen in both sites, so nothing says which class is which.
+    `unmatched`: the labels differ and none was seen in both sites, so nothing says which class is which, and no answer counts
+    as changed.
     """
 
     model: str

@@ -77,7 +77,9 @@ def _facts(entries: Sequence[Entry], rows: Sequence[Row]) -> Iterator[Fact]:
         torn = sum(row.disagree for row in rows)
         yield Fact("Models disagree", f"on {torn:,} of {counted(compared, 'image')}", "of models with the same classes")
     elif len({each.model for each in entries}) > 1:
-        yield Fact("Models disagree", "Not compared", "no two of them have the same classes and an image in common")
+        yield Fact(
+            "Models disagree", "Not compared", "no two of them have the same classes in the same order and an image in common"
+        )
     serious = sum(each.worst in ("error", "warning") for each in made)
     yield Fact("Checks", f"{counted(serious, 'report')} with an error or a warning" if serious else "No errors or warnings")
 

@@ -77,7 +77,11 @@ def tell_predictions_of_all(
         named.append(f"{words}{again} in {_versions(first, last)}")
     more = f", and {counted(len(named) - RUNS, 'more change')}" if len(named) > RUNS else ""
     times = {2: "once", 3: "twice"}.get(len(runs), f"{len(runs) - 1:,} times")
-    yield f"the answer changed {times}: {', then '.join(named[:RUNS])}{more}"
+    told = f"{', then '.join(named[:RUNS])}{more}"
+    if _unmatched(known, versions):
+        yield f"the answer was {told}; the versions have different labels, so whether it changed cannot be told"
+    else:
+        yield f"the answer changed {times}: {told}"
 
 
 def _unmatched(known: Sequence[Predictions], versions: Versions) -> bool:
