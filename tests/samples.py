@@ -14,8 +14,8 @@ from reportgen.report import SECTIONS
 from reportgen.sections.section import Finding
 
 HOSTILE = "\"></script></title></style><img src=x onerror=document.title='pwned'><script>alert(1)</script> {{7*7}} חתול 猫 🐈"
-# numbers as text, which a comparison reads, and what tells it that both models were shown the same
-PACKED = {"sketch", "scores", "values", "packed_weights", "input_digest"}
+# numbers as text, which a comparison reads, and what tells it that both models were shown the same, and have the same classes
+PACKED = {"sketch", "scores", "values", "packed_weights", "input_digest", "labels_digest"}
 CHOICES = {
     "kind",
     "task",
