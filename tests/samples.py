@@ -14,8 +14,8 @@ from reportgen.report import SECTIONS
 from reportgen.sections.section import Finding
 
 HOSTILE = "\"></script></title></style><img src=x onerror=document.title='pwned'><script>alert(1)</script> {{7*7}} חתול 猫 🐈"
-# numbers as text, which a comparison reads, and what tells it that both models were shown the same, and have the same classes
-PACKED = {"sketch", "scores", "values", "packed_weights", "input_digest", "labels_digest"}
+# numbers as text, which a comparison reads, and what tells it that both models were shown the same
+PACKED = {"sketch", "scores", "values", "packed_weights", "input_digest"}
 CHOICES = {
     "kind",
     "task",
@@ -94,6 +94,10 @@ def sample_reports(report: Report) -> dict[str, Report]:
 
 
 def hostile_pair(report: Report) -> tuple[Report, Report]:
-    """Two reports with hostile strings in every place, which can be compared: their packed numbers are left alone."""
+    """Two reports with hostile strings in every place, which can be compared: their packed numbers are left alone.
+
+    The old one does not say which labels it has, so classes are compared by number.
+    """
     old, new = (spoiled(filled(report), f"{HOSTILE} {age}", keep=PACKED) for age in ("old", "new"))
-    return old, new
+    predictions: Any = old.predictions
+    return replace(old, predictions=replace(predictions, labels_digest=None)), new
