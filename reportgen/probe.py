@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import Literal, Protocol
 
 import numpy as np
@@ -72,7 +73,7 @@ class FeatureMaps:
     histogram: Histogram | None = None
     scores: bool = False
 
-    @property
+    @cached_property
     def inactive(self) -> tuple[int, ...]:
         """Return the channels that are inactive on this image: their map has the same value everywhere.
 

@@ -102,7 +102,7 @@ class KerasNetwork:
             digest.update(figures[id(variable)].digest.encode())
         return digest.hexdigest()
 
-    @property
+    @cached_property
     def facts(self) -> ModelFacts:
         return ModelFacts(
             name=self.name,
