@@ -48,6 +48,19 @@ def test_a_warning_that_became_worse_is_told() -> None:
     assert same.checks == CheckChanges((), ())
 
 
+def test_the_change_of_all_weights_has_an_error_if_it_is_an_estimate() -> None:
+    generator = np.random.default_rng(0)
+    old, step = (generator.normal(size=(2, 3, 3, 32, 32)).astype(np.float32) for _ in range(2))
+    new = old + step / 2
+    page = text_of(render_diff(reportgen.diff(*(with_weights({"a": each[0], "b": each[1]}) for each in (old, new)))))
+    told = re.search(r"Taken together, the weights of all 2 changed by ([\d.]+)\s% ± ([\d.]+)\s%, a", page)
+    assert told
+    true = 100 * float(np.linalg.norm(new - old) / np.linalg.norm(old))
+    assert abs(float(told[1]) - true) < 3 * float(told[2]) < 10
+    exact = with_weights({"a": old[0, 0, 0, :8]}), with_weights({"a": new[0, 0, 0, :8]})  # too few values for a sketch
+    assert re.search(r"Taken together, its weights changed by [\d.]+\s%, a", text_of(render_diff(reportgen.diff(*exact))))
+
+
 def layer(path: str, parameters: int, *inputs: str) -> LayerCall:
     return LayerCall(index=0, path=path, type="", output_shape=(), parameters=parameters, trainable=True, inputs=inputs)
 

@@ -116,6 +116,16 @@ def test_what_matters_comes_first() -> None:
     assert [row.stem for row in rows if row.disagree] == ["e-torn"]
 
 
+def test_a_model_without_reports_hides_no_image_that_failed() -> None:
+    entries = [entry(stem, "broken", error="no such file") for stem in "abc"]
+    entries += [entry("a"), entry("b"), entry("c", error="cut short")]
+    assert [row.stem for row in rows_of(entries, ["broken", "m"])] == ["a", "b", "c"]
+    assert [row.stem for row in rows_of(entries, ["broken", "m"], {"broken"})] == ["c", "a", "b"]
+    index = site_pages(entries)["index.html"].decode()
+    assert "A model that failed on every image, for one reason, does not count here." in index
+    assert re.findall(r'data-image="(.)\.png"', index) == ["c", "a", "b"]
+
+
 def test_what_a_check_found_about_the_model_is_told_once() -> None:
     entries = [
         entry("a", checks=("note dead-in-training", "warning untrained")),

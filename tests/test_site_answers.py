@@ -199,7 +199,7 @@ def test_a_label_of_many_images_is_looked_for_once() -> None:
     labels = Counted(["red", "light green", "blue"])
     check_labels({Path(f"{place}.png"): "Light-Green" for place in range(1000)}, labels, 3, "m")
     assert 0 < labels.times < 10
-    with pytest.raises(LabelsError, match="does not have the class tench, pike, carp and 2 more"):
+    with pytest.raises(LabelsError, match="does not have the classes tench, pike, carp and 2 more"):
         check_labels(
             dict(zip(map(Path, "abcdef"), ("tench", "pike", "carp", "eel", "tench", "ide"), strict=True)), labels, 3, "m"
         )

@@ -130,6 +130,7 @@ def test_the_page_shows_every_flip_and_links_to_both_reports(page: Path) -> None
     assert len(links) == 2 * 19
     assert all((page.parent / link).is_file() for link in links)
     assert "0.001312" in html
+    assert "map, after the normalization and activation that directly follow the convolution, with" in html  # what CKA is of
     with pytest.raises(ReportFileError, match="this is a comparison"):
         reportgen.read(page)
 

@@ -44,6 +44,7 @@ def test_a_table_that_is_not_in_utf_8_says_what_to_do(tmp_path: Path, table: byt
         (b"image,label,image\na.png,x,b.png\n", "there are 2 columns image; expected one"),
         (b"image,labels\na.png,x\n", "there is no column label"),
         (b"image,label\na.png\n", "line 2: expected an image and its label"),
+        (b"image,label\na.png,hen, cock\n", "line 2: 3 fields, but the header has 2; put a label"),
         (b"image,label\na.png,x\na.png,y\n", "line 3: a.png has two labels, x and y"),
         (b'image,label\na.png,"x\n', "expected a CSV file"),
     ],
@@ -51,3 +52,7 @@ def test_a_table_that_is_not_in_utf_8_says_what_to_do(tmp_path: Path, table: byt
 def test_a_faulty_table_is_refused(tmp_path: Path, table: bytes, told: str) -> None:
     with pytest.raises(LabelsError, match=told):
         truths(tmp_path, table)
+
+
+def test_empty_fields_at_the_end_of_a_row_are_no_fault(tmp_path: Path) -> None:
+    assert truths(tmp_path, b"image,label\na.png,hen,,\n") == {"a.png": "hen"}

@@ -42,10 +42,11 @@ def check_labels(truths: Truths, labels: Sequence[str] | None, classes: int, mod
     unknown = [said for said in dict.fromkeys(truths.values()) if not _is_class(said, labels or (), classes)]
     if unknown:
         named = ", ".join(map(plain, unknown[:NAMED]))
+        noun = "class" if len(unknown) == 1 else "classes"
         more = f" and {len(unknown) - NAMED:,} more" if len(unknown) > NAMED else ""
         examples = f", such as {', '.join(map(plain, labels[:NAMED]))}" if labels else " (--labels names them)"
         which = counted(classes, "class", "classes") if classes else "other classes"
-        raise LabelsError(f"--truth: {model} does not have the class {named}{more}; it has {which}, counted from 0{examples}.")
+        raise LabelsError(f"--truth: {model} does not have the {noun} {named}{more}; it has {which}, counted from 0{examples}.")
 
 
 def _is_class(said: str, labels: Sequence[str], classes: int) -> bool:
@@ -84,7 +85,8 @@ def _rows(table: Path) -> list[tuple[int, str, str]]:
             delimiter = _delimiter_of(file.readline(LONGEST_HEADER))
             file.seek(0)
             reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True, strict=True)
-            places = _places_of(next(reader, []), table)
+            header = next(reader, [])
+            places = _places_of(header, table)
             rows = []
             for row in reader:
                 if not row:
@@ -92,6 +94,12 @@ def _rows(table: Path) -> list[tuple[int, str, str]]:
                 image, label = (row[place].strip() if place < len(row) else "" for place in places)
                 if not image or not label:
                     raise LabelsError(f"{table}, line {reader.line_num}: expected an image and its label.")
+                if places[-1] == len(header) - 1 and any(field.strip() for field in row[len(header) :]):
+                    # an unquoted label with a comma, as those of ImageNet have, would be cut
+                    raise LabelsError(
+                        f"{table}, line {reader.line_num}: {len(row)} fields, but the header has {len(header)}; "
+                        "put a label that contains the separator in quotes."
+                    )
                 rows.append((reader.line_num, image, label))
             return rows
     except UnicodeDecodeError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -77,9 +77,16 @@ def about_images(entries: Sequence[Entry], figures: Iterable[ModelFigures]) -> l
     return [replace(each, checks=tuple(one for one in each.checks if one not in told[each.model])) for each in entries]
 
 
-def rows_of(entries: Sequence[Entry], models: Sequence[str]) -> list[Row]:
+def failing_models(figures: Iterable[ModelFigures]) -> set[str]:
+    """Return the models that made no report, for one reason: it is told once, with the model."""
+    return {each.key for each in figures if each.why_failed}
+
+
+def rows_of(entries: Sequence[Entry], models: Sequence[str], failing: Collection[str] = ()) -> list[Row]:
     """Return a row for each image, the most important first: failures, then models that disagree, wrong answers (the most
     confident first), findings of checks, and the rest by name.
+
+    Failures of the models `failing`, which made no report at all for one reason, do not set an image apart.
     """
     ordered = sorted(entries, key=lambda each: (each.stem, each.model))
     rows = []
@@ -100,14 +107,15 @@ def rows_of(entries: Sequence[Entry], models: Sequence[str]) -> list[Row]:
                 disagree=any(len(those) > 1 for classes, those in answers.items() if classes),
             )
         )
-    return sorted(rows, key=_importance)
+    return sorted(rows, key=lambda row: _importance(row, failing))
 
 
-def _importance(row: Row) -> tuple[Any, ...]:
+def _importance(row: Row, failing: Collection[str]) -> tuple[Any, ...]:
+    failed = any(each.error and each.model not in failing for each in row.cells if each)
     made = [each for each in row.cells if each and not each.error]
     wrong = max((each.confidence or 0.0 for each in made if each.correct is False), default=-1.0)
     worst = min((("error", "warning", "note", "").index(each.worst) for each in made), default=3)
-    return not row.failed, not row.disagree, -wrong, worst, row.stem
+    return not failed, not row.disagree, -wrong, worst, row.stem
 
 
 def site_pages(
@@ -125,7 +133,7 @@ def site_pages(
     models = sorted({each.model for each in entries}, key=natural)
     figures = [figures_of_model([each for each in entries if each.model == model]) for model in models]
     trainings = trainings_in(site, entries, figures) if site is not None else ()
-    rows = rows_of(about_images(entries, figures), models)
+    rows = rows_of(about_images(entries, figures), models, failing_models(figures))
     size = max(1, REPORTS_A_PAGE // max(1, len(models)))
     parts = [rows[start : start + size] for start in range(0, len(rows), size)] or [[]]
     common: dict[str, Any] = {

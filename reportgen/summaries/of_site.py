@@ -10,7 +10,7 @@ from ..formatting import counted, name, percent
 from ..site.entries import Entry, read_entries
 from ..site.figures import ModelFigures, figures_of_model
 from ..site.layout import check_site
-from ..site.pages import Row, about_images, rows_of
+from ..site.pages import Row, about_images, failing_models, rows_of
 from .pictures import MOST_PICTURES, picture_from_file
 from .summary import Fact, Summary, SummaryPicture, SummaryTable, text_line
 
@@ -30,7 +30,7 @@ def summary_of_site(site: Path) -> Summary:
         raise ReportFileError(f"{site}: the site holds no report yet; run reportgen batch, or reportgen index.")
     models = sorted({each.model for each in entries})
     figures = [figures_of_model([each for each in entries if each.model == model]) for model in models]
-    rows = rows_of(about_images(entries, figures), models)
+    rows = rows_of(about_images(entries, figures), models, failing_models(figures))
     return Summary(
         kind="site",
         title=f"{counted(len(models), 'model')} on {counted(len(rows), 'image')}",
