@@ -233,6 +233,16 @@ def test_the_pages_in_a_browser(browser: Any, site: Path, page: str) -> None:
 
 
 @pytest.mark.browser
+def test_why_a_model_failed_is_readable_on_a_narrow_screen(browser: Any, tmp_path: Path) -> None:
+    failed = [entry(stem, "m", error="m.keras: the file is damaged or truncated. Copy or save it again.") for stem in "ab"]
+    for name, content in site_pages(failed).items():
+        (tmp_path / name).write_bytes(content)
+    with opened(browser, tmp_path / "index.html", viewport={"width": 390, "height": 900}) as it:
+        assert it.page.evaluate("document.querySelector('.models small.failed').offsetHeight") < 80  # three lines, not ten
+        assert it.page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.browser
 def test_filters_narrow_the_rows_and_the_address_keeps_them(browser: Any, site: Path) -> None:
     shown = "[...document.querySelectorAll('#rows > tr')].filter(row => !row.hidden).map(row => row.id)"
     with opened(browser, site / "index.html") as it:
