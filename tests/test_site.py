@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -230,6 +231,28 @@ def test_the_pages_in_a_browser(browser: Any, site: Path, page: str) -> None:
         assert axe_findings(it.page) == []  # which asks for the style sheet, against the page's policy: so it comes late
         it.page.emulate_media(color_scheme="dark")
         assert axe_findings(it.page, COLOURS) == []
+
+
+@pytest.mark.browser
+def test_a_search_finds_a_name_as_it_is_shown(browser: Any, tmp_path: Path) -> None:
+    names = {
+        "composed": "caf\u00e9.png",
+        "decomposed": "Cafe\u0301.png",
+        "broken": "two\nlines.png",
+        "long": "an_image_of_a_" + "x" * 60,
+    }
+    entries = [replace(entry(stem), image=image) for stem, image in names.items()]
+    for name, content in site_pages(entries).items():
+        (tmp_path / name).write_bytes(content)
+    shown = "[...document.querySelectorAll('#rows > tr')].filter(row => !row.hidden).map(row => row.id)"
+    with opened(browser, tmp_path / "index.html") as it:
+        for query in ("caf\u00e9", "CAFE\u0301"):
+            it.page.fill("#filter-q", query)
+            assert it.page.evaluate(shown) == ["composed", "decomposed"]
+        it.page.fill("#filter-q", "two lines")
+        assert it.page.evaluate(shown) == ["broken"]
+        it.page.fill("#filter-q", "image_of_a_xx")
+        assert it.page.evaluate(shown) == ["long"]
 
 
 @pytest.mark.browser
