@@ -19,6 +19,7 @@ from reportgen.site.figures import figures_of_model
 from reportgen.site.pages import REPORTS_A_PAGE, rows_of, site_pages
 
 from .browser import COLOURS, axe_findings, opened
+from .command import here
 from .test_batch import COLOURS as OF_IMAGES, ONLY, colour_model, contents
 
 HREF = re.compile(r'(?:href|src)="([^"#]+)"')
@@ -89,6 +90,18 @@ def test_shards_merge_to_the_very_site(work: Path, site: Path, tmp_path: Path) -
         assert make(work, tmp_path / part[0], shard=part).made == 6
     assert reportgen.index([tmp_path / "1", tmp_path / "2"], tmp_path / "whole") == tmp_path / "whole"
     assert contents(tmp_path / "whole") == contents(site)
+
+
+def test_merging_tells_if_a_report_gives_way_to_another_one(tmp_path: Path, work: Path) -> None:
+    for folder, colour in (("1", "red"), ("2", "blue")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.png").write_bytes(next((work / "photos" / colour).glob("*.png")).read_bytes())
+        reportgen.batch([work / "new.keras"], tmp_path / folder, tmp_path / f"site-{folder}", **ONLY)
+    told = here("index", "site-1", "site-2", "-o", "site-1", cwd=tmp_path)
+    assert told.returncode == 0
+    assert told.stderr.startswith("Warning: under one name, these sites hold different reports, made from another image or model")
+    assert here("index", "site-1", "site-2", "-o", "whole", cwd=tmp_path).stderr == "one report, 0 failed\n"  # the same by now
+    assert here("index", "missing", "-o", "whole", cwd=tmp_path).returncode == 2
 
 
 def test_the_index_is_rebuilt_from_the_reports_alone(work: Path, site: Path, tmp_path: Path) -> None:
