@@ -167,6 +167,12 @@ def test_a_thumbnail_that_the_journal_does_not_describe_is_left_out(copies: tupl
     assert HREF.findall(html) == []  # without a place of its own, the page has no relative links
 
 
+def test_scores_that_did_not_move_name_no_image(copies: tuple[Path, Path]) -> None:
+    html = SitePage((copies[0], copies[0]), None, None).html(compared(copies[0], copies[0]))
+    assert "No probability moved to another class: the total variation is 0 on " in html
+    assert "the largest shift" not in html
+
+
 def test_hostile_names_are_text(copies: tuple[Path, Path]) -> None:
     bad = "<script>alert(1)</script>`![x](http://evil)"
     for site in copies:
