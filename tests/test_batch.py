@@ -286,6 +286,8 @@ def test_parts_are_all_images_once_and_names_that_clash_differ(tmp_path: Path) -
     assert len({source.stem.casefold() for source in sources}) == 5
     parts = [shard_of(sources, read_shard(f"{part}/3")) for part in (1, 2, 3)]
     assert sorted(source.stem for part in parts for source in part) == sorted(source.stem for source in sources)
+    with pytest.raises(OptionError, match=r"expected at most one part, one per image\."):
+        shard_of(sources[:1], (2, 3))
 
 
 def test_a_model_in_memory_and_several_of_one_name(folder: Path, tmp_path: Path) -> None:

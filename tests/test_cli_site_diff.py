@@ -54,7 +54,7 @@ def test_markdown_names_the_surest_flips(sites: tuple[Path, Path]) -> None:
     code, out, _ = run(*sites, "--markdown")
     assert code == 1
     assert out.startswith(f"### Different: `old` → `new`\n\n{VERDICT}\n")
-    assert "p = 0.001312, of 2 broken and 16 mended answers." in out
+    assert "p = 0.001312, for 2 broken and 16 mended answers." in out
     assert "and 9 more." in out
     assert "| `conv` | 0." in out
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -18,6 +19,7 @@ from reportgen.site.figures import figures_of_model
 from reportgen.site.pages import REPORTS_A_PAGE, rows_of, site_pages
 
 from .browser import COLOURS, axe_findings, opened
+from .command import here
 from .test_batch import COLOURS as OF_IMAGES, ONLY, colour_model, contents
 
 HREF = re.compile(r'(?:href|src)="([^"#]+)"')
@@ -88,6 +90,18 @@ def test_shards_merge_to_the_very_site(work: Path, site: Path, tmp_path: Path) -
         assert make(work, tmp_path / part[0], shard=part).made == 6
     assert reportgen.index([tmp_path / "1", tmp_path / "2"], tmp_path / "whole") == tmp_path / "whole"
     assert contents(tmp_path / "whole") == contents(site)
+
+
+def test_merging_tells_if_a_report_gives_way_to_another_one(tmp_path: Path, work: Path) -> None:
+    for folder, colour in (("1", "red"), ("2", "blue")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.png").write_bytes(next((work / "photos" / colour).glob("*.png")).read_bytes())
+        reportgen.batch([work / "new.keras"], tmp_path / folder, tmp_path / f"site-{folder}", **ONLY)
+    told = here("index", "site-1", "site-2", "-o", "site-1", cwd=tmp_path)
+    assert told.returncode == 0
+    assert told.stderr.startswith("Warning: under one name, these sites hold different reports, made from another image or model")
+    assert here("index", "site-1", "site-2", "-o", "whole", cwd=tmp_path).stderr == "one report, 0 failed\n"  # the same by now
+    assert here("index", "missing", "-o", "whole", cwd=tmp_path).returncode == 2
 
 
 def test_the_index_is_rebuilt_from_the_reports_alone(work: Path, site: Path, tmp_path: Path) -> None:
@@ -230,6 +244,38 @@ def test_the_pages_in_a_browser(browser: Any, site: Path, page: str) -> None:
         assert axe_findings(it.page) == []  # which asks for the style sheet, against the page's policy: so it comes late
         it.page.emulate_media(color_scheme="dark")
         assert axe_findings(it.page, COLOURS) == []
+
+
+@pytest.mark.browser
+def test_a_search_finds_a_name_as_it_is_shown(browser: Any, tmp_path: Path) -> None:
+    names = {
+        "composed": "caf\u00e9.png",
+        "decomposed": "Cafe\u0301.png",
+        "broken": "two\nlines.png",
+        "long": "an_image_of_a_" + "x" * 60,
+    }
+    entries = [replace(entry(stem), image=image) for stem, image in names.items()]
+    for name, content in site_pages(entries).items():
+        (tmp_path / name).write_bytes(content)
+    shown = "[...document.querySelectorAll('#rows > tr')].filter(row => !row.hidden).map(row => row.id)"
+    with opened(browser, tmp_path / "index.html") as it:
+        for query in ("caf\u00e9", "CAFE\u0301"):
+            it.page.fill("#filter-q", query)
+            assert it.page.evaluate(shown) == ["composed", "decomposed"]
+        it.page.fill("#filter-q", "two lines")
+        assert it.page.evaluate(shown) == ["broken"]
+        it.page.fill("#filter-q", "image_of_a_xx")
+        assert it.page.evaluate(shown) == ["long"]
+
+
+@pytest.mark.browser
+def test_why_a_model_failed_is_readable_on_a_narrow_screen(browser: Any, tmp_path: Path) -> None:
+    failed = [entry(stem, "m", error="m.keras: the file is damaged or truncated. Copy or save it again.") for stem in "ab"]
+    for name, content in site_pages(failed).items():
+        (tmp_path / name).write_bytes(content)
+    with opened(browser, tmp_path / "index.html", viewport={"width": 390, "height": 900}) as it:
+        assert it.page.evaluate("document.querySelector('.models small.failed').offsetHeight") < 80  # three lines, not ten
+        assert it.page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 @pytest.mark.browser

@@ -126,7 +126,19 @@ def test_a_page_says_why_the_accuracy_is_not_known(facts: dict[str, Any], reason
 
 
 def test_of_a_model_without_reports_nothing_is_claimed_about_truths() -> None:
-    assert figures_of_model([entry("a", error="cut short")]).no_truth == "There is no report."
+    failed = [entry(stem, error="m.keras: damaged.") for stem in "ab"]
+    assert figures_of_model(failed).no_truth == "There is no report."
+    page = text_of(site_pages(failed)["model-m.html"])
+    assert "2 failed: m.keras: damaged." in page
+    assert "There is no report, so nothing was checked." in page
+    assert "found nothing" not in page
+    assert "--visualize" not in page  # which would not help
+
+
+def test_what_the_checks_found_on_one_report_is_not_counted() -> None:
+    pages = [site_pages([entry(stem, checks=("note n",)) for stem in stems])["model-m.html"] for stems in ("a", "ab")]
+    assert "What the checks found." in text_of(pages[0])
+    assert "What the checks found, and on how many of the 2 reports." in text_of(pages[1])
 
 
 def test_a_truth_that_a_model_does_not_have_stands_only_where_no_model_has_it() -> None:

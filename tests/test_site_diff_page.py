@@ -167,6 +167,27 @@ def test_a_thumbnail_that_the_journal_does_not_describe_is_left_out(copies: tupl
     assert HREF.findall(html) == []  # without a place of its own, the page has no relative links
 
 
+def test_other_labels_are_a_difference_as_in_the_diff_of_reports(copies: tuple[Path, Path], tmp_path: Path) -> None:
+    same = Path(shutil.copytree(copies[0], tmp_path / "same"))
+    assert compared(same, copies[0]).same
+    change_entries(copies[0], lambda entry: [replace(entry, classes="others")])
+    found = compared(same, copies[0])
+    assert not found.same
+    assert "The labels of the classes are not the same." in found.verdict
+    assert "The models are not the same." not in found.verdict
+
+
+def test_one_image_has_its_scores(work: Path, tmp_path: Path) -> None:
+    site = make(work, tmp_path / "one", "nearly", images="few/green.png", only=("predictions",))
+    assert compared(site, site).verdict == "The same: the models, and the answer to the one image with its scores."
+
+
+def test_scores_that_did_not_move_name_no_image(copies: tuple[Path, Path]) -> None:
+    html = SitePage((copies[0], copies[0]), None, None).html(compared(copies[0], copies[0]))
+    assert "No probability moved to another class: the total variation is 0 on " in html
+    assert "the largest shift" not in html
+
+
 def test_hostile_names_are_text(copies: tuple[Path, Path]) -> None:
     bad = "<script>alert(1)</script>`![x](http://evil)"
     for site in copies:

@@ -130,4 +130,5 @@ def test_classes_whose_labels_have_none_in_common_are_not_compared(tmp_path: Pat
     (image,) = by_number.models[0].images
     assert image.flipped == (image.old.class_index != image.new.class_index)
     assert image.moved is not None
+    assert not by_number.same
     assert "Only one of the models has labels, so classes are compared by their numbers." in by_number.caveats

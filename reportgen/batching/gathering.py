@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from ..errors import ImageError, OptionError
+from ..formatting import counted
 
 SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".ppm", ".pgm", ".pnm", ".npy", ".npz")
@@ -139,7 +140,9 @@ def shard_of(images: Sequence[Source], shard: tuple[int, int]) -> list[Source]:
     part, parts = shard
     found = list(images[part - 1 :: parts])
     if not found:
-        raise OptionError(f"--shard {part}/{parts}: this part is empty; expected at most {len(images)} parts, one per image.")
+        raise OptionError(
+            f"--shard {part}/{parts}: this part is empty; expected at most {counted(len(images), 'part')}, one per image."
+        )
     return found
 
 

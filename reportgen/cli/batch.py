@@ -206,11 +206,17 @@ def index(
     quiet: Quiet = False,
 ) -> None:
     from ..site.entries import read_entries
-    from ..site.writing import index as rebuild
+    from ..site.writing import different_reports, index as rebuild
 
+    different = different_reports(sites)  # before they are merged, maybe into one of them
     site = rebuild(sites, output, templates)
     if not quiet:
         entries = read_entries(site).values()
         failed = sum(bool(each.error) for each in entries)
+        if different:
+            tell(
+                f"Warning: under {counted(different, 'name')}, these sites hold different reports, made from another image or "
+                "model, or with other options or versions. Only that of the last site is kept."
+            )
         tell(f"{counted(len(entries) - failed, 'report')}, {failed:,} failed")
     say(site / "index.html")

@@ -144,6 +144,16 @@ def index(sites: Sequence[str | Path], output: str | Path | None = None, templat
     return place
 
 
+def different_reports(sites: Sequence[Path]) -> int:
+    """Return how many reports several of the sites hold, each made from something else: only the last of each is merged."""
+    wanted: dict[tuple[str, str], set[str]] = {}
+    for site in sites:
+        for key, entry in read_entries(site).items():
+            if not entry.error:
+                wanted.setdefault(key, set()).add(entry.wanted)
+    return sum(len(each) > 1 for each in wanted.values())
+
+
 def _merge_peaks(sites: Sequence[Path], place: Path, model: str, entries: Sequence[Entry]) -> None:
     """Write the peaks that several sites hold of a model's reports into the one at `place`."""
     merged, held = Peaks(), False
@@ -201,4 +211,4 @@ def _entry_from(source: Path, model: str, stem: str, place: Path, before: Mappin
     return entry
 
 
-__all__ = ["index", "is_whole", "write_site"]
+__all__ = ["different_reports", "index", "is_whole", "write_site"]

@@ -93,7 +93,7 @@ def _caveats_of_all(models: Sequence[ModelDiff]) -> Iterator[str]:
 
 
 def _is_same(model: ModelDiff, tolerance: float) -> bool:
-    if model.only_old or model.only_new or model.other_images or model.not_compared or not model.model_same:
+    if model.only_old or model.only_new or model.other_images or model.not_compared or model.relabelled or not model.model_same:
         return False
     return not any(each.flipped or not _scores_same(each, tolerance) for each in model.images)
 

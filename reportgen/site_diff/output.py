@@ -121,7 +121,7 @@ def _lines(diff: SiteDiff) -> Iterator[str]:
             yield f"\n#### {name(model.name)}"
         if model.accuracy:
             test = model.accuracy.test
-            yield f"\nMcNemar's exact test: p = {number(test.p)}, of {test.broken:,} broken and {test.mended:,} mended answers."
+            yield f"\nMcNemar's exact test: p = {number(test.p)}, for {test.broken:,} broken and {test.mended:,} mended answers."
         flips = [
             (name(each.image), _told(each.old), _told(each.new), name(each.truth) if each.truth else "–")
             for each in model.flips()

@@ -162,6 +162,11 @@ class ModelDiff:
     unmatched: bool
     caveats: tuple[str, ...]
 
+    @property
+    def relabelled(self) -> bool:
+        """Return whether the labels of the classes differ, also if only one of the models has any."""
+        return any(each.old.classes != each.new.classes for each in self.images if each.old.classes and each.new.classes)
+
     def flips(self) -> tuple[ComparedImage, ...]:
         """Return the images whose answer changed, the most confident new answer first."""
         flipped = [each for each in self.images if each.flipped]

@@ -16,7 +16,7 @@ def find_verdict(models: Sequence[ModelDiff], same: bool, tolerance: float, alon
         within = f" within a tolerance of {number(tolerance)}" if tolerance else ""
         images = sum(len(each.images) for each in models)
         failed = [part for each in models for part in _failed(each)]
-        return " ".join([f"The same{within}: the models, and {_every(images)} with their scores.", *map(_sentence, failed)])
+        return " ".join([f"The same{within}: the models, and {_every(images)}.", *map(_sentence, failed)])
     told = [_of_model(each, len(models) > 1) for each in models]
     told += [
         _sentence(f"only in the {which} site: {counted(len(those), 'model')} ({listed(those)})")
@@ -27,7 +27,11 @@ def find_verdict(models: Sequence[ModelDiff], same: bool, tolerance: float, alon
 
 
 def _every(images: int) -> str:
-    return "the answer to the one image" if images == 1 else f"the answers to all {images:,} images"
+    return (
+        "the answer to the one image with its scores"
+        if images == 1
+        else f"the answers to all {images:,} images with their scores"
+    )
 
 
 def _of_model(model: ModelDiff, named: bool) -> str:
@@ -92,6 +96,8 @@ def _moved(model: ModelDiff) -> Iterator[str]:
         yield f"the scores of {counted(len(moved), 'image')} moved, by at most {number(max(moved))}"
     elif any(each.of_classes for each in model.images) and any(each.differs for each in model.images if not each.of_classes):
         yield "answers that are not classes changed"
+    if model.relabelled:
+        yield "the labels of the classes are not the same"
     if not model.model_same:
         yield "the models are not the same" if model.pair else "whether the models are the same is not known"
 

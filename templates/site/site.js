@@ -8,7 +8,9 @@
   const field = (name) => document.getElementById(`filter-${name}`);
   const rows = [...document.querySelectorAll("#rows > tr")];
   const heads = [...document.querySelectorAll(".images thead th[data-model]")];
-  const texts = rows.map((row) => row.textContent.toLowerCase());
+  // As the page shows it: macOS names files with é as two characters, and a line break in a name is shown as a space.
+  const plain = (text) => text.normalize("NFC").replace(/\s+/g, " ").toLowerCase();
+  const texts = rows.map((row) => plain(row.textContent));
 
   const load = () => {
     const chosen = new URLSearchParams(location.hash.slice(1));
@@ -34,7 +36,7 @@
         (least < 0 || Number(cell.dataset.confidence ?? -1) >= least) &&
         (!show || show === "disagree" || (cell.dataset.state || "").split(" ").includes(show));
       const whole = show !== "disagree" || row.dataset.state.split(" ").includes("disagree");
-      row.hidden = !(whole && texts[place].includes(q.trim().toLowerCase()) && cells.some(fits));
+      row.hidden = !(whole && texts[place].includes(plain(q.trim())) && cells.some(fits));
       shown += row.hidden ? 0 : 1;
     });
     document.getElementById("shown").textContent = `${shown.toLocaleString("en")} of ${rows.length.toLocaleString("en")} images`;
