@@ -79,8 +79,7 @@ class FeatureMaps:
 
         That is always true of a map with a single place; it is inactive if that value is zero. Class scores never are.
         """
-        one_place = self.shape[:2] == (1, 1)
-        same = (self.low == self.high) & np.isfinite(self.low) & (not one_place or self.low == 0)
+        same = (self.low == self.high) & np.isfinite(self.low) & (self.shape[:2] != (1, 1) or self.low == 0)
         return () if self.scores else tuple(np.flatnonzero(same).tolist())
 
     def without_values(self) -> FeatureMaps:
