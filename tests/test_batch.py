@@ -232,14 +232,17 @@ def test_a_disk_that_is_full_is_told_in_a_line_and_a_rerun_completes(folder: Pat
     assert contents(tmp_path / "site") == contents(site)
 
 
-def test_a_torn_line_of_the_journal_is_passed_over(folder: Path, site: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("whole", [3, 1, 0])
+def test_what_the_journal_lacks_is_read_from_the_reports(folder: Path, site: Path, tmp_path: Path, whole: int) -> None:
     shutil.copytree(site, tmp_path / "site")
     journal = tmp_path / "site" / "data" / "reports.jsonl"
     lines = journal.read_bytes().splitlines(keepends=True)
-    journal.write_bytes(b"".join(lines[:-1]) + lines[-1][:40])
+    journal.write_bytes(b"".join(lines[:whole]) + lines[-1][:40])
+    cut = tmp_path / "site" / "reports" / "colours" / "red--one.html"
+    cut.write_bytes(cut.read_bytes()[:900])
     again = make(folder, tmp_path / "site", truth="folders")
     assert (again.made, again.kept) == (1, 3)
-    assert len(journal.read_bytes().splitlines()) == 4
+    assert contents(tmp_path / "site") == contents(site)
 
 
 def test_models_that_need_different_options_share_a_site_in_one_call_each(folder: Path, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from ..site.entries import Entry, append_entry, read_entries
 from ..site.figures import why_no_truth
 from ..site.layout import check_site_writable, write_in, writing
 from ..site.links import neighbours_of
-from ..site.writing import is_whole, write_site
+from ..site.writing import is_whole, recovered, write_site
 from .cluster.connection import Cluster, check_workers, connected
 from .cluster.luggage import Luggage, luggage_of
 from .cluster.on_cluster import OnCluster
@@ -180,7 +180,8 @@ class _Run:
     ) -> None:
         self.site, self.sources, self.truths, self.asked = site, sources, truths, asked
         self.stop, self.progress, self.maker, self.log = stop, progress, maker, log
-        self.entries = read_entries(site)
+        listed_entries = read_entries(site)
+        self.entries = {**listed_entries, **recovered(site, listed_entries)}
         self.result = Batch(site=site)
         self.all = len(sources) * models
         self.began = time.monotonic()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -172,12 +172,32 @@ def _entries_of(source: Path, place: Path) -> dict[tuple[str, str], Entry]:
     """Return the entries of a site, read from its reports, which are copied to `place`, and the failures in its journal."""
     before = read_entries(source)
     found = {key: entry for key, entry in before.items() if entry.error}
-    for path in sorted((source / REPORTS).glob("*/*.html")):
-        model, stem = path.parent.name, path.stem
-        if path.is_symlink() or path.parent.is_symlink() or not (is_plain_name(model) and is_plain_name(stem)):
-            continue
+    for model, stem in _reports_in(source):
         found[model, stem] = _entry_from(source, model, stem, place, before)
     return found
+
+
+def recovered(site: Path, entries: Mapping[tuple[str, str], Entry]) -> dict[tuple[str, str], Entry]:
+    """Return the entries of the reports that are in a site's folder, but not among `entries`, and add them to its journal.
+
+    That happens if a run was killed between a report and its line in the journal, or if the journal was damaged or lost.
+    """
+    found: dict[tuple[str, str], Entry] = {}
+    for model, stem in _reports_in(site):
+        if (model, stem) not in entries:
+            entry = _entry_from(site, model, stem, site, {})
+            if not entry.error:
+                append_entry(site, entry)
+                found[entry.key] = entry
+    return found
+
+
+def _reports_in(site: Path) -> Iterator[tuple[str, str]]:
+    """Yield the model and the stem of each report in a site's folder."""
+    for path in sorted((site / REPORTS).glob("*/*.html")):
+        model, stem = path.parent.name, path.stem
+        if not path.is_symlink() and not path.parent.is_symlink() and is_plain_name(model) and is_plain_name(stem):
+            yield model, stem
 
 
 def _entry_from(source: Path, model: str, stem: str, place: Path, before: Mapping[tuple[str, str], Entry]) -> Entry:
@@ -211,4 +231,4 @@ def _entry_from(source: Path, model: str, stem: str, place: Path, before: Mappin
     return entry
 
 
-__all__ = ["different_reports", "index", "is_whole", "write_site"]
+__all__ = ["different_reports", "index", "is_whole", "recovered", "write_site"]
